@@ -1,0 +1,1 @@
+"""The mathematics of noise; knows neither audio nor networks."""

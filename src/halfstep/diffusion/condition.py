@@ -1,0 +1,19 @@
+"""What a network is told beside z_t."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """Three optional parts.
+
+    aligned: [B, C, L] on the time grid of x, concatenated to z_t (mask and context, a mel, a low band).
+    pooled: [B, D], one vector a clip that modulates every block (a class, a style).
+    tokens: [B, S, D], attended to (text).
+    """
+
+    aligned: Tensor | None = None
+    pooled: Tensor | None = None
+    tokens: Tensor | None = None

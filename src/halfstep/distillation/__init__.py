@@ -1,0 +1,1 @@
+"""Progressive distillation: a ladder on which every rung halves the steps (Algorithm 1)."""

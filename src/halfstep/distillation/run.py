@@ -1,0 +1,163 @@
+"""What `halfstep distill` does: the ladder of a run, and after each rung a row of quality and speed."""
+
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from halfstep.atomic import write_json
+from halfstep.diffusion.denoiser import Denoiser
+from halfstep.diffusion.parameterization import PARAMETERIZATIONS
+from halfstep.distillation.ladder import climb, distillation_loss, frozen
+from halfstep.errors import InputError
+from halfstep.metrics.melstats import correlation, rms_difference
+from halfstep.training.loop import StepRandom, move
+from halfstep.training.observe import MusicObserver
+from halfstep.training.run import Progress, Run, open_run
+
+
+def distill_command(run: Path, to: int, updates: int | None, progress: Progress) -> list[dict[str, Any]]:
+    """Climb from the run's teacher down to `to` steps (or go on); return the ladder's rows, teacher first."""
+    with open_run(run) as opened:
+        return distill_run(opened, to, updates, progress)
+
+
+def distill_run(run: Run, to: int, updates: int | None, progress: Progress) -> list[dict[str, Any]]:
+    """The same for an opened run."""
+    diffusion = run.experiment.diffusion
+    if not PARAMETERIZATIONS[diffusion.parameterization].distillable or diffusion.schedule != "cosine":
+        raise InputError(
+            f"{run.path}: its teacher predicts {diffusion.parameterization} under the {diffusion.schedule} schedule, which "
+            f"says nothing of x at pure noise; train with diffusion.parameterization x, v or both and schedule cosine"
+        )
+    config = run.experiment.distill
+    if updates is not None:
+        config = replace(config, updates=updates)
+    try:
+        rungs = config.rungs(to)
+    except ValueError as fault:
+        raise InputError(f"--to: {fault}") from None
+    teacher = run.teacher()
+    folder = run.path / "ladder"
+    _settle(folder, config.updates)
+    report = LadderReport(run, folder, teacher.to(run.device))
+    # Rungs see other windows than the teacher's first ones: their seeds differ by the number of steps.
+    climb(
+        teacher, rungs, config, run.experiment.train, run.batches(config.batch_size), folder,
+        lambda num_steps: run.observer(folder / f"{num_steps:04d}"), run.device, progress, report.landed,
+    )  # fmt: skip
+    return report.rows
+
+
+def _settle(folder: Path, updates: int) -> None:
+    """A ladder keeps the updates a rung that it began with."""
+    path = folder / "config.json"
+    folder.mkdir(exist_ok=True)
+    if path.exists() and (begun := json.loads(path.read_text(encoding="utf-8"))["updates"]) != updates:
+        raise InputError(
+            f"{folder}: began with {begun} updates a rung, now {updates} are asked for; "
+            f"use --updates {begun}, or remove the folder to climb anew"
+        )
+    write_json(path, {"updates": updates})
+
+
+@dataclass
+class LadderReport:
+    """Quality against the teacher from the same noise, and the time of a window; table, picture and JSON in `folder`."""
+
+    run: Run
+    folder: Path
+    teacher: Denoiser
+
+    def __post_init__(self) -> None:
+        self.start = self.run.experiment.distill.start_steps
+        self.observer: MusicObserver = self.run.observer(self.folder)
+        self._reference = self.observer.windows(self.teacher, self.start)
+        self._samples = {self.start: self._reference}
+        self.rows = [self._row(self.start, self.teacher, self._reference, {})]
+
+    def landed(self, num_steps: int, student: Denoiser, its_teacher: Denoiser) -> None:
+        """Add the row of a finished rung."""
+        windows = self.observer.windows(student, num_steps)
+        before = self.observer.windows(its_teacher, 2 * num_steps)
+        undistilled = self.observer.windows(self.teacher, num_steps)
+        against = {
+            "correlation_with_own_teacher": correlation(windows, before),
+            "undistilled_correlation": correlation(undistilled, self._reference),
+            "undistilled_frechet": self.observer.look(undistilled)["samples/frechet_melstats"],
+            "heldout_loss": self._heldout_loss(student, its_teacher, num_steps),
+        }
+        self.rows.append(self._row(num_steps, student, windows, against))
+        self._samples[num_steps] = windows
+        write_json(self.folder / "ladder.json", self.rows)
+        (self.folder / "ladder.md").write_text(table(self.rows), encoding="utf-8")
+        self._draw()
+
+    def _row(self, num_steps: int, denoiser: Denoiser, windows: np.ndarray, against: dict[str, float]) -> dict[str, Any]:
+        look = self.observer.look(windows)
+        return {
+            "steps": num_steps,
+            "correlation": correlation(windows, self._reference),
+            "rms_nepers": rms_difference(windows, self._reference),
+            "frame_step": look["samples/frame_step"],
+            "frechet": look["samples/frechet_melstats"],
+            "window_seconds": num_steps * self._pass_seconds(denoiser),
+            **against,
+        }
+
+    @torch.no_grad()
+    def _heldout_loss(self, student: Denoiser, its_teacher: Denoiser, num_steps: int) -> float:
+        """The rung's own loss on held-out windows and fixed noise."""
+        example = move(self.run.task.free(self.observer.real), self.run.device)
+        loss = distillation_loss(frozen(its_teacher), num_steps, self.run.experiment.distill.weight)
+        return float(np.mean([loss(student, example, StepRandom(0, k, self.run.device)).item() for k in range(8)]))
+
+    @torch.no_grad()
+    def _pass_seconds(self, denoiser: Denoiser) -> float:
+        """Median seconds of one network call on one window, one thread, PyTorch (export makes it faster)."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        example = self.run.task.free(self.observer.real[:1])
+        frozen_copy = frozen(denoiser).to("cpu")
+        seconds = []
+        for _ in range(7):
+            before = time.perf_counter()
+            self.observer.one_pass(frozen_copy, example)
+            seconds.append(time.perf_counter() - before)
+        torch.set_num_threads(threads)
+        return float(np.median(seconds))
+
+    def _draw(self) -> None:
+        """The same noise down the ladder: one column a clip, one row a number of steps, real windows last."""
+        from halfstep.training.pictures import draw_ladder, draw_rows
+
+        rows = {f"{steps} steps": windows[:4] for steps, windows in self._samples.items()}
+        real = self.observer.log_mel(self.observer.real)[:4]
+        draw_rows(self.folder / "same-noise.png", rows | {"real": real})
+        draw_ladder(self.folder / "ladder.png", self.rows)
+
+
+COLUMNS = {
+    "steps": ("steps", "d"),
+    "correlation": ("correlation with the teacher", ".3f"),
+    "rms_nepers": ("RMS (nepers)", ".3f"),
+    "undistilled_correlation": ("teacher at as many steps: correlation", ".3f"),
+    "heldout_loss": ("held-out loss", ".5f"),
+    "frechet": ("Frechet (melstats)", ".2f"),
+    "undistilled_frechet": ("teacher at as many steps: Frechet", ".2f"),
+    "frame_step": ("frame step", ".3f"),
+    "window_seconds": ("seconds a window", ".3f"),
+}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The ladder as a Markdown table."""
+    lines = ["| " + " | ".join(title for title, _ in COLUMNS.values()) + " |", "|" + "---|" * len(COLUMNS)]
+    for row in rows:
+        cells = [format(row[name], form) if name in row else "-" for name, (_, form) in COLUMNS.items()]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,69 @@
+"""One process a folder: the second is told who holds it, and a lock left by a dead process is taken over."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from halfstep.errors import InputError
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold `folder`/lock while the block runs. InputError naming pid and host when a live process holds it."""
+    path = folder / "lock"
+    while not _create(path):
+        holder = _holder(path)
+        if holder is not None and _alive(holder):
+            raise InputError(
+                f"{folder}: in use by process {holder['pid']} on {holder['host']}; wait for it, or stop it first"
+            )
+        path.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _create(path: Path) -> bool:
+    """Make the lock appear with its content in one step (a hard link fails if the name is taken)."""
+    mine = path.with_name(f".lock-{os.getpid()}")
+    start = _start_time(os.getpid())
+    mine.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "start": start}), encoding="utf-8")
+    try:
+        os.link(mine, path)
+    except FileExistsError:
+        return False
+    finally:
+        mine.unlink(missing_ok=True)
+    return True
+
+
+def _holder(path: Path) -> dict | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _alive(holder: dict) -> bool:
+    """A process on another host counts as alive; one here only if its start time is the one noted."""
+    if holder.get("host") != socket.gethostname():
+        return True
+    try:
+        os.kill(int(holder["pid"]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return holder.get("start") == _start_time(int(holder["pid"]))
+
+
+def _start_time(pid: int) -> str | None:
+    """Field 22 of /proc/PID/stat: tells a process from a later one with the same number. None where there is no /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return None

@@ -1,0 +1,122 @@
+"""The parts of the U-Nets: time embedding, residual blocks, attention, down and up."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Layer = TypeVar("Layer", nn.Conv1d, nn.Linear)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """What goes in and out of a network: channels of x, features of each part of the condition (0 for none), and how
+    many predictions it makes of each channel."""
+
+    channels: int
+    aligned: int = 0
+    pooled: int = 0
+    tokens: int = 0
+    heads: int = 1
+
+
+class TimeEmbedding(nn.Module):
+    """log_snr [B] -> [B, features]: sines and cosines of geometrically spaced frequencies, then two linear layers."""
+
+    def __init__(self, features: int, frequencies: int = 64) -> None:
+        super().__init__()
+        # log_snr runs over +-20; the slowest wave spans it once, the fastest resolves steps of about 0.02.
+        self.register_buffer("frequency", torch.logspace(math.log10(0.1), math.log10(100), frequencies))
+        self.mlp = nn.Sequential(nn.Linear(2 * frequencies, features), nn.SiLU(), nn.Linear(features, features))
+
+    def forward(self, log_snr: Tensor) -> Tensor:
+        angle = log_snr[:, None] * self.frequency
+        return self.mlp(torch.cat([angle.sin(), angle.cos()], dim=1))
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    """At most 32 groups of at least 8 channels."""
+    return nn.GroupNorm(math.gcd(min(32, max(1, channels // 8)), channels), channels)
+
+
+def zeroed(layer: Layer) -> Layer:
+    """The layer with its weights at zero: a block that starts as the identity, a network that starts at 0."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+class ResBlock(nn.Module):
+    """Norm, SiLU, conv, twice, with time as scale and shift between: [B, C_in, L] -> [B, C_out, L]."""
+
+    def __init__(self, channels_in: int, channels_out: int, embedding: int, kernel: int = 3) -> None:
+        super().__init__()
+        self.norm1 = group_norm(channels_in)
+        self.conv1 = nn.Conv1d(channels_in, channels_out, kernel, padding=kernel // 2)
+        self.modulate = nn.Linear(embedding, 2 * channels_out)
+        self.norm2 = group_norm(channels_out)
+        self.conv2 = zeroed(nn.Conv1d(channels_out, channels_out, kernel, padding=kernel // 2))
+        self.skip = nn.Identity() if channels_in == channels_out else nn.Conv1d(channels_in, channels_out, 1)
+
+    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+        scale, shift = self.modulate(F.silu(embedding))[:, :, None].chunk(2, dim=1)
+        r = self.conv1(F.silu(self.norm1(h)))
+        r = self.conv2(F.silu(self.norm2(r) * (1 + scale) + shift))
+        return self.skip(h) + r
+
+
+class Attention(nn.Module):
+    """Self-attention over time, and over `tokens` [B, S, D] where the condition has them."""
+
+    def __init__(self, channels: int, heads: int, token_features: int = 0) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = group_norm(channels)
+        self.query_key_value = nn.Conv1d(channels, 3 * channels, 1)
+        self.token_key_value = nn.Linear(token_features, 2 * channels) if token_features else None
+        self.out = zeroed(nn.Conv1d(channels, channels, 1))
+
+    def forward(self, h: Tensor, tokens: Tensor | None = None) -> Tensor:
+        query, key, value = (self._split(p) for p in self.query_key_value(self.norm(h)).chunk(3, dim=1))
+        if self.token_key_value is not None and tokens is not None:
+            extra = self.token_key_value(tokens).transpose(1, 2).chunk(2, dim=1)
+            key = torch.cat([key, self._split(extra[0])], dim=2)
+            value = torch.cat([value, self._split(extra[1])], dim=2)
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        return h + self.out(mixed.transpose(2, 3).reshape(h.shape))
+
+    def _split(self, h: Tensor) -> Tensor:
+        """[B, C, L] -> [B, heads, L, C / heads]."""
+        return h.view(h.shape[0], self.heads, -1, h.shape[2]).transpose(2, 3)
+
+
+class PaperBlock(nn.Module):
+    """The paper's bulk block (2.3.1): convolutions of several kernel sizes side by side, each batch norm and ReLU.
+
+    The outputs of the kernels are averaged; time is added as a bias; a residual path as in ResNet.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, embedding: int, kernels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.first = nn.ModuleList(_conv_norm(channels_in, channels_out, k) for k in kernels)
+        self.second = nn.ModuleList(_conv_norm(channels_out, channels_out, k) for k in kernels)
+        self.time = nn.Linear(embedding, channels_out)
+        self.skip = nn.Identity() if channels_in == channels_out else nn.Conv1d(channels_in, channels_out, 1)
+
+    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+        r = _mean(branch(h).relu() for branch in self.first) + self.time(F.relu(embedding))[:, :, None]
+        return self.skip(h) + _mean(branch(r).relu() for branch in self.second)
+
+
+def _conv_norm(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:
+    conv = nn.Conv1d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm1d(channels_out))
+
+
+def _mean(branches: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(branches)).mean(0)

@@ -1,0 +1,148 @@
+"""1-D U-Nets over time in which every frequency is a channel (the paper, 2.3.1): the current one and the paper's own."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from halfstep.diffusion.condition import Condition
+from halfstep.nets.blocks import Attention, PaperBlock, ResBlock, Sizes, TimeEmbedding, group_norm, zeroed
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNet1dConfig:
+    """widths: channels of each level, the finest first; each level halves the length. blocks: residual blocks a level
+    and side. attention: which levels attend. embedding: features of the time embedding. direct: whether z_t also
+    goes straight to the output, each channel with a gain that depends on time.
+
+    A first width below the channels of x cannot carry the noise of v or eps (docs/experiments.md): predict x, or be
+    wider.
+    """
+
+    widths: tuple[int, ...] = (384, 384, 512)
+    blocks: tuple[int, ...] = (2, 2, 2)
+    attention: tuple[bool, ...] = (False, True, True)
+    attention_heads: int = 8
+    embedding: int = 256
+    direct: bool = True
+
+    def __post_init__(self) -> None:
+        if not len(self.widths) == len(self.blocks) == len(self.attention):
+            raise ValueError(f"widths {self.widths}, blocks {self.blocks}, attention {self.attention}: one each a level")
+
+    @property
+    def length_multiple(self) -> int:
+        """The length of x must be a multiple of this."""
+        return 2 ** (len(self.widths) - 1)
+
+
+class UNet1d(nn.Module):
+    """Group norm, SiLU, scale-shift by time, attention, zero-initialised ends: z_t [B, C, L] -> [B, heads C, L]."""
+
+    def __init__(self, config: UNet1dConfig, sizes: Sizes) -> None:
+        super().__init__()
+        self.config = config
+        self.sizes = sizes
+        c = config
+        self.time = TimeEmbedding(c.embedding)
+        self.pooled = nn.Linear(sizes.pooled, c.embedding) if sizes.pooled else None
+        self.enter = nn.Conv1d(sizes.channels + sizes.aligned, c.widths[0], 1)
+        self.down = nn.ModuleList()
+        self.shrink = nn.ModuleList()
+        self.up = nn.ModuleList()
+        self.grow = nn.ModuleList()
+        last = len(c.widths) - 1
+        for level, width in enumerate(c.widths):
+            narrower = c.widths[max(level - 1, 0)]
+            self.shrink.append(nn.Identity() if level == 0 else nn.Conv1d(narrower, width, 2, stride=2))
+            self.down.append(self._stage(level, [width] * c.blocks[level]))
+            self.up.append(self._stage(level, [2 * width] + [width] * (c.blocks[level] - 1)))
+            wider = c.widths[min(level + 1, last)]
+            self.grow.append(nn.Identity() if level == last else nn.Conv1d(wider, width, 1))
+        self.leave_norm = group_norm(c.widths[0])
+        self.leave = zeroed(nn.Conv1d(c.widths[0], sizes.heads * sizes.channels, 1))
+        self.direct = zeroed(nn.Linear(c.embedding, sizes.heads * sizes.channels)) if c.direct else None
+
+    def _stage(self, level: int, channels_in: list[int]) -> nn.ModuleList:
+        c = self.config
+        stage = nn.ModuleList(ResBlock(n, c.widths[level], c.embedding) for n in channels_in)
+        if c.attention[level]:
+            stage.append(Attention(c.widths[level], c.attention_heads, self.sizes.tokens))
+        return stage
+
+    def forward(self, z_t: Tensor, log_snr: Tensor, condition: Condition) -> Tensor:
+        embedding = self.time(log_snr)
+        if self.pooled is not None and condition.pooled is not None:
+            embedding = embedding + self.pooled(condition.pooled)
+        h = self.enter(z_t if condition.aligned is None else torch.cat([z_t, condition.aligned], dim=1))
+        skips = []
+        for shrink, stage in zip(self.shrink, self.down, strict=True):
+            h = _run(stage, shrink(h), embedding, condition.tokens)
+            skips.append(h)
+        for level in reversed(range(len(self.up))):
+            grow = self.grow[level]
+            if level < len(self.up) - 1:
+                h = grow(F.interpolate(h, scale_factor=2.0, mode="nearest"))
+            h = _run(self.up[level], torch.cat([h, skips[level]], dim=1), embedding, condition.tokens)
+        out = self.leave(F.silu(self.leave_norm(h)))
+        if self.direct is None:
+            return out
+        gain = self.direct(F.silu(embedding))[:, :, None]
+        return out + gain * torch.cat([z_t] * self.sizes.heads, dim=1)
+
+
+def _run(stage: nn.ModuleList, h: Tensor, embedding: Tensor, tokens: Tensor | None) -> Tensor:
+    for block in stage:
+        h = block(h, tokens) if isinstance(block, Attention) else block(h, embedding)
+    return h
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperUNet1dConfig:
+    """The paper's network where it says what it is; widths and kernels, which it leaves out, are ours."""
+
+    widths: tuple[int, ...] = (384, 512, 640, 768)
+    kernels: tuple[int, ...] = (3, 5, 7)
+    attention_heads: int = 8
+    embedding: int = 256
+
+    @property
+    def length_multiple(self) -> int:
+        """The length of x must be a multiple of this."""
+        return 2 ** (len(self.widths) - 1)
+
+
+class PaperUNet1d(nn.Module):
+    """Batch norm, ReLU, max-pooling, transposed convolutions, several kernels a block, attention at the bottleneck.
+
+    As a teacher or a sampler it must be in eval(): batch statistics mix noise levels.
+    """
+
+    def __init__(self, config: PaperUNet1dConfig, sizes: Sizes) -> None:
+        super().__init__()
+        self.config = config
+        c = config
+        self.time = TimeEmbedding(c.embedding)
+        inputs = (sizes.channels + sizes.aligned, *c.widths[:-1])
+        self.encoder = nn.ModuleList(
+            PaperBlock(n, width, c.embedding, c.kernels) for n, width in zip(inputs, c.widths, strict=True)
+        )
+        self.attention = Attention(c.widths[-1], c.attention_heads)
+        pairs = list(zip(c.widths[1:], c.widths[:-1], strict=True))
+        self.grow = nn.ModuleList(nn.ConvTranspose1d(wide, narrow, 2, stride=2) for wide, narrow in pairs)
+        self.decoder = nn.ModuleList(PaperBlock(2 * n, n, c.embedding, c.kernels) for _, n in pairs)
+        self.leave = zeroed(nn.Conv1d(c.widths[0], sizes.heads * sizes.channels, 1))
+
+    def forward(self, z_t: Tensor, log_snr: Tensor, condition: Condition) -> Tensor:
+        embedding = self.time(log_snr)
+        h = z_t if condition.aligned is None else torch.cat([z_t, condition.aligned], dim=1)
+        skips = []
+        for level, block in enumerate(self.encoder):
+            h = block(h if level == 0 else F.max_pool1d(h, 2), embedding)
+            skips.append(h)
+        h = self.attention(h)
+        for level in reversed(range(len(self.decoder))):
+            h = F.relu(self.grow[level](h))
+            h = self.decoder[level](torch.cat([h, skips[level]], dim=1), embedding)
+        return self.leave(h)

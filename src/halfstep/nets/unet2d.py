@@ -1,0 +1,68 @@
+"""The paper's baseline: a 2-D U-Net over the folded mel as a picture of 3 x 128 x 128 (diffusers' UNet2DModel)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from halfstep.diffusion.condition import Condition
+from halfstep.diffusion.denoiser import LOG_SNR_LIMIT
+from halfstep.nets.blocks import Sizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNet2dConfig:
+    """n_mels: height of the picture; x [B, planes n_mels, L] has `planes` colours. widths: channels of each level,
+    each a multiple of `groups`; the last but one attends, as in DDPM."""
+
+    n_mels: int = 128
+    widths: tuple[int, ...] = (128, 128, 256, 256, 512, 512)
+    blocks: int = 2
+    groups: int = 32
+
+    @property
+    def length_multiple(self) -> int:
+        """Height and length must be multiples of this."""
+        return 2 ** (len(self.widths) - 1)
+
+
+class UNet2d(nn.Module):
+    """z_t [B, planes n_mels, L] -> [B, heads planes n_mels, L]; the aligned condition joins as further colours."""
+
+    def __init__(self, config: UNet2dConfig, sizes: Sizes) -> None:
+        super().__init__()
+        from diffusers import UNet2DModel  # the extra `baseline`; its import takes seconds
+
+        self.config = config
+        self.sizes = sizes
+        planes = sizes.channels // config.n_mels
+        levels = len(config.widths)
+        attends = [level == levels - 2 for level in range(levels)]
+        self.net = UNet2DModel(
+            in_channels=planes + self._context_planes(),
+            out_channels=planes * sizes.heads,
+            layers_per_block=config.blocks,
+            block_out_channels=config.widths,
+            norm_num_groups=config.groups,
+            down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends),
+            up_block_types=tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attends)),
+        )
+
+    def forward(self, z_t: Tensor, log_snr: Tensor, condition: Condition) -> Tensor:
+        colours = [self._picture(z_t)]
+        if condition.aligned is not None:
+            colours += self._context(condition.aligned)
+        time = (log_snr + LOG_SNR_LIMIT) * (1000 / (2 * LOG_SNR_LIMIT))  # the range its time embedding is made for
+        return self.net(torch.cat(colours, dim=1), time, return_dict=False)[0].flatten(1, 2)
+
+    def _picture(self, h: Tensor) -> Tensor:
+        return h.unflatten(1, (-1, self.config.n_mels))
+
+    def _context_planes(self) -> int:
+        """Known frames fill as many planes as x, and their mask as many again."""
+        return 2 * (self.sizes.channels // self.config.n_mels) if self.sizes.aligned else 0
+
+    def _context(self, aligned: Tensor) -> list[Tensor]:
+        """[B, planes n_mels + planes, L] -> known picture and mask picture, [B, planes, n_mels, L] each."""
+        known, mask = aligned[:, : self.sizes.channels], aligned[:, self.sizes.channels :]
+        return [self._picture(known), mask[:, :, None].expand(-1, -1, self.config.n_mels, -1)]

@@ -1,0 +1,177 @@
+"""Named experiments, whole: what is modelled, by which network, trained and distilled how, and what to expect of it."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from halfstep.audio.mel import MelConfig
+from halfstep.diffusion.denoiser import Denoiser
+from halfstep.diffusion.parameterization import PARAMETERIZATIONS
+from halfstep.distillation.ladder import DistillConfig
+from halfstep.errors import InputError
+from halfstep.nets.blocks import Sizes
+from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
+from halfstep.nets.unet2d import UNet2d, UNet2dConfig
+from halfstep.tasks.base import Task
+from halfstep.tasks.music import MusicConfig
+from halfstep.training.loop import TrainConfig
+from halfstep.training.teacher import DiffusionConfig
+
+NetConfig = UNet1dConfig | PaperUNet1dConfig | UNet2dConfig
+NETS: dict[type, Callable[[Any, Sizes], nn.Module]] = {
+    UNet1dConfig: UNet1d,
+    PaperUNet1dConfig: PaperUNet1d,
+    UNet2dConfig: UNet2d,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One preset. `expects` says in words what it should reach and how long that takes."""
+
+    name: str
+    expects: str
+    net: NetConfig
+    train: TrainConfig
+    mel: MelConfig = MelConfig()
+    music: MusicConfig = MusicConfig()
+    diffusion: DiffusionConfig = DiffusionConfig()
+    distill: DistillConfig = DistillConfig()
+
+    def build(self, task: Task) -> Denoiser:
+        """The untrained network for `task`."""
+        heads = PARAMETERIZATIONS[self.diffusion.parameterization].heads
+        sizes = Sizes(channels=task.channels, aligned=task.aligned, heads=heads)
+        return Denoiser(NETS[type(self.net)](self.net, sizes), self.diffusion.parameterization)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `net` carries the name of its class."""
+        plain = json.loads(json.dumps(dataclasses.asdict(self)))
+        return plain | {"net": {"class": type(self.net).__name__, **plain["net"]}}
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> "Experiment":
+        """The inverse of `to_json`. ValueError naming a value that is out of range or a key that is not known."""
+        classes = {net.__name__: net for net in NETS}
+        net = dict(plain["net"])
+        values: dict[str, Any] = {"net": _build(classes[net.pop("class")], net)}
+        for field in dataclasses.fields(cls):
+            if field.name != "net":
+                value = plain[field.name]
+                values[field.name] = _build(field.type, value) if dataclasses.is_dataclass(field.type) else value
+        return cls(**values)
+
+
+def _build(cls: Any, values: dict[str, Any]) -> Any:
+    known = {field.name for field in dataclasses.fields(cls)}
+    if unknown := set(values) - known:
+        raise ValueError(f"{', '.join(sorted(unknown))} not known to {cls.__name__}; it has {', '.join(sorted(known))}")
+    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def with_settings(experiment: Experiment, settings: list[str]) -> Experiment:
+    """The experiment with `section.key=value` settings applied, value in JSON. InputError naming a setting that does not fit."""
+    plain = experiment.to_json()
+    for setting in settings:
+        path, _, text = setting.partition("=")
+        section, _, key = path.partition(".")
+        if not isinstance(plain.get(section), dict) or key not in plain[section]:
+            known = [f"{s}.{k}" for s, keys in plain.items() if isinstance(keys, dict) for k in keys if k != "class"]
+            raise InputError(f"--set {setting}: no setting of that name; there are {', '.join(known)}")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        if not _same_kind(value, plain[section][key]):
+            raise InputError(f"--set {setting}: a value like {json.dumps(plain[section][key])} was expected")
+        plain[section][key] = value
+    try:
+        return Experiment.from_json(plain)
+    except ValueError as fault:
+        raise InputError(f"--set: {fault}") from None
+
+
+def _same_kind(value: object, default: object) -> bool:
+    if default is None:
+        return True
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(default, float):
+        return isinstance(value, int | float)
+    return isinstance(value, type(default))
+
+
+def _tiny() -> Experiment:
+    return Experiment(
+        name="tiny",
+        expects="a minute on a laptop's processor: held-out x error at t = .5 under .5; a check that all works, not music",
+        net=UNet1dConfig(widths=(96, 128), blocks=(1, 1), attention=(False, True), attention_heads=4, embedding=64),
+        train=TrainConfig(steps=300, batch_size=16, learning_rate=2e-3, ema_decay=0.98, measure_every=100,
+                          sample_every=300, log_every=25),
+        diffusion=DiffusionConfig(weight="clipped-snr"),
+        distill=DistillConfig(start_steps=16, updates=60, batch_size=16),
+    )  # fmt: skip
+
+
+def _base() -> Experiment:
+    return Experiment(
+        name="base",
+        expects="an hour on two cores or minutes on a GPU: the model in the package; its figures are in docs/experiments.md",
+        net=UNet1dConfig(widths=(256, 384, 384), blocks=(1, 1, 2), attention=(False, False, True), embedding=128),
+        music=MusicConfig(context_noise=0.1),
+        diffusion=DiffusionConfig(weight="clipped-snr"),
+        train=TrainConfig(steps=8000, learning_rate=1e-3, ema_decay=0.999),
+        distill=DistillConfig(),
+    )
+
+
+def _long() -> Experiment:
+    base = _base()
+    return dataclasses.replace(
+        base,
+        name="long",
+        expects="as base, at 22.05 kHz: windows of 8.92 s instead of 4.46 s",
+        mel=MelConfig(sample_rate=22050),
+    )
+
+
+def _paper_ddpm() -> Experiment:
+    return Experiment(
+        name="paper-ddpm-unet2d",
+        expects="the paper's baseline: PIS 10.3 / 11.5, IIS 2.6 / 1.9, PKID .013 / .011, IKID .173 / .166, "
+        "FAD 4.55 / 4.17 (SoTr / PiTr) after 1M steps on many V100",
+        net=UNet2dConfig(),
+        music=MusicConfig(packing="snake", context=False),
+        diffusion=DiffusionConfig(schedule="ddpm-cosine", parameterization="eps", weight="snr"),
+        train=_paper_training(),
+    )
+
+
+def _paper_pdd() -> Experiment:
+    return Experiment(
+        name="paper-pdd-unet1d",
+        expects="the paper's own: PIS 9.5 / 9.3, IIS 2.9 / 3.6, PKID .021 / .016, IKID .101 / .063, "
+        "FAD 2.71 / 2.13 (SoTr / PiTr) after 1M steps on many V100",
+        net=PaperUNet1dConfig(),
+        music=MusicConfig(packing="snake", context=False),
+        diffusion=DiffusionConfig(parameterization="v", weight="truncated-snr"),
+        train=_paper_training(),
+        distill=DistillConfig(start_steps=1024, updates=50_000, batch_size=8, learning_rate=2e-5),
+    )
+
+
+def _paper_training() -> TrainConfig:
+    return TrainConfig(epochs=1000, batch_size=8, learning_rate=2e-5, betas=(0.9, 0.999), warmup_steps=0)
+
+
+PRESETS: dict[str, Callable[[], Experiment]] = {
+    "tiny": _tiny,
+    "base": _base,
+    "long": _long,
+    "paper-ddpm-unet2d": _paper_ddpm,
+    "paper-pdd-unet1d": _paper_pdd,
+}

@@ -1,0 +1,1 @@
+"""What is modelled, given what: one file a task."""

@@ -1,0 +1,141 @@
+"""Music: a window of standardised log-mel, given nothing or any part of itself.
+
+One network then does unconditional music, continuation, infilling and the closing of a loop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+
+from halfstep.diffusion.condition import Condition
+from halfstep.packing import PACKINGS, Packing
+from halfstep.tasks.base import Example
+
+Draw: TypeAlias = Callable[[np.random.Generator, int], np.ndarray]
+
+
+def _span(rng: np.random.Generator, frames: int) -> int:
+    """A length from 1/24 to 3/4 of the window."""
+    return int(rng.integers(frames // 24, 3 * frames // 4 + 1))
+
+
+def nothing(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """No frame is known."""
+    return np.zeros(frames, np.float32)
+
+
+def beginning(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """The first frames are known: continuation."""
+    return (np.arange(frames) < _span(rng, frames)).astype(np.float32)
+
+
+def end(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """The last frames are known: a lead-in."""
+    return beginning(rng, frames)[::-1].copy()
+
+
+def both_ends(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """A gap between two known ends: infilling, the closing of a loop."""
+    gap = _span(rng, frames)
+    start = int(rng.integers(1, frames - gap))
+    mask = np.ones(frames, np.float32)
+    mask[start : start + gap] = 0
+    return mask
+
+
+def random_spans(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """One to three known spans anywhere."""
+    mask = np.zeros(frames, np.float32)
+    for _ in range(int(rng.integers(1, 4))):
+        start = int(rng.integers(0, frames))
+        mask[start : start + _span(rng, frames) // 2] = 1
+    return mask
+
+
+KINDS: tuple[Draw, ...] = (beginning, end, both_ends, random_spans)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MusicConfig:
+    """n_mels x frames: the window. packing: a key of PACKINGS. context: whether the network is told of known frames.
+
+    nothing_share: how often nothing is known. context_noise: the largest deviation of the noise laid over the known
+    frames in training (drawn a clip), so that the model's own frames, never quite real, are as good a context.
+    """
+
+    n_mels: int = 128
+    frames: int = 384
+    packing: str = "patch"
+    context: bool = True
+    nothing_share: float = 0.5
+    context_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.packing not in PACKINGS:
+            raise ValueError(f"packing is {self.packing!r}: one of {', '.join(PACKINGS)} was expected")
+        if self.frames % self.planes:
+            raise ValueError(f"frames is {self.frames}: a multiple of {self.planes} was expected")
+        if not 0.5 <= self.nothing_share <= 1:
+            raise ValueError(f"nothing_share is {self.nothing_share}: 0.5 to 1 was expected")
+
+    @property
+    def planes(self) -> int:
+        """How many planes the packing folds the window into."""
+        return PACKINGS[self.packing].planes
+
+    @property
+    def length(self) -> int:
+        """L, the positions of the packed window."""
+        return self.frames // self.planes
+
+
+class Music:
+    """The task. Clips are standardised windows [B, n_mels, frames], float32."""
+
+    def __init__(self, config: MusicConfig) -> None:
+        self.config = config
+        self.packing: Packing = PACKINGS[config.packing]
+
+    @property
+    def channels(self) -> int:
+        return self.config.planes * self.config.n_mels
+
+    @property
+    def aligned(self) -> int:
+        return self.channels + self.config.planes if self.config.context else 0
+
+    def example(self, clips: np.ndarray, rng: np.random.Generator) -> Example:
+        masks = np.stack([self._draw(rng) for _ in clips])
+        noise = rng.standard_normal(clips.shape, dtype=np.float32)
+        level = rng.uniform(0, self.config.context_noise, (len(clips), 1, 1)).astype(np.float32)
+        return self.given(clips, masks, clips + level * noise)
+
+    def free(self, clips: np.ndarray) -> Example:
+        return self.given(clips, np.zeros((len(clips), self.config.frames), np.float32), clips)
+
+    def given(self, clips: np.ndarray, masks: np.ndarray, seen: np.ndarray) -> Example:
+        """x = clips; the network is shown `seen` [B, n_mels, frames] where masks [B, frames] are 1."""
+        x = self._flat(self.packing.pack(clips))
+        if not self.config.context:
+            return Example(x=x, condition=Condition())
+        mask = torch.from_numpy(np.ascontiguousarray(self.packing.pack_frames(masks)))
+        context = self._flat(self.packing.pack(seen * masks[:, None, :]))
+        known = mask.repeat_interleave(self.config.n_mels, dim=1)
+        return Example(x=x, condition=Condition(aligned=torch.cat([context, mask], dim=1)), known=known)
+
+    def windows(self, x: np.ndarray) -> np.ndarray:
+        """Packed x [B, C, L] back to windows [B, n_mels, frames]."""
+        planes, n_mels = self.config.planes, self.config.n_mels
+        return self.packing.unpack(x.reshape(len(x), planes, n_mels, self.config.length))
+
+    def _draw(self, rng: np.random.Generator) -> np.ndarray:
+        if not self.config.context or rng.random() < self.config.nothing_share:
+            return nothing(rng, self.config.frames)
+        return KINDS[int(rng.integers(len(KINDS)))](rng, self.config.frames)
+
+    def _flat(self, packed: np.ndarray) -> torch.Tensor:
+        """[B, planes, n_mels, L] -> [B, planes n_mels, L]."""
+        return torch.from_numpy(np.ascontiguousarray(packed.reshape(len(packed), self.channels, -1)))

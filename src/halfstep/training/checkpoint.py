@@ -1,0 +1,112 @@
+"""Checkpoints: everything a run needs to go on, in one file that is either whole or not there.
+
+`step-00000100.safetensors` holds the tensors, `step-00000100.json` (written last) its sha256: without it, or with
+another, the file does not count.
+"""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from halfstep.atomic import remove_partials, replacing, write_json
+from halfstep.training.ema import Ema
+
+logger = logging.getLogger(__name__)
+
+KEPT = 2
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """What changes as training goes on. Randomness and the place in the data are functions of the step."""
+
+    model: nn.Module
+    ema: Ema
+    optimizer: torch.optim.Optimizer
+
+
+def save_checkpoint(folder: Path, step: int, state: TrainState, counts: dict[str, int]) -> Path:
+    """Write the state after `step` updates; the oldest beyond the last two are removed. OSError if it cannot be kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"step-{step:08d}.safetensors"
+    save_tensors(path, _tensors(state), {"step": step, "counts": counts})
+    for old in sorted(folder.glob("step-*.safetensors"))[:-KEPT]:
+        old.with_suffix(".json").unlink(missing_ok=True)
+        old.unlink()
+    return path
+
+
+def load_latest(folder: Path, state: TrainState) -> tuple[int, dict[str, int]]:
+    """Fill `state` from the newest whole checkpoint; return its step and counts, (0, {}) where there is none."""
+    if not folder.is_dir():
+        return 0, {}
+    remove_partials(folder)
+    for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
+        try:
+            tensors, notes = load_tensors(path)
+        except ValueError as fault:
+            logger.warning("%s; removed, going back to the one before", fault)
+            path.with_suffix(".json").unlink(missing_ok=True)
+            path.unlink()
+            continue
+        _restore(state, tensors)
+        return notes["step"], notes["counts"]
+    return 0, {}
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, object]) -> None:
+    """Write a safetensors file, then the JSON beside it that vouches for it: `notes` and the sha256."""
+    with replacing(path) as partial:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
+    write_json(path.with_suffix(".json"), {**notes, "sha256": _sha256(path)})
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
+    """Read what `save_tensors` wrote. ValueError naming the file if it is not whole, not the one vouched for, or not finite."""
+    try:
+        notes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise ValueError(f"{path}: half-written (no note of its checksum beside it)") from None
+    if notes.get("sha256") != _sha256(path):
+        raise ValueError(f"{path}: its content does not match its checksum")
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{path}: {name} is not finite")
+    return tensors, notes
+
+
+def _tensors(state: TrainState) -> dict[str, Tensor]:
+    named = {f"model/{name}": tensor for name, tensor in state.model.state_dict().items()}
+    named |= {f"ema/{name}": tensor for name, tensor in state.ema.model.state_dict().items()}
+    for index, slots in state.optimizer.state_dict()["state"].items():
+        named |= {f"optimizer/{index}/{slot}": torch.as_tensor(value) for slot, value in slots.items()}
+    return {name: tensor.clone() for name, tensor in named.items()}
+
+
+def _restore(state: TrainState, tensors: dict[str, Tensor]) -> None:
+    state.model.load_state_dict(_part(tensors, "model/"))
+    state.ema.model.load_state_dict(_part(tensors, "ema/"))
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _part(tensors, "optimizer/").items():
+        index, slot = name.split("/")
+        slots.setdefault(int(index), {})[slot] = tensor
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,28 @@
+"""An exponential moving average of weights: what samples and the ladder start from."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class Ema:
+    """average <- d average + (1 - d) weights after every step, with d warmed up as (1 + step) / (10 + step).
+
+    Buffers (running statistics) are copied. `model` is the average as a module in eval(), never trained.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        if not 0 <= decay < 1:
+            raise ValueError(f"ema_decay is {decay}: 0 (off) up to, not including, 1 was expected")
+        self.decay = decay
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Take in the weights after `step` (counted from 1)."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        averages, weights = list(self.model.parameters()), list(model.parameters())
+        torch._foreach_lerp_(averages, weights, 1 - decay)
+        for kept, now in zip(self.model.buffers(), model.buffers(), strict=True):
+            kept.copy_(now)

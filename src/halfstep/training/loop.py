@@ -1,0 +1,253 @@
+"""THE main loop: `train()` takes any loss, so teacher and student share it."""
+
+import contextlib
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from halfstep.diffusion.denoiser import Denoiser
+from halfstep.tasks.base import Example
+from halfstep.training.checkpoint import TrainState, load_latest, save_checkpoint
+from halfstep.training.ema import Ema
+from halfstep.training.journal import Journal
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One training, whole: `steps` updates of Adam on batches of `batch_size`, or as many as `epochs` take.
+
+    anneal: "cosine" or "linear" to 0 over all steps, after `warmup_steps` of linear rise. ema_decay 0 is off.
+    precision: "fp32", "bf16" (the network under autocast, loss and form in float32), or "auto". compile: torch.compile.
+    nonfinite_allowed: updates with a non-finite loss or gradient to skip and count before stopping.
+    The `_every` are in steps; save_seconds is the longest time between two checkpoints.
+    """
+
+    steps: int | None = None
+    epochs: int | None = None
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.99)
+    warmup_steps: int = 100
+    anneal: str = "cosine"
+    ema_decay: float = 0.999
+    clip_norm: float = 1.0
+    nonfinite_allowed: int = 0
+    precision: str = "auto"
+    compile: bool = False
+    seed: int = 0
+    log_every: int = 50
+    measure_every: int = 500
+    sample_every: int = 2000
+    save_seconds: float = 120.0
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError(f"steps is {self.steps} and epochs {self.epochs}: one of the two was expected")
+        if (self.steps or self.epochs or 0) < 1:
+            raise ValueError(f"steps is {self.steps}, epochs {self.epochs}: at least 1 was expected")
+        for name in ("batch_size", "log_every", "measure_every", "sample_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: at least 1 was expected")
+        for name, table in (("anneal", ANNEAL), ("precision", PRECISION)):
+            if getattr(self, name) not in table:
+                raise ValueError(f"{name} is {getattr(self, name)!r}: one of {', '.join(table)} was expected")
+
+
+    def total_steps(self, windows: int) -> int:
+        """Updates in all on a data set of `windows` whole windows."""
+        return self.steps if self.steps is not None else -(-(self.epochs or 0) * windows // self.batch_size)
+
+
+ANNEAL: dict[str, Callable[[float], float]] = {
+    "cosine": lambda share: 0.5 * (1 + math.cos(math.pi * share)),
+    "linear": lambda share: 1 - share,
+}
+PRECISION: dict[str, Callable[[torch.device], bool]] = {
+    "fp32": lambda device: False,
+    "bf16": lambda device: True,
+    "auto": lambda device: device.type == "cuda" and torch.cuda.is_bf16_supported(),
+}
+
+
+class StepRandom:
+    """All randomness of one update, a function of (seed, step) alone: a resumed run draws what the straight one drew."""
+
+    def __init__(self, seed: int, step: int, device: torch.device) -> None:
+        self.rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 2, step]))
+        self._torch = torch.Generator(device).manual_seed(int(self.rng.integers(2**62)))
+        self._device = device
+
+    def noise_like(self, x: Tensor) -> Tensor:
+        """Unit Gaussian noise of x's shape and dtype."""
+        return torch.randn(x.shape, generator=self._torch, device=self._device, dtype=x.dtype)
+
+
+LossFn: TypeAlias = Callable[[Denoiser, Example, StepRandom], Tensor]
+
+
+class Observer(Protocol):
+    """Looks at the model on the way: figures for the log, samples for the eye and ear."""
+
+    def measure(self, denoiser: Denoiser) -> dict[str, float]:
+        """Figures on held-out data."""
+        ...
+
+    def sample(self, denoiser: Denoiser, step: int) -> None:
+        """Write samples somewhere."""
+        ...
+
+
+class NonFiniteLoss(RuntimeError):
+    """The loss or a gradient was not finite; the last good checkpoint stands."""
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Of update `step` (from 0): linear warm-up, then annealed to 0 at the last."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    rest = max(1, config.steps - config.warmup_steps)
+    return config.learning_rate * ANNEAL[config.anneal]((step - config.warmup_steps) / rest)
+
+
+def train(
+    denoiser: Denoiser,
+    loss_fn: LossFn,
+    batches: Callable[[int], Example],
+    folder: Path,
+    config: TrainConfig,
+    observer: Observer,
+    device: torch.device,
+    progress: Callable[[int, int, str], None],
+) -> Denoiser:
+    """Train `denoiser` in place and return its moving average (its own weights with ema_decay 0).
+
+    batches: number -> Example on the CPU, a pure function. The same call again goes on from the last checkpoint in
+    `folder` to the same weights, bit for bit on one machine. SIGTERM and Ctrl-C save first, then raise SystemExit(143)
+    or KeyboardInterrupt. NonFiniteLoss before an update that would spoil the weights. progress(done, of, line).
+    """
+    denoiser.to(device)
+    ema = Ema(denoiser, config.ema_decay)
+    optimizer = torch.optim.Adam(denoiser.parameters(), lr=config.learning_rate, betas=config.betas, fused=True)
+    state = TrainState(denoiser, ema, optimizer)
+    first, counts = load_latest(folder / "checkpoints", state)
+    counts = {"skipped": 0, **counts}
+    if first == 0:
+        save_checkpoint(folder / "checkpoints", 0, state, counts)  # a folder that cannot keep it is found out now
+    # A module, compiled or not; the plain one owns the weights.
+    run = torch.compile(denoiser) if config.compile else denoiser
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=PRECISION[config.precision](device))
+    denoiser.train()
+
+    with Journal(folder, first) as journal, Stop() as stop, _ahead(batches, first, config.steps) as upcoming:
+        saved_at = last_log = time.monotonic()
+        for step in range(first, config.steps):
+            example = move(next(upcoming), device)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(config, step)
+
+            # Loss and gradient
+            with autocast:
+                loss = loss_fn(run, example, StepRandom(config.seed, step, device))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(denoiser.parameters(), config.clip_norm)
+
+            # Update, unless it would spoil the weights
+            if bool(torch.isfinite(loss) & torch.isfinite(norm)):
+                optimizer.step()
+                ema.update(denoiser, step + 1)
+            else:
+                counts["skipped"] += 1
+                if counts["skipped"] > config.nonfinite_allowed:
+                    raise NonFiniteLoss(
+                        f"{folder}: loss {loss.item()}, gradient norm {norm.item()} on batch {step}; "
+                        f"the checkpoint of step {first if step == first else 'before'} is kept"
+                    )
+
+            # What is seen of it
+            done = step + 1
+            if done % config.log_every == 0 or done == config.steps:
+                now = time.monotonic()
+                speed = config.batch_size * (done - max(first, journal.last_logged)) / (now - last_log)
+                journal.log(
+                    done, loss=loss.item(), gradient_norm=norm.item(), learning_rate=learning_rate(config, step),
+                    skipped=counts["skipped"], windows_per_second=speed,
+                )
+                last_log = now
+                progress(done, config.steps, f"loss {loss.item():.4f}, {speed:.0f} windows/s")
+            if done % config.measure_every == 0 or done == config.steps:
+                journal.log(done, **observer.measure(ema.model))
+            if done % config.sample_every == 0 or done == config.steps:
+                observer.sample(ema.model, done)
+
+            # What is kept of it
+            if stop.signal or done == config.steps or time.monotonic() - saved_at > config.save_seconds:
+                journal.flush()
+                save_checkpoint(folder / "checkpoints", done, state, counts)
+                saved_at = time.monotonic()
+            stop.raise_if_asked()
+    return ema.model
+
+
+def move(example: Example, device: torch.device) -> Example:
+    """The example on `device`."""
+    condition = example.condition
+    parts = {name: getattr(condition, name) for name in ("aligned", "pooled", "tokens")}
+    on = {name: None if part is None else part.to(device, non_blocking=True) for name, part in parts.items()}
+    known = None if example.known is None else example.known.to(device, non_blocking=True)
+    return Example(x=example.x.to(device, non_blocking=True), condition=type(condition)(**on), known=known)
+
+
+@contextlib.contextmanager
+def _ahead(batches: Callable[[int], Example], first: int, end: int) -> Iterator[Iterator[Example]]:
+    """Batches first..end-1 in order, made a few ahead on a thread while the network works."""
+    with ThreadPoolExecutor(1, "batches") as pool:
+
+        def ordered() -> Iterator[Example]:
+            waiting = [pool.submit(batches, number) for number in range(first, min(first + 3, end))]
+            for number in range(first, end):
+                yield waiting.pop(0).result()
+                if number + 3 < end:
+                    waiting.append(pool.submit(batches, number + 3))
+
+        try:
+            yield ordered()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Stop:
+    """While entered, SIGTERM and SIGINT are noted instead of ending the process mid-step."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+
+    def __enter__(self) -> "Stop":
+        self._before = {}
+        with contextlib.suppress(ValueError):  # not the main thread: leave signals alone
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _frame: object) -> None:
+        self.signal = number
+
+    def raise_if_asked(self) -> None:
+        """KeyboardInterrupt after SIGINT, SystemExit(143) after SIGTERM."""
+        if self.signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self.signal:
+            raise SystemExit(128 + self.signal)

@@ -1,0 +1,108 @@
+"""What is looked at while a model trains: error by noise level, and samples beside real windows."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from halfstep.audio.mel import MelConfig
+from halfstep.data.windows import Windows
+from halfstep.diffusion.denoiser import Denoiser, rates_like
+from halfstep.diffusion.loss import squared_v_error
+from halfstep.diffusion.parameterization import velocity
+from halfstep.diffusion.schedule import Schedule
+from halfstep.generation.sampler import sample
+from halfstep.metrics.frechet import frechet_distance
+from halfstep.metrics.melstats import features, frame_step
+from halfstep.tasks.base import Example
+from halfstep.tasks.music import Music
+from halfstep.training.loop import move
+from halfstep.training.teacher import noised
+
+LEVELS = (0.02, 0.1, 0.3, 0.5, 0.75, 1.0)
+
+
+@torch.no_grad()
+def errors_by_level(denoiser: Denoiser, example: Example, schedule: Schedule, seed: int = 0) -> dict[str, float]:
+    """Mean squared v and x error at each of LEVELS on one fixed noise. x error = sigma^2 v error."""
+    noise = torch.randn(example.x.shape, generator=torch.Generator().manual_seed(seed)).to(example.x.device)
+    found = {}
+    for level in LEVELS:
+        times = np.full(len(example.x), level)
+        at_t = rates_like(schedule.rates(times), example.x)
+        v_hat = denoiser(noised(example.x, noise, at_t), at_t, example.condition)
+        error = squared_v_error(v_hat, velocity(example.x, noise, at_t), example.counted).mean().item()
+        found[f"v_error/{level}"] = error
+        found[f"x_error/{level}"] = error * float(at_t.sigma.flatten()[0]) ** 2
+    return found
+
+
+@torch.no_grad()
+def sample_like(denoiser: Denoiser, example: Example, noise: torch.Tensor, num_steps: int, schedule: Schedule) -> torch.Tensor:
+    """x sampled by DDIM from `noise` under the example's condition, its known part held: [B, C, L].
+
+    An eps network says nothing of x at alpha = 0: it is asked at the smallest alpha its schedule has.
+    """
+
+    def v_at(z: torch.Tensor, t: float) -> torch.Tensor:
+        at_t = rates_like(schedule.rates(np.full(len(z), t)), z)
+        return example.hold(denoiser(z, at_t, example.condition), z, at_t)
+
+    return sample(v_at, noise, num_steps, lambda t: schedule.rates(np.asarray(t)))
+
+
+class MusicObserver:
+    """Held-out figures and samples of a music model; samples go to `folder`/samples."""
+
+    def __init__(self, task: Music, heldout: Windows, mel: MelConfig, band: tuple[np.ndarray, np.ndarray],
+                 schedule: Schedule, folder: Path, device: torch.device, num_steps: int = 32, count: int = 48) -> None:
+        self.task = task
+        self.mel = mel
+        self.mean, self.std = (part.astype(np.float32)[:, None] for part in band)
+        self.schedule = schedule
+        self.folder = folder
+        self.device = device
+        self.num_steps = num_steps
+        self.real = heldout.evenly(count)
+        self._free = move(task.free(self.real), device)
+        first_third = (np.arange(task.config.frames) < task.config.frames // 3).astype(np.float32)
+        self._given = move(task.given(self.real, np.tile(first_third, (count, 1)), self.real), device)
+
+    def measure(self, denoiser: Denoiser) -> dict[str, float]:
+        """Errors with nothing known, the v error at t = 1 given the first third, and what 32-step samples look like."""
+        figures = errors_by_level(denoiser, self._free, self.schedule)
+        if self.task.config.context:
+            given = errors_by_level(denoiser, self._given, self.schedule)
+            figures["given_third/x_error/1.0"] = given["x_error/1.0"]
+        return figures | self.look(self.windows(denoiser, self.num_steps))
+
+    def look(self, windows: np.ndarray) -> dict[str, float]:
+        """frame_step and the Frechet distance (48-d melstats) of log-mel windows against the held-out ones."""
+        real = self.log_mel(self.real)
+        return {
+            "samples/frame_step": frame_step(windows),
+            "samples/frechet_melstats": frechet_distance(features(windows), features(real)),
+        }
+
+    def one_pass(self, denoiser: Denoiser, example: Example) -> torch.Tensor:
+        """A single network call at t = 1: what a step costs."""
+        at_t = rates_like(self.schedule.rates(np.ones(len(example.x))), example.x)
+        return denoiser(torch.zeros_like(example.x), at_t, example.condition)
+
+    def windows(self, denoiser: Denoiser, num_steps: int, seed: int = 0, example: Example | None = None) -> np.ndarray:
+        """Sampled log-mel windows [count, n_mels, frames] from fixed noise, unconditional unless an example is given."""
+        example = self._free if example is None else example
+        noise = torch.randn(example.x.shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
+        x = sample_like(denoiser, example, noise, num_steps, self.schedule)
+        return self.log_mel(self.task.windows(x.float().cpu().numpy()))
+
+    def log_mel(self, standardised: np.ndarray) -> np.ndarray:
+        """Standardised windows back to log-mel."""
+        return standardised * self.std + self.mean
+
+    def sample(self, denoiser: Denoiser, step: int) -> None:
+        """A picture of samples over real windows, and the samples as audio, from the averaged weights."""
+        from halfstep.training.pictures import write_samples
+
+        windows = self.windows(denoiser, self.num_steps)[:4]
+        write_samples(self.folder / "samples", f"step-{step:08d}", windows, self.log_mel(self.real)[:4], self.mel)

@@ -1,0 +1,62 @@
+"""Samples for the eye and ear: log-mel windows as a picture and as audio."""
+
+from pathlib import Path
+
+import numpy as np
+
+from halfstep.atomic import replacing
+from halfstep.audio.mel import MelConfig
+
+
+def write_samples(folder: Path, name: str, samples: np.ndarray, real: np.ndarray, mel: MelConfig) -> None:
+    """`name`.png with samples [n, n_mels, frames] in the upper row and real windows below; `name`.flac, one after another."""
+    from halfstep.audio.io import write
+    from halfstep.audio.phase import griffin_lim, mel_to_magnitude
+
+    folder.mkdir(parents=True, exist_ok=True)
+    draw_rows(folder / f"{name}.png", {"samples": samples, "real": real})
+    rng = np.random.default_rng(0)
+    clips = [griffin_lim(mel_to_magnitude(window, mel), mel, rng=rng) for window in samples]
+    samples_out = np.concatenate(clips)
+    samples_out = samples_out / max(1.0, float(np.abs(samples_out).max()) / 0.9)
+    write(folder / f"{name}.flac", [samples_out[None]], mel.sample_rate, {"title": name})
+
+
+def draw_rows(path: Path, rows: dict[str, np.ndarray]) -> None:
+    """Rows of log-mel windows [n, n_mels, frames], all on the colour scale of the last row."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    low, high = np.percentile(next(reversed(rows.values())), [1, 99.8])
+    columns = max(len(windows) for windows in rows.values())
+    figure = Figure(figsize=(3.2 * columns, 2.2 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for line, (name, windows) in zip(axes, rows.items(), strict=True):
+        for cell, window in zip(line, windows, strict=False):
+            cell.imshow(window, origin="lower", aspect="auto", vmin=low, vmax=high, cmap="magma")
+            cell.set_xticks([])
+            cell.set_yticks([])
+        line[0].set_ylabel(name)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=80)
+
+
+def draw_ladder(path: Path, rows: list[dict]) -> None:
+    """Quality against steps: correlation with the teacher and Frechet distance, student and undistilled teacher."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    pairs = (("correlation", "undistilled_correlation"), ("frechet", "undistilled_frechet"))
+    for axis, (student, undistilled) in zip(figure.subplots(1, 2), pairs, strict=True):
+        for name, label in ((student, "distilled"), (undistilled, "the teacher at as many steps")):
+            known = [(row["steps"], row[name]) for row in rows if name in row]
+            axis.plot(*zip(*known, strict=True), marker="o", label=label)
+        axis.set_xscale("log", base=2)
+        axis.set_xlabel("steps")
+        axis.set_title("log-mel correlation with the teacher" if student == "correlation" else "Frechet (melstats)")
+        axis.legend()
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=90)

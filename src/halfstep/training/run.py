@@ -1,0 +1,170 @@
+"""A run folder: its settings, its data, its network, its lock. What `halfstep train` does."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from halfstep.atomic import write_json
+from halfstep.data.library import Library
+from halfstep.data.windows import Windows
+from halfstep.diffusion.denoiser import Denoiser
+from halfstep.diffusion.schedule import SCHEDULES
+from halfstep.errors import InputError
+from halfstep.lock import folder_lock
+from halfstep.presets import PRESETS, Experiment, with_settings
+from halfstep.tasks.base import Example
+from halfstep.tasks.music import Music
+from halfstep.training.checkpoint import load_tensors, save_tensors
+from halfstep.training.loop import train
+from halfstep.training.observe import MusicObserver
+from halfstep.training.teacher import denoising_loss
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder opened: `experiment` as resolved, `library` the data it learns from."""
+
+    path: Path
+    experiment: Experiment
+    library: Library
+
+    @cached_property
+    def task(self) -> Music:
+        return Music(self.experiment.music)
+
+    @cached_property
+    def device(self) -> torch.device:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def windows(self, split: str) -> Windows:
+        """The split's windows, drawn under the run's seed."""
+        return Windows(self.library, split, self.experiment.music.frames, self.experiment.train.seed)
+
+    def batches(self, size: int) -> Callable[[int], Example]:
+        """Training batches by number: windows, and what is given of them."""
+        windows = self.windows("train")
+
+        def batch(number: int) -> Example:
+            clips, rng = windows.batch(number, size)
+            return self.task.example(clips, rng)
+
+        return batch
+
+    def observer(self, folder: Path) -> MusicObserver:
+        """Looks at a model against the held-out split; samples go into `folder`."""
+        schedule = SCHEDULES[self.experiment.diffusion.schedule]()
+        band = (self.library.band_mean, self.library.band_std)
+        return MusicObserver(
+            self.task, self.windows("heldout"), self.experiment.mel, band, schedule, folder, self.device
+        )
+
+    def teacher(self) -> Denoiser:
+        """The finished teacher, its averaged weights. InputError if training has not finished."""
+        path = self.path / "teacher.safetensors"
+        if not path.with_suffix(".json").exists():
+            raise InputError(f"{self.path}: its teacher is not finished; run `halfstep train DATA --out {self.path}` again")
+        denoiser = self.experiment.build(self.task)
+        try:
+            tensors, _ = load_tensors(path)
+            denoiser.load_state_dict(tensors)
+        except (ValueError, RuntimeError) as fault:
+            raise InputError(f"{fault}; train again, or restore the file") from None
+        return denoiser.eval()
+
+
+def train_command(
+    data: Path, run: Path, preset: str, settings: list[str], steps: int | None, progress: Progress
+) -> dict[str, Any]:
+    """Train (or go on training) the teacher of `run` on the data set `data`; return its last held-out figures.
+
+    InputError if the data set, the preset, a setting or the run folder does not fit.
+    """
+    experiment = _resolved(data, preset, settings, steps)
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        with folder_lock(run):
+            _settle(run, experiment, data)
+            return _train(Run(run, experiment, Library(data)), progress)
+    except PermissionError as fault:
+        raise InputError(f"{run}: not writable ({fault.strerror}); choose another --out") from None
+
+
+def _train(run: Run, progress: Progress) -> dict[str, Any]:
+    config = run.experiment.train
+    torch.manual_seed(config.seed)
+    denoiser = run.experiment.build(run.task)
+    training = replace(config, steps=config.total_steps(run.windows("train").count), epochs=None)
+    observer = run.observer(run.path)
+    average = train(
+        denoiser, denoising_loss(run.experiment.diffusion), run.batches(training.batch_size), run.path, training,
+        observer, run.device, progress,
+    )  # fmt: skip
+    figures = observer.measure(average)
+    save_tensors(run.path / "teacher.safetensors", average.state_dict(), {"steps": training.steps, "figures": figures})
+    return figures
+
+
+def _resolved(data: Path, preset: str, settings: list[str], steps: int | None) -> Experiment:
+    if preset not in PRESETS:
+        raise InputError(f"--preset {preset}: not known; there are {', '.join(PRESETS)}")
+    experiment = with_settings(PRESETS[preset](), settings)
+    if steps is not None:
+        if steps < 1:
+            raise InputError(f"--steps {steps}: at least 1 was expected")
+        experiment = replace(experiment, train=replace(experiment.train, steps=steps, epochs=None))
+    mel = Library(data).mel
+    if mel != experiment.mel:
+        raise InputError(
+            f"{data}: prepared with {mel}, but preset {preset} wants {experiment.mel}; "
+            f"prepare it again with --preset {preset}"
+        )
+    return experiment
+
+
+def _settle(run: Path, experiment: Experiment, data: Path) -> None:
+    """Note the settings of a new run; refuse others for one that has begun, all but its number of steps."""
+    path = run / "config.json"
+    wanted = {"format": 1, "data": str(data.resolve()), "experiment": experiment.to_json()}
+    if path.exists():
+        noted = _config(path)
+        for name, old, new in _differences(noted, wanted):
+            if name not in ("experiment.train.steps", "experiment.train.epochs"):
+                raise InputError(
+                    f"{run}: began with {name} = {json.dumps(old)}, now {json.dumps(new)} is asked for; "
+                    f"keep the old setting, or choose another --out"
+                )
+    write_json(path, wanted)
+
+
+def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            yield from _differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)
+    elif old != new:
+        yield name, old, new
+
+
+def _config(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as fault:
+        raise InputError(f"{path}: not readable as JSON ({fault}); restore it, or choose another --out") from None
+
+
+@contextmanager
+def open_run(path: Path) -> Iterator[Run]:
+    """The run at `path`, locked while the block runs. InputError if it is none, or its data set is gone."""
+    config = path / "config.json"
+    if not config.exists():
+        raise InputError(f"{path}: not a run folder (no config.json); make one with `halfstep train DATA --out {path}`")
+    with folder_lock(path):
+        noted = _config(config)
+        yield Run(path, Experiment.from_json(noted["experiment"]), Library(Path(noted["data"])))
