@@ -98,12 +98,12 @@ def measure(experiment: Experiment, library: Library, seconds: float, picture: P
         per_step = _trained(run, 8, Path(scratch) / "pace")[1] / 8
         net, used = _trained(run, max(10, int(seconds / per_step)), Path(scratch) / "run")
     observer = run.observer(Path(scratch))
-    observer.num_steps = 32
-    figures = observer.measure(net)
-    four = observer.windows(net, 4)
-    figures |= {f"4/{name}": value for name, value in observer.look(four).items()}
+    figures = observer.errors(net)
+    drawn = {f"{steps} steps": observer.windows(net, steps) for steps in (32, 4)}
+    for name, windows in drawn.items():
+        figures |= {f"{name}/{key}": value for key, value in observer.look(windows).items()}
     real = observer.log_mel(observer.real)
-    draw_rows(picture, {"32 steps": observer.windows(net, 32)[:4], "4 steps": four[:4], "real": real[:4]})
+    draw_rows(picture, {name: windows[:4] for name, windows in (drawn | {"real": real}).items()})
     parameters = sum(p.numel() for p in net.parameters())
     return figures | {"parameters": parameters, "updates": int(seconds / per_step), "cpu_seconds": used,
                       "real/frame_step": frame_step(real)}  # fmt: skip
@@ -116,10 +116,10 @@ COLUMNS = {
         f"x error t = {t}": (lambda f, t=t: f"{f[f'x_error/{t}']:.3f}")
         for t in (0.02, 0.1, 0.3, 0.5, 0.75, 1.0)
     },
-    "Frechet, 32 steps": lambda f: f"{f['samples/frechet_melstats']:.2f}",
-    "frame step": lambda f: f"{f['samples/frame_step']:.2f}",
-    "Frechet, 4 steps": lambda f: f"{f['4/samples/frechet_melstats']:.2f}",
-    "frame step, 4 steps": lambda f: f"{f['4/samples/frame_step']:.2f}",
+    "Frechet, 32 steps": lambda f: f"{f['32 steps/samples/frechet_melstats']:.2f}",
+    "frame step": lambda f: f"{f['32 steps/samples/frame_step']:.2f}",
+    "Frechet, 4 steps": lambda f: f"{f['4 steps/samples/frechet_melstats']:.2f}",
+    "frame step, 4 steps": lambda f: f"{f['4 steps/samples/frame_step']:.2f}",
 }
 
 

@@ -37,7 +37,9 @@ def two_gaussians_v(z_t, t, mu=2.0, variance=0.01):
     """The best v for two Gaussians at +-mu."""
     at_t = cosine_rates(t)
     total = at_t.alpha**2 * variance + at_t.sigma**2
-    x_hat = at_t.alpha * variance * z_t / total + mu * at_t.sigma**2 / total * np.tanh(at_t.alpha * mu * z_t / total)
+    x_hat = at_t.alpha * variance * z_t / total + mu * at_t.sigma**2 / total * np.tanh(
+        at_t.alpha * mu * z_t / total
+    )
     return v_from_x(x_hat, z_t, at_t)
 
 
@@ -125,14 +127,18 @@ def test_steps_meet_and_end_at_data():
 def test_last_step_returns_the_prediction_itself():
     z, x_hat = NOISE, np.ones_like(NOISE)
     at_t = cosine_rates(0.25)
-    np.testing.assert_allclose(ddim_step(z, v_from_x(x_hat, z, at_t), at_t, cosine_rates(0.0)), x_hat, atol=1e-14)
+    np.testing.assert_allclose(
+        ddim_step(z, v_from_x(x_hat, z, at_t), at_t, cosine_rates(0.0)), x_hat, atol=1e-14
+    )
 
 
 def test_numpy_and_torch_give_the_same():
     def of_torch(z_t, t):
         return torch.from_numpy(gaussian_v(4)(z_t.numpy(), t))
 
-    np.testing.assert_array_equal(sample(gaussian_v(4), NOISE, 8), sample(of_torch, torch.from_numpy(NOISE), 8).numpy())
+    np.testing.assert_array_equal(
+        sample(gaussian_v(4), NOISE, 8), sample(of_torch, torch.from_numpy(NOISE), 8).numpy()
+    )
 
 
 def test_float32_stays_float32():
@@ -154,7 +160,13 @@ def test_ancestral_step_has_the_posterior_moments():
 def test_ancestral_sampling_keeps_unit_gaussian_data():
     rng = np.random.default_rng(2)
     noise = rng.standard_normal(20_000)
-    z = sample_ancestral(lambda z, t: 0 * z, noise, 256, lambda: rng.standard_normal(noise.shape), lambda t: cosine_rates(t * 0.999))
+    z = sample_ancestral(
+        lambda z, t: 0 * z,
+        noise,
+        256,
+        lambda: rng.standard_normal(noise.shape),
+        lambda t: cosine_rates(t * 0.999),
+    )
     assert np.var(z) == pytest.approx(1, abs=0.03)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from halfstep.diffusion.parameterization import PARAMETERIZATIONS
 from halfstep.distillation.ladder import climb, distillation_loss, frozen
 from halfstep.errors import InputError
 from halfstep.metrics.melstats import correlation, rms_difference
+from halfstep.training.checkpoint import load_tensors
 from halfstep.training.loop import StepRandom, move
 from halfstep.training.observe import MusicObserver
 from halfstep.training.run import Progress, Run, open_run
@@ -51,6 +53,22 @@ def distill_run(run: Run, to: int, updates: int | None, progress: Progress) -> l
         lambda num_steps: run.observer(folder / f"{num_steps:04d}"), run.device, progress, report.landed,
     )  # fmt: skip
     return report.rows
+
+
+def finished_rungs(run: Run) -> dict[int, Callable[[], Denoiser]]:
+    """Number of steps -> how to load that student, most steps first."""
+
+    def loader(path: Path) -> Callable[[], Denoiser]:
+        def load() -> Denoiser:
+            student = run.experiment.build(run.task)
+            student.load_state_dict(load_tensors(path)[0])
+            return frozen(student)
+
+        return load
+
+    notes = (run.path / "ladder").glob("[0-9]*/student.json")
+    paths = {int(note.parent.name): note.with_suffix(".safetensors") for note in notes}
+    return {num_steps: loader(paths[num_steps]) for num_steps in sorted(paths, reverse=True)}
 
 
 def _settle(folder: Path, updates: int) -> None:

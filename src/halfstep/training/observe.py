@@ -55,7 +55,7 @@ class MusicObserver:
     """Held-out figures and samples of a music model; samples go to `folder`/samples."""
 
     def __init__(self, task: Music, heldout: Windows, mel: MelConfig, band: tuple[np.ndarray, np.ndarray],
-                 schedule: Schedule, folder: Path, device: torch.device, num_steps: int = 32, count: int = 48) -> None:
+                 schedule: Schedule, folder: Path, device: torch.device, num_steps: int = 16, count: int = 32) -> None:
         self.task = task
         self.mel = mel
         self.mean, self.std = (part.astype(np.float32)[:, None] for part in band)
@@ -69,12 +69,16 @@ class MusicObserver:
         self._given = move(task.given(self.real, np.tile(first_third, (count, 1)), self.real), device)
 
     def measure(self, denoiser: Denoiser) -> dict[str, float]:
-        """Errors with nothing known, the v error at t = 1 given the first third, and what 32-step samples look like."""
+        """`errors`, and what samples look like."""
+        return self.errors(denoiser) | self.look(self.windows(denoiser, self.num_steps))
+
+    def errors(self, denoiser: Denoiser) -> dict[str, float]:
+        """Errors by noise level with nothing known, and the x error at t = 1 given the first third."""
         figures = errors_by_level(denoiser, self._free, self.schedule)
         if self.task.config.context:
             given = errors_by_level(denoiser, self._given, self.schedule)
             figures["given_third/x_error/1.0"] = given["x_error/1.0"]
-        return figures | self.look(self.windows(denoiser, self.num_steps))
+        return figures
 
     def look(self, windows: np.ndarray) -> dict[str, float]:
         """frame_step and the Frechet distance (48-d melstats) of log-mel windows against the held-out ones."""

@@ -1,0 +1,65 @@
+# `make music` and `make test` need only python3 (3.11 or newer) and make; each may come first, and again costs nothing.
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+PIP     := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# Everything in the hashed files is resolved already: pip checks hashes and decides nothing.
+HASHED  := $(PIP) --no-deps --require-hashes
+WORKERS ?= 2
+# One arithmetic thread a test process: two processes with two threads each are slower than one.
+PYTEST  := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+.PHONY: help music test check format lock clean
+help:
+	@echo 'make music   a minute of music and its picture in out/, from the model inside the package'
+	@echo 'make test    install everything and run every test'
+	@echo 'make check   format, lint, types and the fast tests: what to run before a commit'
+	@echo 'make format  let ruff format and mend what it can'
+	@echo 'make lock    resolve requirements/*.txt anew (needs uv)'
+	@echo 'make clean   remove the virtual environment and what the tools cached'
+
+music: $(VENV)/.play
+	@mkdir -p out
+	$(BIN)/halfstep generate out/music.wav --seconds 60 --plot
+
+test: $(VENV)/.test
+	$(PYTEST) -m 'not gpu'
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(PYTEST) -m 'not slow and not gpu'
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests
+
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo '$(PYTHON) is older than Python 3.11: name a newer one with make PYTHON=python3.11' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The package itself is installed in place, by the build tools that are pinned like all else.
+$(VENV)/.play: $(VENV)/.venv requirements/build.txt requirements/play.txt pyproject.toml
+	$(HASHED) -r requirements/build.txt -r requirements/play.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# torch comes last: with its light needs in place it adds itself alone (and, where pip offers only a CUDA build, CUDA).
+$(VENV)/.test: $(VENV)/.play requirements/test.txt requirements/torch.txt
+	$(HASHED) -r requirements/test.txt
+	$(PIP) -r requirements/torch.txt
+	@touch $@
+
+# Requirement files hold versions and hashes but no addresses, so that any mirror serves them.
+COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-annotate --custom-compile-command 'make lock'
+lock:
+	$(COMPILE) --all-extras -c requirements/torch.txt --no-emit-package torch pyproject.toml -o requirements/test.txt
+	$(COMPILE) -c requirements/test.txt pyproject.toml -o requirements/play.txt
+	printf 'hatchling\neditables\n' | $(COMPILE) -c requirements/test.txt - -o requirements/build.txt
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,30 @@
+"""halfstep: endless music from your own recordings.
+
+>>> import halfstep
+>>> model = halfstep.load()                      # the model inside the package; or an id, or a folder
+>>> model.generate(seconds=10, seed=1).save("music.wav")
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from halfstep.errors import InputError
+
+if TYPE_CHECKING:
+    from halfstep.generation.model import Model
+
+__version__ = "0.1.0"
+
+__all__ = ["InputError", "__version__", "load"]
+
+
+def load(id_or_dir: str | Path | None = None) -> "Model":
+    """The model with this id, or in this folder; without one, the model that comes with the package.
+
+    Raises:
+        InputError: there is no such model, or it is not whole.
+    """
+    # Late, so that `import halfstep` costs nothing to those who want the making half or the version alone.
+    from halfstep.generation.model import load_model
+
+    return load_model(id_or_dir)

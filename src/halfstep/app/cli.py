@@ -1,0 +1,78 @@
+"""The command `halfstep`: its commands, and the one place where a failure becomes a line and an exit code."""
+
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+import halfstep
+from halfstep.app import making, playing
+from halfstep.app.failures import DONE, INTERRUPTED, TERMINATED, exit_code_and_line
+
+app = typer.Typer(
+    name="halfstep",
+    rich_markup_mode=None,  # plain help, in half the time
+    pretty_exceptions_enable=False,
+    epilog="halfstep COMMAND --help shows examples. --debug, anywhere, shows the traceback of a failure.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"halfstep {halfstep.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _halfstep(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Endless music from your own recordings: play it, or make a model of them."""
+
+
+playing.add_to(app)
+making.add_to(app)
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and leave with its exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line (without the program's name); its exit code. Errors become one line on stderr."""
+    debug = "--debug" in arguments
+    words = [word for word in arguments if word != "--debug"] or ["--help"]
+    try:
+        code = app(words, prog_name="halfstep", standalone_mode=False)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        if debug:
+            traceback.print_exc()
+        return _fail(*exit_code_and_line(error))
+    if code == INTERRUPTED:
+        return _fail(INTERRUPTED, "interrupted")
+    return code if isinstance(code, int) else DONE
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """SIGTERM ends the command through its `finally` blocks, so that half-written files go."""
+    sys.exit(TERMINATED)
+
+
+def _fail(code: int, line: str) -> int:
+    """One line on stderr, whatever a file's name has in it."""
+    safe = " ".join(line.split()).encode("utf-8", "backslashreplace").decode()
+    print(f"halfstep: {''.join(c if c.isprintable() else ascii(c)[1:-1] for c in safe)}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

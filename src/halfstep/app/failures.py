@@ -1,0 +1,73 @@
+"""What a failure means to the one who typed the command: an exit code and one line."""
+
+import errno
+
+from halfstep.errors import InputError
+
+DONE, OURS, INPUT, STRICT, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+
+EXTRAS = {
+    "torch": "train",
+    "safetensors": "train",
+    "scipy": "train",
+    "onnx": "train",
+    "onnxscript": "train",
+    "pyloudnorm": "train",
+    "tensorboard": "train",
+    "matplotlib": "train",
+    "diffusers": "baseline",
+}
+"""Packages that only an extra brings."""
+
+THEIRS = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+}
+"""What the system says of a path that the user can mend."""
+
+
+def install_command(extra: str) -> str:
+    """The command that brings an extra; torch by its number, since a plain one brings gigabytes of CUDA."""
+    torch = " 'torch==2.13.*'" if extra == "train" else ""
+    return f"pip install{torch} 'halfstep[{extra}]'"
+
+
+def exit_code_and_line(error: BaseException) -> tuple[int, str]:
+    """The exit code of a failure, and the line for stderr."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "interrupted"
+    if isinstance(error, InputError):
+        return INPUT, str(error)
+    if isinstance(error, ModuleNotFoundError) and (name := (error.name or "").split(".")[0]) in EXTRAS:
+        return INPUT, f"{name} is not installed; {install_command(EXTRAS[name])}"
+    if hasattr(error, "format_message"):
+        return INPUT, _usage(error)
+    if isinstance(error, OSError):
+        return _of_the_system(error)
+    if isinstance(error, MemoryError):
+        return OURS, "out of memory; close other programs, or ask for less at once"
+    return OURS, f"a mistake of ours: {type(error).__name__}: {error}; --debug shows where"
+
+
+def _usage(error: BaseException) -> str:
+    """A command line that typer cannot read; the class of its errors is not public, their members are."""
+    message = error.format_message().rstrip(".")  # pyright: ignore[reportAttributeAccessIssue]
+    context = getattr(error, "ctx", None)
+    return f"{message}; see {context.command_path if context else 'halfstep'} --help"
+
+
+def _of_the_system(error: OSError) -> tuple[int, str]:
+    where = f"{error.filename}: " if error.filename else ""
+    reason = error.strerror or str(error)
+    if error.errno == errno.ENOSPC:
+        return OURS, f"{where}{reason}; free some, or write elsewhere"
+    if error.errno in THEIRS:
+        return INPUT, f"{where}{reason}; name another path, or change its permissions"
+    return OURS, f"{where}{reason}"

@@ -1,0 +1,52 @@
+"""How far a long piece of work is: a bar on a terminal, a plain line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Report = Callable[[float, float, str], None]
+"""(done, of, a word on what is going on)."""
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Report]:
+    """What to call as the work goes on; on stderr, so that stdout is the result's alone."""
+    if sys.stderr.isatty():
+        with _bar(title) as report:
+            yield report
+    else:
+        yield _lines(title)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Report]:
+    # Late: it takes .1 s to import, and only a terminal needs it.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[word]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(title, word="")
+        yield lambda done, of, word: bars.update(task, completed=done, total=of, word=word)
+
+
+def _lines(title: str) -> Report:
+    """A reporter that prints at most one line in ten seconds, and none for work shorter than that."""
+    last = time.monotonic()
+
+    def report(done: float, of: float, word: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            print(f"{title} {done / of:.0%} {word}".rstrip() if of else title, file=sys.stderr, flush=True)
+
+    return report

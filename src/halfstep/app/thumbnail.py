@@ -1,0 +1,49 @@
+"""The picture beside a piece, drawn from the samples as they pass: a ten-hour piece costs no more memory."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from halfstep.audio.mel import Float32, LogMelStream, MelConfig
+
+MOST_COLUMNS = 8192
+
+
+class Thumbnail:
+    """The log-mel of what was watched, its frames averaged by twos whenever they grow too many."""
+
+    def __init__(self, mel: MelConfig) -> None:
+        self._mel = mel
+        self._stream = LogMelStream(mel)
+        self._columns = np.zeros((mel.n_mels, 0), np.float32)
+        self._rest = np.zeros((mel.n_mels, 0), np.float32)
+        self.frames_a_column = 1
+
+    def watching(self, blocks: Iterator[Float32]) -> Iterator[Float32]:
+        """The same blocks [channels, n]; the mean of their channels is what is drawn."""
+        for block in blocks:
+            self._add(self._stream.push(block.mean(axis=0)))
+            yield block
+        self._add(self._stream.finish())
+
+    def save(self, path: Path) -> None:
+        """Write the PNG."""
+        # Late: Pillow is needed for this alone.
+        from halfstep.audio.picture import spectrogram_png
+
+        spectrogram_png(path, self._columns, self._mel)
+
+    def _add(self, frames: Float32) -> None:
+        self._columns = np.concatenate([self._columns, self._averaged(frames, self.frames_a_column)], axis=1)
+        while self._columns.shape[1] > MOST_COLUMNS:
+            self.frames_a_column *= 2
+            pairs = self._columns[:, : self._columns.shape[1] // 2 * 2]
+            self._columns = pairs.reshape(len(pairs), -1, 2).mean(axis=2)
+
+    def _averaged(self, frames: Float32, by: int) -> Float32:
+        """Whole groups of `by` frames, each as its mean; what is left waits for the next call."""
+        joined = np.concatenate([self._rest, frames], axis=1)
+        whole = joined.shape[1] // by * by
+        self._rest = joined[:, whole:]
+        return joined[:, :whole].reshape(len(joined), -1, by).mean(axis=2)

@@ -1,0 +1,1 @@
+"""Waveform <-> mel: nothing learned, numpy only."""

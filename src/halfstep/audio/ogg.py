@@ -1,0 +1,62 @@
+"""Ogg pages: is the stream whole, and does it begin with the same number every time.
+
+An encoder numbers its streams at random and repeats the number in every page, under the page's checksum. Files whose
+bytes follow from their sound alone need one fixed number. RFC 3533 describes the page.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+CAPTURE = b"OggS"
+HEADER = struct.Struct("<4sBBqIIIB")  # capture, version, flags, granule, serial, sequence, checksum, segments
+END_OF_STREAM = 4
+LONGEST_PAGE = 27 + 255 + 255 * 255
+SERIAL = 1
+
+# Ogg's checksum runs from the highest bit down, zlib's from the lowest up: the same polynomial mirrored.
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def page_checksum(page: bytes) -> int:
+    """The checksum of a page whose checksum field is zero."""
+    mirrored = zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{mirrored:032b}"[::-1], 2)
+
+
+def fix_serial(path: Path) -> None:
+    """Give every page of the one stream in the file the number SERIAL, in place."""
+    with open(path, "r+b") as file:
+        for start, page in _pages(file):
+            head = HEADER.unpack_from(page)
+            bare = HEADER.pack(*head[:4], SERIAL, head[5], 0, head[7]) + page[HEADER.size :]
+            file.seek(start)
+            file.write(HEADER.pack(*head[:4], SERIAL, head[5], page_checksum(bare), head[7]))
+            file.seek(start + len(page))
+
+
+def _pages(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Where each page begins, and all of its bytes; the file is left behind the page."""
+    while head := file.read(HEADER.size):
+        assert head.startswith(CAPTURE), "our own encoder writes page after page"
+        lacing = file.read(HEADER.unpack(head)[7])
+        body = file.read(sum(lacing))
+        yield file.tell() - len(head) - len(lacing) - len(body), head + lacing + body
+
+
+def has_end(path: Path) -> bool:
+    """Whether the last page that begins in the file is whole and marked as the end of its stream."""
+    with open(path, "rb") as file:
+        file.seek(0, 2)
+        size = file.tell()
+        file.seek(max(0, size - 2 * LONGEST_PAGE))
+        tail = file.read()
+    at = tail.rfind(CAPTURE)
+    if at < 0 or len(tail) - at < HEADER.size:
+        return False
+    flags, segments = tail[at + 5], tail[at + 26]
+    lacing = tail[at + HEADER.size : at + HEADER.size + segments]
+    whole = len(lacing) == segments and len(tail) - at >= HEADER.size + segments + sum(lacing)
+    return whole and bool(flags & END_OF_STREAM)

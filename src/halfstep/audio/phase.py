@@ -1,0 +1,230 @@
+"""Griffin-Lim: a waveform from a mel when no vocoder is at hand, whole or as the mel arrives.
+
+Many spectra have the same mel; `mel_to_magnitude` finds a smooth, non-negative one. Its phases start as those of steady
+tones (Beauregard, Harish & Wyse 2015, "Single pass spectrogram inversion") and are refined by the fast Griffin-Lim
+iteration (Perraudin, Balazs & Sondergaard 2013). Inside this file spectra are time-major, [frames, bins].
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from halfstep.audio.mel import FRAMES_AT_ONCE, Float32, MelConfig, filterbank, hann
+
+Complex64 = NDArray[np.complex64]
+
+ITERATIONS = 16  # from phases of steady tones these do what 32 to 64 do from random ones
+MOMENTUM = 0.99
+LOOK_AHEAD_FRAMES = 32
+INVERSION_STEPS = 10
+LOUDEST_LOG_MEL = 10.0  # 60 dB above music at full scale: keeps a model's nonsense from overflowing
+TINY = np.float32(1e-12)
+LEAST_OVERLAP = np.float32(0.1)  # of squared windows; where there is less, a frame has only its own edge
+
+
+def mel_to_magnitude(log_mel: Float32, config: MelConfig) -> Float32:
+    """A non-negative spectrum whose mel this is: [n_mels, frames] -> [bins, frames].
+
+    Richardson and Lucy's multiplicative updates, from the interpolated mel on: every band is fitted in its own
+    proportion (to .1 % on music), where plain least squares lets loud bands drown the quiet ones.
+    """
+    filters = filterbank(config)
+    reach = np.maximum(filters.sum(axis=0), TINY)[:, None]
+    area = np.maximum(filters.sum(axis=1), TINY)[:, None]
+    mel = np.exp(np.minimum(log_mel, np.float32(LOUDEST_LOG_MEL)))
+    magnitude = filters.T @ (mel / area) / reach
+    for _ in range(INVERSION_STEPS):
+        magnitude *= filters.T @ (mel / np.maximum(filters @ magnitude, TINY)) / reach
+    return magnitude
+
+
+def griffin_lim(
+    magnitude: Float32,
+    config: MelConfig,
+    iterations: int = ITERATIONS,
+    momentum: float = MOMENTUM,
+    *,
+    rng: np.random.Generator,
+) -> Float32:
+    """Samples [frames * hop] whose spectrum is near `magnitude` [bins, frames], framed as `log_mel` frames it.
+
+    `rng` draws the phases of the first frame; all others follow.
+    """
+    engine = _Engine(config, momentum, rng)
+    engine.add(np.ascontiguousarray(magnitude.T))
+    engine.refine(iterations, ends=True)
+    return engine.take_rest()
+
+
+class GriffinLimStream:
+    """Log-mel blocks in, samples out, without seams: frames given out keep their phases for those that follow.
+
+    Works on blocks of its own size, so that the samples are the same however the mel is cut. Every frame is refined
+    `iterations` times: half of them while it is still ahead, half as its block is given out. The last frames, which
+    nothing follows, are refined in one go.
+    """
+
+    def __init__(
+        self,
+        config: MelConfig,
+        iterations: int = ITERATIONS,
+        look_ahead_frames: int = LOOK_AHEAD_FRAMES,
+        seed: int = 0,
+    ) -> None:
+        self.config = config
+        self._passes = -(-iterations // 2)
+        self._block = look_ahead_frames
+        self._waiting = np.zeros((config.n_mels, 0), np.float32)
+        self._engine = _Engine(config, MOMENTUM, np.random.default_rng(seed))
+
+    def push(self, log_mel: Float32) -> Float32:
+        """log_mel [n_mels, k] -> the samples [n] that are settled by now; n may be 0."""
+        self._waiting = np.concatenate([self._waiting, log_mel], axis=1)
+        parts = [np.zeros(0, np.float32)]
+        while self._waiting.shape[1] >= self._block:
+            self._add(self._block)
+            if self._engine.frames > self._block:
+                self._engine.refine(self._passes, ends=False)
+                parts.append(self._engine.take(self._block))
+        return np.concatenate(parts)
+
+    def finish(self) -> Float32:
+        """The samples that are left, [n]: with them each frame has given hop_length samples."""
+        self._add(self._waiting.shape[1])
+        if self._engine.frames == 0:
+            return np.zeros(0, np.float32)
+        self._engine.refine(2 * self._passes, ends=True)
+        return self._engine.take_rest()
+
+    def _add(self, count: int) -> None:
+        if count:
+            magnitude = mel_to_magnitude(self._waiting[:, :count], self.config)
+            self._engine.add(np.ascontiguousarray(magnitude.T))
+            self._waiting = self._waiting[:, count:]
+
+
+class _Engine:
+    """Frames whose phases are still sought, after those that are given out already and only sound on in `_tail`."""
+
+    def __init__(self, config: MelConfig, momentum: float, rng: np.random.Generator) -> None:
+        self._config = config
+        self._beta = np.float32(momentum / (1 + momentum))
+        self._phases = rng.uniform(0, 2 * np.pi, config.bins).astype(np.float32)
+        self._window = hann(config.n_fft)
+        self._tail = np.zeros(0, np.float32)
+        self._tail_overlap = np.zeros(0, np.float32)
+        self._magnitude = np.zeros((0, config.bins), np.float32)
+        self._spectra = np.zeros((0, config.bins), np.complex64)
+        self._before_start = config.lead  # samples of frame 0 that lie before the signal
+
+    @property
+    def frames(self) -> int:
+        return len(self._spectra)
+
+    def add(self, magnitude: Float32) -> None:
+        """New frames [k, bins], their phases continuing those before."""
+        if self.frames:
+            self._phases = np.angle(self._spectra[-1])
+        phases = steady_phases(magnitude, self._phases, self._config)
+        self._magnitude = np.concatenate([self._magnitude, magnitude])
+        self._spectra = np.concatenate([self._spectra, magnitude * np.exp(np.complex64(1j) * phases)])
+
+    def refine(self, iterations: int, ends: bool) -> None:
+        """Move the phases towards those of a real signal; `ends`: the signal ends with the last frame."""
+        gain = self._gain(ends)
+        last = np.zeros_like(self._spectra)
+        for _ in range(iterations):
+            signal = self._overlapped(self.frames) * gain
+            framed = sliding_window_view(signal, self._config.n_fft)[:: self._config.hop_length]
+            for at in _chunks(self.frames):
+                consistent = np.fft.rfft(framed[at] * self._window)
+                ahead = consistent - self._beta * last[at]
+                last[at] = consistent
+                ahead *= self._magnitude[at] / np.maximum(np.abs(ahead), TINY)
+                self._spectra[at] = ahead
+
+    def take(self, count: int) -> Float32:
+        """Give out the first `count` frames: count * hop samples, less what lies before the signal's start."""
+        signal, overlap = self._overlapped(count), self._window_overlap(count)
+        end = count * self._config.hop_length
+        self._tail, self._tail_overlap = signal[end:], overlap[end:]
+        self._spectra, self._magnitude = self._spectra[count:], self._magnitude[count:]
+        start, self._before_start = self._before_start, 0
+        return (signal / np.maximum(overlap, LEAST_OVERLAP))[start:end]
+
+    def take_rest(self) -> Float32:
+        """Give out all frames: the signal up to the end of the last one's hop."""
+        signal = self._overlapped(self.frames) * self._gain(ends=True)
+        return signal[self._before_start : self.frames * self._config.hop_length + self._config.lead]
+
+    def _gain(self, ends: bool) -> Float32:
+        """What makes overlapping windows even, and the signal silent before its start and after its end."""
+        gain = 1 / np.maximum(self._window_overlap(self.frames), LEAST_OVERLAP)
+        gain[: self._before_start] = 0
+        if ends:
+            gain[self.frames * self._config.hop_length + self._config.lead :] = 0
+        return gain
+
+    def _overlapped(self, count: int) -> Float32:
+        signal = self._room(count, self._tail)
+        for at in _chunks(count):
+            _add_frames(signal[at.start :], np.fft.irfft(self._spectra[at], self._config.n_fft) * self._window)
+        return signal.reshape(-1)
+
+    def _window_overlap(self, count: int) -> Float32:
+        overlap = self._room(count, self._tail_overlap)
+        _add_frames(overlap, np.broadcast_to(np.square(self._window), (count, len(self._window))))
+        return overlap.reshape(-1)
+
+    def _room(self, count: int, tail: Float32) -> Float32:
+        """Hops [count + n_fft / hop - 1, hop] that begin with `tail`."""
+        hop = self._config.hop_length
+        hops = np.zeros((count + -(-self._config.n_fft // hop) - 1, hop), np.float32)
+        hops.reshape(-1)[: len(tail)] = tail
+        return hops
+
+
+def _chunks(count: int) -> list[slice]:
+    return [slice(at, min(at + FRAMES_AT_ONCE, count)) for at in range(0, count, FRAMES_AT_ONCE)]
+
+
+def _add_frames(hops: Float32, frames: Float32) -> None:
+    """Add frame f [n_fft] to the hops [n, hop] from f on, in place."""
+    hop = hops.shape[1]
+    for shift, start in enumerate(range(0, frames.shape[1], hop)):
+        part = frames[:, start : start + hop]
+        hops[shift : shift + len(frames), : part.shape[1]] += part
+
+
+def steady_phases(magnitude: Float32, before: Float32, config: MelConfig) -> Float32:
+    """Phases [frames, bins] if every peak is a steady tone, continuing the frame `before` [bins].
+
+    A peak's frequency lies where a parabola through it has its top; bins around it turn with it, their signs
+    alternating as those of a window centred in its frame do.
+    """
+    peak, turn = _peaks(magnitude, config)
+    phases = np.empty(magnitude.shape, np.float32)
+    for frame in range(len(magnitude)):
+        before = np.remainder(before[peak[frame]] + turn[frame], np.float32(2 * np.pi))
+        phases[frame] = before
+    return phases
+
+
+def _peaks(magnitude: Float32, config: MelConfig) -> tuple[NDArray[np.int32], Float32]:
+    """For each bin: the nearest peak's bin, and by how much its phase differs from that bin's a hop earlier."""
+    left, middle, right = magnitude[:, :-2], magnitude[:, 1:-1], magnitude[:, 2:]
+    is_peak = np.zeros(magnitude.shape, bool)
+    is_peak[:, 1:-1] = (middle >= left) & (middle > right)
+    is_peak[:, 0] |= ~is_peak.any(axis=1)
+    bins = np.arange(config.bins, dtype=np.int32)
+    none = np.int32(2 * config.bins)
+    below = np.maximum.accumulate(np.where(is_peak, bins, -none), axis=1)
+    above = np.minimum.accumulate(np.where(is_peak, bins, none)[:, ::-1], axis=1)[:, ::-1]
+    peak = np.where(bins - below <= above - bins, below, above)
+
+    offset = np.zeros(magnitude.shape, np.float32)
+    curve = np.maximum(2 * middle - left - right, TINY)
+    offset[:, 1:-1] = np.clip(0.5 * (right - left) / curve, -0.5, 0.5)
+    tone = peak + np.take_along_axis(offset, peak, axis=1)
+    a_hop = np.float32(2 * np.pi * config.hop_length / config.n_fft)
+    return peak, tone * a_hop + np.float32(np.pi) * ((bins - peak) & 1)

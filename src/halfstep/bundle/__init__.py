@@ -1,0 +1,25 @@
+"""The model folder: what passes from the making half to the playing half. Nothing in it executes."""
+
+from halfstep.bundle.denoiser import OnnxDenoiser
+from halfstep.bundle.folder import ModelFolder, is_model_folder, open_folder, verify
+from halfstep.bundle.installed import installed, installed_folders, load_folder, model_places
+from halfstep.bundle.manifest import DenoiserFile, FileEntry, Manifest, Origin
+from halfstep.bundle.model_json import read_manifest, write_manifest
+
+__all__ = [
+    "DenoiserFile",
+    "FileEntry",
+    "Manifest",
+    "ModelFolder",
+    "OnnxDenoiser",
+    "Origin",
+    "installed",
+    "installed_folders",
+    "is_model_folder",
+    "load_folder",
+    "model_places",
+    "open_folder",
+    "read_manifest",
+    "verify",
+    "write_manifest",
+]

@@ -1,0 +1,145 @@
+"""Reading JSON that nobody vouches for: each value is asked for by name, type and range."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from halfstep.errors import InputError
+
+LONGEST_JSON = 4 << 20  # bytes; a real model.json has some ten thousand
+AGAIN = "export or fetch the model again"  # the remedy for a model folder that is not whole
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Fields:
+    """The members of one JSON object; a method takes one out, or raises InputError with its value."""
+
+    def __init__(self, where: str, members: object) -> None:
+        if not isinstance(members, dict):
+            raise InputError(f"{where}: is {_short(members)}, expected an object; {AGAIN}")
+        self.where = where
+        self._left: dict[str, Any] = dict(members)
+
+    def fail(self, name: str, value: object, wanted: str) -> InputError:
+        return InputError(f"{self.where}: {name} is {_short(value)}, expected {wanted}; {AGAIN}")
+
+    def take(self, name: str) -> Any:
+        """The raw value; one that is absent is an error."""
+        if name not in self._left:
+            raise InputError(f"{self.where}: {name} is missing; {AGAIN}")
+        return self._left.pop(name)
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        value = self.take(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise self.fail(name, value, f"a whole number from {low} to {high}")
+        return value
+
+    def number(self, name: str, low: float, high: float) -> float:
+        return self._number(name, self.take(name), low, high)
+
+    def number_or_null(self, name: str, low: float, high: float) -> float | None:
+        value = self.take(name)
+        return None if value is None else self._number(name, value, low, high)
+
+    def numbers(self, name: str, count: int, low: float, high: float) -> tuple[float, ...]:
+        """Exactly `count` numbers, each in the range."""
+        values = self.take(name)
+        if not isinstance(values, list):
+            raise self.fail(name, values, f"{count} numbers")
+        if len(values) != count:
+            raise InputError(f"{self.where}: {name} has {len(values)} values, expected {count}; {AGAIN}")
+        return tuple(self._number(f"{name}[{place}]", value, low, high) for place, value in enumerate(values))
+
+    def text(self, name: str, longest: int = 4000) -> str:
+        """Text without control characters, so that it may be printed on a terminal."""
+        value = self.take(name)
+        if not isinstance(value, str) or len(value) > longest or not value.replace("\n", " ").isprintable():
+            raise self.fail(name, value, f"printable text of at most {longest} characters")
+        return value
+
+    def plain_name(self, name: str) -> str:
+        """A file name of letters, digits and ._- that can lead nowhere else."""
+        value = self.take(name)
+        if not isinstance(value, str) or not PLAIN_NAME.fullmatch(value):
+            raise self.fail(name, value, "a plain file name")
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self.take(name)
+        if not isinstance(value, bool):
+            raise self.fail(name, value, "true or false")
+        return value
+
+    def choice(self, name: str, among: Mapping[str, object]) -> str:
+        value = self.take(name)
+        if not isinstance(value, str) or value not in among:
+            raise self.fail(name, value, "one of " + ", ".join(among))
+        return value
+
+    def objects(self, name: str, most: int) -> "list[Fields]":
+        """A list of at most `most` objects."""
+        values = self.take(name)
+        if not isinstance(values, list) or len(values) > most:
+            raise self.fail(name, values, f"a list of at most {most}")
+        return [Fields(f"{self.where}: {name}[{place}]", value) for place, value in enumerate(values)]
+
+    def inside(self, name: str) -> "Fields":
+        """The object under `name`."""
+        return Fields(f"{self.where}: {name}", self.take(name))
+
+    def names(self) -> list[str]:
+        return list(self._left)
+
+    def done(self) -> None:
+        """Refuse what is left: a field this version does not know could change what the rest means."""
+        if self._left:
+            left = ", ".join(_short(name) for name in self._left)
+            raise InputError(f"{self.where}: unknown {left}; a newer halfstep may read it")
+
+    def _number(self, name: str, value: object, low: float, high: float) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise self.fail(name, value, f"a number from {low:g} to {high:g}")
+        return float(value)
+
+
+def read_json(path: Path) -> object:
+    """The JSON in `path`: no NaN, no repeated names, at most 4 MiB; InputError where it is anything else."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; a model folder holds a model.json")
+    with path.open("rb") as file:
+        data = file.read(LONGEST_JSON + 1)
+    if len(data) > LONGEST_JSON:
+        raise InputError(f"{path}: longer than {LONGEST_JSON} bytes; it is no model description")
+    try:
+        return json.loads(
+            data, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique
+        )
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not readable as JSON ({error}); {AGAIN}") from error
+
+
+def _refuse_constant(word: str) -> float:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits[:20]} is too large")
+    return value
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return members
+
+
+def _short(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= 60 else text[:57] + "..."

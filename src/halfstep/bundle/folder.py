@@ -1,0 +1,103 @@
+"""A model folder: the only door between the making half and the playing half."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from halfstep.bundle.denoiser import OnnxDenoiser
+from halfstep.bundle.fields import AGAIN
+from halfstep.bundle.manifest import Manifest
+from halfstep.bundle.model_json import FILE_NAME, read_manifest, sha256_of
+from halfstep.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFolder:
+    """A folder whose model.json has been read and checked; its other files are checked when they are read."""
+
+    path: Path
+    manifest: Manifest
+
+    def denoiser(self, steps: int, threads: int = 1) -> OnnxDenoiser:
+        """The network for `steps` steps. InputError if not served, or if its file is not whole."""
+        names = {denoiser.steps: denoiser.file for denoiser in self.manifest.denoisers}
+        if steps not in names:
+            served = ", ".join(str(number) for number in self.manifest.steps)
+            raise InputError(
+                f"--steps {steps}: model {self.manifest.id} serves {served}; choose one of these"
+            )
+        name = names[steps]
+        return OnnxDenoiser(self.read(name), str(self.path / name), self.manifest, threads)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file of the manifest's table: the very ones whose sha256 was compared."""
+        path = self._checked(name)
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != self.manifest.files[name].sha256:
+            raise InputError(f"{path}: {_CHANGED}")
+        return data
+
+    def file_problem(self, name: str) -> str | None:
+        """What is wrong with a file of the table; read in blocks, so that it may be of any size."""
+        try:
+            path = self._checked(name)
+        except InputError as error:
+            return str(error)
+        return None if sha256_of(path) == self.manifest.files[name].sha256 else f"{path}: {_CHANGED}"
+
+    def _checked(self, name: str) -> Path:
+        """The file's path, once it is a regular file of the declared size that lies in the folder itself."""
+        path, declared = self.path / name, self.manifest.files[name].bytes
+        if path.resolve().parent != self.path.resolve():
+            raise InputError(f"{path}: leads out of the model folder; put the file itself there")
+        if not path.is_file():
+            raise InputError(f"{path}: missing; {AGAIN}")
+        if path.stat().st_size != declared:
+            size = path.stat().st_size
+            raise InputError(f"{path}: {size} bytes, model.json says {declared}; {AGAIN}")
+        return path
+
+
+_CHANGED = f"its sha256 is not the one in model.json; {AGAIN}"
+
+
+def open_folder(path: Path) -> ModelFolder:
+    """Read and check model.json, and that every file is there in its declared size.
+
+    Raises InputError naming what is wrong. A file's sha256 is compared when it is read.
+    """
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder; `halfstep models` lists what is installed")
+    folder = ModelFolder(path=path, manifest=read_manifest(path))
+    for name in folder.manifest.files:
+        folder._checked(name)
+    return folder
+
+
+def verify(path: Path) -> list[str]:
+    """All that is wrong with a model folder, a line each: every sha256 compared, every network run once."""
+    try:
+        folder = ModelFolder(path=path, manifest=read_manifest(path))
+    except InputError as error:
+        return [str(error)]
+    problems = [problem for name in folder.manifest.files if (problem := folder.file_problem(name))]
+    return problems or [problem for steps in folder.manifest.steps if (problem := _trial(folder, steps))]
+
+
+def is_model_folder(path: Path) -> bool:
+    """Whether `path` holds a model.json, whole or not."""
+    return (path / FILE_NAME).is_file()
+
+
+def _trial(folder: ModelFolder, steps: int) -> str | None:
+    """One call on noise: does the network load, and answer with numbers?"""
+    manifest = folder.manifest
+    noise = np.random.default_rng(0).standard_normal((1, manifest.channels, manifest.length), np.float32)
+    known = np.zeros((1, manifest.aligned_channels, manifest.length), np.float32)
+    try:
+        folder.denoiser(steps)(noise, 0.0, 1.0, known)
+    except InputError as error:
+        return str(error)
+    return None

@@ -1,0 +1,107 @@
+"""What a model folder says of itself: the members of model.json (model_json.py reads and writes it)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import halfstep
+from halfstep.audio.mel import MelConfig
+from halfstep.packing import PACKINGS, Packing
+
+USUAL_STEPS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """One thing a model was trained on."""
+
+    title: str
+    licence: str
+    source: str
+    minutes: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiserFile:
+    """The network that serves `steps` sampling steps."""
+
+    steps: int
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileEntry:
+    """What a file of the folder must be, in lower-case hexadecimal and bytes."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A model folder's model.json.
+
+    The denoisers see [B, channels, length] and, if `context`, [B, aligned_channels, length] beside it.
+    """
+
+    id: str
+    description: str
+    licence: str
+    """Of the model."""
+    output_licence: str
+    """Of the music it makes."""
+    trained_on: tuple[Origin, ...]
+    mel: MelConfig
+    frames: int
+    """Of one window."""
+    packing: str
+    band_mean: tuple[float, ...]
+    band_std: tuple[float, ...]
+    denoisers: tuple[DenoiserFile, ...]
+    context: bool
+    """Whether the denoisers see a mask and the known frames under it."""
+    parameters: int
+    vocoder: None = None
+    """Reserved: waveforms come from Griffin-Lim."""
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    """Quality and speed, as far as they were measured."""
+    files: Mapping[str, FileEntry] = field(default_factory=dict)
+    """Every file beside model.json; `write_manifest` fills it in."""
+    made_with: str = f"halfstep {halfstep.__version__}"
+
+    @property
+    def packed(self) -> Packing:
+        return PACKINGS[self.packing]
+
+    @property
+    def channels(self) -> int:
+        return self.packed.planes * self.mel.n_mels
+
+    @property
+    def length(self) -> int:
+        return self.frames // self.packed.planes
+
+    @property
+    def aligned_channels(self) -> int:
+        """The known window, packed, and its packed mask; 0 without context."""
+        return self.channels + self.packed.planes if self.context else 0
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The numbers of steps it serves, fewest first."""
+        return tuple(sorted(denoiser.steps for denoiser in self.denoisers))
+
+    @property
+    def default_steps(self) -> int:
+        """Four, or the next number above that it serves, or else its largest."""
+        return min((steps for steps in self.steps if steps >= USUAL_STEPS), default=self.steps[-1])
+
+    @property
+    def seconds(self) -> float:
+        """Sound in one window."""
+        return self.frames / self.mel.frames_per_second
+
+    @property
+    def bytes(self) -> int:
+        """Of all files beside model.json."""
+        return sum(entry.bytes for entry in self.files.values())

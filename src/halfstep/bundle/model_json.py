@@ -1,0 +1,164 @@
+"""model.json on the disk: read strictly, as from a stranger, and written by one function."""
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from halfstep.atomic import write_json
+from halfstep.audio.mel import MelConfig
+from halfstep.bundle.fields import AGAIN, PLAIN_NAME, Fields, read_json
+from halfstep.bundle.manifest import DenoiserFile, FileEntry, Manifest, Origin
+from halfstep.errors import InputError
+from halfstep.packing import PACKINGS
+
+FORMAT = 1
+FILE_NAME = "model.json"
+MOST_STEPS = 4096
+MOST_BYTES = 16 << 30
+HASH_BLOCK = 1 << 20
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The folder's model.json, every value checked. InputError names the file, the field and its value."""
+    path = folder / FILE_NAME
+    return parse_manifest(read_json(path), str(path))
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
+    """Write `folder`/model.json with the table of every file in the folder; what is written comes back.
+
+    Raises ValueError if the result could not be read again.
+    """
+    files = {
+        path.name: FileEntry(sha256=sha256_of(path), bytes=path.stat().st_size)
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name != FILE_NAME and PLAIN_NAME.fullmatch(path.name)
+    }
+    manifest = replace(manifest, files=files)
+    value = {"format": FORMAT} | asdict(manifest)
+    parse_manifest(json.loads(json.dumps(value, allow_nan=False)), str(folder / FILE_NAME))
+    write_json(folder / FILE_NAME, value)
+    return manifest
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file of any size, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def parse_manifest(value: object, where: str) -> Manifest:
+    """A Manifest from parsed JSON. Raises InputError naming `where`, the field and its value."""
+    fields = Fields(where, value)
+    version = fields.integer("format", 1, 10**6)
+    if version != FORMAT:
+        raise InputError(f"{where}: format is {version}, this halfstep reads {FORMAT}; update halfstep")
+    mel = _parse_mel(fields.inside("mel"))
+    packing = fields.choice("packing", PACKINGS)
+    manifest = Manifest(
+        id=fields.plain_name("id"),
+        description=fields.text("description"),
+        licence=fields.text("licence"),
+        output_licence=fields.text("output_licence"),
+        trained_on=tuple(_parse_origin(origin) for origin in fields.objects("trained_on", most=10_000)),
+        mel=mel,
+        packing=packing,
+        frames=fields.integer("frames", 1, 8192),
+        band_mean=fields.numbers("band_mean", mel.n_mels, -100, 100),
+        band_std=fields.numbers("band_std", mel.n_mels, 1e-6, 100),
+        denoisers=tuple(_parse_denoiser(denoiser) for denoiser in fields.objects("denoisers", most=64)),
+        context=fields.flag("context"),
+        parameters=fields.integer("parameters", 1, 10**12),
+        vocoder=_parse_vocoder(fields),
+        measured=_parse_measured(fields),
+        files=_parse_files(fields.inside("files")),
+        made_with=fields.text("made_with"),
+    )
+    fields.done()
+    _check_together(fields, manifest)
+    return manifest
+
+
+def _check_together(fields: Fields, manifest: Manifest) -> None:
+    if manifest.frames % manifest.packed.planes:
+        raise fields.fail(
+            "frames", manifest.frames, f"a multiple of {manifest.packed.planes} for {manifest.packing}"
+        )
+    if not manifest.denoisers or len(set(manifest.steps)) != len(manifest.steps):
+        raise fields.fail(
+            "denoisers", list(manifest.steps), "at least one, each with its own number of steps"
+        )
+    for denoiser in manifest.denoisers:
+        if denoiser.file not in manifest.files:
+            raise fields.fail("files", list(manifest.files), f"a table with {denoiser.file}")
+
+
+def _parse_mel(fields: Fields) -> MelConfig:
+    """Narrower than MelConfig itself: a filterbank of [n_mels, n_fft / 2 + 1] is built from it."""
+    try:
+        mel = MelConfig(
+            sample_rate=fields.integer("sample_rate", 4000, 192_000),
+            n_fft=fields.integer("n_fft", 64, 16384),
+            hop_length=fields.integer("hop_length", 16, 16384),
+            n_mels=fields.integer("n_mels", 1, 1024),
+            fmin_hz=fields.number("fmin_hz", 0, 96_000),
+            fmax_hz=fields.number_or_null("fmax_hz", 1, 96_000),
+            floor=fields.number("floor", 1e-12, 0.1),
+        )
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"{fields.where}: {error}; {AGAIN}") from error
+    fields.done()
+    return mel
+
+
+def _parse_origin(fields: Fields) -> Origin:
+    origin = Origin(
+        title=fields.text("title"),
+        licence=fields.text("licence"),
+        source=fields.text("source"),
+        minutes=fields.number("minutes", 0, 1e9),
+    )
+    fields.done()
+    return origin
+
+
+def _parse_denoiser(fields: Fields) -> DenoiserFile:
+    denoiser = DenoiserFile(steps=fields.integer("steps", 1, MOST_STEPS), file=fields.plain_name("file"))
+    fields.done()
+    return denoiser
+
+
+def _parse_vocoder(fields: Fields) -> None:
+    vocoder = fields.take("vocoder")
+    if vocoder is not None:
+        raise fields.fail("vocoder", vocoder, "null (this halfstep has no learned vocoder)")
+
+
+def _parse_measured(fields: Fields) -> dict[str, Any]:
+    measured = fields.take("measured")
+    if not isinstance(measured, dict):
+        raise fields.fail("measured", measured, "an object")
+    return measured
+
+
+def _parse_files(fields: Fields) -> dict[str, FileEntry]:
+    names = fields.names()
+    if len(names) > 1000 or not all(PLAIN_NAME.fullmatch(name) for name in names):
+        raise fields.fail("the list of names", names, "at most 1000 plain file names")
+    return {name: _parse_file(fields.inside(name)) for name in names}
+
+
+def _parse_file(fields: Fields) -> FileEntry:
+    sha256 = fields.text("sha256", longest=64)
+    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+        raise fields.fail("sha256", sha256, "64 hexadecimal digits")
+    entry = FileEntry(sha256=sha256, bytes=fields.integer("bytes", 0, MOST_BYTES))
+    fields.done()
+    return entry

@@ -1,0 +1,1 @@
+"""Recordings -> mels on disk -> windows to train on."""

@@ -1,0 +1,137 @@
+"""What became of each file found, and the manifest and report that say so."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from halfstep.audio.mel import MelConfig
+from halfstep.data.bands import BandMoments, merged
+from halfstep.data.fingerprint import Fingerprint, near_duplicates
+from halfstep.data.manifest import FORMAT, TRACKS_FOLDER
+from halfstep.data.sources import Found, printable
+from halfstep.data.splits import heldout_groups, linked_groups
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Used:
+    """A file whose track is stored under `track`."""
+
+    file: Found
+    track: str
+    facts: Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A file that is no use, and why."""
+
+    file: Found
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """A file that we could not cope with, and how that showed."""
+
+    file: Found
+    reason: str
+
+
+Outcome = Used | Skipped | Failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """found = used + skipped + failed. Flagged files are among the used; so are near duplicates, listed in pairs."""
+
+    found: int
+    used: int
+    skipped: list[dict[str, str]]
+    failed: list[dict[str, str]]
+    flagged: list[dict[str, str]]
+    near_duplicates: list[Json]
+    seconds: float
+    heldout_seconds: float
+
+
+def counted_once(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """The same, with all but the first of the files that hold the very same sound skipped."""
+    first: dict[str, Found] = {}
+    result: list[Outcome] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Used):
+            original = first.setdefault(outcome.facts["mel_sha256"], outcome.file)
+            if original is not outcome.file:
+                reason = f"the same sound as {printable(original.name)}"
+                outcome = Skipped(file=outcome.file, reason=reason)
+        result.append(outcome)
+    return result
+
+
+def manifest(outcomes: list[Outcome], mel: MelConfig, heldout_share: float) -> Json:
+    """dataset.json, of outcomes of which one at least is used."""
+    used = [outcome for outcome in outcomes if isinstance(outcome, Used)]
+    pairs = _near_duplicates(used)
+    groups = {one.file.name: one.file.group for one in used}
+    linked = linked_groups(set(groups.values()), [(groups[a], groups[b]) for a, b, _ in pairs])
+    heldout = heldout_groups(set(linked.values()), heldout_share)
+    trained = [one for one in used if linked[one.file.group] not in heldout]
+    bands = merged(BandMoments.from_json(one.facts["moments"]) for one in trained)
+    return {
+        "format": FORMAT,
+        "mel": asdict(mel),
+        "bands": {"mean": bands.mean.tolist(), "std": bands.std.tolist()},
+        "tracks": [_entry(one, linked[one.file.group] in heldout) for one in used],
+        "near_duplicates": _named_pairs(pairs),
+    }
+
+
+def _entry(one: Used, heldout: bool) -> Json:
+    copied = ("seconds", "frames", "loudness_lufs", "trimmed_seconds", "notes", "format")
+    return {
+        "id": one.track.split("-")[0],
+        "source": printable(one.file.name),
+        "group": printable(one.file.group),
+        "split": "heldout" if heldout else "train",
+        "file": f"{TRACKS_FOLDER}/{one.track}.npy",
+        **{key: one.facts[key] for key in copied},
+    }
+
+
+def report(outcomes: list[Outcome], dataset: Json) -> Report:
+    """The report on those outcomes and the manifest made of them."""
+    used = [outcome for outcome in outcomes if isinstance(outcome, Used)]
+    tracks = dataset["tracks"]
+    return Report(
+        found=len(outcomes),
+        used=len(used),
+        skipped=[_because(one.file, one.reason) for one in outcomes if isinstance(one, Skipped)],
+        failed=[_because(one.file, one.reason) for one in outcomes if isinstance(one, Failed)],
+        flagged=[_because(one.file, note) for one in used for note in one.facts["notes"]],
+        near_duplicates=dataset["near_duplicates"],
+        seconds=_seconds(tracks),
+        heldout_seconds=_seconds(track for track in tracks if track["split"] == "heldout"),
+    )
+
+
+def _because(file: Found, reason: str) -> dict[str, str]:
+    return {"source": printable(file.name), "reason": reason}
+
+
+def _seconds(tracks: Iterable[Json]) -> float:
+    return round(sum(track["seconds"] for track in tracks), 3)
+
+
+def _near_duplicates(used: list[Used]) -> list[tuple[str, str, float]]:
+    return near_duplicates(
+        [
+            Fingerprint(name=one.file.name, frames=one.facts["frames"], digest=one.facts["fingerprint"])
+            for one in used
+        ]
+    )
+
+
+def _named_pairs(pairs: list[tuple[str, str, float]]) -> list[Json]:
+    return [{"sources": [printable(a), printable(b)], "bits_that_differ": share} for a, b, share in pairs]

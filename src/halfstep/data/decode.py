@@ -1,0 +1,138 @@
+"""One sound file -> one stored track, in blocks: what a worker process does."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+from halfstep.atomic import replacing
+from halfstep.audio import io
+from halfstep.audio.endings import UNKNOWN_FRAMES, cut_off
+from halfstep.audio.mel import MelConfig
+from halfstep.data import not_audio
+from halfstep.data.sources import Stamp, stamp_of
+from halfstep.data.track_builder import Float32, TrackBuilder, Unusable
+from halfstep.data.track_file import TrackWriter, measure
+
+BLOCK_SECONDS = 4.0
+HASHED_AT_ONCE = 1 << 20
+MOST_CHANNELS = 64
+LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
+MOST_HOURS = 200.0
+NOT_RECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
+
+Beat = Callable[[float], None]
+"""Called with the seconds decoded so far: a sign of life and of progress."""
+
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeConfig:
+    """All that a stored track depends on, besides the file's bytes."""
+
+    mel: MelConfig = field(default_factory=MelConfig)
+    min_frames: int = 384
+    """Shorter tracks are skipped: one window."""
+
+
+def identify(path: Path, stamp: Stamp, beat: Beat) -> Facts:
+    """The hash of the file's bytes and the seconds of sound it declares.
+
+    Raises:
+        Unusable: no sound that we read is in it; with the reason.
+        OSError: it cannot be read, or no longer is what it was at `stamp`.
+    """
+    try:
+        with io.open_sound(path) as sound:
+            info = io.info_of(sound)
+    except soundfile.LibsndfileError as error:
+        raise Unusable(_why_not_opened(path, error)) from error
+    if not LOWEST_RATE <= info.sample_rate <= HIGHEST_RATE:
+        raise Unusable(f"a sample rate of {info.sample_rate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} are read")
+    if info.channels > MOST_CHANNELS:
+        raise Unusable(f"{info.channels} channels; up to {MOST_CHANNELS} are read")
+    sha256 = _content_hash(path, beat)
+    _expect_unchanged(path, stamp)
+    declared = info.frames_declared if info.frames_declared < UNKNOWN_FRAMES else 0
+    return {"sha256": sha256, "seconds": round(declared / info.sample_rate, 3)}
+
+
+def _why_not_opened(path: Path, error: soundfile.LibsndfileError) -> str:
+    if error.code == NOT_RECOGNISED:
+        return f"not audio: {not_audio.kind(path)}"
+    return f"not readable as sound: {error.error_string.strip() or 'broken'}"
+
+
+def _content_hash(path: Path, beat: Beat) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(HASHED_AT_ONCE):
+            digest.update(block)
+            beat(0.0)
+    return digest.hexdigest()
+
+
+def _expect_unchanged(path: Path, stamp: Stamp) -> None:
+    if stamp_of(path) != stamp:
+        raise OSError(None, "it changed while it was read")
+
+
+def decode(path: Path, stamp: Stamp, out: Path, config: DecodeConfig, beat: Beat) -> Facts:
+    """Store the track as `out` and return its facts, ready for JSON; constant memory for any length.
+
+    Raises:
+        Unusable: no track comes of it; with the reason.
+        OSError: the file cannot be read or no longer is what it was at `stamp`, or the disk is full.
+    """
+    with io.open_sound(path) as sound:
+        info = io.info_of(sound)
+        with replacing(out) as partial:
+            with open(partial, "wb") as file:
+                track = TrackBuilder(TrackWriter(file, config.mel.n_mels), config.mel, config.min_frames)
+                reader = _Reader(sound, config.mel.sample_rate)
+                for block in reader.blocks():
+                    track.push(block)
+                    beat(track.seconds)
+                    if track.seconds > MOST_HOURS * 3600:
+                        raise Unusable(f"longer than {MOST_HOURS:g} hours")
+                track.finish()
+            stored = measure(partial)
+            _expect_unchanged(path, stamp)
+    ending = reader.broken or cut_off(path, info, reader.frames_got)
+    return {
+        "frames": stored.frames,
+        "seconds": round(stored.frames / config.mel.frames_per_second, 3),
+        "trimmed_seconds": track.trimmed_seconds,
+        "loudness_lufs": track.loudness_lufs,
+        "notes": [*([ending] if ending else []), *track.notes()],
+        "mel_sha256": stored.sha256,
+        "fingerprint": stored.fingerprint,
+        "moments": stored.moments.to_json(),
+        "format": asdict(info),
+    }
+
+
+class _Reader:
+    """Mono blocks up to the end of the file, or to where it breaks."""
+
+    def __init__(self, sound: soundfile.SoundFile, sample_rate: int) -> None:
+        self._sound, self._sample_rate = sound, sample_rate
+        self.frames_got = 0
+        self.broken: str | None = None
+
+    def blocks(self) -> Iterator[Float32]:
+        for block in io.resampled(self._decoded(), self._sound.samplerate, self._sample_rate):
+            yield block[0]
+
+    def _decoded(self) -> Iterator[Float32]:
+        try:
+            for block in io.decoded(self._sound, mono=True, block_seconds=BLOCK_SECONDS):
+                self.frames_got += block.shape[1]
+                yield block
+        except soundfile.LibsndfileError as error:
+            why = error.error_string.strip() or "undecodable"
+            self.broken = f"broken: declared {self._sound.frames} samples, got {self.frames_got} ({why})"

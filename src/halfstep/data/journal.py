@@ -1,0 +1,75 @@
+"""What earlier runs, finished or killed, already know: one line of JSON a fact, appended as it is learned."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from halfstep.atomic import replacing
+from halfstep.data.sources import Stamp
+
+Json = dict[str, Any]
+
+
+class Journal:
+    """The content of each file seen, and the outcome of each track tried.
+
+    A line torn by a kill is passed over, so that its fact is learned again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._contents: dict[str, Json] = {}
+        self._outcomes: dict[str, Json] = {}
+        for fact in _facts(path):
+            self._learn(fact)
+
+    def content(self, path: str, stamp: Stamp) -> Json | None:
+        """What was found to be in the file, if its stamp is still the same."""
+        known = self._contents.get(path)
+        return known["content"] if known is not None and tuple(known["stamp"]) == stamp else None
+
+    def outcome(self, track: str) -> Json | None:
+        return self._outcomes.get(track)
+
+    def add_content(self, path: str, stamp: Stamp, content: Json) -> None:
+        self._append({"path": path, "stamp": stamp, "content": content})
+
+    def add_outcome(self, track: str, outcome: Json) -> None:
+        self._append({"track": track, "outcome": outcome})
+
+    def keep_only(self, paths: set[str], tracks: set[str]) -> None:
+        """Rewrite the journal without what is no longer needed, in an order that does not tell its history."""
+        facts = [self._contents[path] for path in sorted(paths & self._contents.keys())]
+        facts += [
+            {"track": track, "outcome": self._outcomes[track]}
+            for track in sorted(tracks & self._outcomes.keys())
+        ]
+        with replacing(self._path) as partial:
+            partial.write_text("".join(map(_line, facts)), encoding="ascii")
+
+    def _append(self, fact: Json) -> None:
+        with open(self._path, "a", encoding="ascii") as file:
+            file.write("\n" + _line(fact))  # the line before may be torn
+        self._learn(fact)
+
+    def _learn(self, fact: Json) -> None:
+        if "track" in fact:
+            self._outcomes[fact["track"]] = fact["outcome"]
+        else:
+            self._contents[fact["path"]] = fact
+
+
+def _line(fact: Json) -> str:
+    return json.dumps(fact, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _facts(path: Path) -> list[Json]:
+    if not path.exists():
+        return []
+    facts = []
+    for line in path.read_text(encoding="ascii", errors="replace").splitlines():
+        try:
+            facts.append(json.loads(line))
+        except ValueError:
+            continue
+    return facts

@@ -1,0 +1,72 @@
+"""A prepared data set as it lies on disk: dataset.json, and one float16 array a track."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfstep.audio.mel import MelConfig
+from halfstep.errors import InputError
+
+FORMAT = 1
+MANIFEST_NAME = "dataset.json"
+REPORT_NAME = "report.json"
+JOURNAL_NAME = "journal.jsonl"
+TRACKS_FOLDER = "tracks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """One recording: id is the start of its file's sha256, `source` its name, `split` train or heldout."""
+
+    id: str
+    source: str
+    group: str
+    seconds: float
+    frames: int
+    loudness_lufs: float
+    trimmed_seconds: tuple[float, float]
+    split: str
+    file: str
+
+
+class Library:
+    """Read access to a prepared data set. InputError if `path` holds none."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        facts = _read(self.path / MANIFEST_NAME)
+        self.mel = MelConfig(**facts["mel"])
+        self.band_mean = np.array(facts["bands"]["mean"], np.float32)
+        self.band_std = np.array(facts["bands"]["std"], np.float32)
+        self.tracks = [_track(entry) for entry in facts["tracks"]]
+
+    def array(self, track: Track) -> NDArray[np.float16]:
+        """Log-mel [frames, n_mels] of the track, read from the disk as it is used."""
+        stored = np.load(self.path / track.file, mmap_mode="r")
+        return stored.view(np.ndarray)  # a memmap's own indexing is several times slower
+
+    def split(self, name: str) -> list[Track]:
+        """The tracks of `train` or `heldout`."""
+        return [track for track in self.tracks if track.split == name]
+
+
+def _track(entry: dict[str, Any]) -> Track:
+    first, last = entry["trimmed_seconds"]
+    known = {key: entry[key] for key in Track.__dataclass_fields__ if key != "trimmed_seconds"}
+    return Track(**known, trimmed_seconds=(first, last))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path.parent}: no prepared data set; make one with halfstep prepare") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not the JSON of a data set ({error}); prepare it again") from error
+    if facts.get("format") != FORMAT:
+        raise InputError(f"{path}: format {facts.get('format')}, this version reads {FORMAT}; prepare it again")
+    return facts

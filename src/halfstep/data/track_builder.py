@@ -1,0 +1,112 @@
+"""Samples in, frames of one track out to its file, the silence at both ends left out."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfstep.audio.mel import MagnitudeStream, MelConfig, magnitude_to_log_mel
+from halfstep.data.loudness import ABSOLUTE_GATE_LUFS, LoudnessMeter
+from halfstep.data.track_file import TrackWriter
+
+KEPT_SILENCE_SECONDS = 0.1
+QUIET_PEAK = 1e-3  # a constant level above it is no silence, but no sound either
+FULL_SCALE = 0.999
+CLIPPED_SHARE = 0.01
+LOUDEST_PEAK = 100.0  # 40 dB above full scale: no recording but a wrong format
+
+Float32 = NDArray[np.float32]
+
+
+class Unusable(Exception):
+    """The file is what it is: no track comes of it. The message is the reason."""
+
+
+class TrackBuilder:
+    """Frames whose own loudness is below BS.1770's absolute gate, -70 LUFS, are silent.
+
+    Memory does not grow with the track, but for 8 bytes a frame in the loudness meter.
+    """
+
+    def __init__(self, writer: TrackWriter, mel: MelConfig, min_frames: int) -> None:
+        self._writer, self._mel, self._min_frames = writer, mel, min_frames
+        self._meter = LoudnessMeter(mel)
+        self._spectra = MagnitudeStream(mel)
+        self._kept_silence = round(KEPT_SILENCE_SECONDS * mel.frames_per_second)
+        self._held = np.zeros((mel.n_mels, 0), np.float32)  # silence that may turn out to lead in
+        self._frames = 0
+        self._first: int | None = None
+        self._end = 0
+        self._peak = 0.0
+        self._samples = self._full = 0
+
+    @property
+    def seconds(self) -> float:
+        """Of sound so far."""
+        return self._frames / self._mel.frames_per_second
+
+    @property
+    def trimmed_seconds(self) -> list[float]:
+        """What was left out at the beginning and at the end."""
+        assert self._first is not None, "known once there was sound"
+        left_out = (self._first, self._frames - self._end)
+        return [round(frames / self._mel.frames_per_second, 3) for frames in left_out]
+
+    @property
+    def loudness_lufs(self) -> float:
+        return round(self._meter.integrated(), 2)
+
+    def notes(self) -> list[str]:
+        """What is odd about the sound, though it is used."""
+        share = self._full / max(1, self._samples)
+        return [f"{share:.0%} of the samples are at full scale"] if share > CLIPPED_SHARE else []
+
+    def push(self, samples: Float32) -> None:
+        """samples [n] at the mel's rate. Unusable if they are no numbers, or absurd."""
+        peak = float(np.abs(samples).max(initial=0))
+        if not np.isfinite(peak):
+            raise Unusable("holds samples that are NaN or infinite")
+        if peak > LOUDEST_PEAK:
+            raise Unusable(f"holds samples of {peak:.3g} times full scale")
+        if peak >= FULL_SCALE:
+            self._full += int(np.count_nonzero(np.abs(samples) >= FULL_SCALE))
+        self._peak = max(self._peak, peak)
+        self._samples += len(samples)
+        self._take(self._spectra.push(samples))
+
+    def finish(self) -> None:
+        """Cut the file to what is kept. Unusable if that is nothing, or too little."""
+        self._take(self._spectra.finish())
+        if self._first is None:
+            raise Unusable(self._why_nothing())
+        self._end = min(self._frames, self._end + self._kept_silence)
+        kept, rate = self._end - self._first, self._mel.frames_per_second
+        if kept < self._min_frames:
+            window = f"a window of {self._min_frames / rate:.2f} s"
+            raise Unusable(f"{kept / rate:.2f} s of sound, shorter than {window}")
+        self._writer.close_at(kept)
+
+    def _why_nothing(self) -> str:
+        if self._frames == 0:
+            return "no samples"
+        return "a constant level, no sound" if self._peak > QUIET_PEAK else "silence"
+
+    def _take(self, magnitude: Float32) -> None:
+        mel = magnitude_to_log_mel(magnitude, self._mel)
+        loud = np.flatnonzero(self._meter.push(magnitude) > ABSOLUTE_GATE_LUFS)
+        if self._first is None:
+            mel = self._after_silence(mel, int(loud[0]) if len(loud) else None)
+        if len(loud):
+            self._end = self._frames + int(loud[-1]) + 1
+        self._frames += magnitude.shape[1]
+        self._writer.append(mel)
+
+    def _after_silence(self, mel: Float32, first_loud: int | None) -> Float32:
+        """What of `mel`, and of the silence held before it, is to be written by now."""
+        held = self._held.shape[1]
+        mel = np.concatenate([self._held, mel], axis=1)
+        sound = mel.shape[1] if first_loud is None else held + first_loud
+        start = max(0, sound - self._kept_silence)
+        if first_loud is None:
+            self._held = mel[:, start:]
+            return mel[:, :0]
+        self._first = self._frames - held + start
+        return mel[:, start:]

@@ -1,0 +1,1 @@
+"""Noise to music, block by block, with numpy and onnxruntime alone."""

@@ -1,0 +1,119 @@
+"""What many tests need: no network, and a small model folder whose music is known in closed form."""
+
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from halfstep.audio.mel import MelConfig
+from halfstep.bundle import DenoiserFile, Manifest, Origin, write_manifest
+
+VARIANCE = 0.25
+"""Of the Gaussian data the tiny model's network knows perfectly."""
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests reach this machine only."""
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: object) -> None:
+        if isinstance(address, tuple) and address[0] not in LOOPBACK:
+            raise AssertionError(f"a test tried to reach {address}")
+        real(self, address)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture(scope="session")
+def tiny_manifest() -> Manifest:
+    """Of a model at 8 kHz, windows of 24 frames in 8 bands, 4 steps and 1."""
+    mel = MelConfig(sample_rate=8000, n_fft=256, hop_length=64, n_mels=8)
+    return Manifest(
+        id="tiny-gauss",
+        description="Gaussian noise around -4, for tests",
+        licence="MIT",
+        output_licence="CC0-1.0",
+        trained_on=(Origin(title="nothing", licence="CC0-1.0", source="made here", minutes=0.0),),
+        mel=mel,
+        frames=24,
+        packing="patch",
+        band_mean=tuple(-4.0 + band / 8 for band in range(8)),
+        band_std=(0.5,) * 8,
+        denoisers=(
+            DenoiserFile(steps=4, file="denoiser-4.onnx"),
+            DenoiserFile(steps=1, file="denoiser-1.onnx"),
+        ),
+        context=True,
+        parameters=1,
+    )
+
+
+@pytest.fixture(scope="session")
+def write_model(tiny_manifest: Manifest) -> Callable[..., Path]:
+    """Write a whole model folder: write_model(folder, context=False, packing="none", ...)."""
+
+    def write(folder: Path, **changes: object) -> Path:
+        manifest = replace(tiny_manifest, **changes)
+        folder.mkdir(parents=True, exist_ok=True)
+        for denoiser in manifest.denoisers:
+            onnx.save(gaussian_denoiser(manifest), folder / denoiser.file)
+        write_manifest(folder, manifest)
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory, write_model: Callable[..., Path]) -> Path:
+    """The tiny model's folder; read only."""
+    return write_model(tmp_path_factory.mktemp("models") / "tiny-gauss")
+
+
+def gaussian_denoiser(manifest: Manifest) -> onnx.ModelProto:
+    """The best v for data ~ N(0, VARIANCE) per value: x_hat = alpha s2 z / (alpha^2 s2 + sigma^2).
+
+    v = alpha sigma (1 - s2) z / (alpha^2 s2 + sigma^2) in v form. With context, a hundredth of what is
+    known, on average, is added, so that a test can tell whether the network was shown it.
+    """
+    sizes = {"z_t": ["batch", manifest.channels, manifest.length], "alpha": ["batch"], "sigma": ["batch"]}
+    if manifest.context:
+        sizes["aligned"] = ["batch", manifest.aligned_channels, manifest.length]
+    constants = {"s2": [VARIANCE], "rest": [1 - VARIANCE], "hundredth": [0.01], "column": [-1, 1, 1]}
+    nodes = [
+        helper.make_node("Reshape", ["alpha", "column"], ["a"]),
+        helper.make_node("Reshape", ["sigma", "column"], ["b"]),
+        helper.make_node("Mul", ["a", "a"], ["a_a"]),
+        helper.make_node("Mul", ["b", "b"], ["b_b"]),
+        helper.make_node("Mul", ["a", "b"], ["a_b"]),
+        helper.make_node("Mul", ["a_a", "s2"], ["signal"]),
+        helper.make_node("Add", ["signal", "b_b"], ["variance"]),
+        helper.make_node("Mul", ["a_b", "rest"], ["numerator"]),
+        helper.make_node("Div", ["numerator", "variance"], ["gain"]),
+        helper.make_node("Mul", ["gain", "z_t"], ["v" if not manifest.context else "v_alone"]),
+    ]
+    if manifest.context:
+        nodes += [
+            helper.make_node("ReduceMean", ["aligned"], ["shown"], axes=[1, 2], keepdims=1),
+            helper.make_node("Mul", ["shown", "hundredth"], ["hint"]),
+            helper.make_node("Add", ["v_alone", "hint"], ["v"]),
+        ]
+    graph = helper.make_graph(
+        nodes,
+        "gaussian",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, size) for name, size in sizes.items()],
+        [helper.make_tensor_value_info("v", TensorProto.FLOAT, sizes["z_t"])],
+        [
+            numpy_helper.from_array(np.array(value, np.int64 if name == "column" else np.float32), name)
+            for name, value in constants.items()
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    return model

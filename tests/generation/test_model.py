@@ -1,0 +1,176 @@
+"""What `halfstep.load` gives: exact lengths, the same bytes for the same seed however they are asked for."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import halfstep
+from halfstep.audio.io import Audio, read, write
+from halfstep.errors import InputError
+from halfstep.generation.model import Model
+from halfstep.generation.render import limit
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model: Path) -> Model:
+    return halfstep.load(tiny_model)
+
+
+@pytest.fixture(scope="module")
+def piece(model: Model) -> np.ndarray:
+    """Two seconds from seed 5."""
+    return model.generate(seconds=2, seed=5).samples
+
+
+@pytest.mark.parametrize("seconds", [1 / 8000, 0.01, 0.3333, 1.0, 1.00007])
+def test_a_piece_has_exactly_the_samples_asked_for(model: Model, seconds: float):
+    audio = model.generate(seconds=seconds)
+    assert audio.samples.shape == (1, round(seconds * 8000))
+    assert audio.sample_rate == 8000
+    assert audio.samples.dtype == np.float32
+
+
+def test_a_piece_is_sound_and_peak_safe(piece: np.ndarray):
+    assert np.isfinite(piece).all()
+    assert 1e-4 < np.sqrt(np.mean(piece**2)) < 1
+    assert np.abs(piece).max() < 1
+
+
+def test_the_beginning_of_a_longer_piece_is_the_shorter_one(model: Model, piece: np.ndarray):
+    for seconds in (0.1, 0.77, 1.5):
+        np.testing.assert_array_equal(
+            model.generate(seconds=seconds, seed=5).samples, piece[:, : round(seconds * 8000)]
+        )
+
+
+@pytest.mark.parametrize("block_seconds", [0.01, 0.25, 0.3])
+def test_streamed_is_the_same_piece_for_any_block_size(model: Model, piece: np.ndarray, block_seconds: float):
+    size = round(block_seconds * 8000)
+    blocks = list(itertools.islice(model.stream(seed=5, block_seconds=block_seconds), 16000 // size))
+    assert {block.samples.shape for block in blocks} == {(1, size)}
+    streamed = np.concatenate([block.samples for block in blocks], axis=1)
+    np.testing.assert_array_equal(streamed, piece[:, : streamed.shape[1]])
+
+
+def test_a_fresh_model_gives_the_same_bytes(tiny_model: Path, piece: np.ndarray):
+    np.testing.assert_array_equal(halfstep.load(str(tiny_model)).generate(seconds=2, seed=5).samples, piece)
+
+
+def test_other_seeds_and_steps_are_other_pieces(model: Model, piece: np.ndarray):
+    for other in (model.generate(seconds=2, seed=6), model.generate(seconds=2, seed=5, steps=1)):
+        assert abs(np.corrcoef(other.samples[0], piece[0])[0, 1]) < 0.5
+
+
+def test_a_longer_stream_goes_on_through_many_windows(model: Model):
+    blocks = itertools.islice(model.stream(seed=1, block_seconds=1.0), 30)
+    levels = [float(np.sqrt(np.mean(block.samples**2))) for block in blocks]
+    assert max(levels) / min(levels) < 1.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ({"seconds": 0}, "seconds is 0: give a number above 0"),
+        ({"seconds": -1}, "seconds is -1"),
+        ({"seconds": float("nan")}, "seconds is nan"),
+        ({"seconds": float("inf")}, "seconds is inf"),
+        ({"seconds": 1e12}, "seconds is 1e.12: give a number above 0 and at most 86400"),
+        ({"seconds": 1e-9}, "seconds is 1e-09"),
+        ({"seconds": 1, "seed": -1}, "seed is -1"),
+        ({"seconds": 1, "seed": 2**64}, "seed is 18446744073709551616"),
+        ({"seconds": 1, "steps": 2}, r"steps 2: model tiny-gauss serves 1, 4"),
+        ({"seconds": 1, "steps": 0}, r"steps 0: model tiny-gauss serves 1, 4"),
+        ({"seconds": 1, "context": "no/such.wav"}, "such.wav"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_by_name(model: Model, arguments: dict, line: str):
+    with pytest.raises(InputError, match=line):
+        model.generate(**arguments)
+
+
+def test_a_stream_is_refused_before_its_first_block(model: Model):
+    with pytest.raises(InputError, match="steps 3"):
+        model.stream(steps=3)
+    with pytest.raises(InputError, match="block_seconds is 0"):
+        model.stream(block_seconds=0)
+
+
+def test_the_largest_seed_plays(model: Model):
+    assert model.generate(seconds=0.1, seed=2**64 - 1).samples.shape == (1, 800)
+
+
+@pytest.fixture(scope="module")
+def recording() -> np.ndarray:
+    """A second and a bit of a rising tone, [n] at 8 kHz, well below the knee of the limiter."""
+    time = np.arange(9001) / 8000
+    return (0.3 * np.sin(2 * np.pi * (300 + 50 * time) * time)).astype(np.float32)
+
+
+def test_a_continuation_begins_with_the_recording_and_goes_on(model: Model, recording: np.ndarray):
+    out = model.generate(seconds=1, seed=2, context=Audio(recording[None], 8000)).samples
+    blended = model.manifest.mel.lead + model.manifest.mel.hop_length
+    assert out.shape == (1, 9001 + 8000)
+    np.testing.assert_array_equal(out[0, : 9001 - blended], limit(recording[: 9001 - blended]))
+    assert np.sqrt(np.mean(out[0, 9001:] ** 2)) > 1e-3
+
+
+def test_a_continuation_depends_on_what_it_continues(model: Model, recording: np.ndarray):
+    one, other = (
+        model.generate(seconds=0.2, seed=2, context=Audio(samples.astype(np.float32)[None], 8000)).samples[
+            :, 9001:
+        ]
+        for samples in (recording, recording[::-1] * 0.1)
+    )
+    assert np.abs(one - other).max() > 1e-3
+
+
+def test_a_continuation_does_not_jump_where_it_begins(model: Model, recording: np.ndarray):
+    """The step from sample to sample over the join is no larger than elsewhere in what is joined."""
+    for seed in range(5):
+        out = model.generate(seconds=1, seed=seed, context=Audio(recording[None], 8000)).samples[0]
+        steps = np.abs(np.diff(out))
+        join = slice(9001 - 2 * model.manifest.mel.n_fft, 9001 + 32)
+        elsewhere = np.concatenate([steps[: join.start], steps[join.stop :]])
+        assert steps[join].max() <= 1.2 * elsewhere.max()
+
+
+@pytest.mark.parametrize("length", [9001, 1000, 500])
+def test_a_file_and_what_it_holds_are_continued_alike(
+    model: Model, recording: np.ndarray, tmp_path: Path, length: int
+):
+    write(tmp_path / "take.wav", [recording[None, :length]], 8000, {})
+    from_file = model.generate(seconds=0.5, seed=1, context=tmp_path / "take.wav").samples
+    from_audio = model.generate(seconds=0.5, seed=1, context=read(tmp_path / "take.wav")).samples
+    assert from_file.shape == (1, length + 4000)
+    np.testing.assert_array_equal(from_file, from_audio)
+
+
+def test_a_stereo_recording_is_mixed(model: Model, recording: np.ndarray):
+    stereo = np.stack([recording, np.zeros_like(recording)])
+    out = model.generate(seconds=0.1, context=Audio(stereo, 8000)).samples
+    np.testing.assert_allclose(out[0, :8000], limit(recording[:8000] * np.float32(0.5)), rtol=1e-6)
+
+
+def test_a_recording_at_another_rate_is_resampled(model: Model, recording: np.ndarray, tmp_path: Path):
+    doubled = np.repeat(recording, 2)[None]
+    write(tmp_path / "take.wav", [doubled], 16000, {})
+    for context in (tmp_path / "take.wav", Audio(doubled, 16000)):
+        out = model.generate(seconds=0.5, context=context).samples
+        assert out.shape == (1, 9001 + 4000)
+        np.testing.assert_allclose(out[0, 100:8000], limit(recording)[100:8000], atol=0.05)
+
+
+def test_a_recording_too_short_to_know_anything_of_is_refused(model: Model):
+    with pytest.raises(InputError, match=r"the recording to continue: 0\.025 s long, at least 0\.0\d\d s"):
+        model.generate(seconds=1, context=Audio(np.zeros((1, 200), np.float32), 8000))
+
+
+def test_a_model_without_context_plays_too(
+    tmp_path: Path, write_model: Callable[..., Path], recording: np.ndarray
+):
+    model = halfstep.load(write_model(tmp_path / "m", context=False))
+    assert model.generate(seconds=1).samples.shape == (1, 8000)
+    assert model.generate(seconds=1, context=Audio(recording[None], 8000)).samples.shape == (1, 17001)

@@ -1,0 +1,145 @@
+"""Imports point one way, the playing half reaches nothing it does not install, and both load fast."""
+
+import ast
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import halfstep
+
+SOURCE = Path(halfstep.__file__).parent
+
+# Each may import itself and what stands before it; app comes last and reaches the making half only inside functions.
+PLAYING = ("errors", "atomic", "lock", "packing", "audio", "bundle", "generation")
+MAKING = tuple("diffusion nets tasks data metrics training distillation presets runs export".split())
+RUNS = ("training.run", "distillation.run")
+LAYERS = (*PLAYING, *MAKING, "app")
+HEAVY = (
+    "torch",
+    "librosa",
+    "scipy",
+    "matplotlib",
+    "safetensors",
+    "onnx",
+    "pyloudnorm",
+    "tensorboard",
+    "diffusers",
+)
+
+
+def modules() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def layer_of(name: str) -> str:
+    """The layer of a module halfstep.NAME; run folders stand above the presets that they resolve."""
+    return "runs" if name in RUNS else name.partition(".")[0]
+
+
+def name_of(path: Path) -> str:
+    """The module's name without `halfstep.`; a package's is that of its folder."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """(dotted name, whether it is imported as the module loads); what only type checkers see is left out."""
+    waiting: list[tuple[ast.AST, bool]] = [(ast.parse(path.read_text(encoding="utf-8")), True)]
+    while waiting:
+        node, at_load = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, at_load) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide where an arrow points"
+            yield from ((f"{node.module}.{alias.name}", at_load) for alias in node.names)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        inside = at_load and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        waiting += [(child, inside) for child in ast.iter_child_nodes(node)]
+
+
+def arrows(path: Path) -> Iterator[tuple[str, bool]]:
+    """The layers of halfstep that a module imports."""
+    for name, at_load in imports(path):
+        package, _, rest = name.partition(".")
+        module = next((run for run in RUNS if rest.startswith(f"{run}.")), rest)
+        if package == "halfstep" and (layer := layer_of(module)) in LAYERS:
+            yield layer, at_load
+
+
+def test_every_module_has_a_layer():
+    assert {layer_of(name_of(path)) for path in modules()} <= {*LAYERS, ""}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_one_way(path: Path):
+    layer = layer_of(name_of(path))
+    if layer == "":
+        allowed, late = {"errors"}, {"generation"}
+    elif layer == "app":
+        allowed, late = {*PLAYING, "app"}, set(MAKING)
+    else:
+        allowed, late = set(LAYERS[: LAYERS.index(layer) + 1]), set()
+    wrong = {to for to, at_load in arrows(path) if to not in allowed and (at_load or to not in late)}
+    assert not wrong, f"{layer} imports {', '.join(sorted(wrong))}"
+
+
+def playing_modules() -> list[str]:
+    names = (name_of(path) for path in modules())
+    return [f"halfstep.{name}" for name in names if layer_of(name) in (*PLAYING, "app")]
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(SOURCE.parent)}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+
+
+def test_the_playing_half_reaches_nothing_that_it_does_not_install():
+    """Every playing module is imported with the making half's packages blocked."""
+    blocked = "".join(f"sys.modules[{name!r}] = None\n" for name in HEAVY)
+    wanted = "".join(f"import {name}\n" for name in playing_modules())
+    done = run_python(f"import sys\n{blocked}{wanted}")
+    assert done.returncode == 0, done.stderr
+    assert len(playing_modules()) > 20
+
+
+@pytest.mark.parametrize(("module", "most"), [("halfstep", 0.5), ("halfstep.app.cli", 0.8)])
+def test_import_is_quick(module: str, most: float):
+    """Best of three, less the interpreter's own start; the limits leave room for a slow machine."""
+
+    def seconds(code: str) -> float:
+        began = time.perf_counter()
+        assert run_python(code).returncode == 0
+        return time.perf_counter() - began
+
+    assert min(seconds(f"import {module}") for _ in range(3)) - min(seconds("") for _ in range(3)) < most
+
+
+def test_the_command_line_loads_nothing_heavy():
+    """Neither numpy nor onnxruntime nor rich is there before a command asks for it."""
+    done = run_python(
+        "import sys, halfstep.app.cli\n"
+        "print([name for name in ('numpy', 'onnxruntime', 'soundfile', 'rich') if name in sys.modules])"
+    )
+    assert done.stdout == "[]\n", done.stderr
+
+
+FORBIDDEN_CALLS = {"eval", "exec", "torch.load", "pickle.load", "pickle.loads", "os.system", "yaml.load"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_nothing_executes_what_a_file_says(path: Path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert not {ast.unparse(call.func) for call in calls} & FORBIDDEN_CALLS
+    unsafe = {"allow_pickle": True, "shell": True}
+    for call in calls:
+        for keyword in call.keywords:
+            constant = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
+            assert not (keyword.arg in unsafe and constant is True), ast.unparse(call)
+    assert "pickle" not in {name.partition(".")[0] for name, _ in imports(path)}
