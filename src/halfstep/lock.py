@@ -16,11 +16,14 @@ def folder_lock(folder: Path) -> Iterator[None]:
     path = folder / "lock"
     while not _create(path):
         holder = _holder(path)
-        if holder is not None and _alive(holder):
+        if _alive(holder):
             raise InputError(
                 f"{folder}: in use by process {holder['pid']} on {holder['host']}; wait for it, or stop it first"
             )
-        path.unlink(missing_ok=True)
+        _clear(path, holder)
+    for left in folder.glob(".lock-*"):  # of processes killed while they locked
+        if (holder := _holder(left)) and not _alive(holder):
+            left.unlink(missing_ok=True)
     try:
         yield
     finally:
@@ -41,16 +44,33 @@ def _create(path: Path) -> bool:
     return True
 
 
-def _holder(path: Path) -> dict | None:
+def _clear(path: Path, stale: dict) -> None:
+    """Take a stale lock away; one that another process has put in its place meanwhile is given back."""
+    aside = path.with_name(f".lock-{os.getpid()}")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        path.rename(aside)
+        if _holder(aside) != stale:
+            os.link(aside, path)
+    except (FileNotFoundError, FileExistsError):  # others were quicker; the next look tells
+        pass
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _holder(path: Path) -> dict:
+    """Who holds it: pid, host, start; empty where the lock is gone or says nothing."""
+    try:
+        holder = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
-        return None
+        return {}
+    return holder if isinstance(holder, dict) and holder.keys() >= {"pid", "host", "start"} else {}
 
 
 def _alive(holder: dict) -> bool:
     """A process on another host counts as alive; one here only if its start time is the one noted."""
-    if holder.get("host") != socket.gethostname():
+    if not holder:
+        return False
+    if holder["host"] != socket.gethostname():
         return True
     try:
         os.kill(int(holder["pid"]), 0)
@@ -58,7 +78,7 @@ def _alive(holder: dict) -> bool:
         return False
     except PermissionError:
         return True
-    return holder.get("start") == _start_time(int(holder["pid"]))
+    return holder["start"] == _start_time(int(holder["pid"]))
 
 
 def _start_time(pid: int) -> str | None:

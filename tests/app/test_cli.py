@@ -52,7 +52,9 @@ def test_help_comes_at_once():
 
     def seconds() -> float:
         began = time.perf_counter()
-        assert process("--help").wait() == 0
+        going = process("--help")
+        going.communicate()
+        assert going.returncode == 0
         return time.perf_counter() - began
 
     assert min(seconds() for _ in range(3)) < 0.8
@@ -146,7 +148,7 @@ def test_a_stopped_generate_leaves_nothing_behind(
     going.send_signal(number)
     _, errors = going.communicate(timeout=60)
     assert going.returncode == code
-    assert errors.count("\n") <= 1
+    assert errors == ("" if number == signal.SIGTERM else "halfstep: interrupted\n")
     assert list(tmp_path.iterdir()) == []
 
 

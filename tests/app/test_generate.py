@@ -1,7 +1,6 @@
 """`halfstep generate`: the files it writes, and what it refuses before it computes anything."""
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -15,8 +14,6 @@ from PIL import Image
 
 from halfstep.app.cli import run
 
-GENERATE = ["generate", "--model"]
-
 
 @pytest.fixture(autouse=True)
 def _models(monkeypatch: pytest.MonkeyPatch, tiny_model: Path, tmp_path: Path) -> None:
@@ -26,6 +23,10 @@ def _models(monkeypatch: pytest.MonkeyPatch, tiny_model: Path, tmp_path: Path) -
 
 def generate(*arguments: str) -> int:
     return run(["generate", "--model", "tiny-gauss", *arguments])
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def sha256(path: str) -> str:
@@ -39,7 +40,7 @@ def test_each_format_holds_the_seconds_asked_for(ending: str, tmp_path: Path):
     assert (sound.samplerate, sound.channels) == (8000, 1)
     assert sound.frames == 12000 if ending != ".mp3" else 12000 <= sound.frames < 12000 + 3 * 1152
     assert 1e-4 < np.abs(sound.read()).max() < 1
-    assert os.listdir(tmp_path) == [f"out{ending}"]
+    assert names(tmp_path) == [f"out{ending}"]
 
 
 def test_the_file_says_what_it_follows_from():
@@ -66,7 +67,7 @@ def test_the_beginning_of_a_longer_file_is_the_shorter_one():
 
 def test_count_writes_one_file_a_seed(tmp_path: Path):
     assert generate("out.wav", "--seconds", "0.5", "--count", "3", "--seed", "4") == 0
-    assert sorted(os.listdir(tmp_path)) == ["out-1.wav", "out-2.wav", "out-3.wav"]
+    assert names(tmp_path) == ["out-1.wav", "out-2.wav", "out-3.wav"]
     generate("alone.wav", "--seconds", "0.5", "--seed", "5")
     np.testing.assert_array_equal(soundfile.read("out-2.wav")[0], soundfile.read("alone.wav")[0])
 
@@ -139,14 +140,14 @@ def test_bad_input_is_one_line_and_exit_code_2(
     (tmp_path / "folder.wav").mkdir()
     (tmp_path / "out-2.wav").mkdir()
     (tmp_path / "text.wav").write_text("this is no sound")
-    before = sorted(os.listdir(tmp_path))
+    before = names(tmp_path)
     assert generate(*arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("halfstep: ")
     assert captured.err.count("\n") == 1
     assert re.search(line, captured.err), captured.err
-    assert sorted(os.listdir(tmp_path)) == before
+    assert names(tmp_path) == before
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder nobody can write to: /proc")
@@ -183,7 +184,7 @@ def test_a_disk_too_small_is_refused_with_what_is_needed(
 ):
     assert generate(str(small_disk / "out.wav"), "--seconds", "60") == 1
     assert re.search(r"No space left: about 960000 bytes needed, \d+ free", capsys.readouterr().err)
-    assert os.listdir(small_disk) == []
+    assert names(small_disk) == []
 
 
 def test_a_disk_that_fills_up_leaves_the_old_file(

@@ -3,14 +3,14 @@
 import signal
 import sys
 import traceback
-from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
 import halfstep
 from halfstep.app import making, playing
-from halfstep.app.failures import DONE, INTERRUPTED, TERMINATED, exit_code_and_line
+from halfstep.app.failures import DONE, INTERRUPTED, exit_code_and_line
+from halfstep.app.stopping import terminate
 
 app = typer.Typer(
     name="halfstep",
@@ -41,7 +41,7 @@ making.add_to(app)
 
 def main() -> NoReturn:
     """Run the command line of this process and leave with its exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, terminate)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -60,11 +60,6 @@ def run(arguments: list[str]) -> int:
     if code == INTERRUPTED:
         return _fail(INTERRUPTED, "interrupted")
     return code if isinstance(code, int) else DONE
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """SIGTERM ends the command through its `finally` blocks, so that half-written files go."""
-    sys.exit(TERMINATED)
 
 
 def _fail(code: int, line: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import halfstep
 from halfstep.app.outputs import check_room, checked_outputs
 from halfstep.app.progress import Report, progress
+from halfstep.app.stopping import stoppable
 from halfstep.app.thumbnail import Thumbnail
 from halfstep.audio.io import read_info, write
 from halfstep.audio.mel import Float32
@@ -41,8 +42,8 @@ def generate_files(order: Order) -> None:
     for path, seed, blocks in zip(paths, seeds, music, strict=True):
         what = _description(model, order, seed)
         began = time.perf_counter()
-        with progress(path.name) as report:
-            _write_piece(path, _counted(blocks, samples, report), model, what, seconds, order.plot)
+        with progress(path.name) as report, stoppable(_counted(blocks, samples, report)) as counted:
+            _write_piece(path, counted, model, what, seconds, order.plot)
         took = time.perf_counter() - began
         print(
             f"{path}: {seconds:.1f} s, {what}, made in {took:.1f} s (real-time factor {took / seconds:.3f})"

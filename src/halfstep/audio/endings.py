@@ -1,4 +1,4 @@
-"""Does a sound file end where it says it does? libsndfile reads most files that were cut off without a word."""
+"""Does a sound file end where it says? libsndfile reads most of those that were cut off without a word."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ def _declared_by_header(_: Path, info: AudioInfo) -> int | None:
 
 def _declared_by_riff(path: Path, info: AudioInfo) -> int | None:
     """Samples that the `data` chunk of a WAV claims, not those that libsndfile found room for."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         big = file.read(4) == b"RIFX"
         frame_bytes = 0
         for name, size in _chunks(file, ">" if big else "<"):
@@ -45,7 +45,7 @@ def _declared_by_riff(path: Path, info: AudioInfo) -> int | None:
 
 
 def _declared_by_aiff(path: Path, _: AudioInfo) -> int | None:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         for name, size in _chunks(file, ">"):
             if name == b"COMM" and size >= 18:
                 return struct.unpack(">2xI12x", file.read(18))[0]
@@ -62,7 +62,9 @@ def _chunks(file: BinaryIO, order: str) -> Iterator[tuple[bytes, int]]:
         file.seek(start + size + size % 2)
 
 
-PLAIN_SUBTYPES = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"})
+PLAIN_SUBTYPES = frozenset(
+    {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"}
+)
 DECLARED: dict[str, Callable[[Path, AudioInfo], int | None]] = {
     "WAV": _declared_by_riff,
     "WAVEX": _declared_by_riff,

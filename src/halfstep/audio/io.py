@@ -1,10 +1,9 @@
-"""Sound files: read in blocks at any wanted rate, written whole or not at all.
+"""Sound files, read in blocks at any wanted rate; what they contain decides how, not their name.
 
-A waveform is [channels, samples], float32 in [-1, 1]. What a file contains decides how it is read, not its name.
+A waveform is [channels, samples], float32 in [-1, 1].
 """
 
 import base64
-import errno
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,15 +15,15 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from halfstep.atomic import replacing
-from halfstep.audio import ogg
 from halfstep.audio.raw import RawFile
+from halfstep.audio.writing import encoding_for, write
 from halfstep.errors import InputError
+
+__all__ = ["Audio", "AudioInfo", "encoding_for", "read", "read_blocks", "read_info", "write"]
 
 Float32 = NDArray[np.float32]
 
 BLOCK_SAMPLES = 1 << 20  # of all channels together: 4 MiB, so that 1024 channels cost no more than one
-WRITTEN_AT_ONCE = 1 << 16  # samples a channel: libsndfile's Vorbis encoder overflows its stack on long blocks
 READABLE = "WAV, FLAC, OGG Vorbis, Opus, MP3 or AIFF"
 
 
@@ -51,7 +50,7 @@ class Audio:
         return self.samples.shape[1] / self.sample_rate
 
     def save(self, path: str | Path, metadata: dict[str, str] | None = None) -> None:
-        """Write .wav, .flac, .ogg or .mp3. InputError for another extension, ValueError for samples beyond 1."""
+        """Write .wav, .flac, .ogg or .mp3; for errors see `write`."""
         write(Path(path), [self.samples], self.sample_rate, metadata or {})
 
     def _repr_html_(self) -> str:
@@ -67,7 +66,7 @@ def open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
 
     Raises soundfile.LibsndfileError if it is no sound, OSError if it cannot be read.
     """
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         raw = RawFile(file)
         try:
             with soundfile.SoundFile(raw) as sound:
@@ -102,7 +101,7 @@ def decoded(sound: soundfile.SoundFile, mono: bool, block_seconds: float) -> Ite
 
 
 def _mean(block: Float32, even: Float32) -> Float32:
-    """[n, channels] -> [1, n]. numpy's own mean over so short an axis takes 25 times as long as this product."""
+    """[n, channels] -> [1, n]. numpy's own mean over so short an axis takes 25 times as long as a product."""
     with np.errstate(invalid="ignore"):  # infinite samples: whoever asked finds them in what comes out
         return (block @ even)[None]
 
@@ -148,104 +147,3 @@ def read(path: Path, sample_rate: int | None = None, mono: bool = False) -> Audi
     if not blocks:
         raise InputError(f"{path}: holds no samples; give a file with sound in it")
     return Audio(np.concatenate(blocks, axis=1), sample_rate or info.sample_rate)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Encoding:
-    format: str
-    subtype: str
-    compression: float | None = None
-    """libsndfile's scale: 0 is the best quality of a lossy format, 1 the smallest file."""
-
-
-ENCODINGS = {
-    ".wav": _Encoding(format="WAV", subtype="PCM_16"),
-    ".flac": _Encoding(format="FLAC", subtype="PCM_16"),
-    ".ogg": _Encoding(format="OGG", subtype="VORBIS", compression=0.3),
-    ".mp3": _Encoding(format="MP3", subtype="MPEG_LAYER_III", compression=0.2),
-}
-METADATA_KEYS = frozenset({"title", "artist", "album", "comment", "copyright", "license", "software", "genre"})
-
-
-def encoding_for(path: Path) -> _Encoding:
-    """InputError for an extension that we do not write."""
-    try:
-        return ENCODINGS[path.suffix.lower()]
-    except KeyError:
-        raise InputError(f"{path}: cannot write {path.suffix or 'a file without extension'}; "
-                         f"use {', '.join(ENCODINGS)}") from None
-
-
-def write(
-    path: Path,
-    blocks: Iterable[Float32],
-    sample_rate: int,
-    metadata: dict[str, str],
-    subtype: str | None = None,
-    seconds: float | None = None,
-) -> None:
-    """Write blocks [channels, n] as the file its extension says; the bytes follow from the arguments alone.
-
-    Args:
-        subtype: "PCM_24" instead of 16 bits, for .wav and .flac.
-        seconds: the length expected; only says how much is missing when the disk is full.
-
-    Raises:
-        InputError: an extension we do not write.
-        ValueError: samples beyond full scale (bring them down first), unknown metadata, no block at all.
-        OSError: the disk is full, or it cannot be written there; an older file stays as it was.
-    """
-    encoding = encoding_for(path)
-    if unknown := metadata.keys() - METADATA_KEYS:
-        raise ValueError(f"metadata {sorted(unknown)}, expected some of {sorted(METADATA_KEYS)}")
-    with replacing(path) as partial:
-        try:
-            _encode(partial, blocks, sample_rate, metadata, encoding, subtype or encoding.subtype)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise _disk_full(path, partial, sample_rate, seconds) from error
-            raise
-
-
-def _encode(
-    path: Path,
-    blocks: Iterable[Float32],
-    sample_rate: int,
-    metadata: dict[str, str],
-    encoding: _Encoding,
-    subtype: str,
-) -> None:
-    rest = iter(blocks)
-    first = next(rest, None)
-    if first is None:
-        raise ValueError("no blocks, expected at least one")
-    with open(path, "w+b") as file:
-        raw = RawFile(file)
-        settings = (sample_rate, len(first), subtype, None, encoding.format, True, encoding.compression)
-        try:
-            with soundfile.SoundFile(raw, "w", *settings) as sound:
-                for key, text in sorted(metadata.items()):
-                    setattr(sound, key, text)
-                _write_block(sound, first)
-                for block in rest:
-                    _write_block(sound, block)
-        finally:
-            raw.check()  # what libsndfile makes of a full disk says nothing, or nothing useful
-    if encoding.format == "OGG":
-        ogg.fix_serial(path)
-
-
-def _write_block(sound: soundfile.SoundFile, block: Float32) -> None:
-    peak = float(np.abs(block).max(initial=0))
-    assert np.isfinite(peak), "NaN or infinite samples are our own mistake"
-    if peak > 1:
-        raise ValueError(f"a sample of {peak:.4g}, expected -1 to 1")
-    for start in range(0, block.shape[1], WRITTEN_AT_ONCE):
-        sound.write(np.ascontiguousarray(block[:, start : start + WRITTEN_AT_ONCE].T))
-
-
-def _disk_full(path: Path, partial: Path, sample_rate: int, seconds: float | None) -> OSError:
-    written = partial.stat().st_size
-    per_second = 2 * sample_rate
-    needed = f"{round(per_second * seconds) - written} bytes more are" if seconds else f"{per_second} bytes a second are"
-    return OSError(errno.ENOSPC, f"No space left on device: about {needed} needed", str(path))

@@ -160,14 +160,14 @@ class MagnitudeStream:
         self._waiting = samples[count * hop :].copy()
         if count == 0:
             return np.zeros((self.config.bins, 0), np.float32)
-        framed = sliding_window_view(samples, n_fft)[:: hop][:count]
+        framed = sliding_window_view(samples, n_fft)[::hop][:count]
         parts = [_magnitude(framed[i : i + FRAMES_AT_ONCE]) for i in range(0, count, FRAMES_AT_ONCE)]
         return np.concatenate(parts).T
 
 
 def _magnitude(framed: Float32) -> Float32:
     """[k, n_fft] -> [k, bins] float32 (numpy's FFT keeps single precision since version 2)."""
-    return np.abs(np.fft.rfft(framed * hann(framed.shape[1])))
+    return np.abs(np.fft.rfft(framed * hann(framed.shape[1]))).astype(np.float32, copy=False)
 
 
 class LogMelStream:

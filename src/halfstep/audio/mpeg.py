@@ -28,7 +28,7 @@ def frame_bytes(header: bytes) -> int | None:
 
 def ends_whole(path: Path) -> bool:
     """Whether the last layer III frame of the file is all there; true as well where no frames are found."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - TAIL_BYTES))
         tail = _without_tags(file.read())
@@ -44,7 +44,7 @@ def ends_whole(path: Path) -> bool:
 
 
 def _without_tags(tail: bytes) -> bytes:
-    if tail[-ID3V1_BYTES:-ID3V1_BYTES + 3] == b"TAG":
+    if tail[-ID3V1_BYTES : -ID3V1_BYTES + 3] == b"TAG":
         tail = tail[:-ID3V1_BYTES]
     footer = tail[-APE_FOOTER_BYTES:]
     if footer[:8] == b"APETAGEX":

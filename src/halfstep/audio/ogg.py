@@ -1,7 +1,7 @@
 """Ogg pages: is the stream whole, and does it begin with the same number every time.
 
-An encoder numbers its streams at random and repeats the number in every page, under the page's checksum. Files whose
-bytes follow from their sound alone need one fixed number. RFC 3533 describes the page.
+An encoder numbers its streams at random and repeats the number in every page, under the page's checksum. Files
+whose bytes follow from their sound alone need one fixed number. RFC 3533 describes the page.
 """
 
 import struct
@@ -28,7 +28,7 @@ def page_checksum(page: bytes) -> int:
 
 def fix_serial(path: Path) -> None:
     """Give every page of the one stream in the file the number SERIAL, in place."""
-    with open(path, "r+b") as file:
+    with path.open("r+b") as file:
         for start, page in _pages(file):
             head = HEADER.unpack_from(page)
             bare = HEADER.pack(*head[:4], SERIAL, head[5], 0, head[7]) + page[HEADER.size :]
@@ -48,7 +48,7 @@ def _pages(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 def has_end(path: Path) -> bool:
     """Whether the last page that begins in the file is whole and marked as the end of its stream."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         file.seek(0, 2)
         size = file.tell()
         file.seek(max(0, size - 2 * LONGEST_PAGE))

@@ -1,8 +1,8 @@
 """Griffin-Lim: a waveform from a mel when no vocoder is at hand, whole or as the mel arrives.
 
-Many spectra have the same mel; `mel_to_magnitude` finds a smooth, non-negative one. Its phases start as those of steady
-tones (Beauregard, Harish & Wyse 2015, "Single pass spectrogram inversion") and are refined by the fast Griffin-Lim
-iteration (Perraudin, Balazs & Sondergaard 2013). Inside this file spectra are time-major, [frames, bins].
+Many spectra have the same mel; `mel_to_magnitude` finds a smooth, non-negative one. Its phases start as those of
+steady tones (Beauregard, Harish & Wyse 2015, "Single pass spectrogram inversion") and are refined by the fast
+Griffin-Lim iteration (Perraudin, Balazs & Sondergaard 2013). In this file spectra are time-major, [frames, bins].
 """
 
 import numpy as np
@@ -25,8 +25,8 @@ LEAST_OVERLAP = np.float32(0.1)  # of squared windows; where there is less, a fr
 def mel_to_magnitude(log_mel: Float32, config: MelConfig) -> Float32:
     """A non-negative spectrum whose mel this is: [n_mels, frames] -> [bins, frames].
 
-    Richardson and Lucy's multiplicative updates, from the interpolated mel on: every band is fitted in its own
-    proportion (to .1 % on music), where plain least squares lets loud bands drown the quiet ones.
+    Richardson and Lucy's multiplicative updates, from the interpolated mel on: every band is fitted in its
+    own proportion (to .1 % on music), where plain least squares lets loud bands drown the quiet ones.
     """
     filters = filterbank(config)
     reach = np.maximum(filters.sum(axis=0), TINY)[:, None]
@@ -46,7 +46,7 @@ def griffin_lim(
     *,
     rng: np.random.Generator,
 ) -> Float32:
-    """Samples [frames * hop] whose spectrum is near `magnitude` [bins, frames], framed as `log_mel` frames it.
+    """Samples [frames * hop] whose spectrum is near `magnitude` [bins, frames], framed as in `log_mel`.
 
     `rng` draws the phases of the first frame; all others follow.
     """
@@ -57,11 +57,11 @@ def griffin_lim(
 
 
 class GriffinLimStream:
-    """Log-mel blocks in, samples out, without seams: frames given out keep their phases for those that follow.
+    """Log-mel blocks in, samples out, without seams: frames given out keep their phases for those after them.
 
-    Works on blocks of its own size, so that the samples are the same however the mel is cut. Every frame is refined
-    `iterations` times: half of them while it is still ahead, half as its block is given out. The last frames, which
-    nothing follows, are refined in one go.
+    Works on blocks of its own size, so that the samples are the same however the mel is cut. Every frame is
+    refined `iterations` times: half of them while it is still ahead, half as its block is given out. The last
+    frames, which nothing follows, are refined in one go.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class GriffinLimStream:
 
 
 class _Engine:
-    """Frames whose phases are still sought, after those that are given out already and only sound on in `_tail`."""
+    """Frames whose phases are still sought; those given out before them only sound on in `_tail`."""
 
     def __init__(self, config: MelConfig, momentum: float, rng: np.random.Generator) -> None:
         self._config = config
@@ -144,7 +144,7 @@ class _Engine:
                 self._spectra[at] = ahead
 
     def take(self, count: int) -> Float32:
-        """Give out the first `count` frames: count * hop samples, less what lies before the signal's start."""
+        """Give out the first `count` frames: count * hop samples, less those before the signal's start."""
         signal, overlap = self._overlapped(count), self._window_overlap(count)
         end = count * self._config.hop_length
         self._tail, self._tail_overlap = signal[end:], overlap[end:]
@@ -168,7 +168,8 @@ class _Engine:
     def _overlapped(self, count: int) -> Float32:
         signal = self._room(count, self._tail)
         for at in _chunks(count):
-            _add_frames(signal[at.start :], np.fft.irfft(self._spectra[at], self._config.n_fft) * self._window)
+            frames = _single(np.fft.irfft(self._spectra[at], self._config.n_fft))
+            _add_frames(signal[at.start :], frames * self._window)
         return signal.reshape(-1)
 
     def _window_overlap(self, count: int) -> Float32:
@@ -211,7 +212,7 @@ def steady_phases(magnitude: Float32, before: Float32, config: MelConfig) -> Flo
 
 
 def _peaks(magnitude: Float32, config: MelConfig) -> tuple[NDArray[np.int32], Float32]:
-    """For each bin: the nearest peak's bin, and by how much its phase differs from that bin's a hop earlier."""
+    """For each bin: the nearest peak's bin, and how far its phase is ahead of that bin's a hop earlier."""
     left, middle, right = magnitude[:, :-2], magnitude[:, 1:-1], magnitude[:, 2:]
     is_peak = np.zeros(magnitude.shape, bool)
     is_peak[:, 1:-1] = (middle >= left) & (middle > right)

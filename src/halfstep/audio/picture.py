@@ -29,7 +29,7 @@ COLOURS = np.array(
 
 
 def spectrogram_png(path: Path, log_mel: Float32, config: MelConfig) -> None:
-    """Draw log_mel [n_mels, frames] as a PNG; the loudest 80 dB of it are shown. ValueError if it has no frames."""
+    """Draw log_mel [n_mels, frames] as a PNG, its loudest 80 dB. ValueError if it has no frames."""
     if log_mel.shape[1] == 0:
         raise ValueError("a mel of 0 frames, expected at least 1")
     columns = _columns(log_mel)

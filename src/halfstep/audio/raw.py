@@ -1,4 +1,4 @@
-"""The bytes below libsndfile: a file whose errors are kept until someone asks, since C code cannot raise them."""
+"""The bytes below libsndfile: a file that keeps its errors until someone asks, since C code cannot raise them."""
 
 import os
 from typing import BinaryIO

@@ -14,7 +14,7 @@ from halfstep.audio.endings import UNKNOWN_FRAMES, cut_off
 from halfstep.audio.mel import MelConfig
 from halfstep.data import not_audio
 from halfstep.data.sources import Stamp, stamp_of
-from halfstep.data.track_builder import Float32, TrackBuilder, Unusable
+from halfstep.data.track_builder import Float32, TrackBuilder, UnusableError
 from halfstep.data.track_file import TrackWriter, measure
 
 BLOCK_SECONDS = 4.0
@@ -43,18 +43,20 @@ def identify(path: Path, stamp: Stamp, beat: Beat) -> Facts:
     """The hash of the file's bytes and the seconds of sound it declares.
 
     Raises:
-        Unusable: no sound that we read is in it; with the reason.
+        UnusableError: no sound that we read is in it; with the reason.
         OSError: it cannot be read, or no longer is what it was at `stamp`.
     """
     try:
         with io.open_sound(path) as sound:
             info = io.info_of(sound)
     except soundfile.LibsndfileError as error:
-        raise Unusable(_why_not_opened(path, error)) from error
+        raise UnusableError(_why_not_opened(path, error)) from error
     if not LOWEST_RATE <= info.sample_rate <= HIGHEST_RATE:
-        raise Unusable(f"a sample rate of {info.sample_rate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} are read")
+        raise UnusableError(
+            f"a sample rate of {info.sample_rate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} are read"
+        )
     if info.channels > MOST_CHANNELS:
-        raise Unusable(f"{info.channels} channels; up to {MOST_CHANNELS} are read")
+        raise UnusableError(f"{info.channels} channels; up to {MOST_CHANNELS} are read")
     sha256 = _content_hash(path, beat)
     _expect_unchanged(path, stamp)
     declared = info.frames_declared if info.frames_declared < UNKNOWN_FRAMES else 0
@@ -69,7 +71,7 @@ def _why_not_opened(path: Path, error: soundfile.LibsndfileError) -> str:
 
 def _content_hash(path: Path, beat: Beat) -> str:
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         while block := file.read(HASHED_AT_ONCE):
             digest.update(block)
             beat(0.0)
@@ -85,20 +87,20 @@ def decode(path: Path, stamp: Stamp, out: Path, config: DecodeConfig, beat: Beat
     """Store the track as `out` and return its facts, ready for JSON; constant memory for any length.
 
     Raises:
-        Unusable: no track comes of it; with the reason.
+        UnusableError: no track comes of it; with the reason.
         OSError: the file cannot be read or no longer is what it was at `stamp`, or the disk is full.
     """
     with io.open_sound(path) as sound:
         info = io.info_of(sound)
         with replacing(out) as partial:
-            with open(partial, "wb") as file:
+            with partial.open("wb") as file:
                 track = TrackBuilder(TrackWriter(file, config.mel.n_mels), config.mel, config.min_frames)
                 reader = _Reader(sound, config.mel.sample_rate)
                 for block in reader.blocks():
                     track.push(block)
                     beat(track.seconds)
                     if track.seconds > MOST_HOURS * 3600:
-                        raise Unusable(f"longer than {MOST_HOURS:g} hours")
+                        raise UnusableError(f"longer than {MOST_HOURS:g} hours")
                 track.finish()
             stored = measure(partial)
             _expect_unchanged(path, stamp)

@@ -48,7 +48,7 @@ class Journal:
             partial.write_text("".join(map(_line, facts)), encoding="ascii")
 
     def _append(self, fact: Json) -> None:
-        with open(self._path, "a", encoding="ascii") as file:
+        with self._path.open("a", encoding="ascii") as file:
             file.write("\n" + _line(fact))  # the line before may be torn
         self._learn(fact)
 

@@ -114,9 +114,7 @@ class _Run:
     def decode(self) -> None:
         """Make the track of every content that has none."""
         settings = asdict(self._config.decode)
-        jobs = [
-            decode_job(file, self._track_path(track), settings) for track, file in self._undone().items()
-        ]
+        jobs = [decode_job(file, self._track_path(track), settings) for track, file in self._undone().items()]
         for job, answer in self._answers("decoding", jobs):
             track = Path(job["out"]).stem
             if "done" in answer or "skipped" in answer:
@@ -143,7 +141,9 @@ class _Run:
         files = list(self._undone().values())
         needed = round(sum(self._likely_seconds(file) for file in files) * rate)
         free = shutil.disk_usage(self._out).free
-        message = f"No space left on device: about {needed} bytes needed for {len(files)} more tracks, {free} free"
+        message = (
+            f"No space left on device: about {needed} bytes needed for {len(files)} more tracks, {free} free"
+        )
         raise OSError(errno.ENOSPC, message, str(self._out)) from error
 
     def _answers(self, stage: str, jobs: list[Job]) -> Iterator[tuple[Job, Answer]]:

@@ -68,5 +68,7 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"{path}: not the JSON of a data set ({error}); prepare it again") from error
     if facts.get("format") != FORMAT:
-        raise InputError(f"{path}: format {facts.get('format')}, this version reads {FORMAT}; prepare it again")
+        raise InputError(
+            f"{path}: format {facts.get('format')}, this version reads {FORMAT}; prepare it again"
+        )
     return facts

@@ -25,7 +25,7 @@ SIGNS: tuple[tuple[int, bytes, str], ...] = (
 
 def kind(path: Path) -> str:
     """Such as "a playlist", "text" or "unknown data". OSError if the file cannot be read."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     for at, sign, name in SIGNS:
         if head[at : at + len(sign)] == sign:

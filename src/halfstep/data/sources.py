@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from halfstep.errors import InputError
 
@@ -31,13 +31,12 @@ class Found:
     @property
     def group(self) -> str:
         """What must stay on one side of the split: `piece__t+3.flac` is a variant of `piece`."""
-        folder, file_name = os.path.split(self.name)
-        stem = os.path.splitext(file_name)[0]
-        return os.path.join(folder, stem.split(VARIANT_MARK)[0] or stem)
+        name = PurePath(self.name)
+        return str(name.parent / (name.stem.split(VARIANT_MARK)[0] or name.stem))
 
 
 def stamp_of(path: Path) -> Stamp:
-    facts = os.stat(path)
+    facts = path.stat()
     return facts.st_size, facts.st_mtime_ns
 
 
@@ -56,7 +55,7 @@ def find(sources: list[Path], leave_out: Path) -> list[Found]:
     for source in sources:
         if not os.path.lexists(source):
             raise InputError(f"{printable(source)}: no such file or folder; name what is to be prepared")
-        root = Path(os.path.abspath(source))
+        root = source.absolute()
         for entry in _walk(root, root.name or root.anchor, leave_out):
             found.setdefault(entry.path, entry)
     return sorted(found.values(), key=lambda entry: (os.fsencode(entry.name), os.fsencode(entry.path)))
@@ -73,8 +72,8 @@ def _walk(root: Path, root_name: str, leave_out: Path) -> Iterator[Found]:
                 yield _file(path, name, facts)
             elif _identity(facts) not in seen:
                 seen.add(_identity(facts))
-                inside = sorted(os.listdir(path), key=os.fsencode, reverse=True)
-                waiting += [(path / entry, os.path.join(name, entry)) for entry in inside]
+                inside = sorted(path.iterdir(), key=os.fsencode, reverse=True)
+                waiting += [(entry, f"{name}/{entry.name}") for entry in inside]
             elif path.is_symlink():
                 yield Found(path=path, name=name, reason="a link to a folder that is searched already")
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Which tracks are held out: by a hash of the group's name, so that a track keeps its side when others come."""
+"""Which tracks are held out: by a hash of the group's name, so that a track keeps its side as others come."""
 
 import hashlib
 import os
@@ -13,8 +13,8 @@ def hash_share(group: str) -> float:
 def heldout_groups(groups: set[str], share: float) -> set[str]:
     """The groups that are kept from training: those whose hash falls below `share`.
 
-    So a group's side does not depend on the others, at the price of a share that is met only on average. Where it
-    leaves one side empty, though there are two groups or more, the group nearest to the border changes over.
+    So a group's side does not depend on the others, at the price of a share that is met only on average. Where
+    it leaves one side empty, though there are two groups or more, the group nearest to the border changes over.
     """
     if share == 0 or len(groups) < 2:
         return set()

@@ -25,7 +25,7 @@ SETTINGS = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    # glibc otherwise hands every large block back to the system and faults its pages in anew: a tenth of the time.
+    # glibc otherwise hands every large block back to the system and faults its pages in anew: .1 of the time.
     "MALLOC_MMAP_THRESHOLD_": "67108864",
     "MALLOC_TRIM_THRESHOLD_": "67108864",
 }
@@ -67,7 +67,7 @@ class _Pool:
         self._idle: list[_Worker] = []
 
     def fill(self) -> bool:
-        """Give jobs out while there are some and room for more; whether there is still something to wait for."""
+        """Give jobs out while there are some and room for more; whether there is still one to wait for."""
         while self._waiting and len(self._busy) < self._most:
             worker = self._idle.pop() if self._idle else _Worker(self._command, self._heard)
             job = self._waiting.pop()
@@ -107,7 +107,7 @@ class _Worker:
 
     def __init__(self, command: Sequence[str], heard: "queue.Queue[tuple[_Worker, Answer | None]]") -> None:
         self._last_sign = time.monotonic()
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module, no shell
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

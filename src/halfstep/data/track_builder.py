@@ -16,7 +16,7 @@ LOUDEST_PEAK = 100.0  # 40 dB above full scale: no recording but a wrong format
 Float32 = NDArray[np.float32]
 
 
-class Unusable(Exception):
+class UnusableError(Exception):
     """The file is what it is: no track comes of it. The message is the reason."""
 
 
@@ -60,12 +60,12 @@ class TrackBuilder:
         return [f"{share:.0%} of the samples are at full scale"] if share > CLIPPED_SHARE else []
 
     def push(self, samples: Float32) -> None:
-        """samples [n] at the mel's rate. Unusable if they are no numbers, or absurd."""
+        """samples [n] at the mel's rate. UnusableError if they are no numbers, or absurd."""
         peak = float(np.abs(samples).max(initial=0))
         if not np.isfinite(peak):
-            raise Unusable("holds samples that are NaN or infinite")
+            raise UnusableError("holds samples that are NaN or infinite")
         if peak > LOUDEST_PEAK:
-            raise Unusable(f"holds samples of {peak:.3g} times full scale")
+            raise UnusableError(f"holds samples of {peak:.3g} times full scale")
         if peak >= FULL_SCALE:
             self._full += int(np.count_nonzero(np.abs(samples) >= FULL_SCALE))
         self._peak = max(self._peak, peak)
@@ -73,15 +73,15 @@ class TrackBuilder:
         self._take(self._spectra.push(samples))
 
     def finish(self) -> None:
-        """Cut the file to what is kept. Unusable if that is nothing, or too little."""
+        """Cut the file to what is kept. UnusableError if that is nothing, or too little."""
         self._take(self._spectra.finish())
         if self._first is None:
-            raise Unusable(self._why_nothing())
+            raise UnusableError(self._why_nothing())
         self._end = min(self._frames, self._end + self._kept_silence)
         kept, rate = self._end - self._first, self._mel.frames_per_second
         if kept < self._min_frames:
             window = f"a window of {self._min_frames / rate:.2f} s"
-            raise Unusable(f"{kept / rate:.2f} s of sound, shorter than {window}")
+            raise UnusableError(f"{kept / rate:.2f} s of sound, shorter than {window}")
         self._writer.close_at(kept)
 
     def _why_nothing(self) -> str:

@@ -71,13 +71,13 @@ def measure(path: Path) -> TrackMeasure:
 
 def shape_of(path: Path) -> tuple[int, int]:
     """Frames and n_mels of the stored track."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return _shape(file)
 
 
 def read_frames(path: Path) -> Iterator[NDArray[np.float16]]:
     """Blocks [k, n_mels] of the stored track in order."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         frames, n_mels = _shape(file)
         for start in range(0, frames, MEASURED_AT_ONCE):
             count = min(MEASURED_AT_ONCE, frames - start)

@@ -17,7 +17,7 @@ from typing import Any
 from halfstep.audio.mel import MelConfig
 from halfstep.data.decode import Beat, DecodeConfig, decode, identify
 from halfstep.data.sources import Found
-from halfstep.data.track_builder import Unusable
+from halfstep.data.track_builder import UnusableError
 
 Job = dict[str, Any]
 Answer = dict[str, Any]
@@ -46,11 +46,14 @@ TASKS: dict[str, Callable[[Job, Beat], Answer]] = {"identify": _identify, "decod
 
 
 def answer_to(job: Job, beat: Beat) -> Answer:
-    """{"done": facts}; or {"skipped": why}, which is so whenever it is tried; or {"unreadable"}, {"failed"} or
-    {"disk_full"}, which another time may be otherwise."""
+    """What became of a job: {"done": facts}, or why there are none.
+
+    {"skipped": why} is so whenever it is tried; {"unreadable": why}, {"failed": why} and {"disk_full": why} may be
+    otherwise another time.
+    """
     try:
         return {"done": TASKS[job["task"]](job, beat)}
-    except Unusable as error:
+    except UnusableError as error:
         return {"skipped": str(error)}
     except OSError as error:
         if error.errno == errno.ENOSPC:

@@ -1,0 +1,47 @@
+"""Ctrl-C and SIGTERM while C code calls back into Python: it would lose an exception, so they wait."""
+
+import contextlib
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn, TypeVar
+
+from halfstep.app.failures import TERMINATED
+
+Block = TypeVar("Block")
+
+
+def terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """End the command through its `finally` blocks, so that half-written files go: a handler for SIGTERM."""
+    raise SystemExit(TERMINATED)
+
+
+@contextmanager
+def stoppable(blocks: Iterable[Block]) -> Iterator[Iterator[Block]]:
+    """The same blocks; SIGTERM and SIGINT end them, by an exception, before the next one."""
+    noted: list[int] = []
+    before = {}
+
+    def watched() -> Iterator[Block]:
+        for block in blocks:
+            if noted:
+                _raise(noted[0])
+            yield block
+
+    with contextlib.suppress(ValueError):  # not the main thread: signals are another's
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before[number] = signal.signal(number, lambda number, _: noted.append(number))
+    try:
+        yield watched()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if noted:
+        _raise(noted[0])
+
+
+def _raise(number: int) -> NoReturn:
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(TERMINATED)

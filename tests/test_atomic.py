@@ -1,0 +1,82 @@
+"""Files are whole or absent, whatever happens while they are written."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import halfstep
+from halfstep.atomic import remove_partials, replacing, write_json
+
+
+def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path):
+    path = tmp_path / "weights.bin"
+    path.write_bytes(b"old")
+    with replacing(path) as partial:
+        partial.write_bytes(b"new")
+        assert path.read_bytes() == b"old"
+        assert partial.suffix == ".bin"
+        assert partial.parent == tmp_path
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type[BaseException]):
+    path = tmp_path / "weights.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(error), replacing(path) as partial:
+        partial.write_bytes(b"half")
+        raise error
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(tmp_path: Path, monkeypatch):
+    """Power may fail between any two of these."""
+    order = []
+    real_sync, real_replace = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        order.append(os.fstat(descriptor).st_ino)
+        real_sync(descriptor)
+
+    def replace(source: Path, target: Path) -> None:
+        order.append("rename")
+        real_replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    path = tmp_path / "a.txt"
+    with replacing(path) as partial:
+        partial.write_text("x")
+    assert order == [path.stat().st_ino, "rename", tmp_path.stat().st_ino]
+
+
+def test_a_killed_writer_leaves_a_partial_that_is_cleared_later(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom halfstep.atomic import replacing\n"
+        f"with replacing(Path({str(path)!r})) as partial:\n"
+        "    partial.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(halfstep.__file__).parents[1])}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+    (left,) = set(tmp_path.iterdir()) - {path}
+    assert remove_partials(tmp_path) == [left]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_is_stable_and_has_no_nan(tmp_path: Path):
+    path = tmp_path / "a.json"
+    write_json(path, {"b": 1, "a": [0.1]})
+    assert path.read_text() == '{\n "a": [\n  0.1\n ],\n "b": 1\n}\n'
+    with pytest.raises(ValueError, match="Out of range float"):
+        write_json(path, {"a": float("nan")})
+    assert path.read_text().startswith('{\n "a"')
+    assert list(tmp_path.iterdir()) == [path]

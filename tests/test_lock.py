@@ -1,0 +1,106 @@
+"""One process a folder."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import halfstep
+from halfstep import lock
+from halfstep.errors import InputError
+from halfstep.lock import folder_lock
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from halfstep.lock import folder_lock
+with folder_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path):
+    """Another process that holds the folder."""
+    environment = os.environ | {"PYTHONPATH": str(Path(halfstep.__file__).parents[1])}
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_the_second_process_is_told_who_holds_it(tmp_path: Path, holder: subprocess.Popen):
+    with pytest.raises(InputError, match=f"in use by process {holder.pid} on {socket.gethostname()}"):
+        folder_lock(tmp_path).__enter__()
+    assert json.loads((tmp_path / "lock").read_text())["pid"] == holder.pid
+
+
+def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path, holder: subprocess.Popen):
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    assert (tmp_path / "lock").exists()
+    with folder_lock(tmp_path):
+        assert json.loads((tmp_path / "lock").read_text())["pid"] == os.getpid()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_later_process_of_the_same_number_does_not_count(tmp_path: Path):
+    mine = {"pid": os.getpid(), "host": socket.gethostname(), "start": "1"}
+    (tmp_path / "lock").write_text(json.dumps(mine))
+    with folder_lock(tmp_path):
+        pass
+
+
+def test_a_process_on_another_host_counts(tmp_path: Path):
+    (tmp_path / "lock").write_text(json.dumps({"pid": 1, "host": "elsewhere", "start": "1"}))
+    with pytest.raises(InputError, match="process 1 on elsewhere"):
+        folder_lock(tmp_path).__enter__()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"host": 3}'])
+def test_a_lock_that_says_nothing_is_taken_over(tmp_path: Path, content: str):
+    (tmp_path / "lock").write_text(content)
+    with folder_lock(tmp_path):
+        pass
+
+
+def test_released_after_an_error(tmp_path: Path):
+    with pytest.raises(RuntimeError), folder_lock(tmp_path):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_that_find_a_stale_lock_only_one_wins(tmp_path: Path, monkeypatch):
+    """Another process takes over between our look at the stale lock and our removing it: its lock must stay."""
+    path = tmp_path / "lock"
+    path.write_text(json.dumps({"pid": 2**22 + 1, "host": socket.gethostname(), "start": "1"}))
+    winner = json.dumps({"pid": 1, "host": "elsewhere", "start": "1"})
+    real = lock._alive
+
+    def alive(holder: dict) -> bool:
+        found = real(holder)
+        if not found:
+            path.unlink()
+            path.write_text(winner)
+        return found
+
+    monkeypatch.setattr(lock, "_alive", alive)
+    with pytest.raises(InputError, match="process 1 on elsewhere"):
+        folder_lock(tmp_path).__enter__()
+    assert path.read_text() == winner
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_process_killed_while_locking_left_is_cleared(tmp_path: Path):
+    left = tmp_path / ".lock-4194305"
+    left.write_text(json.dumps({"pid": 2**22 + 1, "host": socket.gethostname(), "start": "1"}))
+    with folder_lock(tmp_path):
+        assert not left.exists()
