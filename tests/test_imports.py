@@ -14,11 +14,11 @@ import halfstep
 
 SOURCE = Path(halfstep.__file__).parent
 
-# Each may import itself and what stands before it; app comes last and reaches the making half only inside functions.
+# Each may import itself and what stands before it; app, the last, reaches the making half only in functions.
 PLAYING = ("errors", "atomic", "lock", "packing", "audio", "bundle", "generation")
 MAKING = (
-    *("diffusion", "nets", "tasks", "data", "metrics"),
-    *("training", "distillation", "presets", "runs", "export"),
+    *("diffusion", "nets", "tasks", "data", "metrics", "training"),
+    *("distillation", "presets", "runs", "export"),
 )
 RUNS = ("training.run", "distillation.run")
 LAYERS = (*PLAYING, *MAKING, "app")

@@ -21,10 +21,10 @@ def folder_lock(folder: Path) -> Iterator[None]:
                 f"{folder}: in use by process {holder['pid']} on {holder['host']}; wait for it, or stop it first"
             )
         _clear(path, holder)
-    for left in folder.glob(".lock-*"):  # of processes killed while they locked
-        if (holder := _holder(left)) and not _alive(holder):
-            left.unlink(missing_ok=True)
     try:
+        for left in folder.glob(".lock-*"):  # of processes killed while they locked
+            if (holder := _holder(left)) and not _alive(holder):
+                left.unlink(missing_ok=True)
         yield
     finally:
         path.unlink(missing_ok=True)

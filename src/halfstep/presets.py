@@ -42,6 +42,16 @@ class Experiment:
     diffusion: DiffusionConfig = DiffusionConfig()
     distill: DistillConfig = DistillConfig()
 
+    def __post_init__(self) -> None:
+        music, multiple = self.music, self.net.length_multiple
+        if music.n_mels != self.mel.n_mels:
+            raise ValueError(f"music.n_mels is {music.n_mels}, mel.n_mels {self.mel.n_mels}: the same was expected")
+        if music.length % multiple:
+            raise ValueError(
+                f"music.frames is {music.frames}, which {music.packing} packs to length {music.length}: "
+                f"a multiple of {multiple} was expected by the network's {len(self.net.widths)} levels"
+            )
+
     def build(self, task: Task) -> Denoiser:
         """The untrained network for `task`."""
         heads = PARAMETERIZATIONS[self.diffusion.parameterization].heads
@@ -79,29 +89,32 @@ def with_settings(experiment: Experiment, settings: list[str]) -> Experiment:
     for setting in settings:
         path, _, text = setting.partition("=")
         section, _, key = path.partition(".")
-        if not isinstance(plain.get(section), dict) or key not in plain[section]:
-            known = [f"{s}.{k}" for s, keys in plain.items() if isinstance(keys, dict) for k in keys if k != "class"]
+        known = [f"{s}.{k}" for s, keys in plain.items() if isinstance(keys, dict) for k in keys if k != "class"]
+        if path not in known:
             raise InputError(f"--set {setting}: no setting of that name; there are {', '.join(known)}")
         try:
             value = json.loads(text)
         except ValueError:
             value = text
         if not _same_kind(value, plain[section][key]):
-            raise InputError(f"--set {setting}: a value like {json.dumps(plain[section][key])} was expected")
+            like = "a number or null" if plain[section][key] is None else f"a value like {json.dumps(plain[section][key])}"
+            raise InputError(f"--set {setting}: {like} was expected")
         plain[section][key] = value
     try:
         return Experiment.from_json(plain)
     except ValueError as fault:
-        raise InputError(f"--set: {fault}") from None
+        raise InputError(f"--set {' --set '.join(settings)}: {fault}") from None
 
 
 def _same_kind(value: object, default: object) -> bool:
-    if default is None:
-        return True
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(value, bool) and isinstance(default, bool)
+    if default is None:
+        return value is None or isinstance(value, int | float)
     if isinstance(default, float):
         return isinstance(value, int | float)
+    if isinstance(default, list) and default:
+        return isinstance(value, list) and all(_same_kind(one, default[0]) for one in value)
     return isinstance(value, type(default))
 
 

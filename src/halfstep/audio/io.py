@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 import soundfile
@@ -69,7 +70,7 @@ def open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
     with path.open("rb") as file:
         raw = RawFile(file)
         try:
-            with soundfile.SoundFile(raw) as sound:
+            with soundfile.SoundFile(cast(BinaryIO, raw)) as sound:
                 yield sound
         finally:
             raw.check()
@@ -96,8 +97,13 @@ def decoded(sound: soundfile.SoundFile, mono: bool, block_seconds: float) -> Ite
     """
     frames = max(1, min(round(block_seconds * sound.samplerate), BLOCK_SAMPLES // sound.channels))
     even = np.full(sound.channels, 1 / sound.channels, np.float32)
-    while len(block := sound.read(frames, dtype="float32", always_2d=True)):
+    while len(block := _next_block(sound, frames)):
         yield _mean(block, even) if mono else np.ascontiguousarray(block.T)
+
+
+def _next_block(sound: soundfile.SoundFile, frames: int) -> Float32:
+    """[n, channels]; n is 0 at the end."""
+    return cast(Float32, sound.read(frames, dtype="float32", always_2d=True))
 
 
 def _mean(block: Float32, even: Float32) -> Float32:

@@ -115,9 +115,9 @@ def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def log_mel(samples: Float32, config: MelConfig) -> Float32:
     """Log-mel of a whole signal: samples [..., n] -> [..., n_mels, ceil(n / hop)] float32."""
-    signals = samples.reshape(-1, samples.shape[-1])
+    signals = samples.reshape(math.prod(samples.shape[:-1]), samples.shape[-1])
     mels = np.stack([_log_mel_of_one(signal, config) for signal in signals])
-    return mels.reshape(*samples.shape[:-1], config.n_mels, -1)
+    return mels.reshape(*samples.shape[:-1], *mels.shape[1:])
 
 
 def _log_mel_of_one(samples: Float32, config: MelConfig) -> Float32:

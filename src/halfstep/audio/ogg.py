@@ -1,7 +1,7 @@
 """Ogg pages: is the stream whole, and does it begin with the same number every time.
 
-An encoder numbers its streams at random and repeats the number in every page, under the page's checksum. Files
-whose bytes follow from their sound alone need one fixed number. RFC 3533 describes the page.
+An encoder numbers its streams at random and repeats the number in every page, under the page's checksum.
+Files whose bytes follow from their sound alone need one fixed number. RFC 3533 describes the page.
 """
 
 import struct

@@ -1,8 +1,9 @@
 """Griffin-Lim: a waveform from a mel when no vocoder is at hand, whole or as the mel arrives.
 
-Many spectra have the same mel; `mel_to_magnitude` finds a smooth, non-negative one. Its phases start as those of
-steady tones (Beauregard, Harish & Wyse 2015, "Single pass spectrogram inversion") and are refined by the fast
-Griffin-Lim iteration (Perraudin, Balazs & Sondergaard 2013). In this file spectra are time-major, [frames, bins].
+Many spectra have the same mel; `mel_to_magnitude` finds a smooth, non-negative one. Its phases start as those
+of steady tones (Beauregard, Harish & Wyse 2015, "Single pass spectrogram inversion") and are refined by the
+fast Griffin-Lim iteration (Perraudin, Balazs & Sondergaard 2013). In this file spectra are time-major:
+[frames, bins].
 """
 
 import numpy as np
@@ -150,7 +151,7 @@ class _Engine:
         self._tail, self._tail_overlap = signal[end:], overlap[end:]
         self._spectra, self._magnitude = self._spectra[count:], self._magnitude[count:]
         start, self._before_start = self._before_start, 0
-        return (signal / np.maximum(overlap, LEAST_OVERLAP))[start:end]
+        return signal[start:end] * _reciprocal(overlap[start:end])
 
     def take_rest(self) -> Float32:
         """Give out all frames: the signal up to the end of the last one's hop."""
@@ -159,7 +160,7 @@ class _Engine:
 
     def _gain(self, ends: bool) -> Float32:
         """What makes overlapping windows even, and the signal silent before its start and after its end."""
-        gain = 1 / np.maximum(self._window_overlap(self.frames), LEAST_OVERLAP)
+        gain = _reciprocal(self._window_overlap(self.frames))
         gain[: self._before_start] = 0
         if ends:
             gain[self.frames * self._config.hop_length + self._config.lead :] = 0
@@ -168,7 +169,7 @@ class _Engine:
     def _overlapped(self, count: int) -> Float32:
         signal = self._room(count, self._tail)
         for at in _chunks(count):
-            frames = _single(np.fft.irfft(self._spectra[at], self._config.n_fft))
+            frames = np.fft.irfft(self._spectra[at], self._config.n_fft).astype(np.float32, copy=False)
             _add_frames(signal[at.start :], frames * self._window)
         return signal.reshape(-1)
 
@@ -183,6 +184,10 @@ class _Engine:
         hops = np.zeros((count + -(-self._config.n_fft // hop) - 1, hop), np.float32)
         hops.reshape(-1)[: len(tail)] = tail
         return hops
+
+
+def _reciprocal(overlap: Float32) -> Float32:
+    return np.reciprocal(np.maximum(overlap, LEAST_OVERLAP, dtype=np.float32))
 
 
 def _chunks(count: int) -> list[slice]:
@@ -228,4 +233,5 @@ def _peaks(magnitude: Float32, config: MelConfig) -> tuple[NDArray[np.int32], Fl
     offset[:, 1:-1] = np.clip(0.5 * (right - left) / curve, -0.5, 0.5)
     tone = peak + np.take_along_axis(offset, peak, axis=1)
     a_hop = np.float32(2 * np.pi * config.hop_length / config.n_fft)
-    return peak, tone * a_hop + np.float32(np.pi) * ((bins - peak) & 1)
+    turn = tone * a_hop + np.float32(np.pi) * ((bins - peak) & 1)
+    return peak, turn.astype(np.float32, copy=False)

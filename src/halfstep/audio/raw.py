@@ -1,14 +1,14 @@
-"""The bytes below libsndfile: a file that keeps its errors until someone asks, since C code cannot raise them."""
+"""The bytes below libsndfile: a file that keeps its errors until asked, since C code cannot raise them."""
 
 import os
 from typing import BinaryIO
 
 
 class RawFile:
-    """What soundfile needs of a file, without exceptions: they would be printed and lost on their way through C.
+    """What soundfile needs of a file, without exceptions: on their way through C they are printed and lost.
 
-    After a failure reads and writes give 0 bytes, which ends the decoder's or encoder's work; `check` then raises
-    what happened. A seek outside the file, as broken headers ask for, stays where it was.
+    After a failure reads and writes give 0 bytes, which ends the work of a decoder or encoder; `check` then
+    raises what happened. A seek outside the file, as broken headers ask for, stays where it was.
     """
 
     def __init__(self, file: BinaryIO) -> None:

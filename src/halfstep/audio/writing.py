@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 import soundfile
@@ -22,6 +23,8 @@ WRITTEN_AT_ONCE = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Encoding:
+    """How libsndfile is told to write a file of this extension."""
+
     format: str
     subtype: str
     compression: float | None = None
@@ -95,7 +98,7 @@ def _encode(
         raw = RawFile(file)
         settings = (sample_rate, len(first), subtype, None, encoding.format, True, encoding.compression)
         try:
-            with soundfile.SoundFile(raw, "w", *settings) as sound:
+            with soundfile.SoundFile(cast(BinaryIO, raw), "w", *settings) as sound:
                 for key, text in sorted(metadata.items()):
                     setattr(sound, key, text)
                 _write_block(sound, first)

@@ -44,7 +44,7 @@ Outcome = Used | Skipped | Failed
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """found = used + skipped + failed. Flagged files are among the used; so are near duplicates, listed in pairs."""
+    """found = used + skipped + failed. Flagged files and near duplicates are among the used."""
 
     found: int
     used: int

@@ -1,7 +1,7 @@
-"""The same music in another encoding: 126 bytes a track that survive a codec, and the pairs that nearly agree.
+"""The same music in another encoding: 126 bytes a track that survive a codec, and pairs that nearly agree.
 
-After Haitsma & Kalker, "A highly robust audio fingerprinting system" (2002): the signs of how the difference between
-neighbouring bands changes from one part of the track to the next.
+After Haitsma & Kalker, "A highly robust audio fingerprinting system" (2002): the signs of how the difference
+between neighbouring bands changes from one part of the track to the next.
 """
 
 from dataclasses import dataclass

@@ -38,7 +38,7 @@ class Journal:
         self._append({"track": track, "outcome": outcome})
 
     def keep_only(self, paths: set[str], tracks: set[str]) -> None:
-        """Rewrite the journal without what is no longer needed, in an order that does not tell its history."""
+        """Rewrite the journal without what is not needed now, in an order that hides its history."""
         facts = [self._contents[path] for path in sorted(paths & self._contents.keys())]
         facts += [
             {"track": track, "outcome": self._outcomes[track]}

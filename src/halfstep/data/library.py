@@ -7,9 +7,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from halfstep.atomic import remove_partials, write_json
+from halfstep.audio.io import READABLE
 from halfstep.data.catalogue import Failed, Outcome, Report, Skipped, Used, counted_once, manifest, report
 from halfstep.data.decode import DecodeConfig
 from halfstep.data.journal import Journal
@@ -46,7 +47,7 @@ class PrepareConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """files_done of files_total are through `stage`; audio_seconds is how much sound was decoded in it."""
+    """files_done of files_total are through `stage`; audio_seconds of sound were decoded in it."""
 
     stage: str
     files_done: int
@@ -66,7 +67,7 @@ def prepare(
 ) -> Report:
     """Make `out` the data set of all that is found under `sources`; do only what is not done yet.
 
-    Killed at any moment, the same call goes on from there, and ends with the same bytes as if it had not been.
+    Killed at any moment, the same call goes on from there, and ends with the bytes it would have ended with.
 
     Raises:
         InputError: a source is not there, nothing usable is found, or another process works on `out`.
@@ -170,7 +171,7 @@ class _Run:
         return self._journal.content(str(file.path), file.stamp)
 
     def _track(self, file: Found) -> str | None:
-        """The name of the track that the file's content gives with these settings, if its content is known."""
+        """The name of the track that the file gives with these settings, if its content is known."""
         content = self._content(file) if file.reason is None else None
         return f"{content['done']['sha256'][:16]}-{self._settings}" if content and "done" in content else None
 
@@ -214,7 +215,7 @@ class _Run:
         window = self._config.decode.min_frames / self._config.decode.mel.frames_per_second
         raise InputError(
             f"nothing to learn from: {len(outcomes)} files found, 0 used, {len(outcomes) - failed} skipped, "
-            f"{failed} failed{example}; name recordings of {window:.1f} s or more in WAV, FLAC, OGG, Opus, MP3 or AIFF"
+            f"{failed} failed{example}; name recordings of {window:.1f} s or more in {READABLE}"
         )
 
     def _clear_away(self, used: set[str]) -> None:

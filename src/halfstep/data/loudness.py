@@ -55,7 +55,7 @@ def lufs(power: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def k_weights(config: MelConfig) -> NDArray[np.float32]:
-    """What |X|^2 of each bin adds to a frame's K-weighted mean square, [bins]; a constant level adds nothing."""
+    """What |X|^2 of a bin adds to a frame's K-weighted mean square, [bins]; a constant level adds nothing."""
     z = np.exp(-2j * np.pi * np.arange(config.bins) / config.n_fft)
     response = np.abs(_shelf(z, config.sample_rate) * _high_pass(z, config.sample_rate)) ** 2
     both_sides = np.full(config.bins, 2.0)

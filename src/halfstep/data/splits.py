@@ -13,8 +13,8 @@ def hash_share(group: str) -> float:
 def heldout_groups(groups: set[str], share: float) -> set[str]:
     """The groups that are kept from training: those whose hash falls below `share`.
 
-    So a group's side does not depend on the others, at the price of a share that is met only on average. Where
-    it leaves one side empty, though there are two groups or more, the group nearest to the border changes over.
+    So a group's side does not depend on the others, at the price of a share that is met only on average.
+    Where it leaves one side empty, though there are two groups, the group nearest to the border changes over.
     """
     if share == 0 or len(groups) < 2:
         return set()

@@ -48,8 +48,8 @@ TASKS: dict[str, Callable[[Job, Beat], Answer]] = {"identify": _identify, "decod
 def answer_to(job: Job, beat: Beat) -> Answer:
     """What became of a job: {"done": facts}, or why there are none.
 
-    {"skipped": why} is so whenever it is tried; {"unreadable": why}, {"failed": why} and {"disk_full": why} may be
-    otherwise another time.
+    {"skipped": why} is so whenever it is tried. {"unreadable": why}, {"failed": why} and {"disk_full": why}
+    may be otherwise another time.
     """
     try:
         return {"done": TASKS[job["task"]](job, beat)}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from halfstep.diffusion.denoiser import Denoiser, rates_like
-from halfstep.diffusion.loss import weighted_loss
+from halfstep.diffusion.loss import WEIGHTS, weighted_loss
 from halfstep.diffusion.schedule import draw_student_times
 from halfstep.distillation.target import step_angle, two_step_target
 from halfstep.generation.sampler import cosine_rates, ddim_step
@@ -37,6 +37,11 @@ class DistillConfig:
     def __post_init__(self) -> None:
         if self.start_steps < 2 or self.start_steps & (self.start_steps - 1):
             raise ValueError(f"start_steps is {self.start_steps}: a power of two from 2 on was expected")
+        if self.weight not in WEIGHTS:
+            raise ValueError(f"weight is {self.weight!r}: one of {', '.join(WEIGHTS)} was expected")
+        if self.updates < 1:
+            raise ValueError(f"updates is {self.updates}: at least 1 was expected")
+        self.training(TrainConfig(steps=1), 1)  # the rest is checked there
 
     def rungs(self, to: int) -> list[int]:
         """The students' steps, most first: start_steps / 2 down to `to`."""
@@ -82,7 +87,7 @@ def climb(
     rungs: list[int],
     config: DistillConfig,
     base: TrainConfig,
-    batches: Callable[[int], Example],
+    batches: Callable[[int], Callable[[int], Example]],
     folder: Path,
     observe: Callable[[int], Observer],
     device: torch.device,
@@ -91,11 +96,12 @@ def climb(
 ) -> Denoiser:
     """Distil `teacher` (left untouched) rung by rung; return the last student.
 
-    Each rung lives in `folder`/NNNN; one that is finished is loaded, one that was cut off goes on. `landed(num_steps,
-    student, its teacher)` is called after every rung trained here or before.
+    Each rung lives in `folder`/NNNN; one that is finished is loaded, one that was cut off goes on. `batches` and
+    `observe` are given the rung's num_steps. `landed(num_steps, student, its teacher)` is called after every rung
+    trained here or before.
     """
     current = frozen(teacher).to(device)
-    for num_steps in rungs:
+    for index, num_steps in enumerate(rungs):
         rung = folder / f"{num_steps:04d}"
         student = copy.deepcopy(current).requires_grad_(True)
         weights = rung / "student.safetensors"
@@ -104,7 +110,12 @@ def climb(
         else:
             loss = distillation_loss(current, num_steps, config.weight)
             training = config.training(base, num_steps)
-            train(student, loss, batches, rung, training, observe(num_steps), device, progress)
+            before, whole = index * config.updates, len(rungs) * config.updates
+
+            def told(done: int, _: int, line: str, before: int = before, num_steps: int = num_steps) -> None:
+                progress(before + done, whole, f"{num_steps} steps: {line}")
+
+            train(student, loss, batches(num_steps), rung, training, observe(num_steps), device, told)
             save_tensors(weights, student.state_dict(), {"num_steps": num_steps})
         student = frozen(student)
         landed(num_steps, student, current)

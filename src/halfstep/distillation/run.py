@@ -47,10 +47,10 @@ def distill_run(run: Run, to: int, updates: int | None, progress: Progress) -> l
     folder = run.path / "ladder"
     _settle(folder, config.updates)
     report = LadderReport(run, folder, teacher.to(run.device))
-    # Rungs see other windows than the teacher's first ones: their seeds differ by the number of steps.
     climb(
-        teacher, rungs, config, run.experiment.train, run.batches(config.batch_size), folder,
-        lambda num_steps: run.observer(folder / f"{num_steps:04d}"), run.device, progress, report.landed,
+        teacher, rungs, config, run.experiment.train,
+        lambda num_steps: run.batches(config.batch_size, num_steps),  # every rung draws windows of its own
+        folder, lambda num_steps: run.observer(folder / f"{num_steps:04d}"), run.device, progress, report.landed,
     )  # fmt: skip
     return report.rows
 

@@ -1,7 +1,7 @@
 """The parts of the U-Nets: time embedding, residual blocks, attention, down and up."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Layer = TypeVar("Layer", nn.Conv1d, nn.Linear)
+Layer = TypeVar("Layer", nn.Conv1d, nn.Conv2d, nn.Linear)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,18 @@ class Sizes:
     pooled: int = 0
     tokens: int = 0
     heads: int = 1
+
+
+def check_sizes(widths: Sequence[int], attending: Sequence[int], attention_heads: int, embedding: int) -> None:
+    """ValueError naming a size a network cannot be built with; `attending` are the widths that the heads share."""
+    if not widths or min(widths) < 1:
+        raise ValueError(f"widths is {tuple(widths)}: positive numbers were expected")
+    if embedding < 1:
+        raise ValueError(f"embedding is {embedding}: at least 1 was expected")
+    if attention_heads < 1 or any(width % attention_heads for width in attending):
+        raise ValueError(
+            f"attention_heads is {attention_heads}: a divisor of the widths that attend, {tuple(attending)}, was expected"
+        )
 
 
 class TimeEmbedding(nn.Module):

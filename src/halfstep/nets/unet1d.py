@@ -7,7 +7,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from halfstep.diffusion.condition import Condition
-from halfstep.nets.blocks import Attention, PaperBlock, ResBlock, Sizes, TimeEmbedding, group_norm, zeroed
+from halfstep.nets.blocks import (
+    Attention,
+    PaperBlock,
+    ResBlock,
+    Sizes,
+    TimeEmbedding,
+    check_sizes,
+    group_norm,
+    zeroed,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +39,10 @@ class UNet1dConfig:
     def __post_init__(self) -> None:
         if not len(self.widths) == len(self.blocks) == len(self.attention):
             raise ValueError(f"widths {self.widths}, blocks {self.blocks}, attention {self.attention}: one each a level")
+        attending = [width for width, attends in zip(self.widths, self.attention, strict=True) if attends]
+        check_sizes(self.widths, attending, self.attention_heads, self.embedding)
+        if min(self.blocks) < 1:
+            raise ValueError(f"blocks is {self.blocks}: at least 1 a level was expected")
 
     @property
     def length_multiple(self) -> int:
@@ -107,6 +120,11 @@ class PaperUNet1dConfig:
     attention_heads: int = 8
     embedding: int = 256
 
+    def __post_init__(self) -> None:
+        check_sizes(self.widths, self.widths[-1:], self.attention_heads, self.embedding)
+        if not self.kernels or any(kernel % 2 == 0 or kernel < 1 for kernel in self.kernels):
+            raise ValueError(f"kernels is {self.kernels}: odd numbers were expected")
+
     @property
     def length_multiple(self) -> int:
         """The length of x must be a multiple of this."""
@@ -122,6 +140,7 @@ class PaperUNet1d(nn.Module):
     def __init__(self, config: PaperUNet1dConfig, sizes: Sizes) -> None:
         super().__init__()
         self.config = config
+        self.sizes = sizes
         c = config
         self.time = TimeEmbedding(c.embedding)
         inputs = (sizes.channels + sizes.aligned, *c.widths[:-1])

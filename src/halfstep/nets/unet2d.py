@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from halfstep.diffusion.condition import Condition
 from halfstep.diffusion.denoiser import LOG_SNR_LIMIT
-from halfstep.nets.blocks import Sizes
+from halfstep.nets.blocks import Sizes, check_sizes, zeroed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,15 @@ class UNet2dConfig:
     widths: tuple[int, ...] = (128, 128, 256, 256, 512, 512)
     blocks: int = 2
     groups: int = 32
+
+    def __post_init__(self) -> None:
+        check_sizes(self.widths, (), 1, 1)
+        if self.groups < 1 or any(width % self.groups for width in self.widths):
+            raise ValueError(f"widths is {self.widths}: multiples of groups = {self.groups} were expected")
+        if self.n_mels % self.length_multiple:
+            raise ValueError(f"n_mels is {self.n_mels}: a multiple of {self.length_multiple} was expected")
+        if self.blocks < 1:
+            raise ValueError(f"blocks is {self.blocks}: at least 1 was expected")
 
     @property
     def length_multiple(self) -> int:
@@ -47,6 +56,7 @@ class UNet2d(nn.Module):
             down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends),
             up_block_types=tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attends)),
         )
+        zeroed(self.net.conv_out)  # as DDPM's own; the library's is not
 
     def forward(self, z_t: Tensor, log_snr: Tensor, condition: Condition) -> Tensor:
         colours = [self._picture(z_t)]

@@ -3,6 +3,7 @@
 One network then does unconditional music, continuation, infilling and the closing of a loop.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,10 +17,13 @@ from halfstep.tasks.base import Example
 
 Draw: TypeAlias = Callable[[np.random.Generator, int], np.ndarray]
 
+SHORTEST = 24
+"""Frames of the smallest window: the smallest span, a 24th of it, is then one frame."""
+
 
 def _span(rng: np.random.Generator, frames: int) -> int:
     """A length from 1/24 to 3/4 of the window."""
-    return int(rng.integers(frames // 24, 3 * frames // 4 + 1))
+    return int(rng.integers(frames // SHORTEST, 3 * frames // 4 + 1))
 
 
 def nothing(rng: np.random.Generator, frames: int) -> np.ndarray:
@@ -78,8 +82,12 @@ class MusicConfig:
             raise ValueError(f"packing is {self.packing!r}: one of {', '.join(PACKINGS)} was expected")
         if self.frames % self.planes:
             raise ValueError(f"frames is {self.frames}: a multiple of {self.planes} was expected")
+        if self.frames < SHORTEST:
+            raise ValueError(f"frames is {self.frames}: at least {SHORTEST} was expected")
         if not 0.5 <= self.nothing_share <= 1:
             raise ValueError(f"nothing_share is {self.nothing_share}: 0.5 to 1 was expected")
+        if not 0 <= self.context_noise < math.inf:
+            raise ValueError(f"context_noise is {self.context_noise}: 0 or more was expected")
 
     @property
     def planes(self) -> int:

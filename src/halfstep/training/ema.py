@@ -13,8 +13,6 @@ class Ema:
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        if not 0 <= decay < 1:
-            raise ValueError(f"ema_decay is {decay}: 0 (off) up to, not including, 1 was expected")
         self.decay = decay
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
 

@@ -44,13 +44,13 @@ class Run:
     def device(self) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
-    def windows(self, split: str) -> Windows:
-        """The split's windows, drawn under the run's seed."""
-        return Windows(self.library, split, self.experiment.music.frames, self.experiment.train.seed)
+    def windows(self, split: str, stream: int = 0) -> Windows:
+        """The split's windows, drawn under the run's seed; every `stream` draws others."""
+        return Windows(self.library, split, self.experiment.music.frames, self.experiment.train.seed + stream)
 
-    def batches(self, size: int) -> Callable[[int], Example]:
+    def batches(self, size: int, stream: int = 0) -> Callable[[int], Example]:
         """Training batches by number: windows, and what is given of them."""
-        windows = self.windows("train")
+        windows = self.windows("train", stream)
 
         def batch(number: int) -> Example:
             clips, rng = windows.batch(number, size)
