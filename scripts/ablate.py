@@ -27,12 +27,14 @@ from halfstep.training.pictures import draw_rows
 from halfstep.training.run import Run
 from halfstep.training.teacher import DiffusionConfig, denoising_loss
 
-FOLDED = UNet1dConfig(widths=(256, 384, 384), blocks=(1, 1, 2), attention=(False, False, True), embedding=128)
+FOLDED = UNet1dConfig(
+    widths=(256, 320, 320), blocks=(1, 1, 2), attention=(False, False, True), embedding=128
+)
 PLAIN = UNet1dConfig(
     widths=(160, 256, 384, 384), blocks=(1, 1, 1, 2), attention=(False, False, False, True), embedding=128
 )
 NARROW = UNet1dConfig(
-    widths=(192, 384, 384), blocks=(1, 1, 1), attention=(False, False, True), embedding=128, direct=False
+    widths=(192, 384, 384), blocks=(1, 1, 1), attention=(False, False, True), embedding=128
 )
 WIDE = dataclasses.replace(NARROW, widths=(448, 448, 448))
 

@@ -1,5 +1,6 @@
 """What many tests need: no network, and a small model folder whose music is known in closed form."""
 
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,10 +9,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import DenoiserFile, Manifest, Origin, write_manifest
+
+# A busy machine is not a slow test; and what lands is judged by the same examples every time.
+settings.register_profile("halfstep", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("halfstep")
 
 VARIANCE = 0.25
 """Of the Gaussian data the tiny model's network knows perfectly."""

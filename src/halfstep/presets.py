@@ -134,7 +134,9 @@ def _base() -> Experiment:
     return Experiment(
         name="base",
         expects="an hour on two cores or minutes on a GPU: the model in the package; its figures are in docs/experiments.md",
-        net=UNet1dConfig(widths=(256, 320, 320), blocks=(1, 1, 2), attention=(False, False, True), embedding=128),
+        net=UNet1dConfig(
+            widths=(256, 320, 320), blocks=(1, 1, 2), attention=(False, False, True), embedding=128
+        ),
         music=MusicConfig(context_noise=0.1),
         diffusion=DiffusionConfig(weight="clipped-snr"),
         train=TrainConfig(steps=8000, batch_size=16, learning_rate=1e-3, ema_decay=0.999, measure_every=1000),

@@ -33,11 +33,14 @@ class Ladder:
     folder: Path
     draw: Callable[[np.random.Generator], Tensor]
     config: DistillConfig
+    save_seconds: float = 1e9
     seen: Callable[[int, int, str], None] = lambda done, of, line: None
     students: dict[int, Denoiser] = field(default_factory=dict)
 
     def climb(self, teacher: Denoiser, to: int = 1) -> Denoiser:
-        base = TrainConfig(steps=1, log_every=20, measure_every=10**6, sample_every=10**6, save_seconds=0)
+        base = TrainConfig(
+            steps=1, log_every=4, measure_every=10**6, sample_every=10**6, save_seconds=self.save_seconds
+        )  # fmt: skip
         return climb(
             teacher, self.config.rungs(to), self.config, base, lambda num_steps: self.batch, self.folder,
             lambda num_steps: Quiet(), torch.device("cpu"), self.seen, self._landed,

@@ -16,7 +16,7 @@ class Thumbnail:
     def __init__(self, mel: MelConfig) -> None:
         self._mel = mel
         self._stream = LogMelStream(mel)
-        self._columns = np.zeros((mel.n_mels, 0), np.float32)
+        self.columns = np.zeros((mel.n_mels, 0), np.float32)
         self._rest = np.zeros((mel.n_mels, 0), np.float32)
         self.frames_a_column = 1
 
@@ -32,14 +32,16 @@ class Thumbnail:
         # Late: Pillow is needed for this alone.
         from halfstep.audio.picture import spectrogram_png
 
-        spectrogram_png(path, self._columns, self._mel)
+        spectrogram_png(path, self.columns, self._mel, self.frames_a_column)
 
     def _add(self, frames: Float32) -> None:
-        self._columns = np.concatenate([self._columns, self._averaged(frames, self.frames_a_column)], axis=1)
-        while self._columns.shape[1] > MOST_COLUMNS:
+        self.columns = np.concatenate([self.columns, self._averaged(frames, self.frames_a_column)], axis=1)
+        while self.columns.shape[1] > MOST_COLUMNS:
+            even = self.columns.shape[1] // 2 * 2
+            odd = np.repeat(self.columns[:, even:], self.frames_a_column, axis=1)
+            self._rest = np.concatenate([odd, self._rest], axis=1)
+            self.columns = self.columns[:, :even].reshape(len(odd), -1, 2).mean(axis=2)
             self.frames_a_column *= 2
-            pairs = self._columns[:, : self._columns.shape[1] // 2 * 2]
-            self._columns = pairs.reshape(len(pairs), -1, 2).mean(axis=2)
 
     def _averaged(self, frames: Float32, by: int) -> Float32:
         """Whole groups of `by` frames, each as its mean; what is left waits for the next call."""

@@ -205,8 +205,8 @@ def _add_frames(hops: Float32, frames: Float32) -> None:
 def steady_phases(magnitude: Float32, before: Float32, config: MelConfig) -> Float32:
     """Phases [frames, bins] if every peak is a steady tone, continuing the frame `before` [bins].
 
-    A peak's frequency lies where a parabola through it has its top; bins around it turn with it, their signs
-    alternating as those of a window centred in its frame do.
+    A peak's frequency lies where a parabola through its log magnitudes has its top; bins around it turn with
+    it, their signs alternating as those of a window centred in its frame do.
     """
     peak, turn = _peaks(magnitude, config)
     phases = np.empty(magnitude.shape, np.float32)
@@ -229,6 +229,7 @@ def _peaks(magnitude: Float32, config: MelConfig) -> tuple[NDArray[np.int32], Fl
     peak = np.where(bins - below <= above - bins, below, above)
 
     offset = np.zeros(magnitude.shape, np.float32)
+    left, middle, right = (np.log(part + TINY) for part in (left, middle, right))
     curve = np.maximum(2 * middle - left - right, TINY)
     offset[:, 1:-1] = np.clip(0.5 * (right - left) / curve, -0.5, 0.5)
     tone = peak + np.take_along_axis(offset, peak, axis=1)

@@ -28,8 +28,11 @@ COLOURS = np.array(
 )  # fmt: skip
 
 
-def spectrogram_png(path: Path, log_mel: Float32, config: MelConfig) -> None:
-    """Draw log_mel [n_mels, frames] as a PNG, its loudest 80 dB. ValueError if it has no frames."""
+def spectrogram_png(path: Path, log_mel: Float32, config: MelConfig, frames_a_column: int = 1) -> None:
+    """Draw log_mel [n_mels, columns] as a PNG, its loudest 80 dB; a column is a frame, or the mean of several.
+
+    ValueError if it has none.
+    """
     if log_mel.shape[1] == 0:
         raise ValueError("a mel of 0 frames, expected at least 1")
     columns = _columns(log_mel)
@@ -39,7 +42,8 @@ def spectrogram_png(path: Path, log_mel: Float32, config: MelConfig) -> None:
     picture.paste(Image.fromarray(pixels), (LEFT, TOP))
     draw = ImageDraw.Draw(picture)
     draw.rectangle((LEFT - 1, TOP - 1, LEFT + width, TOP + height), outline=INK)
-    _label_time(draw, width, TOP + height, log_mel.shape[1] / config.frames_per_second)
+    seconds = log_mel.shape[1] * frames_a_column / config.frames_per_second
+    _label_time(draw, width, TOP + height, seconds)
     _label_pitch(draw, height, config)
     with replacing(path) as partial:
         picture.save(partial, format="PNG")

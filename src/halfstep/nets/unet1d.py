@@ -34,7 +34,7 @@ class UNet1dConfig:
     attention: tuple[bool, ...] = (False, True, True)
     attention_heads: int = 8
     embedding: int = 256
-    direct: bool = True
+    direct: bool = False
 
     def __post_init__(self) -> None:
         if not len(self.widths) == len(self.blocks) == len(self.attention):
