@@ -56,7 +56,7 @@ def variants() -> dict[str, Experiment]:
 
 def _experiment(net: UNet1dConfig, packing: str, predicted: str) -> Experiment:
     diffusion = DiffusionConfig(
-        parameterization=predicted, weight="clipped-snr" if predicted == "x" else "truncated-snr"
+        parameterization=predicted, weight="x" if predicted == "x" else "truncated-snr"
     )
     train_config = TrainConfig(
         steps=1, batch_size=8, ema_decay=0.99, warmup_steps=20, log_every=20, measure_every=10**6, sample_every=10**6

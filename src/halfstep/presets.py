@@ -125,7 +125,7 @@ def _tiny() -> Experiment:
         net=UNet1dConfig(widths=(96, 128), blocks=(1, 1), attention=(False, True), attention_heads=4, embedding=64),
         train=TrainConfig(steps=300, batch_size=16, learning_rate=2e-3, ema_decay=0.98, measure_every=100,
                           sample_every=300, log_every=25),
-        diffusion=DiffusionConfig(weight="clipped-snr"),
+        diffusion=DiffusionConfig(weight="x"),
         distill=DistillConfig(start_steps=16, updates=60, batch_size=16),
     )  # fmt: skip
 
@@ -138,7 +138,7 @@ def _base() -> Experiment:
             widths=(256, 320, 320), blocks=(1, 1, 2), attention=(False, False, True), embedding=128
         ),
         music=MusicConfig(context_noise=0.1),
-        diffusion=DiffusionConfig(weight="clipped-snr"),
+        diffusion=DiffusionConfig(weight="x"),
         train=TrainConfig(steps=8000, batch_size=16, learning_rate=1e-3, ema_decay=0.999, measure_every=1000),
         distill=DistillConfig(batch_size=16),
     )

@@ -13,8 +13,8 @@ PARTS = 64
 GROUPS = 17
 BANDS_USED = 0.75  # of the lower bands; above them a codec may leave nothing
 LENGTHS_APART = 0.02
-MOST_DIFFERENT = 0.2
-"""Of the bits. Other music differs in about half of them, a re-encoding in a few hundredths."""
+MOST_DIFFERENT = 0.25
+"""Of the bits. No two of 65 real tracks differed in fewer than .43, one and its MP3 of 75 kbit/s in .1."""
 
 
 class Fingerprinter:

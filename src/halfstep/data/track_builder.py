@@ -31,6 +31,7 @@ class TrackBuilder:
         self._meter = LoudnessMeter(mel)
         self._spectra = MagnitudeStream(mel)
         self._kept_silence = round(KEPT_SILENCE_SECONDS * mel.frames_per_second)
+        self._edge = -(-mel.n_fft // mel.hop_length)
         self._held = np.zeros((mel.n_mels, 0), np.float32)  # silence that may turn out to lead in
         self._frames = 0
         self._first: int | None = None
@@ -52,7 +53,8 @@ class TrackBuilder:
 
     @property
     def loudness_lufs(self) -> float:
-        return round(self._meter.integrated(), 2)
+        """Never below the gate: a few clicks in silence have no loudness by the standard."""
+        return round(max(self._meter.integrated(), ABSOLUTE_GATE_LUFS), 2)
 
     def notes(self) -> list[str]:
         """What is odd about the sound, though it is used."""
@@ -70,28 +72,34 @@ class TrackBuilder:
             self._full += int(np.count_nonzero(np.abs(samples) >= FULL_SCALE))
         self._peak = max(self._peak, peak)
         self._samples += len(samples)
-        self._take(self._spectra.push(samples))
+        magnitude = self._spectra.push(samples)
+        loud = np.flatnonzero(self._meter.push(magnitude) > ABSOLUTE_GATE_LUFS)
+        # Frames that reach over an end of the file hear a constant level begin or end: no sound.
+        self._take(magnitude, loud[loud >= self._edge - self._frames])
 
     def finish(self) -> None:
         """Cut the file to what is kept. UnusableError if that is nothing, or too little."""
-        self._take(self._spectra.finish())
+        magnitude = self._spectra.finish()
+        self._meter.push(magnitude)
+        self._take(magnitude, np.zeros(0, np.intp))
+        if self._samples == 0:
+            raise UnusableError("no samples")
+        self._expect_a_window(self._frames)
         if self._first is None:
-            raise UnusableError(self._why_nothing())
+            raise UnusableError("a constant level, no sound" if self._peak > QUIET_PEAK else "silence")
         self._end = min(self._frames, self._end + self._kept_silence)
-        kept, rate = self._end - self._first, self._mel.frames_per_second
-        if kept < self._min_frames:
+        self._expect_a_window(self._end - self._first)
+        self._writer.close_at(self._end - self._first)
+
+    def _expect_a_window(self, frames: int) -> None:
+        if frames < self._min_frames:
+            rate = self._mel.frames_per_second
             window = f"a window of {self._min_frames / rate:.2f} s"
-            raise UnusableError(f"{kept / rate:.2f} s of sound, shorter than {window}")
-        self._writer.close_at(kept)
+            raise UnusableError(f"{frames / rate:.2f} s of sound, shorter than {window}")
 
-    def _why_nothing(self) -> str:
-        if self._frames == 0:
-            return "no samples"
-        return "a constant level, no sound" if self._peak > QUIET_PEAK else "silence"
-
-    def _take(self, magnitude: Float32) -> None:
+    def _take(self, magnitude: Float32, loud: NDArray[np.intp]) -> None:
+        """The next spectra [bins, k]; `loud` are those of them in which there is sound."""
         mel = magnitude_to_log_mel(magnitude, self._mel)
-        loud = np.flatnonzero(self._meter.push(magnitude) > ABSOLUTE_GATE_LUFS)
         if self._first is None:
             mel = self._after_silence(mel, int(loud[0]) if len(loud) else None)
         if len(loud):
