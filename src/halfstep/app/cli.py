@@ -51,9 +51,7 @@ def run(arguments: list[str]) -> int:
     words = [word for word in arguments if word != "--debug"] or ["--help"]
     try:
         code = app(words, prog_name="halfstep", standalone_mode=False)
-    except SystemExit:
-        raise
-    except BaseException as error:
+    except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
         return _fail(*exit_code_and_line(error))

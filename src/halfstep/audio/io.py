@@ -93,17 +93,32 @@ def info_of(sound: soundfile.SoundFile) -> AudioInfo:
 def decoded(sound: soundfile.SoundFile, mono: bool, block_seconds: float) -> Iterator[Float32]:
     """Blocks [channels, n] of an open sound at its own rate; mono is the mean of the channels.
 
-    Raises soundfile.LibsndfileError where the file breaks off.
+    Raises soundfile.LibsndfileError where the file breaks off, once all before that was given out.
     """
     frames = max(1, min(round(block_seconds * sound.samplerate), BLOCK_SAMPLES // sound.channels))
     even = np.full(sound.channels, 1 / sound.channels, np.float32)
-    while len(block := _next_block(sound, frames)):
+    for block in _read_until_broken(sound, frames):
         yield _mean(block, even) if mono else np.ascontiguousarray(block.T)
 
 
-def _next_block(sound: soundfile.SoundFile, frames: int) -> Float32:
-    """[n, channels]; n is 0 at the end."""
-    return cast(Float32, sound.read(frames, dtype="float32", always_2d=True))
+def _read_until_broken(sound: soundfile.SoundFile, frames: int) -> Iterator[Float32]:
+    """Blocks [n, channels]; of the one in which an error is met, what was decoded before it."""
+    while True:
+        room = np.full((frames, sound.channels), np.nan, np.float32)
+        try:
+            block = cast(Float32, sound.read(dtype="float32", always_2d=True, out=room))
+        except soundfile.LibsndfileError:
+            yield room[: _filled(room)]
+            raise
+        if not len(block):
+            return
+        yield block
+
+
+def _filled(room: Float32) -> int:
+    """Rows up to the last that is not all NaN; after an error libsndfile does not say how far it came."""
+    filled = np.flatnonzero(~np.isnan(room).all(axis=1))
+    return int(filled[-1]) + 1 if len(filled) else 0
 
 
 def _mean(block: Float32, even: Float32) -> Float32:

@@ -90,21 +90,19 @@ def decode(path: Path, stamp: Stamp, out: Path, config: DecodeConfig, beat: Beat
         UnusableError: no track comes of it; with the reason.
         OSError: the file cannot be read or no longer is what it was at `stamp`, or the disk is full.
     """
-    with io.open_sound(path) as sound:
-        info = io.info_of(sound)
-        with replacing(out) as partial:
-            with partial.open("wb") as file:
-                track = TrackBuilder(TrackWriter(file, config.mel.n_mels), config.mel, config.min_frames)
-                reader = _Reader(sound, config.mel.sample_rate)
-                for block in reader.blocks():
-                    track.push(block)
-                    beat(track.seconds)
-                    if track.seconds > MOST_HOURS * 3600:
-                        raise UnusableError(f"longer than {MOST_HOURS:g} hours")
-                track.finish()
-            stored = measure(partial)
-            _expect_unchanged(path, stamp)
-    ending = reader.broken or cut_off(path, info, reader.frames_got)
+    with io.open_sound(path) as sound, replacing(out) as partial:
+        reader = _Reader(sound, config.mel.sample_rate)
+        with partial.open("wb") as file:
+            track = TrackBuilder(TrackWriter(file, config.mel.n_mels), config.mel, config.min_frames)
+            for block in reader.blocks():
+                track.push(block)
+                beat(track.seconds)
+                if track.seconds > MOST_HOURS * 3600:
+                    raise UnusableError(f"longer than {MOST_HOURS:g} hours")
+            ending = reader.ending(path)
+            _finish(track, ending)
+        stored = measure(partial)
+        _expect_unchanged(path, stamp)
     return {
         "frames": stored.frames,
         "seconds": round(stored.frames / config.mel.frames_per_second, 3),
@@ -114,27 +112,39 @@ def decode(path: Path, stamp: Stamp, out: Path, config: DecodeConfig, beat: Beat
         "mel_sha256": stored.sha256,
         "fingerprint": stored.fingerprint,
         "moments": stored.moments.to_json(),
-        "format": asdict(info),
+        "format": asdict(reader.info),
     }
+
+
+def _finish(track: TrackBuilder, ending: str | None) -> None:
+    try:
+        track.finish()
+    except UnusableError as error:
+        raise UnusableError(f"{error}; {ending}" if ending else str(error)) from error
 
 
 class _Reader:
     """Mono blocks up to the end of the file, or to where it breaks."""
 
     def __init__(self, sound: soundfile.SoundFile, sample_rate: int) -> None:
+        self.info = io.info_of(sound)
         self._sound, self._sample_rate = sound, sample_rate
-        self.frames_got = 0
-        self.broken: str | None = None
+        self._got = 0
+        self._broken: str | None = None
 
     def blocks(self) -> Iterator[Float32]:
-        for block in io.resampled(self._decoded(), self._sound.samplerate, self._sample_rate):
+        for block in io.resampled(self._decoded(), self.info.sample_rate, self._sample_rate):
             yield block[0]
+
+    def ending(self, path: Path) -> str | None:
+        """What is missing at the end, after all was read."""
+        return self._broken or cut_off(path, self.info, self._got)
 
     def _decoded(self) -> Iterator[Float32]:
         try:
             for block in io.decoded(self._sound, mono=True, block_seconds=BLOCK_SECONDS):
-                self.frames_got += block.shape[1]
+                self._got += block.shape[1]
                 yield block
         except soundfile.LibsndfileError as error:
-            why = error.error_string.strip() or "undecodable"
-            self.broken = f"broken: declared {self._sound.frames} samples, got {self.frames_got} ({why})"
+            why = error.error_string.strip().strip(".") or "undecodable"
+            self._broken = f"broken: declared {self.info.frames_declared} samples, got {self._got} ({why})"

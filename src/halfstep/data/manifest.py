@@ -67,8 +67,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(f"{path.parent}: no prepared data set; make one with halfstep prepare") from None
     except ValueError as error:
         raise InputError(f"{path}: not the JSON of a data set ({error}); prepare it again") from error
-    if facts.get("format") != FORMAT:
-        raise InputError(
-            f"{path}: format {facts.get('format')}, this version reads {FORMAT}; prepare it again"
-        )
+    found = facts.get("format") if isinstance(facts, dict) else None
+    if found != FORMAT:
+        raise InputError(f"{path}: format {found}, this version reads {FORMAT}; prepare it again")
     return facts
