@@ -97,7 +97,7 @@ def test_from_recordings_to_music(data: Path, tmp_path: Path, capsys: pytest.Cap
     assert run(["distill", str(folder), "--to", "4", "--updates", "2"]) == 0
     assert "| steps |" in capsys.readouterr().out
     assert run(["verify", str(folder)]) == 0
-    assert run(["export", "--debug", str(folder), "--out", str(model), "--id", "mine", "--licence", "CC0-1.0"]) == 0
+    assert run(["export", str(folder), "--out", str(model), "--id", "mine", "--licence", "CC0-1.0"]) == 0
     assert run(["verify", str(model)]) == 0
     assert run(["generate", str(out), "--model", str(model), "--seconds", "2", "--steps", "4"]) == 0
     assert soundfile.info(str(out)).frames == 88200

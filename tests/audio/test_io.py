@@ -60,7 +60,9 @@ def test_blocks_joined_are_the_whole(tmp_path_factory, rates, block_seconds, cha
     path = tmp_path_factory.mktemp("blocks") / "noise.wav"
     rng = np.random.default_rng(0)
     soundfile.write(path, rng.uniform(-0.5, 0.5, (rates[0], channels)), rates[0], "FLOAT")
-    joined = np.concatenate(list(read_blocks(path, rates[1], mono=False, block_seconds=block_seconds)), axis=1)
+    joined = np.concatenate(
+        list(read_blocks(path, rates[1], mono=False, block_seconds=block_seconds)), axis=1
+    )
     whole = read(path, rates[1]).samples
     assert joined.shape == whole.shape == (channels, rates[1])
     np.testing.assert_allclose(joined, whole, atol=1e-5)
@@ -99,7 +101,11 @@ def test_a_tone_gives_the_same_mel_from_any_kind_of_file(tmp_path, rate, channel
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "not readable as sound"), (b"hello", "not readable"), (b"RIFF\x00\x00\x00\x00WAVE", "not readable")],
+    [
+        (b"", "not readable as sound"),
+        (b"hello", "not readable"),
+        (b"RIFF\x00\x00\x00\x00WAVE", "not readable"),
+    ],
 )
 def test_what_is_no_sound_is_the_inputs_fault(tmp_path, content, reason):
     path = tmp_path / "x.wav"

@@ -75,11 +75,17 @@ SKIPPED = {
         write_sound(lambda song: np.append(song(2), -np.inf), subtype="DOUBLE"),
         "holds samples that are NaN or infinite",
     ),
-    "loud.wav": (write_sound(lambda song: 30000 * song(2), subtype="FLOAT"), "holds samples of 2.1e+04 times"),
+    "loud.wav": (
+        write_sound(lambda song: 30000 * song(2), subtype="FLOAT"),
+        "holds samples of 2.1e+04 times",
+    ),
     "one-hertz.wav": (write_sound(lambda song: song(3), 1), "a sample rate of 1 Hz; 1000 to 768000 are read"),
     "crowd.wav": (write_sound(lambda song: np.full((99, 1024), 0.1)), "1024 channels; up to 64 are read"),
     "cut-to-nothing.flac": (cut("FLAC", "PCM_16", 0.01), "no samples; broken: declared 48000 samples, got 0"),
-    "cut-short.wav": (cut("WAV", "PCM_16", 0.02), "0.12 s of sound, shorter than a window of 0.26 s; cut off: "),
+    "cut-short.wav": (
+        cut("WAV", "PCM_16", 0.02),
+        "0.12 s of sound, shorter than a window of 0.26 s; cut off: ",
+    ),
 }
 
 # name: how it is written, and what is flagged about it, if anything.
@@ -190,7 +196,12 @@ def test_the_report_is_valid_text(zoo):
 
 def test_nothing_is_left_but_the_data_set(zoo):
     data = zoo[0] / "data"
-    assert {path.name for path in data.iterdir()} == {"dataset.json", "report.json", "journal.jsonl", "tracks"}
+    assert {path.name for path in data.iterdir()} == {
+        "dataset.json",
+        "report.json",
+        "journal.jsonl",
+        "tracks",
+    }
     files = {track.file for track in Library(data).tracks}
     assert {f"tracks/{path.name}" for path in (data / "tracks").iterdir()} == files
 
@@ -224,7 +235,13 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
 
 def write_mutants(folder: Path, count: int, song) -> None:
     folder.mkdir()
-    kinds = [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III"), ("OGG", "OPUS")]
+    kinds = [
+        ("WAV", "PCM_16"),
+        ("FLAC", "PCM_16"),
+        ("OGG", "VORBIS"),
+        ("MP3", "MPEG_LAYER_III"),
+        ("OGG", "OPUS"),
+    ]
     rng = np.random.default_rng(0)
     originals = []
     for number, (file_format, subtype) in enumerate(kinds):

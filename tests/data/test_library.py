@@ -114,7 +114,9 @@ def test_only_what_changed_is_done_again(songs, tmp_path, small_config, write_so
     assert contents(data) == contents(tmp_path / "fresh")
 
 
-def test_other_settings_redo_the_tracks_and_keep_the_old_until_then(songs, tmp_path, small_config, monkeypatch):
+def test_other_settings_redo_the_tracks_and_keep_the_old_until_then(
+    songs, tmp_path, small_config, monkeypatch
+):
     data, watch = tmp_path / "data", Watch()
     prepare([songs], data, small_config, 1)
     old = {path.name: path.read_bytes() for path in (data / "tracks").iterdir()}
@@ -206,7 +208,10 @@ def test_nothing_to_learn_from_says_how_much_there_is(tmp_path, small_config, wr
 
 def test_a_second_process_is_told_who_is_at_work(songs, tmp_path, small_config):
     (tmp_path / "data").mkdir()
-    with folder_lock(tmp_path / "data"), pytest.raises(InputError, match=rf"in use by process {os.getpid()} on"):
+    with (
+        folder_lock(tmp_path / "data"),
+        pytest.raises(InputError, match=rf"in use by process {os.getpid()} on"),
+    ):
         prepare([songs], tmp_path / "data", small_config, 1)
     prepare([songs], tmp_path / "data", small_config, 1)
     assert not (tmp_path / "data" / "lock").exists()

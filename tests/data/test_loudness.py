@@ -35,7 +35,9 @@ def test_the_standards_reference_tone(rate):
 @pytest.mark.parametrize("hz", [60, 440, 3000, 8000])
 def test_tones_agree_with_pyloudnorm(rate, hz):
     samples = tone(hz, rate)
-    assert loudness(samples, rate) == pytest.approx(pyloudnorm.Meter(rate).integrated_loudness(samples), abs=0.15)
+    assert loudness(samples, rate) == pytest.approx(
+        pyloudnorm.Meter(rate).integrated_loudness(samples), abs=0.15
+    )
 
 
 def test_gates_leave_out_what_is_quiet():

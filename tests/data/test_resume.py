@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 import random
 import signal
 import subprocess
@@ -118,7 +117,9 @@ def test_a_full_disk_is_told_and_mended(small_disk, tmp_path, write_song, small_
     prepare([songs], data, small_config, 1)
     before = contents(data)
     make_songs(songs, write_song)
-    with pytest.raises(OSError, match=r"No space left on device: about \d+ bytes needed for \d more tracks, \d") as full:
+    with pytest.raises(
+        OSError, match=r"No space left on device: about \d+ bytes needed for \d more tracks, \d"
+    ) as full:
         prepare([songs], data, small_config, 1)
     assert full.value.errno == errno.ENOSPC
     after = contents(data)
@@ -127,11 +128,6 @@ def test_a_full_disk_is_told_and_mended(small_disk, tmp_path, write_song, small_
     prepare([songs], data, small_config, 1)
     prepare([songs], tmp_path / "straight", small_config, 1)
     assert contents(data) == contents(tmp_path / "straight")
-
-
-def test_a_folder_that_cannot_be_written_is_the_systems_word(tmp_path, songs, small_config):
-    with pytest.raises(OSError, match="Not a directory|File exists|Read-only|not permitted"):
-        prepare([songs], Path("/proc/1/data"), small_config, 1)
 
 
 def test_a_header_that_lies_costs_no_memory(tmp_path, song, small_config):
@@ -160,7 +156,9 @@ def test_an_hours_long_file_costs_no_more_memory_than_a_short_one(tmp_path, song
         folder = tmp_path / name
         folder.mkdir()
         with soundfile.SoundFile(folder / "a.wav", "w", 44100, 1, "PCM_16") as sound:
-            minute = np.tile(np.repeat(song(1, 60.0), 5)[: 44100 * 30], 2) + 1e-3 * rng.standard_normal(44100 * 60)
+            minute = np.tile(np.repeat(song(1, 60.0), 5)[: 44100 * 30], 2) + 1e-3 * rng.standard_normal(
+                44100 * 60
+            )
             for _ in range(minutes):
                 sound.write(0.9 * minute / np.abs(minute).max())
         process = start(folder, tmp_path / f"{name}-data", PrepareConfig(decode=DecodeConfig()))
@@ -172,7 +170,6 @@ def test_an_hours_long_file_costs_no_more_memory_than_a_short_one(tmp_path, song
 
 def test_workers_end_when_the_run_is_killed(tmp_path, write_song, small_config):
     songs = make_songs(tmp_path / "songs", write_song)
-    os.mkfifo(tmp_path / "ready")
     process = start(songs, tmp_path / "data", small_config)
     deadline = time.monotonic() + 60
     while not (children := _children(process.pid)) and time.monotonic() < deadline:

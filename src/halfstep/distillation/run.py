@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from halfstep.atomic import write_json
+from halfstep.atomic import remove_partials, write_json
 from halfstep.diffusion.denoiser import Denoiser
 from halfstep.diffusion.parameterization import PARAMETERIZATIONS
 from halfstep.distillation.ladder import climb, distillation_loss, frozen
@@ -72,15 +72,24 @@ def finished_rungs(run: Run) -> dict[int, Callable[[], Denoiser]]:
 
 
 def _settle(folder: Path, updates: int) -> None:
-    """A ladder keeps the updates a rung that it began with."""
+    """A ladder keeps the teacher, and the updates a rung, that it began with."""
     path = folder / "config.json"
     folder.mkdir(exist_ok=True)
-    if path.exists() and (begun := json.loads(path.read_text(encoding="utf-8"))["updates"]) != updates:
+    remove_partials(folder)
+    teacher = json.loads((folder.parent / "teacher.json").read_text(encoding="utf-8"))["sha256"]
+    wanted = {"updates": updates, "teacher": teacher}
+    begun = wanted | (json.loads(path.read_text(encoding="utf-8")) if path.exists() else {})
+    if begun["updates"] != updates:
         raise InputError(
-            f"{folder}: began with {begun} updates a rung, now {updates} are asked for; "
-            f"use --updates {begun}, or remove the folder to climb anew"
+            f"{folder}: began with {begun['updates']} updates a rung, now {updates} are asked for; "
+            f"use --updates {begun['updates']}, or remove the folder to climb anew"
         )
-    write_json(path, {"updates": updates})
+    if begun["teacher"] != teacher:
+        raise InputError(
+            f"{folder}: began from the teacher {begun['teacher'][:8]}, which has since been trained on to {teacher[:8]} "
+            f"(sha256); remove the folder to climb anew"
+        )
+    write_json(path, wanted)
 
 
 @dataclass

@@ -4,6 +4,7 @@
 another, the file does not count.
 """
 
+import errno
 import hashlib
 import json
 import logging
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from halfstep.atomic import remove_partials, replacing, write_json
@@ -47,7 +48,8 @@ def load_latest(folder: Path, state: TrainState) -> tuple[int, dict[str, int]]:
     """Fill `state` from the newest whole checkpoint; return its step and counts, (0, {}) where there is none."""
     if not folder.is_dir():
         return 0, {}
-    remove_partials(folder)
+    for partial in remove_partials(folder):
+        logger.warning("%s: half-written; removed", partial)
     for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
         try:
             tensors, notes = load_tensors(path)
@@ -62,22 +64,36 @@ def load_latest(folder: Path, state: TrainState) -> tuple[int, dict[str, int]]:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, object]) -> None:
-    """Write a safetensors file, then the JSON beside it that vouches for it: `notes` and the sha256."""
-    with replacing(path) as partial:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
-    write_json(path.with_suffix(".json"), {**notes, "sha256": _sha256(path)})
+    """Write a safetensors file, then the JSON beside it that vouches for it: `notes` and the sha256.
+
+    OSError naming the file if it cannot be kept; a full disk is told how much is needed.
+    """
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    try:
+        with replacing(path) as partial:
+            partial.write_bytes(content)
+        write_json(path.with_suffix(".json"), {**notes, "sha256": hashlib.sha256(content).hexdigest()})
+    except OSError as fault:
+        if fault.errno != errno.ENOSPC:
+            raise
+        needed = f"No space left on device, {len(content)} bytes are needed"
+        raise OSError(errno.ENOSPC, needed, str(path)) from None
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
     """Read what `save_tensors` wrote. ValueError naming the file if it is not whole, not the one vouched for, or not finite."""
     try:
         notes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        noted = notes["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
         raise ValueError(f"{path}: half-written (no note of its checksum beside it)") from None
-    if notes.get("sha256") != _sha256(path):
+    if noted != _sha256(path):
         raise ValueError(f"{path}: its content does not match its checksum")
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except SafetensorError as fault:
+        raise ValueError(f"{path}: not safetensors ({fault})") from None
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise ValueError(f"{path}: {name} is not finite")
@@ -89,7 +105,7 @@ def _tensors(state: TrainState) -> dict[str, Tensor]:
     named |= {f"ema/{name}": tensor for name, tensor in state.ema.model.state_dict().items()}
     for index, slots in state.optimizer.state_dict()["state"].items():
         named |= {f"optimizer/{index}/{slot}": torch.as_tensor(value) for slot, value in slots.items()}
-    return {name: tensor.clone() for name, tensor in named.items()}
+    return named
 
 
 def _restore(state: TrainState, tensors: dict[str, Tensor]) -> None:

@@ -164,13 +164,15 @@ def train(
     denoiser.train()
 
     with Journal(folder, first) as journal, Stop() as stop, _ahead(batches, first, config.steps) as upcoming:
-        saved_at = last_log = time.monotonic()
+        saved, saved_at = first, time.monotonic()
+        last_log = saved_at
         for step in range(first, config.steps):
             example = move(next(upcoming), device)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(config, step)
 
             # Loss and gradient
+            buffers = [buffer.clone() for buffer in denoiser.buffers()]
             with autocast:
                 loss = loss_fn(run, example, StepRandom(config.seed, step, device))
             optimizer.zero_grad(set_to_none=True)
@@ -182,11 +184,13 @@ def train(
                 optimizer.step()
                 ema.update(denoiser, step + 1)
             else:
+                for buffer, before in zip(denoiser.buffers(), buffers, strict=True):
+                    buffer.copy_(before)  # running statistics have seen the bad batch
                 counts["skipped"] += 1
                 if counts["skipped"] > config.nonfinite_allowed:
                     raise NonFiniteLoss(
                         f"{folder}: loss {loss.item()}, gradient norm {norm.item()} on batch {step}; "
-                        f"the checkpoint of step {first if step == first else 'before'} is kept"
+                        f"the checkpoint of step {saved} is kept"
                     )
 
             # What is seen of it
@@ -209,7 +213,7 @@ def train(
             if stop.signal or done == config.steps or time.monotonic() - saved_at > config.save_seconds:
                 journal.flush()
                 save_checkpoint(folder / "checkpoints", done, state, counts)
-                saved_at = time.monotonic()
+                saved, saved_at = done, time.monotonic()
             stop.raise_if_asked()
     return ema.model
 

@@ -9,9 +9,9 @@ from halfstep.audio.mel import MelConfig
 from halfstep.data.windows import Windows
 from halfstep.diffusion.denoiser import Denoiser, rates_like
 from halfstep.diffusion.loss import squared_v_error
-from halfstep.diffusion.parameterization import velocity
+from halfstep.diffusion.parameterization import PARAMETERIZATIONS, velocity
 from halfstep.diffusion.schedule import Schedule
-from halfstep.generation.sampler import sample
+from halfstep.generation.sampler import sample, v_from_x, x_from_v
 from halfstep.metrics.frechet import frechet_distance
 from halfstep.metrics.melstats import features, frame_step
 from halfstep.tasks.base import Example
@@ -20,6 +20,7 @@ from halfstep.training.loop import move
 from halfstep.training.teacher import noised
 
 LEVELS = (0.02, 0.1, 0.3, 0.5, 0.75, 1.0)
+LOUDEST = 6.0  # deviations of its band: no music is further out
 
 
 @torch.no_grad()
@@ -41,12 +42,17 @@ def errors_by_level(denoiser: Denoiser, example: Example, schedule: Schedule, se
 def sample_like(denoiser: Denoiser, example: Example, noise: torch.Tensor, num_steps: int, schedule: Schedule) -> torch.Tensor:
     """x sampled by DDIM from `noise` under the example's condition, its known part held: [B, C, L].
 
-    An eps network says nothing of x at alpha = 0: it is asked at the smallest alpha its schedule has.
+    An eps network says nothing of x at alpha = 0: it is asked at the smallest alpha its schedule has, where its error
+    over alpha is thousands; what x_hat it gives is held within LOUDEST.
     """
+    distillable = PARAMETERIZATIONS[denoiser.parameterization].distillable
 
     def v_at(z: torch.Tensor, t: float) -> torch.Tensor:
         at_t = rates_like(schedule.rates(np.full(len(z), t)), z)
-        return example.hold(denoiser(z, at_t, example.condition), z, at_t)
+        v = denoiser(z, at_t, example.condition)
+        if not distillable:
+            v = v_from_x(x_from_v(v, z, at_t).clamp(-LOUDEST, LOUDEST), z, at_t)
+        return example.hold(v, z, at_t)
 
     return sample(v_at, noise, num_steps, lambda t: schedule.rates(np.asarray(t)))
 

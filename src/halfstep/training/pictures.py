@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from halfstep.atomic import replacing
+from halfstep.atomic import remove_partials, replacing
 from halfstep.audio.mel import MelConfig
 
 
@@ -14,6 +14,7 @@ def write_samples(folder: Path, name: str, samples: np.ndarray, real: np.ndarray
     from halfstep.audio.phase import griffin_lim, mel_to_magnitude
 
     folder.mkdir(parents=True, exist_ok=True)
+    remove_partials(folder)
     draw_rows(folder / f"{name}.png", {"samples": samples, "real": real})
     rng = np.random.default_rng(0)
     clips = [griffin_lim(mel_to_magnitude(window, mel), mel, rng=rng) for window in samples]

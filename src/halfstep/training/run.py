@@ -1,5 +1,7 @@
 """A run folder: its settings, its data, its network, its lock. What `halfstep train` does."""
 
+import errno
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +28,9 @@ from halfstep.training.observe import MusicObserver
 from halfstep.training.teacher import denoising_loss
 
 Progress = Callable[[int, int, str], None]
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+FREE = ("experiment.train.steps", "experiment.train.epochs", "experiment.expects")
+"""Settings that a run may change as it goes on."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +93,17 @@ def train_command(
     InputError if the data set, the preset, a setting or the run folder does not fit.
     """
     experiment = _resolved(data, preset, settings, steps)
+    opened = Run(run, experiment, Library(data))
+    for split in ("train", "heldout"):
+        opened.windows(split)  # too little data is said before the run begins
     try:
         run.mkdir(parents=True, exist_ok=True)
         with folder_lock(run):
-            _settle(run, experiment, data)
-            return _train(Run(run, experiment, Library(data)), progress)
-    except PermissionError as fault:
+            _settle(opened, data)
+            return _train(opened, progress)
+    except OSError as fault:
+        if fault.errno not in UNWRITABLE or not Path(fault.filename or "").is_relative_to(run):
+            raise
         raise InputError(f"{run}: not writable ({fault.strerror}); choose another --out") from None
 
 
@@ -129,19 +139,31 @@ def _resolved(data: Path, preset: str, settings: list[str], steps: int | None) -
     return experiment
 
 
-def _settle(run: Path, experiment: Experiment, data: Path) -> None:
-    """Note the settings of a new run; refuse others for one that has begun, all but its number of steps."""
-    path = run / "config.json"
-    wanted = {"format": 1, "data": str(data.resolve()), "experiment": experiment.to_json()}
+def _settle(run: Run, data: Path) -> None:
+    """Note the settings of a new run; refuse others for one that has begun, all but those FREE."""
+    path = run.path / "config.json"
+    wanted = {
+        "format": 1, "data": str(data.resolve()), "data_set": _data_set(run.library),
+        "experiment": run.experiment.to_json(),
+    }  # fmt: skip
     if path.exists():
-        noted = _config(path)
+        # Through Experiment, so that what was added to a later version's settings stands at its default.
+        noted = {"data_set": wanted["data_set"]} | _config(path)
+        noted["experiment"] = _experiment(path, noted).to_json()
         for name, old, new in _differences(noted, wanted):
-            if name not in ("experiment.train.steps", "experiment.train.epochs"):
+            if name not in FREE:
                 raise InputError(
-                    f"{run}: began with {name} = {json.dumps(old)}, now {json.dumps(new)} is asked for; "
+                    f"{run.path}: began with {name} = {json.dumps(old)}, now {json.dumps(new)} is asked for; "
                     f"keep the old setting, or choose another --out"
                 )
     write_json(path, wanted)
+
+
+def _data_set(library: Library) -> dict[str, Any]:
+    """What a model depends on of its data set: other tracks or band statistics make another model."""
+    tracks = [[track.id, track.frames, track.split] for track in library.tracks]
+    whole = json.dumps([tracks, library.band_mean.tolist(), library.band_std.tolist()])
+    return {"frames": sum(track.frames for track in library.tracks), "sha256": hashlib.sha256(whole.encode()).hexdigest()}
 
 
 def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -154,17 +176,34 @@ def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any,
 
 def _config(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        noted = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as fault:
         raise InputError(f"{path}: not readable as JSON ({fault}); restore it, or choose another --out") from None
+    if not isinstance(noted, dict) or not noted.keys() >= {"data", "experiment"}:
+        raise InputError(f"{path}: not the settings of a run; restore it, or choose another --out")
+    return noted
+
+
+def _experiment(path: Path, noted: dict[str, Any]) -> Experiment:
+    try:
+        return Experiment.from_json(noted["experiment"])
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise InputError(f"{path}: its settings do not fit ({fault}); restore it, or choose another --out") from None
 
 
 @contextmanager
 def open_run(path: Path) -> Iterator[Run]:
-    """The run at `path`, locked while the block runs. InputError if it is none, or its data set is gone."""
+    """The run at `path`, locked while the block runs. InputError if it is none, or its data set is gone or another."""
     config = path / "config.json"
     if not config.exists():
         raise InputError(f"{path}: not a run folder (no config.json); make one with `halfstep train DATA --out {path}`")
     with folder_lock(path):
         noted = _config(config)
-        yield Run(path, Experiment.from_json(noted["experiment"]), Library(Path(noted["data"])))
+        library = Library(Path(noted["data"]))
+        now = _data_set(library)
+        for name, old, new in _differences(noted.get("data_set", now), now):
+            raise InputError(
+                f"{noted['data']}: its {name} was {json.dumps(old)} when {path} was trained, now {json.dumps(new)}; "
+                f"prepare it as it was, or train anew"
+            )
+        yield Run(path, _experiment(config, noted), library)
