@@ -1,8 +1,8 @@
 """How many times faster than it plays `prepare` takes up music, per core: python benchmarks/prepare.py FOLDER
 
-Each format found in the folder is prepared by itself, with one worker, into a folder that is thrown away. The figure is
-seconds of music per second of processor time, of the worker and the parent together, so that other work on the machine
-does not lower it much. `--mp3` first encodes the folder's music anew, where there is none of that format.
+Each format found in the folder is prepared by itself, with one worker, into a folder that is thrown away. The
+figure is seconds of music per second of processor time, of the worker and the parent together, so that other
+work on the machine does not lower it much. `--mp3` encodes the folder's music anew and measures that as well.
 """
 
 import argparse
@@ -68,8 +68,8 @@ def measure(name: str, paths: list[Path]) -> None:
         used, lasted = processor_seconds() - used, time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(
-        f"{name:24s} {report.used:4d} files {report.seconds / 60:7.1f} min   {report.seconds / used:6.0f} x per core"
-        f"   {report.seconds / lasted:6.0f} x by the clock   {peak:5.0f} MiB"
+        f"{name:24s} {report.used:4d} files {report.seconds / 60:7.1f} min"
+        f" {report.seconds / used:6.0f} x a core {report.seconds / lasted:6.0f} x by the clock {peak:6.0f} MiB"
     )
 
 

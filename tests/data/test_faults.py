@@ -1,4 +1,4 @@
-"""A folder of everything that goes wrong (F11 to F22): the good is used, the rest has its reason, nothing stops."""
+"""A folder of all that goes wrong (F11 to F22): the good is used, the rest has its reason, nothing stops."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""kill -9 at any moment (F1), a full disk (F5), little memory (F9): the same call again ends with the same bytes."""
+"""kill -9 at any moment (F1), a full disk (F5), little memory (F9): the same call again, the same bytes."""
 
 import errno
 import json
@@ -24,7 +24,8 @@ from halfstep.audio.mel import MelConfig
 from halfstep.data.library import DecodeConfig, PrepareConfig, prepare
 decode = json.loads(sys.argv[3])
 decode["mel"] = MelConfig(**decode["mel"])
-prepare([Path(sys.argv[1])], Path(sys.argv[2]), PrepareConfig(decode=DecodeConfig(**decode), heldout_share=0.3), 2)
+config = PrepareConfig(decode=DecodeConfig(**decode), heldout_share=0.3)
+prepare([Path(sys.argv[1])], Path(sys.argv[2]), config, 2)
 print(max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
 """
 

@@ -82,7 +82,7 @@ def test_what_cannot_be_read_has_a_reason_and_nothing_hangs(tmp_path):
 
 @pytest.fixture
 def deep_folder(tmp_path):
-    """More folders in each other than Python lets functions call each other, pytest's own tidying included."""
+    """More folders in each other than Python lets functions call each other, pytest's own included."""
     path = deep = tmp_path / "music"
     path.mkdir()
     while len(os.fsencode(deep)) < 4000:

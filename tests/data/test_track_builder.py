@@ -30,7 +30,7 @@ def build(path, samples, mel, cuts=(), min_frames=1):
     cuts=st.lists(st.integers(0, 40000), max_size=6),
 )
 def test_silence_is_trimmed_at_the_ends_alone(tmp_path_factory, small_mel, song, before, after, pause, cuts):
-    """The kept frames are those of the whole signal's mel; a tenth of a second of silence stays at each end."""
+    """The kept frames are those of the whole signal's mel; a tenth of a second of silence is left."""
     gaps = [np.zeros(round(seconds * 8000)) for seconds in (before, pause, after)]
     noise = 0.1 * np.random.default_rng(0).standard_normal(4000)
     samples = np.concatenate([gaps[0], noise, gaps[1], noise, gaps[2]]).astype(np.float32)

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from halfstep.audio.mel import FRAMES_AT_ONCE, Float32, MelConfig, filterbank, hann
+from halfstep.audio.mel import (
+    FRAMES_AT_ONCE,
+    Float32,
+    MelConfig,
+    bands_of,
+    filterbank,
+    hann,
+    spread_over_bins,
+)
 
 Complex64 = NDArray[np.complex64]
 
@@ -29,13 +37,13 @@ def mel_to_magnitude(log_mel: Float32, config: MelConfig) -> Float32:
     Richardson and Lucy's multiplicative updates, from the interpolated mel on: every band is fitted in its
     own proportion (to .1 % on music), where plain least squares lets loud bands drown the quiet ones.
     """
-    filters = filterbank(config)
-    reach = np.maximum(filters.sum(axis=0), TINY)[:, None]
-    area = np.maximum(filters.sum(axis=1), TINY)[:, None]
+    reach = np.maximum(filterbank(config).sum(axis=0), TINY)[:, None]
+    area = np.maximum(filterbank(config).sum(axis=1), TINY)[:, None]
     mel = np.exp(np.minimum(log_mel, np.float32(LOUDEST_LOG_MEL)))
-    magnitude = filters.T @ (mel / area) / reach
+    magnitude = spread_over_bins(mel / area, config) / reach
     for _ in range(INVERSION_STEPS):
-        magnitude *= filters.T @ (mel / np.maximum(filters @ magnitude, TINY)) / reach
+        misfit = mel / np.maximum(bands_of(magnitude, config), TINY)
+        magnitude *= spread_over_bins(misfit, config) / reach
     return magnitude
 
 

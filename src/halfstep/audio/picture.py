@@ -29,7 +29,7 @@ COLOURS = np.array(
 
 
 def spectrogram_png(path: Path, log_mel: Float32, config: MelConfig, frames_a_column: int = 1) -> None:
-    """Draw log_mel [n_mels, columns] as a PNG, its loudest 80 dB; a column is a frame, or the mean of several.
+    """Draw log_mel [n_mels, columns] as a PNG, its loudest 80 dB; a column is one frame or more.
 
     ValueError if it has none.
     """

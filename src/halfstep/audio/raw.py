@@ -21,10 +21,22 @@ class RawFile:
             raise self._failure
 
     def readinto(self, buffer: memoryview) -> int:
-        return self._guarded(lambda: self._read_all(buffer))
+        if self._failure is not None:
+            return 0
+        try:
+            return self._file.readinto(buffer)  # pyright: ignore[reportAttributeAccessIssue]
+        except OSError as error:
+            self._failure = error
+            return 0
 
     def write(self, data: bytes) -> int:
-        return self._guarded(lambda: self._file.write(data))
+        if self._failure is not None:
+            return 0
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self._failure = error
+            return 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         try:
@@ -34,15 +46,3 @@ class RawFile:
 
     def tell(self) -> int:
         return self._file.tell()
-
-    def _read_all(self, buffer: memoryview) -> int:
-        return self._file.readinto(buffer)  # type: ignore[attr-defined]
-
-    def _guarded(self, work) -> int:
-        if self._failure is not None:
-            return 0
-        try:
-            return work()
-        except OSError as error:
-            self._failure = error
-            return 0

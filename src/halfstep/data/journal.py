@@ -69,7 +69,11 @@ def _facts(path: Path) -> list[Json]:
     facts = []
     for line in path.read_text(encoding="ascii", errors="replace").splitlines():
         try:
-            facts.append(json.loads(line))
+            fact = json.loads(line)
         except ValueError:
             continue
+        if isinstance(fact, dict) and any(
+            keys <= fact.keys() for keys in ({"path", "stamp", "content"}, {"track", "outcome"})
+        ):
+            facts.append(fact)
     return facts

@@ -23,7 +23,7 @@ from halfstep.lock import folder_lock
 
 __all__ = ["DecodeConfig", "Library", "PrepareConfig", "Progress", "Report", "prepare"]
 
-RECIPE = 1
+RECIPE = 2
 """Changes when the same settings give other tracks than before: old ones are then made again."""
 SMALLEST_BITRATE = 6000  # bits a second of sound; a header that claims more seconds than that is not believed
 STORED_BYTES = 2

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def run_jobs(
     hang_seconds: float,
     beat: Callable[[Job, float], None],
     command: Sequence[str] = WORKER,
-) -> Iterator[tuple[Job, Answer]]:
+) -> Generator[tuple[Job, Answer], None, None]:
     """Each job with its answer, in the order in which they finish (see `worker.answer_to`).
 
     A worker that dies, or gives no sign for `hang_seconds`, fails the job it had and is replaced.

@@ -53,7 +53,7 @@ def pluck(hz: float, brightness: float, sample_rate: int) -> Float32:
     first = np.exp((2j * np.pi * hz - 1.2 / brightness) * t)
     power, total = np.exp(-2 * t) * first, np.zeros(len(t))
     for k in range(1, min(HARMONICS, int(sample_rate / 2 / hz)) + 1):
-        total += brightness ** np.log2(k) / k * power.imag
+        total += brightness ** np.log2(k) / k * np.imag(power)
         power *= first
     ends = np.minimum(1, t / 0.004) * np.minimum(1, 20 * (t[-1] - t))
     return (total * ends).astype(np.float32)

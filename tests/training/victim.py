@@ -1,0 +1,148 @@
+"""What a child process runs: a small training, or a command line, that is to be killed at a chosen place.
+
+Started by `apart` (conftest.py) through runpy, with JOB among its globals.
+"""
+
+import itertools
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from halfstep.diffusion.condition import Condition
+from halfstep.diffusion.denoiser import Denoiser
+from halfstep.nets.blocks import Sizes
+from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig
+from halfstep.tasks.base import Example
+from halfstep.training import loop
+from halfstep.training.journal import Journal
+from halfstep.training.loop import TrainConfig, train
+from halfstep.training.teacher import DiffusionConfig, denoising_loss
+
+NET = PaperUNet1dConfig(widths=(8, 16), kernels=(3,), attention_heads=2, embedding=8)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def small_training(folder: Path, steps: int, save_seconds: float, kill: list[Any]) -> None:
+    """Of the paper's network, so that running statistics are part of the state. kill: [place, step] or []."""
+
+    def pass_by(place: str, step: int) -> None:
+        if [place, step] == kill:
+            die()
+
+    def batch(number: int) -> Example:
+        pass_by("batch", number)
+        x = np.random.default_rng(number).standard_normal((4, 6, 8), dtype=np.float32)
+        return Example(x=torch.from_numpy(x), condition=Condition())
+
+    denoise = denoising_loss(DiffusionConfig(parameterization="v", weight="snr+1"))
+    updates = itertools.count()
+
+    def loss(denoiser: Denoiser, example: Example, random: loop.StepRandom) -> torch.Tensor:
+        pass_by("loss", next(updates))
+        return denoise(denoiser, example, random)
+
+    class Observer:
+        def measure(self, denoiser: Denoiser) -> dict[str, float]:
+            pass_by("measure", 0)
+            return {"first_weight": next(denoiser.parameters()).flatten()[0].item()}
+
+        def sample(self, denoiser: Denoiser, step: int) -> None:
+            pass_by("sample", step)
+
+    torch.manual_seed(0)
+    config = TrainConfig(
+        steps=steps, batch_size=4, warmup_steps=3, log_every=2, measure_every=5, sample_every=10,
+        save_seconds=save_seconds,
+    )  # fmt: skip
+    train(
+        Denoiser(PaperUNet1d(NET, Sizes(channels=6)), "v"), loss, batch, folder, config, Observer(),
+        torch.device("cpu"), lambda done, of, line: pass_by("progress", done),
+    )  # fmt: skip
+
+
+def die_while_saving(step: int, event: int) -> None:
+    """SIGKILL right before the event-th of the calls that saving `step` is made of; before the first, and with
+    half of the file written, for event 0."""
+    real_save, armed, events = loop.save_checkpoint, [], itertools.count(1)
+
+    def save(folder: Path, at: int, *rest: Any) -> Path:
+        if at == step:
+            armed.append(True)
+        path = real_save(folder, at, *rest)
+        armed.clear()
+        return path
+
+    def dying(real: Callable) -> Callable:
+        def call(*args: Any, **options: Any) -> Any:
+            if armed and next(events) == event:
+                die()
+            return real(*args, **options)
+
+        return call
+
+    real_write = Path.write_bytes
+
+    def write_bytes(path: Path, content: bytes) -> int:
+        if armed and event == 0:
+            real_write(path, content[: len(content) // 2])
+            die()
+        return real_write(path, content)
+
+    loop.save_checkpoint = save
+    Path.write_bytes = write_bytes
+    for name in ("fsync", "replace", "unlink"):
+        setattr(os, name, dying(getattr(os, name)))
+
+
+def at_log_line(step: int, act: Callable[[], None]) -> None:
+    """Do something as the log is told of `step`."""
+    real = Journal.log
+
+    def log(journal: Journal, at: int, **figures: float) -> None:
+        real(journal, at, **figures)
+        if at == step:
+            act()
+
+    Journal.log = log
+
+
+def wait_for(path: Path) -> None:
+    path.with_suffix(".waiting").touch()
+    while not path.exists():
+        time.sleep(0.02)
+
+
+def run(job: dict[str, Any]) -> None:
+    if "stderr" in job:
+        sys.stderr = Path(job["stderr"]).open("a", buffering=1)
+    logging.basicConfig(stream=sys.stderr)
+    if "save_event" in job:
+        die_while_saving(*job["save_event"])
+    if "signal_at" in job:
+        step, number = job["signal_at"]
+        at_log_line(step, lambda: os.kill(os.getpid(), number))
+    if "wait_at" in job:
+        step, path = job["wait_at"]
+        at_log_line(step, lambda: wait_for(Path(path)))
+    if "as_user" in job:
+        os.setegid(job["as_user"])
+        os.seteuid(job["as_user"])
+    if "command" in job:
+        from halfstep.app import cli
+
+        sys.exit(cli.run(job["command"]))
+    small_training(Path(job["folder"]), job["steps"], job.get("save_seconds", 0.0), job.get("kill", []))
+
+
+run(JOB)  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
