@@ -69,7 +69,7 @@ def measure(name: str, paths: list[Path]) -> None:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(
         f"{name:24s} {report.used:4d} files {report.seconds / 60:7.1f} min"
-        f" {report.seconds / used:6.0f} x a core {report.seconds / lasted:6.0f} x by the clock {peak:6.0f} MiB"
+        f" {report.seconds / used:6.0f} x a core {report.seconds / lasted:6.0f} x by the clock {peak:5.0f} MiB"
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import zlib
 from pathlib import Path
 
@@ -255,6 +256,9 @@ def write_mutants(folder: Path, count: int, song) -> None:
 def expect_survived(folder: Path, count: int, small_config) -> None:
     report = prepare([folder / "mutants"], folder / "data", small_config, workers=2)
     assert report.found == count + 1 == report.used + len(report.skipped) + len(report.failed)
+    assert (
+        resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 500_000
+    )  # kilobytes, of the largest worker
     assert report.used > count / 10
     assert len(report.skipped) > count / 10
     library = Library(folder / "data")

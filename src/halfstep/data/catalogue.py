@@ -89,7 +89,7 @@ def manifest(outcomes: list[Outcome], mel: MelConfig, heldout_share: float) -> J
 
 
 def _entry(one: Used, heldout: bool) -> Json:
-    copied = ("seconds", "frames", "loudness_lufs", "trimmed_seconds", "notes", "format")
+    copied = ("seconds", "frames", "loudness_lufs", "trimmed_seconds", "notes", "format", "mel_sha256")
     return {
         "id": one.track.split("-")[0],
         "source": printable(one.file.name),

@@ -9,6 +9,9 @@ from halfstep.data.sources import Stamp
 
 Json = dict[str, Any]
 
+FACTS = ({"path", "stamp", "content"}, {"track", "outcome"})
+"""The keys of the two kinds of line."""
+
 
 class Journal:
     """The content of each file seen, and the outcome of each track tried.
@@ -64,16 +67,14 @@ def _line(fact: Json) -> str:
 
 
 def _facts(path: Path) -> list[Json]:
-    if not path.exists():
-        return []
-    facts = []
-    for line in path.read_text(encoding="ascii", errors="replace").splitlines():
-        try:
-            fact = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(fact, dict) and any(
-            keys <= fact.keys() for keys in ({"path", "stamp", "content"}, {"track", "outcome"})
-        ):
-            facts.append(fact)
-    return facts
+    lines = path.read_text(encoding="ascii", errors="replace").splitlines() if path.exists() else []
+    return [fact for line in lines if (fact := _fact(line)) is not None]
+
+
+def _fact(line: str) -> Json | None:
+    """None for a line that is torn, or of another make."""
+    try:
+        fact = json.loads(line)
+    except ValueError:
+        return None
+    return fact if isinstance(fact, dict) and any(keys <= fact.keys() for keys in FACTS) else None

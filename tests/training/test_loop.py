@@ -1,0 +1,259 @@
+"""The main loop: what it anneals, what it survives, where it stops."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from halfstep.diffusion.condition import Condition
+from halfstep.diffusion.denoiser import Denoiser
+from halfstep.nets.blocks import Sizes
+from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
+from halfstep.tasks.base import Example
+from halfstep.training.checkpoint import load_tensors
+from halfstep.training.journal import read_log
+from halfstep.training.loop import NonFiniteLoss, StepRandom, TrainConfig, learning_rate, train
+from halfstep.training.teacher import DiffusionConfig, denoising_loss
+
+DEVICE = torch.device("cpu")
+NET = UNet1dConfig(widths=(16, 16), blocks=(1, 1), attention=(False, True), attention_heads=4, embedding=8)
+DENOISE = denoising_loss(DiffusionConfig(parameterization="v", weight="snr+1"))
+
+
+class Quiet:
+    def measure(self, denoiser: Denoiser) -> dict[str, float]:
+        return {}
+
+    def sample(self, denoiser: Denoiser, step: int) -> None:
+        return None
+
+
+def config(steps: int, **changes) -> TrainConfig:
+    settings = {"batch_size": 8, "learning_rate": 2e-3, "warmup_steps": 10, "ema_decay": 0.9, "log_every": 1,
+                "measure_every": 10**6, "sample_every": 10**6, "save_seconds": 1e9}  # fmt: skip
+    return TrainConfig(steps=steps, **(settings | changes))
+
+
+def batch(number: int) -> Example:
+    """Data with something to learn: one wave, its phase and height drawn anew."""
+    rng = np.random.default_rng(number)
+    phase, height = rng.uniform(0, 2 * np.pi, (8, 1, 1)), rng.normal(0, 1.4, (8, 1, 1))
+    wave = height * np.sin(np.arange(16) / 2 + phase + np.arange(4)[:, None])
+    return Example(x=torch.from_numpy(wave.astype(np.float32)), condition=Condition())
+
+
+def small() -> Denoiser:
+    torch.manual_seed(0)
+    return Denoiser(UNet1d(NET, Sizes(channels=4)), "v")
+
+
+def run(folder: Path, batches: Callable[[int], Example], settings: TrainConfig, denoiser: Denoiser | None = None,
+        loss_fn=DENOISE) -> Denoiser:  # fmt: skip
+    return train(denoiser or small(), loss_fn, batches, folder, settings, Quiet(), DEVICE, lambda *_: None)
+
+
+def losses(folder: Path) -> list[float]:
+    return [line["loss"] for line in read_log(folder) if "loss" in line]
+
+
+@pytest.mark.parametrize(("anneal", "half_way"), [("cosine", 0.5), ("linear", 0.5)])
+def test_the_learning_rate_rises_and_falls_to_nothing(anneal: str, half_way: float):
+    settings = config(110, warmup_steps=10, learning_rate=1.0, anneal=anneal)
+    rates = [learning_rate(settings, step) for step in range(110)]
+    np.testing.assert_allclose(rates[:10], np.arange(1, 11) / 10)
+    assert rates[10] == 1
+    assert rates[60] == pytest.approx(half_way)
+    assert rates[109] < 0.011
+    assert learning_rate(settings, 110) == pytest.approx(0)
+    assert (np.diff(rates[10:]) < 0).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "windows", "total"),
+    [({"steps": 7}, 1000, 7), ({"epochs": 3}, 80, 30), ({"epochs": 1}, 81, 11), ({"epochs": 2}, 1, 1)],
+)
+def test_total_steps(given: dict, windows: int, total: int):
+    assert TrainConfig(batch_size=8, **given).total_steps(windows) == total
+
+
+def test_it_learns_and_its_log_says_so(tmp_path: Path):
+    average = run(tmp_path, batch, config(150))
+    found = losses(tmp_path)
+    assert len(found) == 150
+    assert np.mean(found[:5]) == pytest.approx(1, abs=0.4)
+    assert np.mean(found[-20:]) < 0.5
+    assert not average.training
+    line = read_log(tmp_path)[-1]
+    assert line.keys() == {"step", "loss", "gradient_norm", "learning_rate", "skipped", "windows_per_second"}
+    assert line["windows_per_second"] > 0
+
+
+def test_what_comes_back_is_the_average(tmp_path: Path):
+    denoiser = small()
+    average = run(tmp_path, batch, config(20), denoiser)
+    assert not torch.equal(average.net.leave.weight, denoiser.net.leave.weight)
+    without = run(tmp_path / "off", batch, config(20, ema_decay=0.0), denoiser := small())
+    assert torch.equal(without.net.leave.weight, denoiser.net.leave.weight)
+
+
+def test_a_finished_training_is_not_trained_again(tmp_path: Path):
+    average = run(tmp_path, batch, config(5))
+
+    def none(number: int) -> Example:
+        raise AssertionError(number)
+
+    again = run(tmp_path, none, config(5))
+    assert all(torch.equal(a, b) for a, b in zip(average.parameters(), again.parameters(), strict=True))
+
+
+def test_a_folder_that_keeps_nothing_is_found_out_before_the_first_update(tmp_path: Path):
+    """The first save is tried at step 0."""
+    (tmp_path / "checkpoints").write_text("a file")
+
+    def none(*_: object) -> Tensor:
+        raise AssertionError("an update was tried")
+
+    with pytest.raises(OSError, match="checkpoints"):
+        run(tmp_path, batch, config(5), loss_fn=none)
+
+
+def test_all_randomness_is_a_function_of_seed_and_step():
+    x = torch.zeros(2, 3)
+    one, two = (StepRandom(5, 7, DEVICE) for _ in range(2))
+    assert one.rng.random() == two.rng.random()
+    assert torch.equal(one.noise_like(x), two.noise_like(x))
+    for other in (StepRandom(5, 8, DEVICE), StepRandom(6, 7, DEVICE)):
+        assert not torch.equal(StepRandom(5, 7, DEVICE).noise_like(x), other.noise_like(x))
+
+
+def test_global_randomness_is_not_touched(tmp_path: Path):
+    denoiser = small()
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    run(tmp_path, batch, config(3), denoiser)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def poisoned(at: int, spoil: Callable[[Tensor], Tensor]) -> Callable[[int], Example]:
+    def batches(number: int) -> Example:
+        good = batch(number)
+        return Example(x=spoil(good.x), condition=good.condition) if number == at else good
+
+    return batches
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_before_the_update_and_names_the_batch(tmp_path: Path, value: float):
+    bad = poisoned(7, lambda x: x.index_fill(1, torch.tensor([0]), value))
+    denoiser = small()
+    with pytest.raises(NonFiniteLoss, match="batch 7; the checkpoint of step 7 is kept"):
+        run(tmp_path, bad, config(20, save_seconds=0), denoiser)
+    assert all(bool(torch.isfinite(p).all()) for p in denoiser.parameters())
+    kept, notes = load_tensors(tmp_path / "checkpoints" / "step-00000007.safetensors")
+    assert notes["step"] == 7
+    torch.testing.assert_close(kept["model/net.leave.weight"], denoiser.net.leave.weight.detach())
+    run(tmp_path, batch, config(20))  # the data mended, it goes on
+    assert [line["step"] for line in read_log(tmp_path)] == list(range(1, 21))
+
+
+def test_without_a_later_checkpoint_the_one_of_step_0_is_named(tmp_path: Path):
+    with pytest.raises(NonFiniteLoss, match="batch 2; the checkpoint of step 0 is kept"):
+        run(tmp_path, poisoned(2, lambda x: x * float("nan")), config(5))
+
+
+def test_a_gradient_that_is_not_finite_counts_as_a_loss_that_is_not(tmp_path: Path):
+    """The loss may be finite where its gradient is not: a root at zero."""
+    updates = itertools.count()
+
+    def loss(denoiser: Denoiser, example: Example, random: StepRandom) -> Tensor:
+        weight = next(denoiser.parameters()).sum() * 0
+        return DENOISE(denoiser, example, random) + (weight.sqrt() if next(updates) == 3 else weight)
+
+    with pytest.raises(NonFiniteLoss, match=r"gradient norm nan on batch 3"):
+        run(tmp_path, batch, config(5), loss_fn=loss)
+
+
+def test_allowed_updates_are_skipped_counted_and_leave_no_trace(tmp_path: Path):
+    """Neither in the weights nor in their average nor in running statistics, which see a batch before its loss."""
+    torch.manual_seed(0)
+    net = PaperUNet1dConfig(widths=(8, 16), kernels=(3,), attention_heads=2, embedding=8)
+    denoiser = Denoiser(PaperUNet1d(net, Sizes(channels=4)), "v")
+    bad = poisoned(3, lambda x: x * float("nan"))
+    average = run(tmp_path, bad, config(6, nonfinite_allowed=1, save_seconds=0), denoiser)
+    for module in (denoiser, average):
+        assert all(bool(torch.isfinite(tensor).all()) for tensor in module.state_dict().values())
+    lines = read_log(tmp_path)
+    assert [line["skipped"] for line in lines] == [0, 0, 0, 1, 1, 1]
+    assert lines[3]["loss"] is None
+    assert load_tensors(tmp_path / "checkpoints" / "step-00000006.safetensors")[1]["counts"] == {"skipped": 1}
+    with pytest.raises(NonFiniteLoss):
+        run(tmp_path / "more", poisoned(3, lambda x: x * float("nan")), config(6, nonfinite_allowed=0))
+
+
+@pytest.mark.parametrize(("clip_norm", "survives"), [(1.0, True), (1e9, False)])
+def test_one_batch_a_thousand_times_too_loud(tmp_path: Path, clip_norm: float, survives: bool):
+    """The loss is back within 50 updates; without the clip it is not, so this test can fail."""
+    settings = config(190, anneal="linear", warmup_steps=10, clip_norm=clip_norm)
+    settings = TrainConfig(**(vars(settings) | {"steps": 1900}))  # far from the end of annealing
+
+    class Enough(Exception):
+        pass
+
+    def batches(number: int) -> Example:
+        if number == 190:
+            raise Enough
+        return poisoned(130, lambda x: x * 1000)(number)
+
+    with pytest.raises(Enough):
+        run(tmp_path, batches, settings)
+    found = losses(tmp_path)
+    before, after = np.mean(found[100:130]), np.mean(found[160:180])
+    assert found[130] > 1000 * before
+    assert (after < 1.15 * before) == survives, (before, after)
+
+
+def test_gradients_are_clipped_to_the_norm(tmp_path: Path):
+    """The log has the norm before the clip; with plain descent the step is the clipped one."""
+    seen = []
+
+    def loss(denoiser: Denoiser, example: Example, random: StepRandom) -> Tensor:
+        for parameter in denoiser.parameters():
+            if not seen:
+                parameter.register_post_accumulate_grad_hook(lambda p: None)
+        seen.append(torch.nn.utils.get_total_norm(
+            [p.grad for p in denoiser.parameters() if p.grad is not None]).item() if len(seen) else 0.0)  # fmt: skip
+        return 1e4 * DENOISE(denoiser, example, random)
+
+    run(tmp_path, batch, config(4, clip_norm=0.5), loss_fn=loss)
+    np.testing.assert_allclose(seen[1:], 0.5, rtol=1e-3)  # what the last update used is still there
+    assert min(line["gradient_norm"] for line in read_log(tmp_path)) > 10
+
+
+def test_bf16_runs_the_network_under_autocast_and_the_loss_in_float32(tmp_path: Path):
+    kinds = []
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Conv1d(4, 4, 1)
+
+        def forward(self, z_t: Tensor, log_snr: Tensor, condition: Condition) -> Tensor:
+            out = self.layer(z_t)
+            kinds.append((z_t.dtype, out.dtype))
+            return out
+
+    def loss(denoiser: Denoiser, example: Example, random: StepRandom) -> Tensor:
+        found = DENOISE(denoiser, example, random)
+        kinds.append(found.dtype)
+        return found
+
+    run(tmp_path, batch, config(1, precision="bf16"), Denoiser(Net(), "v"), loss)
+    assert kinds == [(torch.float32, torch.bfloat16), torch.float32]
+    kinds.clear()
+    run(tmp_path / "auto", batch, config(1, precision="auto"), Denoiser(Net(), "v"), loss)
+    assert kinds == [(torch.float32, torch.float32), torch.float32]  # on a CPU
