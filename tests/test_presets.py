@@ -14,9 +14,7 @@ from halfstep.generation.sampler import cosine_rates
 from halfstep.presets import PRESETS, Experiment, with_settings
 from halfstep.tasks.music import Music
 
-NAMES = [
-    pytest.param(name, marks=pytest.mark.slow if name == "paper-ddpm-unet2d" else ()) for name in PRESETS
-]
+NAMES = [pytest.param(name, marks=pytest.mark.slow if name == "paper-ddpm-unet2d" else ()) for name in PRESETS]
 
 
 @pytest.mark.parametrize("name", PRESETS)

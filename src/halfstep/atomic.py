@@ -21,7 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield partial
         _flush(partial)
-        os.replace(partial, path)
+        os.replace(partial, path)  # noqa: PTH105 (what kill tests watch)
         _flush(path.parent)
     finally:
         partial.unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """A run becomes a model folder: students as ONNX, and everything playing must know of them."""
 
-import io
 import json
 import tempfile
 import warnings
@@ -110,19 +109,18 @@ def write_onnx(denoiser: Denoiser, task: Music, path: Path, weights: str = "fp32
     }
     if task.aligned:
         inputs["aligned"] = torch.zeros(2, task.aligned, task.config.length)
-    graph = io.BytesIO()
-    with warnings.catch_warnings():
+    with replacing(path) as partial, warnings.catch_warnings():
         # The tracing exporter is on its way out; the new one takes 65 s where it takes 2, for a graph no faster.
         for said in ("You are using the legacy TorchScript-based ONNX export", "The feature will be removed"):
             warnings.filterwarnings("ignore", said, DeprecationWarning)
         torch.onnx.export(
-            _Exported(denoiser.to("cpu")).eval(), tuple(inputs.values()), graph, dynamo=False, opset_version=OPSET,
-            input_names=list(inputs), output_names=["v"], dynamic_axes={name: {0: "batch"} for name in (*inputs, "v")},
+            _Exported(denoiser.to("cpu")).eval(), tuple(inputs.values()), str(partial), dynamo=False,
+            opset_version=OPSET, input_names=list(inputs), output_names=["v"],
+            dynamic_axes={name: {0: "batch"} for name in (*inputs, "v")},
         )  # fmt: skip
-    model = onnx.load_model_from_string(graph.getvalue())
-    STORED[weights](model)
-    onnx.checker.check_model(model, full_check=True)
-    with replacing(path) as partial:
+        model = onnx.load_model(str(partial))
+        STORED[weights](model)
+        onnx.checker.check_model(model, full_check=True)
         onnx.save_model(model, str(partial))
 
 

@@ -82,7 +82,7 @@ def _alive(holder: dict) -> bool:
 
 
 def _start_time(pid: int) -> str | None:
-    """Field 22 of /proc/PID/stat: tells a process from a later one with the same number. None where there is no /proc."""
+    """Field 22 of /proc/PID/stat: tells a process from a later one of its number. None without /proc."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
     except (OSError, IndexError):

@@ -38,6 +38,28 @@ class Packing:
         """[..., frames] -> [..., planes, frames // planes]: a mask packed as its window is."""
         return per_frame[..., self._checked_order(per_frame.shape[-1])]
 
+    def flat(self, window: NDArray) -> NDArray:
+        """[..., n_mels, frames] -> [..., planes n_mels, length], plane after plane: the channels of x."""
+        packed = self.pack(window)
+        return np.ascontiguousarray(packed.reshape(*packed.shape[:-3], -1, packed.shape[-1]))
+
+    def unflat(self, channels: NDArray) -> NDArray:
+        """[..., planes n_mels, length] -> [..., n_mels, planes length]; the exact inverse of `flat`."""
+        *batch, count, length = channels.shape
+        return self.unpack(channels.reshape(*batch, self.planes, count // self.planes, length))
+
+    def told(self, known: NDArray, mask: NDArray) -> tuple[NDArray, NDArray]:
+        """What a network is told of a window, and where its x is given.
+
+        known [..., n_mels, frames] counts where mask [..., frames] is 1. Comes back as
+        aligned [..., planes n_mels + planes, length], the known frames under the mask, then the mask itself, and
+        held [..., planes n_mels, length], 1 where x is given.
+        """
+        packed_mask = np.ascontiguousarray(self.pack_frames(mask))
+        shown = self.flat(known * mask[..., None, :])
+        held = np.repeat(packed_mask, known.shape[-2], axis=-2)
+        return np.concatenate([shown, packed_mask], axis=-2), held
+
     def _checked_order(self, frames: int) -> NDArray[np.intp]:
         if frames == 0 or frames % self.planes:
             raise ValueError(f"packing {self.name} needs a multiple of {self.planes} frames, not {frames}")

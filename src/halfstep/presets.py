@@ -84,7 +84,7 @@ def _build(cls: Any, values: dict[str, Any]) -> Any:
 
 
 def with_settings(experiment: Experiment, settings: list[str]) -> Experiment:
-    """The experiment with `section.key=value` settings applied, value in JSON. InputError naming a setting that does not fit."""
+    """The experiment with `section.key=value` settings, value in JSON. InputError naming one that does not fit."""
     plain = experiment.to_json()
     for setting in settings:
         path, _, text = setting.partition("=")
@@ -97,7 +97,9 @@ def with_settings(experiment: Experiment, settings: list[str]) -> Experiment:
         except ValueError:
             value = text
         if not _same_kind(value, plain[section][key]):
-            like = "a number or null" if plain[section][key] is None else f"a value like {json.dumps(plain[section][key])}"
+            like = (
+                "a number or null" if plain[section][key] is None else f"a value like {json.dumps(plain[section][key])}"
+            )
             raise InputError(f"--set {setting}: {like} was expected")
         plain[section][key] = value
     try:
@@ -121,7 +123,7 @@ def _same_kind(value: object, default: object) -> bool:
 def _tiny() -> Experiment:
     return Experiment(
         name="tiny",
-        expects="a minute on a laptop's processor: held-out x error at t = .5 under .5; a check that all works, not music",
+        expects="a minute on a laptop: held-out x error at t = .5 under .5; a check that all works, not music",
         net=UNet1dConfig(widths=(96, 128), blocks=(1, 1), attention=(False, True), attention_heads=4, embedding=64),
         train=TrainConfig(steps=300, batch_size=16, learning_rate=2e-3, ema_decay=0.98, measure_every=100,
                           sample_every=300, log_every=25),
@@ -133,10 +135,8 @@ def _tiny() -> Experiment:
 def _base() -> Experiment:
     return Experiment(
         name="base",
-        expects="an hour on two cores or minutes on a GPU: the model in the package; its figures are in docs/experiments.md",
-        net=UNet1dConfig(
-            widths=(256, 320, 320), blocks=(1, 1, 2), attention=(False, False, True), embedding=128
-        ),
+        expects="an hour on two cores: the model in the package, whose figures docs/experiments.md has",
+        net=UNet1dConfig(widths=(256, 320, 320), blocks=(1, 1, 2), attention=(False, False, True), embedding=128),
         music=MusicConfig(context_noise=0.1),
         diffusion=DiffusionConfig(weight="x"),
         train=TrainConfig(steps=8000, batch_size=16, learning_rate=1e-3, ema_decay=0.999, measure_every=1000),

@@ -18,9 +18,7 @@ def _models(monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> None:
 def test_a_machine_that_runs_these_tests_can_play(capsys: pytest.CaptureFixture[str]):
     assert run(["doctor", "--json"]) == 0
     findings = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
-    assert {"python", "onnxruntime", "sound formats", "model tiny-gauss", "extra train", "threads"} <= set(
-        findings
-    )
+    assert {"python", "onnxruntime", "sound formats", "model tiny-gauss", "extra train", "threads"} <= set(findings)
     assert all(finding["well"] or finding["remedy"] for finding in findings.values())
     assert all(finding["well"] for finding in findings.values() if finding["needed"])
 
@@ -59,9 +57,7 @@ def test_a_broken_model_is_told(
     assert "its sha256 is not the one in model.json" in capsys.readouterr().out
 
 
-def test_a_look_that_fails_hides_no_other(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
+def test_a_look_that_fails_hides_no_other(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     def usage(path: Path) -> None:
         raise OSError("no such disk")
 

@@ -179,9 +179,7 @@ def small_disk(tmp_path: Path):
     subprocess.run(["umount", str(place)], check=True)
 
 
-def test_a_disk_too_small_is_refused_with_what_is_needed(
-    small_disk: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_a_disk_too_small_is_refused_with_what_is_needed(small_disk: Path, capsys: pytest.CaptureFixture[str]):
     assert generate(str(small_disk / "out.wav"), "--seconds", "60") == 1
     assert re.search(r"No space left: about 960000 bytes needed, \d+ free", capsys.readouterr().err)
     assert names(small_disk) == []

@@ -32,9 +32,7 @@ def data(audio: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_prepare_reports_what_it_found(
-    audio: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_prepare_reports_what_it_found(audio: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     again = ["prepare", str(audio), "--out", str(data), "--preset", "tiny", "--workers", "1"]
     assert run([*again, "--report", str(tmp_path / "report.json"), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)

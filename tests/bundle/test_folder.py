@@ -82,9 +82,7 @@ def fifo(path: Path) -> None:
         (Path.unlink, "missing"),
     ],
 )
-def test_a_file_that_is_not_the_declared_one_is_refused(
-    folder: Path, harm: Callable[[Path], None], reason: str
-):
+def test_a_file_that_is_not_the_declared_one_is_refused(folder: Path, harm: Callable[[Path], None], reason: str):
     harm(folder / "denoiser-4.onnx")
     with pytest.raises(InputError, match=rf"denoiser-4\.onnx: .*{reason}"):
         open_folder(folder).denoiser(4)
@@ -114,9 +112,7 @@ def describe_anew(folder: Path, **members: object) -> None:
         ({"context": False}, r"aligned tensor\(float\)\[batch, 27, 8\]", "alpha"),
     ],
 )
-def test_a_network_that_disagrees_is_refused_with_both_shapes(
-    folder: Path, members: dict, found: str, implied: str
-):
+def test_a_network_that_disagrees_is_refused_with_both_shapes(folder: Path, members: dict, found: str, implied: str):
     describe_anew(folder, **members)
     with pytest.raises(InputError, match=rf"inputs are .*({found}).*model\.json implies .*{implied}"):
         open_folder(folder).denoiser(4)
@@ -159,9 +155,7 @@ def test_a_network_that_cannot_work_is_refused(folder: Path, change: Callable, r
     assert len(problems) == 1
     assert "denoiser-4.onnx" in problems[0]
     with pytest.raises(InputError, match=reason):
-        open_folder(folder).denoiser(4)(
-            np.ones((1, 24, 8), np.float32), 0.5, 0.5, np.zeros((1, 27, 8), np.float32)
-        )
+        open_folder(folder).denoiser(4)(np.ones((1, 24, 8), np.float32), 0.5, 0.5, np.zeros((1, 27, 8), np.float32))
 
 
 def test_a_whole_folder_has_no_problems(tiny_model: Path):
@@ -189,9 +183,7 @@ def test_an_unknown_model_is_refused_with_what_is_installed(
     name: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("HALFSTEP_MODELS", str(tiny_model.parent))
-    with pytest.raises(
-        InputError, match=r"neither a folder nor an installed model \(installed: .*tiny-gauss"
-    ):
+    with pytest.raises(InputError, match=r"neither a folder nor an installed model \(installed: .*tiny-gauss"):
         load_folder(name)
 
 

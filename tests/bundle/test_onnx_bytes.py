@@ -20,9 +20,7 @@ def adding(weights: np.ndarray, domain: str = "") -> onnx.ModelProto:
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, weights.shape)],
         [numpy_helper.from_array(weights, "w")],
     )
-    return helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(domain, 1)]
-    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(domain, 1)])
 
 
 def branching(inner: onnx.TensorProto) -> onnx.ModelProto:

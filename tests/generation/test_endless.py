@@ -31,9 +31,7 @@ def test_noise_of_a_window_is_its_own(manifest: Manifest):
 def test_gaussian_windows_have_the_gain_of_four_steps(manifest: Manifest, tiny_model: Path):
     """s2 = 1/4: each step multiplies z by (alpha_s alpha_t s2 + sigma_s sigma_t) / V_t."""
     noise = window_noise(manifest, 7, 0)
-    window = make_window(
-        open_folder(tiny_model).denoiser(4), manifest, 4, noise, np.zeros((8, 0), np.float32)
-    )
+    window = make_window(open_folder(tiny_model).denoiser(4), manifest, 4, noise, np.zeros((8, 0), np.float32))
     gain, angles = 1.0, np.pi / 2 * np.arange(4, -1, -1) / 4
     for t, s in itertools.pairwise(angles):
         spread = np.cos(t) ** 2 / 4 + np.sin(t) ** 2
@@ -80,9 +78,7 @@ def test_known_frames_come_out_as_they_went_in(manifest: Manifest, tiny_model: P
     np.testing.assert_allclose(window[:, :10], past, atol=1e-5)
 
 
-def test_a_model_without_context_goes_on_by_holding_what_is_known(
-    tmp_path: Path, write_model: Callable[..., Path]
-):
+def test_a_model_without_context_goes_on_by_holding_what_is_known(tmp_path: Path, write_model: Callable[..., Path]):
     folder = open_folder(write_model(tmp_path / "m", context=False, packing="snake"))
     assert take(mel_stream(folder.denoiser(4), folder.manifest, 4, seed=0), 4).shape == (8, 24 + 3 * 16)
 

@@ -119,9 +119,7 @@ def test_a_continuation_begins_with_the_recording_and_goes_on(model: Model, reco
 
 def test_a_continuation_depends_on_what_it_continues(model: Model, recording: np.ndarray):
     one, other = (
-        model.generate(seconds=0.2, seed=2, context=Audio(samples.astype(np.float32)[None], 8000)).samples[
-            :, 9001:
-        ]
+        model.generate(seconds=0.2, seed=2, context=Audio(samples.astype(np.float32)[None], 8000)).samples[:, 9001:]
         for samples in (recording, recording[::-1] * 0.1)
     )
     assert np.abs(one - other).max() > 1e-3
@@ -138,9 +136,7 @@ def test_a_continuation_does_not_jump_where_it_begins(model: Model, recording: n
 
 
 @pytest.mark.parametrize("length", [9001, 1000, 500])
-def test_a_file_and_what_it_holds_are_continued_alike(
-    model: Model, recording: np.ndarray, tmp_path: Path, length: int
-):
+def test_a_file_and_what_it_holds_are_continued_alike(model: Model, recording: np.ndarray, tmp_path: Path, length: int):
     write(tmp_path / "take.wav", [recording[None, :length]], 8000, {})
     from_file = model.generate(seconds=0.5, seed=1, context=tmp_path / "take.wav").samples
     from_audio = model.generate(seconds=0.5, seed=1, context=read(tmp_path / "take.wav")).samples
@@ -168,9 +164,7 @@ def test_a_recording_too_short_to_know_anything_of_is_refused(model: Model):
         model.generate(seconds=1, context=Audio(np.zeros((1, 200), np.float32), 8000))
 
 
-def test_a_model_without_context_plays_too(
-    tmp_path: Path, write_model: Callable[..., Path], recording: np.ndarray
-):
+def test_a_model_without_context_plays_too(tmp_path: Path, write_model: Callable[..., Path], recording: np.ndarray):
     model = halfstep.load(write_model(tmp_path / "m", context=False))
     assert model.generate(seconds=1).samples.shape == (1, 8000)
     assert model.generate(seconds=1, context=Audio(recording[None], 8000)).samples.shape == (1, 17001)

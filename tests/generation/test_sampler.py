@@ -37,9 +37,7 @@ def two_gaussians_v(z_t, t, mu=2.0, variance=0.01):
     """The best v for two Gaussians at +-mu."""
     at_t = cosine_rates(t)
     total = at_t.alpha**2 * variance + at_t.sigma**2
-    x_hat = at_t.alpha * variance * z_t / total + mu * at_t.sigma**2 / total * np.tanh(
-        at_t.alpha * mu * z_t / total
-    )
+    x_hat = at_t.alpha * variance * z_t / total + mu * at_t.sigma**2 / total * np.tanh(at_t.alpha * mu * z_t / total)
     return v_from_x(x_hat, z_t, at_t)
 
 
@@ -73,9 +71,7 @@ def test_ddim_gain_on_gaussians(variance, steps, gain):
     np.testing.assert_allclose(sample(gaussian_v(variance), NOISE, steps), gain * NOISE, rtol=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("t", "x_hat"), [(0.25, 1.9494633876), (0.5, 1.9796213755), (0.75, 1.4298836189), (1.0, 0.0)]
-)
+@pytest.mark.parametrize(("t", "x_hat"), [(0.25, 1.9494633876), (0.5, 1.9796213755), (0.75, 1.4298836189), (1.0, 0.0)])
 def test_two_gaussians_prediction(t, x_hat):
     z = np.array([1.0])
     assert x_from_v(two_gaussians_v(z, t), z, cosine_rates(t))[0] == pytest.approx(x_hat, abs=1e-9)
@@ -127,18 +123,14 @@ def test_steps_meet_and_end_at_data():
 def test_last_step_returns_the_prediction_itself():
     z, x_hat = NOISE, np.ones_like(NOISE)
     at_t = cosine_rates(0.25)
-    np.testing.assert_allclose(
-        ddim_step(z, v_from_x(x_hat, z, at_t), at_t, cosine_rates(0.0)), x_hat, atol=1e-14
-    )
+    np.testing.assert_allclose(ddim_step(z, v_from_x(x_hat, z, at_t), at_t, cosine_rates(0.0)), x_hat, atol=1e-14)
 
 
 def test_numpy_and_torch_give_the_same():
     def of_torch(z_t, t):
         return torch.from_numpy(gaussian_v(4)(z_t.numpy(), t))
 
-    np.testing.assert_array_equal(
-        sample(gaussian_v(4), NOISE, 8), sample(of_torch, torch.from_numpy(NOISE), 8).numpy()
-    )
+    np.testing.assert_array_equal(sample(gaussian_v(4), NOISE, 8), sample(of_torch, torch.from_numpy(NOISE), 8).numpy())
 
 
 def test_float32_stays_float32():
@@ -146,7 +138,7 @@ def test_float32_stays_float32():
 
 
 def test_ancestral_step_has_the_posterior_moments():
-    """Data ~ N(0, 1) and x_hat its posterior mean: z_s given z_t has variance 1 - (alpha_s/alpha_t sigma...) of theory."""
+    """Given the true x, a step back from z_t leaves (x, z_s) as the forward process has them."""
     rng = np.random.default_rng(1)
     at_t, at_s = cosine_rates(0.8), cosine_rates(0.4)
     x = rng.standard_normal(200_000)

@@ -11,17 +11,13 @@ from halfstep.diffusion.condition import Condition
 from halfstep.nets.blocks import Sizes, TimeEmbedding
 from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
 
-CURRENT = UNet1dConfig(
-    widths=(16, 24), blocks=(1, 2), attention=(False, True), attention_heads=4, embedding=12
-)
+CURRENT = UNet1dConfig(widths=(16, 24), blocks=(1, 2), attention=(False, True), attention_heads=4, embedding=12)
 PAPER = PaperUNet1dConfig(widths=(16, 24), kernels=(3, 5), attention_heads=4, embedding=12)
 EVERYTHING = Sizes(channels=6, aligned=4, pooled=5, tokens=7, heads=2)
 NETS = {
     "current": lambda: UNet1d(CURRENT, EVERYTHING),
     "current, nothing given": lambda: UNet1d(CURRENT, Sizes(channels=6)),
-    "current, no direct path": lambda: UNet1d(
-        dataclasses.replace(CURRENT, direct=False), Sizes(channels=6, aligned=4)
-    ),
+    "current, no direct path": lambda: UNet1d(dataclasses.replace(CURRENT, direct=False), Sizes(channels=6, aligned=4)),
     "current, three levels": lambda: UNet1d(
         UNet1dConfig(
             widths=(8, 16, 8), blocks=(2, 1, 1), attention=(True, False, False), attention_heads=2, embedding=8

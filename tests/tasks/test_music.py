@@ -36,9 +36,7 @@ def known_frames(task: Music, example: Example) -> np.ndarray:
     aligned = example.condition.aligned
     assert aligned is not None
     mask = aligned[:, task.channels :].numpy()  # [B, planes, L]
-    packed = np.repeat(mask[:, :, None, :], task.config.n_mels, axis=2).reshape(
-        len(mask), -1, mask.shape[2]
-    )
+    packed = np.repeat(mask[:, :, None, :], task.config.n_mels, axis=2).reshape(len(mask), -1, mask.shape[2])
     bands = task.windows(packed)
     assert (bands == bands[:, :1]).all()
     return bands[:, 0]

@@ -98,9 +98,7 @@ def _extras() -> list[Finding]:
         lacking = [name for name, its in EXTRAS.items() if its == extra and util.find_spec(name) is None]
         found = f"without {', '.join(lacking)}" if lacking else "all there"
         remedy = install_command(extra) if lacking else ""
-        findings.append(
-            Finding(name=f"extra {extra}", well=not lacking, found=found, remedy=remedy, needed=False)
-        )
+        findings.append(Finding(name=f"extra {extra}", well=not lacking, found=found, remedy=remedy, needed=False))
     return findings
 
 
@@ -110,9 +108,7 @@ def _disk() -> list[Finding]:
         free = shutil.disk_usage(path).free
         well = free >= LEAST_FREE_BYTES
         remedy = "" if well else f"free some space on the disk of {path}"
-        findings.append(
-            Finding(name=f"disk at {path}", well=well, found=f"{free / 1e9:.1f} GB free", remedy=remedy)
-        )
+        findings.append(Finding(name=f"disk at {path}", well=well, found=f"{free / 1e9:.1f} GB free", remedy=remedy))
     return findings
 
 

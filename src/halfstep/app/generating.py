@@ -45,9 +45,7 @@ def generate_files(order: Order) -> None:
         with progress(path.name) as report, stoppable(_counted(blocks, samples, report)) as counted:
             _write_piece(path, counted, model, what, seconds, order.plot)
         took = time.perf_counter() - began
-        print(
-            f"{path}: {seconds:.1f} s, {what}, made in {took:.1f} s (real-time factor {took / seconds:.3f})"
-        )
+        print(f"{path}: {seconds:.1f} s, {what}, made in {took:.1f} s (real-time factor {took / seconds:.3f})")
 
 
 def _samples(model: Model, order: Order) -> int:
@@ -59,9 +57,7 @@ def _samples(model: Model, order: Order) -> int:
     return new + round(info.frames_declared * model.sample_rate / info.sample_rate)
 
 
-def _write_piece(
-    path: Path, blocks: Iterator[Float32], model: Model, what: str, seconds: float, plot: bool
-) -> None:
+def _write_piece(path: Path, blocks: Iterator[Float32], model: Model, what: str, seconds: float, plot: bool) -> None:
     thumbnail = Thumbnail(model.manifest.mel)
     metadata = {
         "software": f"halfstep {halfstep.__version__}",

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PRESET = "base"
 
-Preset = Annotated[
-    str, typer.Option(help="A named experiment: tiny, base, long, paper-ddpm-unet2d, paper-pdd-unet1d.")
-]
+Preset = Annotated[str, typer.Option(help="A named experiment: tiny, base, long, paper-ddpm-unet2d, paper-pdd-unet1d.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of the run.")]
 
 
@@ -57,9 +55,7 @@ def prepare(
             out,
             config,
             workers or os.cpu_count() or 1,
-            lambda p: tell(
-                p.files_done, p.files_total, f"{p.stage}, {p.audio_seconds / 60:.0f} min of sound"
-            ),
+            lambda p: tell(p.files_done, p.files_total, f"{p.stage}, {p.audio_seconds / 60:.0f} min of sound"),
         )
     facts = asdict(done)
     if report is not None:
@@ -120,17 +116,13 @@ def export(
     steps: Annotated[
         list[int] | None, typer.Option(min=1, help="Students to take; may be given again. If not: 4 and 1.")
     ] = None,
-    id_: Annotated[
-        str | None, typer.Option("--id", help="The model's name, if not that of its folder.")
-    ] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="The model's name, if not that of its folder.")] = None,
     description: Annotated[str | None, typer.Option(help="What it plays, in a sentence.")] = None,
     licence: Annotated[str | None, typer.Option(help="Of the model.")] = None,
     output_licence: Annotated[str | None, typer.Option(help="Of the music it makes.")] = None,
     credits_: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--credits", metavar="FILE", help="JSON: a list of {file, licence, ...} of the recordings."
-        ),
+        typer.Option("--credits", metavar="FILE", help="JSON: a list of {file, licence, ...} of the recordings."),
     ] = None,
 ) -> None:
     """Turn a run into a model folder that generate, serve and play read."""

@@ -39,9 +39,7 @@ def check_room(out: Path, samples: int, count: int) -> None:
         raise InputError(f"{out}: {each} bytes are more than a WAV file can hold; use .flac")
     free = shutil.disk_usage(out.parent).free
     if each * count > free:
-        raise OSError(
-            errno.ENOSPC, f"No space left: about {each * count} bytes needed, {free} free", str(out)
-        )
+        raise OSError(errno.ENOSPC, f"No space left: about {each * count} bytes needed, {free} free", str(out))
 
 
 def _check_writable(folder: Path) -> None:

@@ -160,18 +160,8 @@ def _described(folder: "ModelFolder") -> str:
 
 def _measured_lines(measured: "Mapping[str, Any]", steps: tuple[int, ...]) -> list[str]:
     """Single values in one line; of a table, a line for each number of steps that is served."""
-    plain = [
-        f"{name} {json.dumps(value)}"
-        for name, value in measured.items()
-        if not isinstance(value, list | dict)
-    ]
-    rows = [
-        row
-        for value in measured.values()
-        if isinstance(value, list)
-        for row in value
-        if isinstance(row, dict)
-    ]
+    plain = [f"{name} {json.dumps(value)}" for name, value in measured.items() if not isinstance(value, list | dict)]
+    rows = [row for value in measured.values() if isinstance(value, list) for row in value if isinstance(row, dict)]
     served = [row for row in rows if row.get("steps") in steps]
     lines = [
         ", ".join(f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, int | float))

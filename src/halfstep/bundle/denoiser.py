@@ -31,16 +31,12 @@ class OnnxDenoiser:
             )
         except Exception as error:  # its own exceptions share no base class
             reason = " ".join(str(error).split())[:200]
-            raise InputError(
-                f"{where}: ONNX Runtime refuses it ({reason}); export the model again"
-            ) from error
+            raise InputError(f"{where}: ONNX Runtime refuses it ({reason}); export the model again") from error
         self._where = where
         self._context = manifest.context
         _check_interface(self._session, manifest, where)
 
-    def __call__(
-        self, z_t: Float32, alpha_t: float, sigma_t: float, aligned: Float32 | None = None
-    ) -> Float32:
+    def __call__(self, z_t: Float32, alpha_t: float, sigma_t: float, aligned: Float32 | None = None) -> Float32:
         """The network's v, [B, C, L]. InputError if it is not finite.
 
         Args:
@@ -82,9 +78,7 @@ def _check_interface(session: onnxruntime.InferenceSession, manifest: Manifest, 
     _compare("outputs", session.get_outputs(), {"v": [manifest.channels, manifest.length]}, where)
 
 
-def _compare(
-    side: str, found: Sequence[onnxruntime.NodeArg], wanted: dict[str, list[int]], where: str
-) -> None:
+def _compare(side: str, found: Sequence[onnxruntime.NodeArg], wanted: dict[str, list[int]], where: str) -> None:
     """The first dimension is the batch: any name, but no fixed number."""
     shown = {node.name: f"{node.type}{_shape(node.shape)}" for node in found}
     expected = {name: f"tensor(float){_shape(['batch', *shape])}" for name, shape in wanted.items()}

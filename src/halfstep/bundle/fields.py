@@ -115,9 +115,7 @@ def read_json(path: Path) -> object:
     if len(data) > LONGEST_JSON:
         raise InputError(f"{path}: longer than {LONGEST_JSON} bytes; it is no model description")
     try:
-        return json.loads(
-            data, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique
-        )
+        return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable as JSON ({error}); {AGAIN}") from error
 

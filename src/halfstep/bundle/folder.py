@@ -25,9 +25,7 @@ class ModelFolder:
         names = {denoiser.steps: denoiser.file for denoiser in self.manifest.denoisers}
         if steps not in names:
             served = ", ".join(str(number) for number in self.manifest.steps)
-            raise InputError(
-                f"--steps {steps}: model {self.manifest.id} serves {served}; choose one of these"
-            )
+            raise InputError(f"--steps {steps}: model {self.manifest.id} serves {served}; choose one of these")
         name = names[steps]
         return OnnxDenoiser(self.read(name), str(self.path / name), self.manifest, threads)
 

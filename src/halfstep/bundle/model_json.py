@@ -86,13 +86,9 @@ def parse_manifest(value: object, where: str) -> Manifest:
 
 def _check_together(fields: Fields, manifest: Manifest) -> None:
     if manifest.frames % manifest.packed.planes:
-        raise fields.fail(
-            "frames", manifest.frames, f"a multiple of {manifest.packed.planes} for {manifest.packing}"
-        )
+        raise fields.fail("frames", manifest.frames, f"a multiple of {manifest.packed.planes} for {manifest.packing}")
     if not manifest.denoisers or len(set(manifest.steps)) != len(manifest.steps):
-        raise fields.fail(
-            "denoisers", list(manifest.steps), "at least one, each with its own number of steps"
-        )
+        raise fields.fail("denoisers", list(manifest.steps), "at least one, each with its own number of steps")
     for denoiser in manifest.denoisers:
         if denoiser.file not in manifest.files:
             raise fields.fail("files", list(manifest.files), f"a table with {denoiser.file}")

@@ -41,9 +41,7 @@ def onnx_problems(data: bytes) -> list[str]:
             kind, message = waiting.pop()
             fields = list(_fields(message))
             waiting += [
-                (CHILDREN[kind][n], value)
-                for n, wire, value in fields
-                if wire == BYTES and n in CHILDREN[kind]
+                (CHILDREN[kind][n], value) for n, wire, value in fields if wire == BYTES and n in CHILDREN[kind]
             ]
             problems |= dict.fromkeys(_problems_of(kind, {n: value for n, _, value in fields}))
     except ValueError as error:

@@ -15,7 +15,7 @@ from halfstep.distillation.target import step_angle, two_step_target
 from halfstep.generation.sampler import cosine_rates, ddim_step
 from halfstep.tasks.base import Example
 from halfstep.training.checkpoint import load_tensors, save_tensors
-from halfstep.training.loop import LossFn, Observer, StepRandom, TrainConfig, train
+from halfstep.training.loop import LossFn, Observer, Progress, StepRandom, TrainConfig, train
 from halfstep.training.teacher import noised
 
 
@@ -91,7 +91,7 @@ def climb(
     folder: Path,
     observe: Callable[[int], Observer],
     device: torch.device,
-    progress: Callable[[int, int, str], None],
+    progress: Progress,
     landed: Callable[[int, Denoiser, Denoiser], None],
 ) -> Denoiser:
     """Distil `teacher` (left untouched) rung by rung; return the last student.
@@ -110,17 +110,18 @@ def climb(
         else:
             loss = distillation_loss(current, num_steps, config.weight)
             training = config.training(base, num_steps)
-            before, whole = index * config.updates, len(rungs) * config.updates
-
-            def told(done: int, _: int, line: str, before: int = before, num_steps: int = num_steps) -> None:
-                progress(before + done, whole, f"{num_steps} steps: {line}")
-
+            told = _rung_of(progress, index, len(rungs), num_steps)
             train(student, loss, batches(num_steps), rung, training, observe(num_steps), device, told)
             save_tensors(weights, student.state_dict(), {"num_steps": num_steps})
         student = frozen(student)
         landed(num_steps, student, current)
         current = student
     return current
+
+
+def _rung_of(progress: Progress, index: int, rungs: int, num_steps: int) -> Progress:
+    """Progress of rung `index` told as progress of the whole ladder."""
+    return lambda done, of, line: progress(index * of + done, rungs * of, f"{num_steps} steps: {line}")
 
 
 def frozen(denoiser: Denoiser) -> Denoiser:

@@ -17,9 +17,9 @@ from halfstep.distillation.ladder import climb, distillation_loss, frozen
 from halfstep.errors import InputError
 from halfstep.metrics.melstats import correlation, rms_difference
 from halfstep.training.checkpoint import load_tensors
-from halfstep.training.loop import StepRandom, move
+from halfstep.training.loop import Progress, StepRandom, move
 from halfstep.training.observe import MusicObserver
-from halfstep.training.run import Progress, Run, open_run
+from halfstep.training.run import Run, open_run
 
 
 def distill_command(run: Path, to: int, updates: int | None, progress: Progress) -> list[dict[str, Any]]:
@@ -33,8 +33,8 @@ def distill_run(run: Run, to: int, updates: int | None, progress: Progress) -> l
     diffusion = run.experiment.diffusion
     if not PARAMETERIZATIONS[diffusion.parameterization].distillable or diffusion.schedule != "cosine":
         raise InputError(
-            f"{run.path}: its teacher predicts {diffusion.parameterization} under the {diffusion.schedule} schedule, which "
-            f"says nothing of x at pure noise; train with diffusion.parameterization x, v or both and schedule cosine"
+            f"{run.path}: its teacher predicts {diffusion.parameterization} under the {diffusion.schedule} schedule, "
+            f"which says nothing of x at pure noise; train with parameterization x, v or both and schedule cosine"
         )
     config = run.experiment.distill
     if updates is not None:
@@ -86,7 +86,7 @@ def _settle(folder: Path, updates: int) -> None:
         )
     if begun["teacher"] != teacher:
         raise InputError(
-            f"{folder}: began from the teacher {begun['teacher'][:8]}, which has since been trained on to {teacher[:8]} "
+            f"{folder}: began from the teacher {begun['teacher'][:8]}, since trained on to {teacher[:8]} "
             f"(sha256); remove the folder to climb anew"
         )
     write_json(path, wanted)
@@ -94,7 +94,7 @@ def _settle(folder: Path, updates: int) -> None:
 
 @dataclass
 class LadderReport:
-    """Quality against the teacher from the same noise, and the time of a window; table, picture and JSON in `folder`."""
+    """Quality against the teacher from the same noise, and the time of a window: table, pictures, JSON in `folder`."""
 
     run: Run
     folder: Path
@@ -124,7 +124,9 @@ class LadderReport:
         (self.folder / "ladder.md").write_text(table(self.rows), encoding="utf-8")
         self._draw()
 
-    def _row(self, num_steps: int, denoiser: Denoiser, windows: np.ndarray, against: dict[str, float]) -> dict[str, Any]:
+    def _row(
+        self, num_steps: int, denoiser: Denoiser, windows: np.ndarray, against: dict[str, float]
+    ) -> dict[str, Any]:
         look = self.observer.look(windows)
         return {
             "steps": num_steps,

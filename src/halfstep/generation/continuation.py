@@ -51,9 +51,7 @@ def crossfaded(old: Float32, new: Iterable[Float32]) -> Iterator[Float32]:
     for block in new:
         count = min(block.shape[1], old.shape[1] - done)
         if count > 0:
-            angle = np.float32(np.pi / 2 / old.shape[1]) * (
-                np.arange(done, done + count, dtype=np.float32) + 1
-            )
+            angle = np.float32(np.pi / 2 / old.shape[1]) * (np.arange(done, done + count, dtype=np.float32) + 1)
             mixed = np.cos(angle) * old[:, done : done + count] + np.sin(angle) * block[:, :count]
             block = np.concatenate([mixed, block[:, count:]], axis=1)
             done += count

@@ -60,16 +60,14 @@ def make_window(network: Network, manifest: Manifest, steps: int, noise: Float32
     known = np.zeros((manifest.mel.n_mels, manifest.frames), np.float32)
     known[:, : past.shape[1]] = past
     mask = (np.arange(manifest.frames) < past.shape[1]).astype(np.float32)
-    packed_known = manifest.packed.pack(known).reshape(1, manifest.channels, manifest.length)
-    packed_mask = manifest.packed.pack_frames(mask)[None]
-    known_channels = np.repeat(packed_mask, manifest.mel.n_mels, axis=1)
-    aligned = np.concatenate([packed_known, packed_mask], axis=1) if manifest.context else None
+    aligned, held = (part[None] for part in manifest.packed.told(known, mask))
+    known_x = manifest.packed.flat(known)[None]
 
     def denoise(z_t: Float32, t: float) -> Float32:
         # Plain floats: numpy's own would lift the arrays to float64.
         at_t = Rates(*(float(rate) for rate in cosine_rates(t)))
-        v = network(z_t, at_t.alpha, at_t.sigma, aligned)
-        return hold_known(v, z_t, packed_known, known_channels, at_t)
+        v = network(z_t, at_t.alpha, at_t.sigma, aligned if manifest.context else None)
+        return hold_known(v, z_t, known_x, held, at_t)
 
     x = sample(denoise, noise[None], steps)[0]
-    return manifest.packed.unpack(x.reshape(manifest.packed.planes, manifest.mel.n_mels, manifest.length))
+    return manifest.packed.unflat(x)

@@ -91,9 +91,7 @@ class Model:
             raise InputError(f"{name} is {seconds:g}: give a number above 0 and at most {MOST_SECONDS:g}")
         return count
 
-    def _music(
-        self, seed: int, steps: int | None, context: Recording | None, count: int | None
-    ) -> Iterator[Float32]:
+    def _music(self, seed: int, steps: int | None, context: Recording | None, count: int | None) -> Iterator[Float32]:
         """`count` new samples, or without end for None; after the recording in `context`."""
         piece = self._piece(seed, steps)
         if context is None:

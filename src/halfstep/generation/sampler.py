@@ -4,6 +4,7 @@ Time runs from t = 1 (noise) to t = 0 (data); z_t = alpha_t x + sigma_t eps with
 denoiser is any callable (z_t, t) -> v where v = alpha_t eps - sigma_t x (Salimans & Ho 2022, arXiv:2202.00512).
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -71,7 +72,7 @@ def step_times(num_steps: int, start: float = 1.0) -> list[tuple[float, float]]:
     if num_steps < 1:
         raise ValueError(f"num_steps is {num_steps}: at least 1 was expected")
     grid = [start * i / num_steps for i in range(num_steps, -1, -1)]
-    return list(zip(grid[:-1], grid[1:], strict=True))
+    return list(itertools.pairwise(grid))
 
 
 def sample(

@@ -15,6 +15,6 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     mean_a, mean_b = a.mean(0), b.mean(0)
     a, b = (a - mean_a) / np.sqrt(len(a) - 1), (b - mean_b) / np.sqrt(len(b) - 1)
     # Both Gram roots are at most d x d: R^T R = S, and the singular values of R_a R_b^T are those of the cross-Gram.
-    root_a, root_b = np.linalg.qr(a, mode="r"), np.linalg.qr(b, mode="r")
+    root_a, root_b = (np.asarray(np.linalg.qr(rows, mode="r")) for rows in (a, b))
     shared = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
     return float(((mean_a - mean_b) ** 2).sum() + (a**2).sum() + (b**2).sum() - 2 * shared)

@@ -15,7 +15,8 @@ Layer = TypeVar("Layer", nn.Conv1d, nn.Conv2d, nn.Linear)
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
     """What goes in and out of a network: channels of x, features of each part of the condition (0 for none), and how
-    many predictions it makes of each channel."""
+    many predictions it makes of each channel.
+    """
 
     channels: int
     aligned: int = 0
@@ -32,12 +33,14 @@ def check_sizes(widths: Sequence[int], attending: Sequence[int], attention_heads
         raise ValueError(f"embedding is {embedding}: at least 1 was expected")
     if attention_heads < 1 or any(width % attention_heads for width in attending):
         raise ValueError(
-            f"attention_heads is {attention_heads}: a divisor of the widths that attend, {tuple(attending)}, was expected"
+            f"attention_heads is {attention_heads}: a divisor of the attending widths {tuple(attending)} was expected"
         )
 
 
 class TimeEmbedding(nn.Module):
     """log_snr [B] -> [B, features]: sines and cosines of geometrically spaced frequencies, then two linear layers."""
+
+    frequency: Tensor
 
     def __init__(self, features: int, frequencies: int = 64) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""1-D U-Nets over time in which every frequency is a channel (the paper, 2.3.1): the current one and the paper's own."""
+"""1-D U-Nets over time, every frequency a channel (the paper, 2.3.1): the current one and the paper's own."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,9 @@ class UNet1dConfig:
 
     def __post_init__(self) -> None:
         if not len(self.widths) == len(self.blocks) == len(self.attention):
-            raise ValueError(f"widths {self.widths}, blocks {self.blocks}, attention {self.attention}: one each a level")
+            raise ValueError(
+                f"widths {self.widths}, blocks {self.blocks}, attention {self.attention}: one each a level"
+            )
         attending = [width for width, attends in zip(self.widths, self.attention, strict=True) if attends]
         check_sizes(self.widths, attending, self.attention_heads, self.embedding)
         if min(self.blocks) < 1:
@@ -105,8 +107,8 @@ class UNet1d(nn.Module):
         return out + gain * torch.cat([z_t] * self.sizes.heads, dim=1)
 
 
-def _run(stage: nn.ModuleList, h: Tensor, embedding: Tensor, tokens: Tensor | None) -> Tensor:
-    for block in stage:
+def _run(stage: nn.Module, h: Tensor, embedding: Tensor, tokens: Tensor | None) -> Tensor:
+    for block in stage.children():
         h = block(h, tokens) if isinstance(block, Attention) else block(h, embedding)
     return h
 

@@ -13,7 +13,8 @@ from halfstep.nets.blocks import Sizes, check_sizes, zeroed
 @dataclass(frozen=True, kw_only=True)
 class UNet2dConfig:
     """n_mels: height of the picture; x [B, planes n_mels, L] has `planes` colours. widths: channels of each level,
-    each a multiple of `groups`; the last but one attends, as in DDPM."""
+    each a multiple of `groups`; the last but one attends, as in DDPM.
+    """
 
     n_mels: int = 128
     widths: tuple[int, ...] = (128, 128, 256, 256, 512, 512)
@@ -40,7 +41,7 @@ class UNet2d(nn.Module):
 
     def __init__(self, config: UNet2dConfig, sizes: Sizes) -> None:
         super().__init__()
-        from diffusers import UNet2DModel  # the extra `baseline`; its import takes seconds
+        from diffusers.models.unets.unet_2d import UNet2DModel  # the extra `baseline`; its import takes seconds
 
         self.config = config
         self.sizes = sizes

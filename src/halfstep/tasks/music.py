@@ -126,24 +126,17 @@ class Music:
 
     def given(self, clips: np.ndarray, masks: np.ndarray, seen: np.ndarray) -> Example:
         """x = clips; the network is shown `seen` [B, n_mels, frames] where masks [B, frames] are 1."""
-        x = self._flat(self.packing.pack(clips))
+        x = torch.from_numpy(self.packing.flat(clips))
         if not self.config.context:
             return Example(x=x, condition=Condition())
-        mask = torch.from_numpy(np.ascontiguousarray(self.packing.pack_frames(masks)))
-        context = self._flat(self.packing.pack(seen * masks[:, None, :]))
-        known = mask.repeat_interleave(self.config.n_mels, dim=1)
-        return Example(x=x, condition=Condition(aligned=torch.cat([context, mask], dim=1)), known=known)
+        aligned, held = (torch.from_numpy(part) for part in self.packing.told(seen, masks))
+        return Example(x=x, condition=Condition(aligned=aligned), known=held)
 
     def windows(self, x: np.ndarray) -> np.ndarray:
         """Packed x [B, C, L] back to windows [B, n_mels, frames]."""
-        planes, n_mels = self.config.planes, self.config.n_mels
-        return self.packing.unpack(x.reshape(len(x), planes, n_mels, self.config.length))
+        return self.packing.unflat(x)
 
     def _draw(self, rng: np.random.Generator) -> np.ndarray:
         if not self.config.context or rng.random() < self.config.nothing_share:
             return nothing(rng, self.config.frames)
         return KINDS[int(rng.integers(len(KINDS)))](rng, self.config.frames)
-
-    def _flat(self, packed: np.ndarray) -> torch.Tensor:
-        """[B, planes, n_mels, L] -> [B, planes n_mels, L]."""
-        return torch.from_numpy(np.ascontiguousarray(packed.reshape(len(packed), self.channels, -1)))

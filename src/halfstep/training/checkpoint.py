@@ -34,7 +34,7 @@ class TrainState:
 
 
 def save_checkpoint(folder: Path, step: int, state: TrainState, counts: dict[str, int]) -> Path:
-    """Write the state after `step` updates; the oldest beyond the last two are removed. OSError if it cannot be kept."""
+    """Write the state after `step` updates, keeping the last two; OSError if it cannot be kept."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:08d}.safetensors"
     save_tensors(path, _tensors(state), {"step": step, "counts": counts})
@@ -81,7 +81,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, object
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Read what `save_tensors` wrote. ValueError naming the file if it is not whole, not the one vouched for, or not finite."""
+    """Read what `save_tensors` wrote. ValueError naming a file that is not whole, not vouched for, or not finite."""
     try:
         notes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         noted = notes["sha256"]

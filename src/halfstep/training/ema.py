@@ -3,7 +3,8 @@
 import copy
 
 import torch
-from torch import nn
+
+from halfstep.diffusion.denoiser import Denoiser
 
 
 class Ema:
@@ -12,15 +13,15 @@ class Ema:
     Buffers (running statistics) are copied. `model` is the average as a module in eval(), never trained.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: Denoiser, decay: float) -> None:
         self.decay = decay
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.model: Denoiser = copy.deepcopy(model).eval().requires_grad_(False)
 
     @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
+    def update(self, model: Denoiser, step: int) -> None:
         """Take in the weights after `step` (counted from 1)."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        averages, weights = list(self.model.parameters()), list(model.parameters())
-        torch._foreach_lerp_(averages, weights, 1 - decay)
+        for average, weights in zip(self.model.parameters(), model.parameters(), strict=True):
+            average.lerp_(weights, 1 - decay)
         for kept, now in zip(self.model.buffers(), model.buffers(), strict=True):
             kept.copy_(now)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -69,6 +69,12 @@ class TrainConfig:
             if getattr(self, name) not in table:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: one of {', '.join(table)} was expected")
 
+    @property
+    def updates(self) -> int:
+        """`steps`, once `epochs` have become steps (`total_steps`)."""
+        assert self.steps is not None
+        return self.steps
+
     def total_steps(self, windows: int) -> int:
         """Updates in all on a data set of `windows` whole windows."""
         return self.steps if self.steps is not None else -(-(self.epochs or 0) * windows // self.batch_size)
@@ -95,7 +101,7 @@ BF16_PAYS: dict[str, Callable[[], bool]] = {
 
 
 class StepRandom:
-    """All randomness of one update, a function of (seed, step) alone: a resumed run draws what the straight one drew."""
+    """All randomness of one update, a function of (seed, step): a resumed run draws what the straight one drew."""
 
     def __init__(self, seed: int, step: int, device: torch.device) -> None:
         self.rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 2, step]))
@@ -106,6 +112,9 @@ class StepRandom:
         """Unit Gaussian noise of x's shape and dtype."""
         return torch.randn(x.shape, generator=self._torch, device=self._device, dtype=x.dtype)
 
+
+Progress: TypeAlias = Callable[[int, int, str], None]
+"""(done, of, a line on how it goes)."""
 
 LossFn: TypeAlias = Callable[[Denoiser, Example, StepRandom], Tensor]
 
@@ -130,7 +139,7 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     """Of update `step` (from 0): linear warm-up, then annealed to 0 at the last."""
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
-    rest = max(1, config.steps - config.warmup_steps)
+    rest = max(1, config.updates - config.warmup_steps)
     return config.learning_rate * ANNEAL[config.anneal]((step - config.warmup_steps) / rest)
 
 
@@ -142,7 +151,7 @@ def train(
     config: TrainConfig,
     observer: Observer,
     device: torch.device,
-    progress: Callable[[int, int, str], None],
+    progress: Progress,
 ) -> Denoiser:
     """Train `denoiser` in place and return its moving average (its own weights with ema_decay 0).
 
@@ -159,14 +168,14 @@ def train(
     if first == 0:
         save_checkpoint(folder / "checkpoints", 0, state, counts)  # a folder that cannot keep it is found out now
     # A module, compiled or not; the plain one owns the weights.
-    run = torch.compile(denoiser) if config.compile else denoiser
+    run = cast("Denoiser", torch.compile(denoiser)) if config.compile else denoiser
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=PRECISION[config.precision](device))
     denoiser.train()
 
-    with Journal(folder, first) as journal, Stop() as stop, _ahead(batches, first, config.steps) as upcoming:
+    with Journal(folder, first) as journal, Stop() as stop, _ahead(batches, first, config.updates) as upcoming:
         saved, saved_at = first, time.monotonic()
         last_log = saved_at
-        for step in range(first, config.steps):
+        for step in range(first, config.updates):
             example = move(next(upcoming), device)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(config, step)
@@ -195,22 +204,26 @@ def train(
 
             # What is seen of it
             done = step + 1
-            if done % config.log_every == 0 or done == config.steps:
+            if done % config.log_every == 0 or done == config.updates:
                 now = time.monotonic()
                 speed = config.batch_size * (done - max(first, journal.last_logged)) / (now - last_log)
                 journal.log(
-                    done, loss=loss.item(), gradient_norm=norm.item(), learning_rate=learning_rate(config, step),
-                    skipped=counts["skipped"], windows_per_second=speed,
+                    done,
+                    loss=loss.item(),
+                    gradient_norm=norm.item(),
+                    learning_rate=learning_rate(config, step),
+                    skipped=counts["skipped"],
+                    windows_per_second=speed,
                 )
                 last_log = now
-                progress(done, config.steps, f"loss {loss.item():.4f}, {speed:.0f} windows/s")
-            if done % config.measure_every == 0 or done == config.steps:
+                progress(done, config.updates, f"loss {loss.item():.4f}, {speed:.0f} windows/s")
+            if done % config.measure_every == 0 or done == config.updates:
                 journal.log(done, **observer.measure(ema.model))
-            if done % config.sample_every == 0 or done == config.steps:
+            if done % config.sample_every == 0 or done == config.updates:
                 observer.sample(ema.model, done)
 
             # What is kept of it
-            if stop.signal or done == config.steps or time.monotonic() - saved_at > config.save_seconds:
+            if stop.signal or done == config.updates or time.monotonic() - saved_at > config.save_seconds:
                 journal.flush()
                 save_checkpoint(folder / "checkpoints", done, state, counts)
                 saved, saved_at = done, time.monotonic()

@@ -39,7 +39,9 @@ def errors_by_level(denoiser: Denoiser, example: Example, schedule: Schedule, se
 
 
 @torch.no_grad()
-def sample_like(denoiser: Denoiser, example: Example, noise: torch.Tensor, num_steps: int, schedule: Schedule) -> torch.Tensor:
+def sample_like(
+    denoiser: Denoiser, example: Example, noise: torch.Tensor, num_steps: int, schedule: Schedule
+) -> torch.Tensor:
     """x sampled by DDIM from `noise` under the example's condition, its known part held: [B, C, L].
 
     An eps network says nothing of x at alpha = 0: it is asked at the smallest alpha its schedule has, where its error
@@ -60,8 +62,18 @@ def sample_like(denoiser: Denoiser, example: Example, noise: torch.Tensor, num_s
 class MusicObserver:
     """Held-out figures and samples of a music model; samples go to `folder`/samples."""
 
-    def __init__(self, task: Music, heldout: Windows, mel: MelConfig, band: tuple[np.ndarray, np.ndarray],
-                 schedule: Schedule, folder: Path, device: torch.device, num_steps: int = 16, count: int = 32) -> None:
+    def __init__(
+        self,
+        task: Music,
+        heldout: Windows,
+        mel: MelConfig,
+        band: tuple[np.ndarray, np.ndarray],
+        schedule: Schedule,
+        folder: Path,
+        device: torch.device,
+        num_steps: int = 16,
+        count: int = 32,
+    ) -> None:
         self.task = task
         self.mel = mel
         self.mean, self.std = (part.astype(np.float32)[:, None] for part in band)
@@ -100,7 +112,7 @@ class MusicObserver:
         return denoiser(torch.zeros_like(example.x), at_t, example.condition)
 
     def windows(self, denoiser: Denoiser, num_steps: int, seed: int = 0, example: Example | None = None) -> np.ndarray:
-        """Sampled log-mel windows [count, n_mels, frames] from fixed noise, unconditional unless an example is given."""
+        """Log-mel windows [count, n_mels, frames] sampled from fixed noise; unconditional if no example is given."""
         example = self._free if example is None else example
         noise = torch.randn(example.x.shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
         x = sample_like(denoiser, example, noise, num_steps, self.schedule)

@@ -9,7 +9,7 @@ from halfstep.audio.mel import MelConfig
 
 
 def write_samples(folder: Path, name: str, samples: np.ndarray, real: np.ndarray, mel: MelConfig) -> None:
-    """`name`.png with samples [n, n_mels, frames] in the upper row and real windows below; `name`.flac, one after another."""
+    """`name`.png: samples [n, n_mels, frames] over real windows; `name`.flac: the samples, one after another."""
     from halfstep.audio.io import write
     from halfstep.audio.phase import griffin_lim, mel_to_magnitude
 

@@ -23,11 +23,10 @@ from halfstep.presets import PRESETS, Experiment, with_settings
 from halfstep.tasks.base import Example
 from halfstep.tasks.music import Music
 from halfstep.training.checkpoint import load_tensors, save_tensors
-from halfstep.training.loop import train
+from halfstep.training.loop import Progress, train
 from halfstep.training.observe import MusicObserver
 from halfstep.training.teacher import denoising_loss
 
-Progress = Callable[[int, int, str], None]
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 FREE = ("experiment.train.steps", "experiment.train.epochs", "experiment.expects")
 """Settings that a run may change as it goes on."""
@@ -75,7 +74,9 @@ class Run:
         """The finished teacher, its averaged weights. InputError if training has not finished."""
         path = self.path / "teacher.safetensors"
         if not path.with_suffix(".json").exists():
-            raise InputError(f"{self.path}: its teacher is not finished; run `halfstep train DATA --out {self.path}` again")
+            raise InputError(
+                f"{self.path}: its teacher is not finished; run `halfstep train DATA --out {self.path}` again"
+            )
         denoiser = self.experiment.build(self.task)
         try:
             tensors, _ = load_tensors(path)
@@ -163,7 +164,8 @@ def _data_set(library: Library) -> dict[str, Any]:
     """What a model depends on of its data set: other tracks or band statistics make another model."""
     tracks = [[track.id, track.frames, track.split] for track in library.tracks]
     whole = json.dumps([tracks, library.band_mean.tolist(), library.band_std.tolist()])
-    return {"frames": sum(track.frames for track in library.tracks), "sha256": hashlib.sha256(whole.encode()).hexdigest()}
+    frames = sum(track.frames for track in library.tracks)
+    return {"frames": frames, "sha256": hashlib.sha256(whole.encode()).hexdigest()}
 
 
 def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
