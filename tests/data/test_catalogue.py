@@ -10,7 +10,7 @@ from halfstep.data.sources import Found
 
 
 def used(name: str, sound: str, fingerprint: str = "", notes: tuple[str, ...] = ()) -> Used:
-    rng = np.random.default_rng(len(name))
+    rng = np.random.default_rng(list(name.encode()))
     facts = {
         "frames": 100,
         "seconds": 1.5,

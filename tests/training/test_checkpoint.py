@@ -40,7 +40,7 @@ def everything(of: TrainState) -> list[torch.Tensor]:
     return [
         *of.model.state_dict().values(),
         *of.ema.model.state_dict().values(),
-        *(torch.as_tensor(v) for s in slots.values() for v in s.values()),
+        *(torch.as_tensor(slots[index][name]) for index in sorted(slots) for name in sorted(slots[index])),
     ]
 
 

@@ -56,8 +56,13 @@ def run(folder: Path, batches: Callable[[int], Example], settings: TrainConfig, 
     return train(denoiser or small(), loss_fn, batches, folder, settings, Quiet(), DEVICE, lambda *_: None)
 
 
+def lines(folder: Path) -> list[dict]:
+    """The log's lines of updates."""
+    return [line for line in read_log(folder) if "loss" in line]
+
+
 def losses(folder: Path) -> list[float]:
-    return [line["loss"] for line in read_log(folder) if "loss" in line]
+    return [line["loss"] for line in lines(folder)]
 
 
 @pytest.mark.parametrize(("anneal", "half_way"), [("cosine", 0.5), ("linear", 0.5)])
@@ -81,13 +86,13 @@ def test_total_steps(given: dict, windows: int, total: int):
 
 
 def test_it_learns_and_its_log_says_so(tmp_path: Path):
-    average = run(tmp_path, batch, config(150))
+    average = run(tmp_path, batch, config(100, learning_rate=1e-2))
     found = losses(tmp_path)
-    assert len(found) == 150
+    assert len(found) == 100
     assert np.mean(found[:5]) == pytest.approx(1, abs=0.4)
     assert np.mean(found[-20:]) < 0.5
     assert not average.training
-    line = read_log(tmp_path)[-1]
+    line = lines(tmp_path)[-1]
     assert line.keys() == {"step", "loss", "gradient_norm", "learning_rate", "skipped", "windows_per_second"}
     assert line["windows_per_second"] > 0
 
@@ -158,7 +163,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update_and_names_the_batch(t
     assert notes["step"] == 7
     torch.testing.assert_close(kept["model/net.leave.weight"], denoiser.net.leave.weight.detach())
     run(tmp_path, batch, config(20))  # the data mended, it goes on
-    assert [line["step"] for line in read_log(tmp_path)] == list(range(1, 21))
+    assert [line["step"] for line in lines(tmp_path)] == list(range(1, 21))
 
 
 def test_without_a_later_checkpoint_the_one_of_step_0_is_named(tmp_path: Path):
@@ -187,51 +192,43 @@ def test_allowed_updates_are_skipped_counted_and_leave_no_trace(tmp_path: Path):
     average = run(tmp_path, bad, config(6, nonfinite_allowed=1, save_seconds=0), denoiser)
     for module in (denoiser, average):
         assert all(bool(torch.isfinite(tensor).all()) for tensor in module.state_dict().values())
-    lines = read_log(tmp_path)
-    assert [line["skipped"] for line in lines] == [0, 0, 0, 1, 1, 1]
-    assert lines[3]["loss"] is None
+    told = lines(tmp_path)
+    assert [line["skipped"] for line in told] == [0, 0, 0, 1, 1, 1]
+    assert told[3]["loss"] is None
     assert load_tensors(tmp_path / "checkpoints" / "step-00000006.safetensors")[1]["counts"] == {"skipped": 1}
     with pytest.raises(NonFiniteLoss):
         run(tmp_path / "more", poisoned(3, lambda x: x * float("nan")), config(6, nonfinite_allowed=0))
 
 
-@pytest.mark.parametrize(("clip_norm", "survives"), [(1.0, True), (1e9, False)])
-def test_one_batch_a_thousand_times_too_loud(tmp_path: Path, clip_norm: float, survives: bool):
-    """The loss is back within 50 updates; without the clip it is not, so this test can fail."""
-    settings = config(190, anneal="linear", warmup_steps=10, clip_norm=clip_norm)
-    settings = TrainConfig(**(vars(settings) | {"steps": 1900}))  # far from the end of annealing
+def test_one_batch_a_thousand_times_too_loud(tmp_path: Path):
+    """The loss is back within 50 updates, as if nothing had been; without the clip it stays where it was.
 
-    class Enough(Exception):
-        pass
+    Without it Adam takes the blow for the size of all gradients to come and all but stops learning.
+    """
 
-    def batches(number: int) -> Example:
-        if number == 190:
-            raise Enough
-        return poisoned(130, lambda x: x * 1000)(number)
+    def loss_after(name: str, clip_norm: float, bad: int) -> float:
+        run(tmp_path / name, poisoned(bad, lambda x: x * 1000), config(80, learning_rate=1e-2, clip_norm=clip_norm))
+        found = losses(tmp_path / name)
+        assert bad > 80 or found[bad] > 1000
+        return float(np.mean(found[60:]))
 
-    with pytest.raises(Enough):
-        run(tmp_path, batches, settings)
-    found = losses(tmp_path)
-    before, after = np.mean(found[100:130]), np.mean(found[160:180])
-    assert found[130] > 1000 * before
-    assert (after < 1.15 * before) == survives, (before, after)
+    clean = loss_after("clean", 1.0, bad=999)
+    assert loss_after("clipped", 1.0, bad=20) < 1.15 * clean
+    assert loss_after("not clipped", 1e9, bad=20) > 1.3 * clean
 
 
 def test_gradients_are_clipped_to_the_norm(tmp_path: Path):
-    """The log has the norm before the clip; with plain descent the step is the clipped one."""
-    seen = []
+    """What the optimizer used is still there at the next loss; the log has the norm before the clip."""
+    used = []
 
     def loss(denoiser: Denoiser, example: Example, random: StepRandom) -> Tensor:
-        for parameter in denoiser.parameters():
-            if not seen:
-                parameter.register_post_accumulate_grad_hook(lambda p: None)
-        seen.append(torch.nn.utils.get_total_norm(
-            [p.grad for p in denoiser.parameters() if p.grad is not None]).item() if len(seen) else 0.0)  # fmt: skip
+        gradients = [p.grad for p in denoiser.parameters() if p.grad is not None]
+        used.append(nn.utils.get_total_norm(gradients).item())
         return 1e4 * DENOISE(denoiser, example, random)
 
     run(tmp_path, batch, config(4, clip_norm=0.5), loss_fn=loss)
-    np.testing.assert_allclose(seen[1:], 0.5, rtol=1e-3)  # what the last update used is still there
-    assert min(line["gradient_norm"] for line in read_log(tmp_path)) > 10
+    np.testing.assert_allclose(used[1:], 0.5, rtol=1e-3)
+    assert min(line["gradient_norm"] for line in lines(tmp_path)) > 10
 
 
 def test_bf16_runs_the_network_under_autocast_and_the_loss_in_float32(tmp_path: Path):

@@ -1,6 +1,6 @@
 """What became of each file found, and the manifest and report that say so."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ def counted_once(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return result
 
 
-def manifest(outcomes: list[Outcome], mel: MelConfig, heldout_share: float) -> Json:
+def manifest(outcomes: Sequence[Outcome], mel: MelConfig, heldout_share: float) -> Json:
     """dataset.json, of outcomes of which one at least is used."""
     used = [outcome for outcome in outcomes if isinstance(outcome, Used)]
     pairs = _near_duplicates(used)
@@ -100,7 +100,7 @@ def _entry(one: Used, heldout: bool) -> Json:
     }
 
 
-def report(outcomes: list[Outcome], dataset: Json) -> Report:
+def report(outcomes: Sequence[Outcome], dataset: Json) -> Report:
     """The report on those outcomes and the manifest made of them."""
     used = [outcome for outcome in outcomes if isinstance(outcome, Used)]
     tracks = dataset["tracks"]
@@ -126,10 +126,7 @@ def _seconds(tracks: Iterable[Json]) -> float:
 
 def _near_duplicates(used: list[Used]) -> list[tuple[str, str, float]]:
     return near_duplicates(
-        [
-            Fingerprint(name=one.file.name, frames=one.facts["frames"], digest=one.facts["fingerprint"])
-            for one in used
-        ]
+        [Fingerprint(name=one.file.name, frames=one.facts["frames"], digest=one.facts["fingerprint"]) for one in used]
     )
 
 

@@ -1,0 +1,83 @@
+"""The exported network is the trained one: for any batch, at every noise level, in every storage."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from halfstep.diffusion.condition import Condition
+from halfstep.diffusion.denoiser import Denoiser, rates_like
+from halfstep.export import STORED, write_onnx
+from halfstep.generation.sampler import cosine_rates
+from halfstep.presets import PRESETS, with_settings
+from halfstep.tasks.music import Music
+
+TIMES = np.array([1.0, 0.75, 0.3, 0.01, 1.0])
+
+
+@pytest.fixture(scope="module", params=["x", "v", "both"])
+def denoiser(request: pytest.FixtureRequest) -> Denoiser:
+    """A tiny network whose zero-initialised ends are not zero."""
+    experiment = with_settings(PRESETS["tiny"](), [f"diffusion.parameterization={request.param}"])
+    torch.manual_seed(0)
+    built = experiment.build(Music(experiment.music)).eval().requires_grad_(False)
+    for parameter in built.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.05)
+    return built
+
+
+def inputs(count: int) -> tuple[Music, dict[str, np.ndarray]]:
+    task, rng = Music(PRESETS["tiny"]().music), np.random.default_rng(0)
+    windows = rng.standard_normal((count, 128, 384), np.float32)
+    masks = (rng.random((count, 384)) < 0.5).astype(np.float32)
+    aligned, _ = task.packing.told(windows, masks)
+    alpha, sigma = (rate.astype(np.float32) for rate in cosine_rates(TIMES[:count]))
+    return task, {"z_t": task.packing.flat(windows), "alpha": alpha, "sigma": sigma, "aligned": aligned}
+
+
+def by_torch(denoiser: Denoiser, given: dict[str, np.ndarray], count: int) -> np.ndarray:
+    z_t, aligned = torch.from_numpy(given["z_t"]), torch.from_numpy(given["aligned"])
+    return denoiser(z_t, rates_like(cosine_rates(TIMES[:count]), z_t), Condition(aligned=aligned)).numpy()
+
+
+def by_onnx(path: Path, given: dict[str, np.ndarray]) -> np.ndarray:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(["v"], given)[0])
+
+
+def test_onnx_equals_torch_for_any_batch(denoiser: Denoiser, tmp_path: Path):
+    task, _ = inputs(1)
+    write_onnx(denoiser, task, tmp_path / "denoiser.onnx")
+    for count in (1, 2, 5):
+        _, given = inputs(count)
+        # In v, where x_hat = alpha z - sigma v: at t = .01 an x network's v is its x divided by .016.
+        error = np.abs(by_onnx(tmp_path / "denoiser.onnx", given) - by_torch(denoiser, given, count))
+        assert (error * given["sigma"][:, None, None]).max() < 1e-4
+
+
+@pytest.mark.parametrize(("weights", "bytes_a_weight", "tolerance"), [("fp16", 2, 1e-3), ("int8", 1, 0.03)])
+def test_packed_weights_are_smaller_and_nearly_the_same(
+    denoiser: Denoiser, weights: str, bytes_a_weight: int, tolerance: float, tmp_path: Path
+):
+    task, given = inputs(3)
+    path = tmp_path / "denoiser.onnx"
+    write_onnx(denoiser, task, path, weights)
+    parameters = sum(p.numel() for p in denoiser.parameters())
+    assert path.stat().st_size < bytes_a_weight * parameters * 1.4
+    expected, sigma = by_torch(denoiser, given, 3), given["sigma"][:, None, None]
+    difference = (by_onnx(path, given) - expected) * sigma
+    assert np.sqrt(np.mean(difference**2)) < tolerance * np.sqrt(np.mean((expected * sigma) ** 2))
+
+
+def test_exported_file_tells_nothing_of_this_machine(denoiser: Denoiser, tmp_path: Path):
+    task, _ = inputs(1)
+    path = tmp_path / "denoiser.onnx"
+    write_onnx(denoiser, task, path)
+    assert str(Path(__file__).parents[1]).encode() not in path.read_bytes()
+    model = onnx.load(path)
+    assert not any(entry.data_location == onnx.TensorProto.EXTERNAL for entry in model.graph.initializer)
+    assert sorted(STORED) == ["fp16", "fp32", "int8"]
