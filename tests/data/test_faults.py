@@ -221,6 +221,8 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     """Bytes changed, cut out, doubled, or the end lost."""
     broken = bytearray(data)
     for _ in range(int(rng.integers(1, 12))):
+        if len(broken) < 100:
+            break
         at, size = int(rng.integers(len(broken))), int(rng.integers(1, 64))
         kind = int(rng.integers(4))
         if kind == 0:
@@ -246,7 +248,7 @@ def write_mutants(folder: Path, count: int, song) -> None:
     rng = np.random.default_rng(0)
     originals = []
     for number, (file_format, subtype) in enumerate(kinds):
-        soundfile.write(folder / "whole", song(number), RATE, subtype, format=file_format)
+        soundfile.write(folder / "whole", song(number, 0.6), RATE, subtype, format=file_format)
         originals.append((folder / "whole").read_bytes())
     for number in range(count):
         data = originals[number % len(originals)]

@@ -1,0 +1,190 @@
+"""Does long music stay alive: no freezing, fading, drifting, repeating, no silence? One pass over blocks of any size."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from halfstep.audio.mel import Float32, MagnitudeStream, MelConfig, magnitude_to_log_mel
+from halfstep.data.loudness import ABSOLUTE_GATE_LUFS, k_weights, lufs
+
+# Drift: loudness and centroid of blocks that do not overlap.
+BLOCK_SECONDS = 3.0
+# Repetition: windows that begin a second apart, so that any repeated three seconds hold a whole one.
+WINDOW_SECONDS = 2.0
+STEP_SECONDS = 1.0
+BANDS = 32
+BOX_SECONDS = 0.0465
+"""Frames are averaged over this long: all that is kept of the music."""
+SAME_NEPERS = 0.02
+"""Two windows this near to the mean spectrum, band by band, are the same window: a stream frozen from the start."""
+REPEATED_COSINE = 0.99
+CANDIDATES_AT_ONCE = 2048
+
+SILENCE_DB = -60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Life:
+    """What became of a piece of music in the course of its length."""
+
+    seconds: float
+    loudness_slope_db: float
+    """dB a minute; nan if fewer than two blocks can be heard."""
+    centroid_slope_cents: float
+    """Cents a minute, + is brighter; nan as above."""
+    repeated_share: float
+    """Share of audible windows that are found again, with a mel cosine above .99, where they do not overlap."""
+    longest_silence_seconds: float
+    """Every sample of every channel within -60 dBFS."""
+    longest_zeros_seconds: float
+    """Every sample exactly 0."""
+
+    @property
+    def loudness_drift_db(self) -> float:
+        """From the beginning to the end, along the fitted line."""
+        return self.loudness_slope_db * self.seconds / 60
+
+    @property
+    def centroid_drift_cents(self) -> float:
+        """From the beginning to the end, along the fitted line."""
+        return self.centroid_slope_cents * self.seconds / 60
+
+
+def life(blocks: Iterable[Float32], sample_rate: int) -> Life:
+    """Of a waveform in blocks [n] or [channels, n]; how it is split changes nothing. ValueError below 6 s.
+
+    Loudness is that of ITU-R BS.1770 over 3 s, one block after the other, with its absolute gate at -70 LUFS but
+    without the relative one, which would leave out the end of a long fade. The spectral centroid is that of
+    the magnitudes, summed over the same blocks. Both slopes are least squares over all blocks.
+
+    A window is 2 s of log-mel: 32 bands, averaged over .05 s and smoothed to .1 s so that a repetition need not
+    fall on a frame, less the mean of each band over the whole piece. Music made of loops does repeat: compare with
+    the same measure of the music a model has learned from.
+
+    Memory: 3 kB a second. Time: the search for repetitions grows with the square of the length.
+    """
+    meter = LifeMeter(sample_rate)
+    for block in blocks:
+        meter.push(block)
+    return meter.finish()
+
+
+class LifeMeter:
+    """The same, for a caller who has something else to do with the blocks: `push` each, then `finish`."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._mel = MelConfig(sample_rate=sample_rate, n_mels=BANDS)
+        self._box = max(1, round(BOX_SECONDS * self._mel.frames_per_second))
+        self._magnitudes = MagnitudeStream(self._mel)
+        self._weights = k_weights(self._mel)
+        self._waiting = np.zeros((0, BANDS + 3), np.float32)
+        self._boxes = [self._waiting]
+        self._silence, self._zeros = LongestRun(), LongestRun()
+        self._samples = 0
+
+    def push(self, block: Float32) -> None:
+        """The next samples, [n] or [channels, n]."""
+        channels = np.atleast_2d(block)
+        peak = np.abs(channels).max(0)
+        self._silence.push(peak <= 10 ** (SILENCE_DB / 20))
+        self._zeros.push(peak == 0)
+        self._samples += len(peak)
+        self._keep(self._magnitudes.push(channels.mean(0)))
+
+    def finish(self) -> Life:
+        """Of all that was pushed."""
+        self._keep(self._magnitudes.finish())
+        rate = self._mel.sample_rate
+        if self._samples < 2 * BLOCK_SECONDS * rate:
+            raise ValueError(f"{self._samples / rate:.3f} s of music: at least {2 * BLOCK_SECONDS:g} s were expected")
+        boxes = np.concatenate(self._boxes)
+        boxes_per_second = self._mel.frames_per_second / self._box
+        loudness_slope, centroid_slope = _slopes(boxes[:, BANDS:], boxes_per_second)
+        return Life(
+            seconds=self._samples / rate,
+            loudness_slope_db=loudness_slope,
+            centroid_slope_cents=centroid_slope,
+            repeated_share=_repeated_share(boxes, boxes_per_second),
+            longest_silence_seconds=self._silence.longest / rate,
+            longest_zeros_seconds=self._zeros.longest / rate,
+        )
+
+    def _keep(self, magnitude: Float32) -> None:
+        """Boxes [BANDS + 3]: log-mel, K-weighted power, and the two sums whose ratio is the centroid in Hz."""
+        hz = np.linspace(0, self._mel.sample_rate / 2, self._mel.bins, dtype=np.float32)
+        sums = np.stack([self._weights @ np.square(magnitude), hz @ magnitude, magnitude.sum(0)])
+        frames = np.concatenate([magnitude_to_log_mel(magnitude, self._mel), sums]).T
+        frames = np.concatenate([self._waiting, frames])
+        whole = len(frames) // self._box * self._box
+        self._waiting = frames[whole:]
+        self._boxes.append(frames[:whole].reshape(-1, self._box, BANDS + 3).mean(1))
+
+
+class LongestRun:
+    """The longest stretch of true values in a series that arrives in blocks."""
+
+    def __init__(self) -> None:
+        self.longest = 0
+        self._running = 0
+
+    def push(self, inside: NDArray[np.bool_]) -> None:
+        """The next values, [n]."""
+        outside = np.flatnonzero(~inside)
+        ends = np.concatenate([[-1 - self._running], outside, [len(inside)]])
+        self.longest = max(self.longest, int(np.diff(ends).max()) - 1)
+        self._running = len(inside) - 1 - int(outside[-1]) if len(outside) else self._running + len(inside)
+
+
+def _slopes(sums: Float32, boxes_per_second: float) -> tuple[float, float]:
+    """(dB, cents) a minute from boxes of power, hertz times magnitude and magnitude, [n, 3]."""
+    size = round(BLOCK_SECONDS * boxes_per_second)
+    count = len(sums) // size
+    blocks = sums[: count * size].reshape(count, size, 3).mean(1, dtype=np.float64)
+    loudness = lufs(blocks[:, 0])
+    heard = loudness > ABSOLUTE_GATE_LUFS
+    if heard.sum() < 2:
+        return float("nan"), float("nan")
+    minutes = np.flatnonzero(heard) * size / boxes_per_second / 60
+    cents = 1200 * np.log2(blocks[heard, 1] / blocks[heard, 2])
+    return _slope(minutes, loudness[heard]), _slope(minutes, cents)
+
+
+def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    centred = x - x.mean()
+    return float(centred @ y / (centred @ centred))
+
+
+def _repeated_share(boxes: Float32, boxes_per_second: float) -> float:
+    """Share of the audible windows that are found elsewhere; 0 if none is audible."""
+    size = round(WINDOW_SECONDS * boxes_per_second)
+    windows = _windows(boxes[:, :BANDS], size)
+    power = sliding_window_view(boxes[:, BANDS], size)
+    starts = np.arange(0, len(windows), round(STEP_SECONDS * boxes_per_second))
+    starts = starts[lufs(power[starts].mean(1, dtype=np.float64)) > ABSOLUTE_GATE_LUFS]
+    asked = _unit(windows[starts])
+    best = np.full(len(starts), -1.0, np.float32)
+    for first in range(0, len(windows), CANDIDATES_AT_ONCE):
+        cosine = _unit(windows[first : first + CANDIDATES_AT_ONCE]) @ asked.T
+        places = np.arange(first, first + len(cosine))
+        cosine[np.abs(places[:, None] - starts) < size] = -1
+        best = np.maximum(best, cosine.max(0))
+    return float((best > REPEATED_COSINE).mean()) if len(best) else 0.0
+
+
+def _windows(log_mel: Float32, size: int) -> Float32:
+    """Boxes [n, BANDS], centred and smoothed -> a view of the windows that begin at each, [n', BANDS, size / 2]."""
+    centred = log_mel - log_mel.mean(0, dtype=np.float64).astype(np.float32)
+    padded = np.pad(centred, ((1, 1), (0, 0)), mode="edge")
+    smooth = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    return sliding_window_view(smooth, size, axis=0)[:, :, ::2]
+
+
+def _unit(windows: Float32) -> Float32:
+    """[k, BANDS, m] -> [k, BANDS * m + 1] of length 1; the last entry is what makes two still windows alike."""
+    flat = windows.reshape(len(windows), -1)
+    still = np.full((len(flat), 1), SAME_NEPERS * np.sqrt(flat.shape[1]), np.float32)
+    vectors = np.concatenate([flat, still], axis=1)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -1,0 +1,120 @@
+"""Long-range life against music whose drift, repetitions and silences are put there."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from halfstep.data.synthetic import piece
+from halfstep.metrics.life import Life, LongestRun, life
+
+RATE = 16000
+NOISE = (0.1 * np.random.default_rng(0).standard_normal(120 * RATE)).astype(np.float32)
+MINUTES = np.arange(len(NOISE)) / RATE / 60
+
+
+def of(samples: np.ndarray) -> Life:
+    return life([samples.astype(np.float32)], RATE)
+
+
+@pytest.mark.parametrize("slope_db", [-20.0, 0.0, 1.0])
+def test_loudness_slope_of_a_ramp(slope_db: float):
+    found = of(NOISE * 10 ** (slope_db * MINUTES / 20))
+    assert found.loudness_slope_db == pytest.approx(slope_db, abs=0.05)
+    assert found.loudness_drift_db == pytest.approx(2 * slope_db, abs=0.1)
+    assert found.centroid_slope_cents == pytest.approx(0, abs=2)
+    assert found.repeated_share == 0  # noise repeats nothing, nor does a fade
+
+
+@pytest.mark.parametrize("cents", [-600.0, 100.0])
+def test_centroid_slope_of_a_glide(cents: float):
+    hz = 1000 * 2 ** (cents * MINUTES / 1200)
+    found = of(0.5 * np.sin(2 * np.pi * np.cumsum(hz) / RATE))
+    assert found.centroid_slope_cents == pytest.approx(cents, rel=0.02)
+    assert found.centroid_drift_cents == pytest.approx(2 * cents, rel=0.02)
+
+
+def test_pauses_change_no_slope():
+    """Silence is gated: a piece with a rest in its second half does not fade."""
+    samples = NOISE.copy()
+    samples[80 * RATE : 90 * RATE] = 0
+    assert of(samples).loudness_slope_db == pytest.approx(0, abs=0.3)
+
+
+@pytest.mark.parametrize("offset", [0, 3777])
+def test_a_repeated_passage_is_found(offset: int):
+    """Three seconds twice, anywhere: one or two of the windows, which begin a second apart, in either copy."""
+    samples = NOISE[: 60 * RATE].copy()
+    samples[40 * RATE + offset : 43 * RATE + offset] = samples[11 * RATE : 14 * RATE]
+    assert 2 / 59 <= of(samples).repeated_share <= 4 / 59
+
+
+def test_a_passage_an_octave_of_level_apart_is_none():
+    samples = NOISE[: 60 * RATE].copy()
+    samples[40 * RATE : 43 * RATE] = 2 * samples[11 * RATE : 14 * RATE]
+    assert of(samples).repeated_share == 0
+
+
+def test_music_of_one_loop_repeats_all_the_time_and_music_does_not():
+    music = piece(40, seed=1, sample_rate=RATE)[0]
+    assert of(music).repeated_share < 0.1
+    assert of(np.tile(music[: 5 * RATE], 8)).repeated_share == 1
+
+
+def test_a_stream_that_freezes_repeats():
+    """A chord held to the end, and one held from the beginning."""
+    time = np.arange(60 * RATE) / RATE
+    chord = 0.1 * sum(np.sin(2 * np.pi * hz * time) for hz in (220.0, 277.0, 330.0))
+    assert of(chord).repeated_share == 1
+    samples = NOISE[: 60 * RATE].copy()
+    samples[30 * RATE :] = chord[30 * RATE :]
+    assert 0.4 < of(samples).repeated_share < 0.55
+
+
+def test_silence_and_zeros_are_timed_to_the_sample():
+    samples = np.where(np.abs(NOISE) < 2e-3, np.float32(2e-3), NOISE)[: 20 * RATE]
+    assert of(samples).longest_silence_seconds == 0
+    samples[5 * RATE : 6 * RATE] = 0
+    samples[12 * RATE : 15 * RATE] = 5e-4 * np.sign(NOISE[12 * RATE : 15 * RATE])
+    found = of(samples)
+    assert found.longest_zeros_seconds == 1
+    assert found.longest_silence_seconds == 3
+
+
+def test_one_channel_alone_is_no_silence():
+    left, right = NOISE[: 10 * RATE], np.zeros(10 * RATE, np.float32)
+    found = life([np.stack([left, right])], RATE)
+    assert found.longest_zeros_seconds < 0.01
+    assert found.loudness_slope_db == pytest.approx(of(left / 2).loudness_slope_db, abs=1e-6)
+
+
+def test_an_empty_stream_has_no_slope():
+    found = of(np.zeros(10 * RATE))
+    assert np.isnan(found.loudness_slope_db) and np.isnan(found.centroid_slope_cents)
+    assert (found.repeated_share, found.longest_silence_seconds, found.longest_zeros_seconds) == (0, 10, 10)
+
+
+def test_how_the_stream_is_split_changes_nothing():
+    music = piece(20, seed=2, sample_rate=RATE)
+    whole = life([music], RATE)
+    places = np.sort(np.random.default_rng(0).integers(0, music.shape[1], 40))
+    split = life(np.split(music, places, axis=1), RATE)
+    assert split.seconds == whole.seconds == 20
+    assert split.loudness_slope_db == pytest.approx(whole.loudness_slope_db, abs=1e-4)
+    assert split.centroid_slope_cents == pytest.approx(whole.centroid_slope_cents, abs=1e-2)
+    assert split.repeated_share == whole.repeated_share
+    assert split.longest_silence_seconds == whole.longest_silence_seconds
+
+
+@given(st.lists(st.lists(st.booleans(), max_size=9), max_size=9))
+def test_the_longest_run_of_any_blocks(blocks: list[list[bool]]):
+    run = LongestRun()
+    for block in blocks:
+        run.push(np.array(block, bool))
+    text = "".join("1" if value else "0" for block in blocks for value in block)
+    assert run.longest == max(map(len, text.split("0")))
+
+
+def test_less_than_two_blocks_are_refused():
+    with pytest.raises(ValueError, match=r"5\.000 s of music: at least 6 s"):
+        of(NOISE[: 5 * RATE])
