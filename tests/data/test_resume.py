@@ -157,9 +157,7 @@ def test_an_hours_long_file_costs_no_more_memory_than_a_short_one(tmp_path, song
         folder = tmp_path / name
         folder.mkdir()
         with soundfile.SoundFile(folder / "a.wav", "w", 44100, 1, "PCM_16") as sound:
-            minute = np.tile(np.repeat(song(1, 60.0), 5)[: 44100 * 30], 2) + 1e-3 * rng.standard_normal(
-                44100 * 60
-            )
+            minute = np.tile(np.repeat(song(1, 60.0), 5)[: 44100 * 30], 2) + 1e-3 * rng.standard_normal(44100 * 60)
             for _ in range(minutes):
                 sound.write(0.9 * minute / np.abs(minute).max())
         process = start(folder, tmp_path / f"{name}-data", PrepareConfig(decode=DecodeConfig()))

@@ -10,6 +10,7 @@ from halfstep.metrics.life import Life, LongestRun, life
 
 RATE = 16000
 NOISE = (0.1 * np.random.default_rng(0).standard_normal(120 * RATE)).astype(np.float32)
+MUSIC = piece(60, seed=1, sample_rate=RATE)[0]
 MINUTES = np.arange(len(NOISE)) / RATE / 60
 
 
@@ -44,28 +45,27 @@ def test_pauses_change_no_slope():
 @pytest.mark.parametrize("offset", [0, 3777])
 def test_a_repeated_passage_is_found(offset: int):
     """Three seconds twice, anywhere: one or two of the windows, which begin a second apart, in either copy."""
-    samples = NOISE[: 60 * RATE].copy()
+    samples = MUSIC.copy()
     samples[40 * RATE + offset : 43 * RATE + offset] = samples[11 * RATE : 14 * RATE]
+    assert of(MUSIC).repeated_share == 0
     assert 2 / 59 <= of(samples).repeated_share <= 4 / 59
 
 
-def test_a_passage_an_octave_of_level_apart_is_none():
-    samples = NOISE[: 60 * RATE].copy()
+def test_a_passage_twice_as_loud_is_another():
+    samples = MUSIC.copy()
     samples[40 * RATE : 43 * RATE] = 2 * samples[11 * RATE : 14 * RATE]
     assert of(samples).repeated_share == 0
 
 
-def test_music_of_one_loop_repeats_all_the_time_and_music_does_not():
-    music = piece(40, seed=1, sample_rate=RATE)[0]
-    assert of(music).repeated_share < 0.1
-    assert of(np.tile(music[: 5 * RATE], 8)).repeated_share == 1
+def test_music_of_one_loop_repeats_all_the_time():
+    assert of(np.tile(MUSIC[: 5 * RATE], 8)).repeated_share > 0.9
 
 
 def test_a_stream_that_freezes_repeats():
     """A chord held to the end, and one held from the beginning."""
     time = np.arange(60 * RATE) / RATE
     chord = 0.1 * sum(np.sin(2 * np.pi * hz * time) for hz in (220.0, 277.0, 330.0))
-    assert of(chord).repeated_share == 1
+    assert of(chord).repeated_share > 0.95
     samples = NOISE[: 60 * RATE].copy()
     samples[30 * RATE :] = chord[30 * RATE :]
     assert 0.4 < of(samples).repeated_share < 0.55

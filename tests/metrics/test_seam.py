@@ -40,9 +40,11 @@ def clicked(size: float) -> np.ndarray:
     return samples
 
 
-def test_seams_that_are_none_are_calibrated():
+def test_seams_that_are_none_are_calibrated(monkeypatch: pytest.MonkeyPatch):
     """Over 60 combs z is a standard normal to what 60 draws allow, and p is anywhere."""
     rng = np.random.default_rng(0)
+    change = seam.changes(MUSIC, RATE)  # once for all
+    monkeypatch.setattr(seam, "changes", lambda samples, sample_rate: change)
     scores = []
     for _ in range(60):
         start, step = rng.uniform(0, 1.6), rng.uniform(1.0, 1.6)
@@ -108,7 +110,7 @@ def test_silence_in_the_music_is_no_outlier():
     samples = MUSIC.copy()
     samples[20 * RATE : 22 * RATE] = 0
     assert abs(z_of(samples)) < 2
-    assert z_of(np.zeros(20 * RATE, np.float32), SEAMS[:9]) == 0
+    assert z_of(np.zeros(20 * RATE, np.float32), SEAMS[:9]) == pytest.approx(0, abs=1e-3)
 
 
 def excerpts(count: int, seconds: float = 3.0) -> list[np.ndarray]:

@@ -35,7 +35,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Library:
     for seed in range(3):
         rng = np.random.default_rng(seed)
         gusts = np.repeat(np.exp(rng.normal(0, 1, 60)), 44100 // 4)
-        sound = np.convolve(gusts * rng.standard_normal(len(gusts)), [1, 0.3 * seed], "same")
+        spectrum = np.fft.rfft(gusts * rng.standard_normal(len(gusts)))
+        hz = np.fft.rfftfreq(len(gusts), 1 / 44100)
+        sound = np.fft.irfft(spectrum / (1 + hz / (300 * 2**seed)))
         write(folder / f"{seed}.wav", [(sound / np.abs(sound).max()).astype(np.float32)[None]], 44100, {})
     out = tmp_path_factory.mktemp("data")
     prepare([folder], out, PrepareConfig(decode=DecodeConfig(min_frames=24), heldout_share=0.3), 1)
@@ -102,7 +104,8 @@ def test_the_loss_is_of_the_x_that_the_clips_are(prepared: Library):
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [({"schedule": "linear"}, "schedule is 'linear'"), ({"parameterization": "w"}, "parameterization is 'w'"),
-     ({"weight": "heavy"}, "weight is 'heavy': one of snr")],
+     ({"weight": "heavy"}, "weight is 'heavy': one of snr"),
+     ({"parameterization": "eps"}, "parameterization is 'eps' and schedule 'cosine'")],
 )  # fmt: skip
 def test_settings_that_are_not_known_are_named(wrong: dict, says: str):
     with pytest.raises(ValueError, match=says):

@@ -25,6 +25,7 @@ __all__ = ["Audio", "AudioInfo", "encoding_for", "read", "read_blocks", "read_in
 Float32 = NDArray[np.float32]
 
 BLOCK_SAMPLES = 1 << 20  # of all channels together: 4 MiB, so that 1024 channels cost no more than one
+NO_SUCH_FILE = 7  # libsndfile's number
 READABLE = "WAV, FLAC, OGG Vorbis, Opus, MP3 or AIFF"
 
 
@@ -81,9 +82,15 @@ def _as_input(path: Path) -> Iterator[None]:
     try:
         yield
     except soundfile.LibsndfileError as error:
-        raise InputError(f"{path}: not readable as sound ({error.error_string}); give {READABLE}") from error
+        raise InputError(f"{path}: not readable as sound ({complaint(error)}); give {READABLE}") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; give a readable sound file") from error
+
+
+def complaint(error: soundfile.LibsndfileError) -> str:
+    """What libsndfile says in few words; of some broken headers it says that the file does not exist."""
+    said = error.error_string.strip().removeprefix("Error : ").rstrip(".")
+    return "broken" if error.code == NO_SUCH_FILE or not said else said
 
 
 def info_of(sound: soundfile.SoundFile) -> AudioInfo:

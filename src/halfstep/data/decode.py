@@ -52,9 +52,7 @@ def identify(path: Path, stamp: Stamp, beat: Beat) -> Facts:
     except soundfile.LibsndfileError as error:
         raise UnusableError(_why_not_opened(path, error)) from error
     if not LOWEST_RATE <= info.sample_rate <= HIGHEST_RATE:
-        raise UnusableError(
-            f"a sample rate of {info.sample_rate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} are read"
-        )
+        raise UnusableError(f"a sample rate of {info.sample_rate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} are read")
     if info.channels > MOST_CHANNELS:
         raise UnusableError(f"{info.channels} channels; up to {MOST_CHANNELS} are read")
     sha256 = _content_hash(path, beat)
@@ -66,7 +64,7 @@ def identify(path: Path, stamp: Stamp, beat: Beat) -> Facts:
 def _why_not_opened(path: Path, error: soundfile.LibsndfileError) -> str:
     if error.code == NOT_RECOGNISED:
         return f"not audio: {not_audio.kind(path)}"
-    return f"not readable as sound: {error.error_string.strip() or 'broken'}"
+    return f"not readable as sound: {io.complaint(error)}"
 
 
 def _content_hash(path: Path, beat: Beat) -> str:
@@ -146,5 +144,5 @@ class _Reader:
                 self._got += block.shape[1]
                 yield block
         except soundfile.LibsndfileError as error:
-            why = error.error_string.strip().strip(".") or "undecodable"
-            self._broken = f"broken: declared {self.info.frames_declared} samples, got {self._got} ({why})"
+            counts = f"declared {self.info.frames_declared} samples, got {self._got}"
+            self._broken = f"broken: {counts} ({io.complaint(error)})"

@@ -26,6 +26,11 @@ class DiffusionConfig:
         for name, table in tables.items():
             if getattr(self, name) not in table:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: one of {', '.join(table)} was expected")
+        if not PARAMETERIZATIONS[self.parameterization].distillable and self.schedule == "cosine":
+            raise ValueError(
+                f"parameterization is {self.parameterization!r} and schedule 'cosine', whose z_1 is noise alone: it says "
+                f"nothing of x there; take x, v or both, or schedule ddpm-cosine"
+            )
 
 
 def noised(x: Tensor, eps: Tensor, at_t) -> Signal:
