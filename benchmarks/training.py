@@ -1,11 +1,12 @@
 """How much of the machine `train` gives to the network: python benchmarks/training.py [DATA] [--preset base]
 
-Windows a second of the training loop (data, noise, clip, average, log) against the bare forward, backward and step of
+Windows a second of the training loop (data, noise, clip, average, log at the preset's pace) against the bare forward, backward and step of
 the same network on the same batches, already made. Both in wall time and in processor time, which other work on the
 machine disturbs less; the two take turns. Without DATA, noise is prepared as a data set first.
 """
 
 import argparse
+import itertools
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from prepare import processor
+from torch import Tensor
 
 from halfstep.audio.writing import write
 from halfstep.data.library import Library, PrepareConfig, prepare
@@ -24,7 +26,8 @@ from halfstep.diffusion.loss import weighted_loss
 from halfstep.diffusion.parameterization import velocity
 from halfstep.generation.sampler import cosine_rates
 from halfstep.presets import PRESETS
-from halfstep.training.loop import train
+from halfstep.tasks.base import Example
+from halfstep.training.loop import StepRandom, train
 from halfstep.training.run import Run
 from halfstep.training.teacher import denoising_loss, noised
 
@@ -48,10 +51,10 @@ class Clock:
     def __init__(self) -> None:
         self.wall = self.processor = 0.0
 
-    def tick(self, done: int) -> None:
-        """Called after every update."""
+    def tick(self, update: int) -> None:
+        """Called as every update, counted from 0, begins."""
         now = time.perf_counter(), time.process_time()
-        if done > WARM:
+        if update > WARM:
             self.wall += now[0] - self._last[0]
             self.processor += now[1] - self._last[1]
         self._last = now
@@ -77,13 +80,19 @@ def looped(run: Run, steps: int, clock: Clock) -> None:
     """`train`, its log and its average included."""
     torch.manual_seed(0)
     config = replace(
-        run.experiment.train, steps=steps + WARM, epochs=None, log_every=1, measure_every=10**9, sample_every=10**9,
+        run.experiment.train, steps=steps + WARM + 1, epochs=None, measure_every=10**9, sample_every=10**9,
         save_seconds=1e9,
     )  # fmt: skip
+    denoise, updates = denoising_loss(run.experiment.diffusion), itertools.count()
+
+    def loss(denoiser: Denoiser, example: Example, random: StepRandom) -> Tensor:
+        clock.tick(next(updates))
+        return denoise(denoiser, example, random)
+
     with tempfile.TemporaryDirectory() as folder:
         train(
-            run.experiment.build(run.task), denoising_loss(run.experiment.diffusion), run.batches(config.batch_size),
-            Path(folder), config, Quiet(), run.device, lambda done, of, line: clock.tick(done),
+            run.experiment.build(run.task), loss, run.batches(config.batch_size), Path(folder), config, Quiet(),
+            run.device, lambda done, of, line: None,
         )  # fmt: skip
 
 
@@ -99,14 +108,14 @@ def bare(run: Run, steps: int, clock: Clock) -> None:
         at_t = rates_like(cosine_rates(np.linspace(0.1, 1, config.batch_size)), example.x)
         eps = torch.randn_like(example.x)
         ready.append((noised(example.x, eps, at_t), velocity(example.x, eps, at_t), at_t, example))
-    for done in range(1, steps + WARM + 1):
-        z_t, v, at_t, example = ready[done % len(ready)]
+    for update in range(steps + WARM + 1):
+        clock.tick(update)
+        z_t, v, at_t, example = ready[update % len(ready)]
         v_hat = denoiser(z_t, at_t, example.condition)
         loss = weighted_loss(v_hat, v, at_t, diffusion.weight, example.counted)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        clock.tick(done)
 
 
 def main() -> None:

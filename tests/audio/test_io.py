@@ -60,9 +60,7 @@ def test_blocks_joined_are_the_whole(tmp_path_factory, rates, block_seconds, cha
     path = tmp_path_factory.mktemp("blocks") / "noise.wav"
     rng = np.random.default_rng(0)
     soundfile.write(path, rng.uniform(-0.5, 0.5, (rates[0], channels)), rates[0], "FLOAT")
-    joined = np.concatenate(
-        list(read_blocks(path, rates[1], mono=False, block_seconds=block_seconds)), axis=1
-    )
+    joined = np.concatenate(list(read_blocks(path, rates[1], mono=False, block_seconds=block_seconds)), axis=1)
     whole = read(path, rates[1]).samples
     assert joined.shape == whole.shape == (channels, rates[1])
     np.testing.assert_allclose(joined, whole, atol=1e-5)

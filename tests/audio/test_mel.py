@@ -37,9 +37,7 @@ def test_filterbank_is_librosas(config):
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{config.sample_rate}-{config.n_mels}")
 def test_log_mel_is_librosas_to_a_thousandth(config):
     """librosa's mel of the signal with zeros around it, as the framing of our docstring says."""
-    samples = noise(3 * config.sample_rate + 17) * np.linspace(
-        0, 1, 3 * config.sample_rate + 17, dtype=np.float32
-    )
+    samples = noise(3 * config.sample_rate + 17) * np.linspace(0, 1, 3 * config.sample_rate + 17, dtype=np.float32)
     padded = np.pad(samples, (config.lead, config.n_fft))
     spectra = np.abs(librosa.stft(padded, n_fft=config.n_fft, hop_length=config.hop_length, center=False))
     frames = math.ceil(len(samples) / config.hop_length)

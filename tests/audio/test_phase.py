@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halfstep.audio.mel import MagnitudeStream, MelConfig, filterbank, log_mel
-from halfstep.audio.phase import GriffinLimStream, griffin_lim, mel_to_magnitude, steady_phases
+from halfstep.audio.phase import GriffinLimStream, griffin_lim, mel_to_magnitude
 
 SMALL = MelConfig(sample_rate=16000, n_fft=1024, hop_length=256, n_mels=64)
 UNEVEN = MelConfig(sample_rate=8000, n_fft=256, hop_length=100, n_mels=20)
@@ -31,9 +31,7 @@ def mel_error(samples: np.ndarray, wanted: np.ndarray, config: MelConfig) -> np.
 def streamed(mel: np.ndarray, cuts: list[int], **settings: int) -> np.ndarray:
     stream = GriffinLimStream(**({"config": SMALL} | settings))  # pyright: ignore[reportArgumentType]
     edges = [0, *sorted(min(cut, mel.shape[1]) for cut in cuts), mel.shape[1]]
-    return np.concatenate(
-        [*[stream.push(mel[:, a:b]) for a, b in itertools.pairwise(edges)], stream.finish()]
-    )
+    return np.concatenate([*[stream.push(mel[:, a:b]) for a, b in itertools.pairwise(edges)], stream.finish()])
 
 
 def test_the_magnitude_has_the_mel_it_came_from():
@@ -73,30 +71,6 @@ def test_a_signals_own_spectrum_gives_back_its_level():
     magnitude = np.concatenate([stream.push(samples), stream.finish()], axis=1)
     back = griffin_lim(magnitude, SMALL, 32, rng=np.random.default_rng(0))[: len(samples)]
     assert 20 * np.log10(np.linalg.norm(back) / np.linalg.norm(samples)) == pytest.approx(0, abs=0.5)
-
-
-@pytest.mark.parametrize("hz", [437.0, 1000.0, 3210.5])
-def test_phases_of_a_steady_tone_are_found_without_iterating(hz):
-    """Analysis of one, resynthesis with steady phases: a tone of that frequency and that level again."""
-    tone = 0.5 * np.sin(2 * np.pi * hz * np.arange(16000) / 16000).astype(np.float32)
-    stream = MagnitudeStream(SMALL)
-    magnitude = np.concatenate([stream.push(tone), stream.finish()], axis=1)
-    back = griffin_lim(magnitude, SMALL, 0, rng=np.random.default_rng(0))[2000:14000]
-    t = np.arange(2000, 14000) / 16000
-    basis = np.stack([np.sin(2 * np.pi * hz * t), np.cos(2 * np.pi * hz * t)])
-    weights, *_ = np.linalg.lstsq(basis.T, back, rcond=None)
-    residue = back - weights @ basis
-    assert np.hypot(*weights) == pytest.approx(0.5, rel=0.1)
-    assert np.linalg.norm(residue) < 0.3 * np.linalg.norm(back)
-
-
-def test_steady_phases_continue_those_before():
-    magnitude = np.zeros((3, SMALL.bins), np.float32)
-    magnitude[:, 40] = 1
-    before = np.full(SMALL.bins, 0.5, np.float32)
-    phases = steady_phases(magnitude, before, SMALL)
-    expected = np.mod(0.5 + 2 * np.pi * 40 * SMALL.hop_length / SMALL.n_fft * np.arange(1, 4), 2 * np.pi)
-    np.testing.assert_allclose(np.exp(1j * phases[:, 40]), np.exp(1j * expected), atol=1e-4)
 
 
 @settings(max_examples=12, deadline=None)

@@ -134,9 +134,7 @@ def small_disk(tmp_path):
     """A file system of 1 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True
-    )
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
     if mounted.returncode:
         pytest.skip(f"mounting a small disk is not allowed here: {mounted.stderr.decode().strip()}")
     yield folder

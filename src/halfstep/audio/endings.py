@@ -62,9 +62,7 @@ def _chunks(file: BinaryIO, order: str) -> Iterator[tuple[bytes, int]]:
         file.seek(start + size + size % 2)
 
 
-PLAIN_SUBTYPES = frozenset(
-    {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"}
-)
+PLAIN_SUBTYPES = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"})
 DECLARED: dict[str, Callable[[Path, AudioInfo], int | None]] = {
     "WAV": _declared_by_riff,
     "WAVEX": _declared_by_riff,

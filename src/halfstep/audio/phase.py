@@ -1,14 +1,12 @@
 """Griffin-Lim: a waveform from a mel when no vocoder is at hand, whole or as the mel arrives.
 
 Many spectra have the same mel; `mel_to_magnitude` finds a smooth, non-negative one. Its phases start as those
-of steady tones (Beauregard, Harish & Wyse 2015, "Single pass spectrogram inversion") and are refined by the
-fast Griffin-Lim iteration (Perraudin, Balazs & Sondergaard 2013). In this file spectra are time-major:
-[frames, bins].
+of steady tones (`steady`) and are refined by the fast Griffin-Lim iteration (Perraudin, Balazs & Sondergaard
+2013). In this file spectra are time-major: [frames, bins].
 """
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
 from halfstep.audio.mel import (
     FRAMES_AT_ONCE,
@@ -19,15 +17,13 @@ from halfstep.audio.mel import (
     hann,
     spread_over_bins,
 )
-
-Complex64 = NDArray[np.complex64]
+from halfstep.audio.steady import steady_tones
 
 ITERATIONS = 16  # from phases of steady tones these do what 32 to 64 do from random ones
 MOMENTUM = 0.99
 LOOK_AHEAD_FRAMES = 32
 INVERSION_STEPS = 10
 LOUDEST_LOG_MEL = 10.0  # 60 dB above music at full scale: keeps a model's nonsense from overflowing
-TURN = np.float32(2 * np.pi)
 TINY = np.float32(1e-12)
 LEAST_OVERLAP = np.float32(0.1)  # of squared windows; where there is less, a frame has only its own edge
 
@@ -135,9 +131,9 @@ class _Engine:
         """New frames [k, bins], their phases continuing those before."""
         if self.frames:
             self._phases = np.angle(self._spectra[-1])
-        phases = steady_phases(magnitude, self._phases, self._config)
+        new = steady_tones(magnitude, self._phases, self._config)
         self._magnitude = np.concatenate([self._magnitude, magnitude])
-        self._spectra = np.concatenate([self._spectra, _with_phases(magnitude, phases)])
+        self._spectra = np.concatenate([self._spectra, new])
 
     def refine(self, iterations: int, ends: bool) -> None:
         """Move the phases towards those of a real signal; `ends`: the signal ends with the last frame."""
@@ -209,52 +205,3 @@ def _add_frames(hops: Float32, frames: Float32) -> None:
     for shift, start in enumerate(range(0, frames.shape[1], hop)):
         part = frames[:, start : start + hop]
         hops[shift : shift + len(frames), : part.shape[1]] += part
-
-
-def steady_phases(magnitude: Float32, before: Float32, config: MelConfig) -> Float32:
-    """Phases [frames, bins] if every peak is a steady tone, continuing the frame `before` [bins].
-
-    A peak's frequency lies where a parabola through its log magnitudes has its top; bins around it turn with
-    it, their signs alternating as those of a window centred in its frame do.
-    """
-    peak, turn = _peaks(magnitude, config)
-    phases = np.empty(magnitude.shape, np.float32)
-    for frame in range(len(magnitude)):
-        before = _within_a_turn(before[peak[frame]] + turn[frame])
-        phases[frame] = before
-    return phases
-
-
-def _with_phases(magnitude: Float32, phases: Float32) -> Complex64:
-    """magnitude * exp(i phases); sines in single precision are many times faster than a complex exponential."""
-    spectra = np.empty(magnitude.shape, np.complex64)
-    np.multiply(magnitude, np.cos(phases), out=spectra.real)
-    np.multiply(magnitude, np.sin(phases), out=spectra.imag)
-    return spectra
-
-
-def _within_a_turn(angle: Float32) -> Float32:
-    """Modulo 2 pi, so that single precision suffices however long the music is."""
-    return angle - TURN * np.floor(angle * (1 / TURN))
-
-
-def _peaks(magnitude: Float32, config: MelConfig) -> tuple[NDArray[np.int32], Float32]:
-    """For each bin: the nearest peak's bin, and how far its phase is ahead of that bin's a hop earlier."""
-    left, middle, right = magnitude[:, :-2], magnitude[:, 1:-1], magnitude[:, 2:]
-    is_peak = np.zeros(magnitude.shape, bool)
-    is_peak[:, 1:-1] = (middle >= left) & (middle > right)
-    is_peak[:, 0] |= ~is_peak.any(axis=1)
-    bins = np.arange(config.bins, dtype=np.int32)
-    none = np.int32(2 * config.bins)
-    below = np.maximum.accumulate(np.where(is_peak, bins, -none), axis=1)
-    above = np.minimum.accumulate(np.where(is_peak, bins, none)[:, ::-1], axis=1)[:, ::-1]
-    peak = np.where(bins - below <= above - bins, below, above)
-
-    offset = np.zeros(magnitude.shape, np.float32)
-    left, middle, right = (np.log(part + TINY) for part in (left, middle, right))
-    curve = np.maximum(2 * middle - left - right, TINY)
-    offset[:, 1:-1] = np.clip(0.5 * (right - left) / curve, -0.5, 0.5)
-    tone = peak + np.take_along_axis(offset, peak, axis=1)
-    a_hop = np.float32(2 * np.pi * config.hop_length / config.n_fft)
-    turn = tone * a_hop + np.float32(np.pi) * ((bins - peak) & 1)
-    return peak, _within_a_turn(turn.astype(np.float32, copy=False))

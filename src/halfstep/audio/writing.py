@@ -37,9 +37,7 @@ ENCODINGS = {
     ".ogg": Encoding(format="OGG", subtype="VORBIS", compression=0.3),
     ".mp3": Encoding(format="MP3", subtype="MPEG_LAYER_III", compression=0.2),
 }
-METADATA_KEYS = frozenset(
-    {"title", "artist", "album", "comment", "copyright", "license", "software", "genre"}
-)
+METADATA_KEYS = frozenset({"title", "artist", "album", "comment", "copyright", "license", "software", "genre"})
 
 
 def encoding_for(path: Path) -> Encoding:
@@ -122,7 +120,5 @@ def _write_block(sound: soundfile.SoundFile, block: Float32) -> None:
 def _disk_full(path: Path, partial: Path, sample_rate: int, seconds: float | None) -> OSError:
     written = partial.stat().st_size
     per_second = 2 * sample_rate
-    missing = (
-        f"{round(per_second * seconds) - written} bytes more" if seconds else f"{per_second} bytes a second"
-    )
+    missing = f"{round(per_second * seconds) - written} bytes more" if seconds else f"{per_second} bytes a second"
     return OSError(errno.ENOSPC, f"No space left on device: about {missing} needed", str(path))

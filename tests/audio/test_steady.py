@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from halfstep.audio.mel import MagnitudeStream, MelConfig
+from halfstep.audio.phase import griffin_lim
+from halfstep.audio.steady import steady_tones
+
+SMALL = MelConfig(sample_rate=16000, n_fft=1024, hop_length=256, n_mels=64)
+
+
+@pytest.mark.parametrize("hz", [437.0, 1000.0, 3210.5])
+def test_phases_of_a_steady_tone_are_found_without_iterating(hz):
+    """Analysis of one, resynthesis with steady phases: a tone of that frequency and that level again."""
+    tone = 0.5 * np.sin(2 * np.pi * hz * np.arange(16000) / 16000).astype(np.float32)
+    stream = MagnitudeStream(SMALL)
+    magnitude = np.concatenate([stream.push(tone), stream.finish()], axis=1)
+    back = griffin_lim(magnitude, SMALL, 0, rng=np.random.default_rng(0))[2000:14000]
+    t = np.arange(2000, 14000) / 16000
+    basis = np.stack([np.sin(2 * np.pi * hz * t), np.cos(2 * np.pi * hz * t)])
+    weights, *_ = np.linalg.lstsq(basis.T, back, rcond=None)
+    residue = back - weights @ basis
+    assert np.hypot(*weights) == pytest.approx(0.5, rel=0.1)
+    assert np.linalg.norm(residue) < 0.3 * np.linalg.norm(back)
+
+
+def test_a_tone_continues_the_phases_before():
+    magnitude = np.zeros((3, SMALL.bins), np.float32)
+    magnitude[:, 40] = 1
+    before = np.full(SMALL.bins, 0.5, np.float32)
+    spectra = steady_tones(magnitude, before, SMALL)
+    expected = np.mod(0.5 + 2 * np.pi * 40 * SMALL.hop_length / SMALL.n_fft * np.arange(1, 4), 2 * np.pi)
+    np.testing.assert_allclose(spectra[:, 40], np.exp(1j * expected), atol=1e-4)
+    np.testing.assert_allclose(np.abs(spectra), magnitude, atol=1e-6)
+
+
+def test_silence_and_noise_have_phases_too():
+    rng = np.random.default_rng(0)
+    for magnitude in (np.zeros((4, SMALL.bins)), rng.uniform(0, 1, (50, SMALL.bins)), np.ones((3, SMALL.bins))):
+        spectra = steady_tones(magnitude.astype(np.float32), np.zeros(SMALL.bins, np.float32), SMALL)
+        np.testing.assert_allclose(np.abs(spectra), magnitude, atol=1e-6)
