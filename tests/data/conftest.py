@@ -22,9 +22,7 @@ def small_mel() -> MelConfig:
 @pytest.fixture(scope="session")
 def small_config(small_mel: MelConfig) -> PrepareConfig:
     """Windows of a quarter of a second."""
-    return PrepareConfig(
-        decode=DecodeConfig(mel=small_mel, min_frames=32), heldout_share=0.3, hang_seconds=20
-    )
+    return PrepareConfig(decode=DecodeConfig(mel=small_mel, min_frames=32), heldout_share=0.3, hang_seconds=20)
 
 
 @pytest.fixture(scope="session")

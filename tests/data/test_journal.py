@@ -51,9 +51,7 @@ def test_later_facts_stand_and_the_end_does_not_show_the_way(path, tmp_path):
     assert Journal(path).outcome("old") is None
 
 
-@pytest.mark.parametrize(
-    "line", ["[]", "7", '{"track": "x"}', '{"path": "/a", "content": {}}', '"track"', "null"]
-)
+@pytest.mark.parametrize("line", ["[]", "7", '{"track": "x"}', '{"path": "/a", "content": {}}', '"track"', "null"])
 def test_lines_of_another_make_are_passed_over(path, line):
     path.write_text(line + "\n")
     journal = Journal(path)

@@ -114,9 +114,7 @@ def test_only_what_changed_is_done_again(songs, tmp_path, small_config, write_so
     assert contents(data) == contents(tmp_path / "fresh")
 
 
-def test_other_settings_redo_the_tracks_and_keep_the_old_until_then(
-    songs, tmp_path, small_config, monkeypatch
-):
+def test_other_settings_redo_the_tracks_and_keep_the_old_until_then(songs, tmp_path, small_config, monkeypatch):
     data, watch = tmp_path / "data", Watch()
     prepare([songs], data, small_config, 1)
     old = {path.name: path.read_bytes() for path in (data / "tracks").iterdir()}

@@ -35,9 +35,7 @@ def test_the_standards_reference_tone(rate):
 @pytest.mark.parametrize("hz", [60, 440, 3000, 8000])
 def test_tones_agree_with_pyloudnorm(rate, hz):
     samples = tone(hz, rate)
-    assert loudness(samples, rate) == pytest.approx(
-        pyloudnorm.Meter(rate).integrated_loudness(samples), abs=0.15
-    )
+    assert loudness(samples, rate) == pytest.approx(pyloudnorm.Meter(rate).integrated_loudness(samples), abs=0.15)
 
 
 def test_gates_leave_out_what_is_quiet():
@@ -46,9 +44,7 @@ def test_gates_leave_out_what_is_quiet():
     samples = 0.1 * np.convolve(rng.standard_normal(44100 * 20), np.ones(20) / 20, "same")
     samples[44100 * 6 : 44100 * 10] = 0
     samples[44100 * 14 : 44100 * 18] *= 0.03
-    assert loudness(samples, 44100) == pytest.approx(
-        pyloudnorm.Meter(44100).integrated_loudness(samples), abs=0.15
-    )
+    assert loudness(samples, 44100) == pytest.approx(pyloudnorm.Meter(44100).integrated_loudness(samples), abs=0.15)
 
 
 def test_blocks_change_nothing():

@@ -22,9 +22,7 @@ def test_a_group_keeps_its_side_when_others_come():
 
 
 def test_the_share_is_met_on_average():
-    assert len(heldout_groups({f"track {number}" for number in range(5000)}, 0.1)) == pytest.approx(
-        500, rel=0.1
-    )
+    assert len(heldout_groups({f"track {number}" for number in range(5000)}, 0.1)) == pytest.approx(500, rel=0.1)
 
 
 def test_one_group_or_no_share_holds_nothing_out():

@@ -70,9 +70,7 @@ def test_nothing_to_do_is_done_at_once():
 @pytest.mark.parametrize("taken", [0, 1])
 def test_whoever_stops_listening_ends_the_workers(taken):
     """As Ctrl-C does: the generator is closed, and no process stays."""
-    work = run_jobs(
-        [{"path": f"hang {i}" if i else "good"} for i in range(4)], 2, 30.0, lambda *_: None, COMMAND
-    )
+    work = run_jobs([{"path": f"hang {i}" if i else "good"} for i in range(4)], 2, 30.0, lambda *_: None, COMMAND)
     for _ in range(taken):
         next(work)
     start = time.monotonic()

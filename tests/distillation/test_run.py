@@ -32,6 +32,7 @@ def quiet(done: int, of: int, line: str) -> None:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small teacher, finished; copy it before use."""
     folder = tmp_path_factory.mktemp("distill")
+    (folder / "music").mkdir()
     for seed in range(2):
         write(folder / "music" / f"{seed}.wav", [piece(4, seed)], 44100, {})
     prepare([folder / "music"], folder / "data", PrepareConfig(decode=DecodeConfig(min_frames=24), heldout_share=0.5), 1)

@@ -54,6 +54,4 @@ def _pair(a: BandMoments, b: BandMoments) -> BandMoments:
     count = a.count + b.count
     shift = b.mean - a.mean
     mean = a.mean + shift * (b.count / count)
-    return BandMoments(
-        count=count, mean=mean, squared=a.squared + b.squared + shift**2 * (a.count * b.count / count)
-    )
+    return BandMoments(count=count, mean=mean, squared=a.squared + b.squared + shift**2 * (a.count * b.count / count))

@@ -44,8 +44,7 @@ class Journal:
         """Rewrite the journal without what is not needed now, in an order that hides its history."""
         facts = [self._contents[path] for path in sorted(paths & self._contents.keys())]
         facts += [
-            {"track": track, "outcome": self._outcomes[track]}
-            for track in sorted(tracks & self._outcomes.keys())
+            {"track": track, "outcome": self._outcomes[track]} for track in sorted(tracks & self._outcomes.keys())
         ]
         with replacing(self._path) as partial:
             partial.write_text("".join(map(_line, facts)), encoding="ascii")

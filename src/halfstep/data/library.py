@@ -92,9 +92,7 @@ def prepare(
 class _Run:
     """One call of prepare: what is known of each file, and how the rest is learned."""
 
-    def __init__(
-        self, found: list[Found], out: Path, config: PrepareConfig, workers: int, tell: Tell
-    ) -> None:
+    def __init__(self, found: list[Found], out: Path, config: PrepareConfig, workers: int, tell: Tell) -> None:
         self._found, self._out, self._config, self._workers, self._tell = found, out, config, workers, tell
         self._settings = _settings_hash(config.decode)
         self._journal = Journal(out / JOURNAL_NAME)
@@ -142,9 +140,7 @@ class _Run:
         files = list(self._undone().values())
         needed = round(sum(self._likely_seconds(file) for file in files) * rate)
         free = shutil.disk_usage(self._out).free
-        message = (
-            f"No space left on device: about {needed} bytes needed for {len(files)} more tracks, {free} free"
-        )
+        message = f"No space left on device: about {needed} bytes needed for {len(files)} more tracks, {free} free"
         raise OSError(errno.ENOSPC, message, str(self._out)) from error
 
     def _answers(self, stage: str, jobs: list[Job]) -> Iterator[tuple[Job, Answer]]:

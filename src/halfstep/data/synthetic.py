@@ -64,9 +64,7 @@ def _add(samples: Float32, note: Float32, start: int) -> None:
     samples[start:end] += note[: max(0, end - start)]
 
 
-def write_pieces(
-    folder: Path, count: int, seconds: float, seed: int = 0, sample_rate: int = 44100
-) -> list[Path]:
+def write_pieces(folder: Path, count: int, seconds: float, seed: int = 0, sample_rate: int = 44100) -> list[Path]:
     """`count` pieces as FLAC files in `folder`, which is made if need be; piece i has the seed `seed` + i."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"synthetic-{seed + i:04d}.flac" for i in range(count)]

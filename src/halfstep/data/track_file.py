@@ -64,9 +64,7 @@ def measure(path: Path) -> TrackMeasure:
         digest.update(block.data)
         parts.append(moments_of(values))
         prints.push(values)
-    return TrackMeasure(
-        frames=frames, sha256=digest.hexdigest(), moments=merged(parts), fingerprint=prints.digest()
-    )
+    return TrackMeasure(frames=frames, sha256=digest.hexdigest(), moments=merged(parts), fingerprint=prints.digest())
 
 
 def shape_of(path: Path) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from halfstep.diffusion.loss import WEIGHTS, weighted_loss
 from halfstep.diffusion.schedule import draw_student_times
 from halfstep.distillation.target import step_angle, two_step_target
 from halfstep.generation.sampler import cosine_rates, ddim_step
+from halfstep.errors import InputError
 from halfstep.tasks.base import Example
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.loop import LossFn, Observer, Progress, StepRandom, TrainConfig, train
@@ -105,8 +106,8 @@ def climb(
         rung = folder / f"{num_steps:04d}"
         student = copy.deepcopy(current).requires_grad_(True)
         weights = rung / "student.safetensors"
-        if weights.with_suffix(".json").exists():
-            student.load_state_dict(load_tensors(weights)[0])
+        if weights.exists() and weights.with_suffix(".json").exists():
+            load_student(student, weights)
         else:
             loss = distillation_loss(current, num_steps, config.weight)
             training = config.training(base, num_steps)
@@ -122,6 +123,14 @@ def climb(
 def _rung_of(progress: Progress, index: int, rungs: int, num_steps: int) -> Progress:
     """Progress of rung `index` told as progress of the whole ladder."""
     return lambda done, of, line: progress(index * of + done, rungs * of, f"{num_steps} steps: {line}")
+
+
+def load_student(student: Denoiser, weights: Path) -> None:
+    """Fill `student` with what a finished rung left. InputError naming the file if it is not whole."""
+    try:
+        student.load_state_dict(load_tensors(weights)[0])
+    except (ValueError, RuntimeError) as fault:
+        raise InputError(f"{fault}; remove it, and its rung ends again from its last checkpoint") from None
 
 
 def frozen(denoiser: Denoiser) -> Denoiser:

@@ -13,10 +13,9 @@ import torch
 from halfstep.atomic import remove_partials, write_json
 from halfstep.diffusion.denoiser import Denoiser
 from halfstep.diffusion.parameterization import PARAMETERIZATIONS
-from halfstep.distillation.ladder import climb, distillation_loss, frozen
+from halfstep.distillation.ladder import climb, distillation_loss, frozen, load_student
 from halfstep.errors import InputError
 from halfstep.metrics.melstats import correlation, rms_difference
-from halfstep.training.checkpoint import load_tensors
 from halfstep.training.loop import Progress, StepRandom, move
 from halfstep.training.observe import MusicObserver
 from halfstep.training.run import Run, open_run
@@ -61,7 +60,7 @@ def finished_rungs(run: Run) -> dict[int, Callable[[], Denoiser]]:
     def loader(path: Path) -> Callable[[], Denoiser]:
         def load() -> Denoiser:
             student = run.experiment.build(run.task)
-            student.load_state_dict(load_tensors(path)[0])
+            load_student(student, path)
             return frozen(student)
 
         return load
