@@ -9,8 +9,8 @@
 # and `pip install music21==10.5.1 mido`.
 set -euo pipefail
 work=${1:?a folder to work in}
-steps=${2:-4000}
-updates=${3:-250}
+steps=${2:-2400}
+updates=${3:-120}
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-$here/../.venv/bin/python}
 halfstep() { "$python" -m halfstep.app.cli "$@"; }

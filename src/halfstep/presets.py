@@ -135,12 +135,13 @@ def _tiny() -> Experiment:
 def _base() -> Experiment:
     return Experiment(
         name="base",
-        expects="an hour on two cores: the model in the package, whose figures docs/experiments.md has",
+        expects="85 processor minutes, teacher and ladder: held-out x error at t = .5 of .11, samples' frame step near .2; "
+        "the model in the package (docs/experiments.md)",
         net=UNet1dConfig(widths=(256, 320, 320), blocks=(1, 1, 2), attention=(False, False, True), embedding=128),
         music=MusicConfig(context_noise=0.1),
         diffusion=DiffusionConfig(weight="x"),
-        train=TrainConfig(steps=8000, batch_size=16, learning_rate=1e-3, ema_decay=0.999, measure_every=1000),
-        distill=DistillConfig(batch_size=16),
+        train=TrainConfig(steps=2400, batch_size=16, learning_rate=1e-3, ema_decay=0.999, measure_every=1000),
+        distill=DistillConfig(updates=120, batch_size=16),
     )
 
 

@@ -1,6 +1,10 @@
 """A small mel, so that a track of a second is long, and sounds to prepare."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +13,37 @@ import soundfile
 
 from halfstep.audio.mel import MelConfig
 from halfstep.data.library import DecodeConfig, PrepareConfig
+from halfstep.data.supervisor import _environment
 from halfstep.data.synthetic import piece
 
 RATE = 8000
+
+
+SCRIPT = """
+import json, re, resource, sys
+from pathlib import Path
+from halfstep.audio.mel import MelConfig
+from halfstep.data.library import DecodeConfig, PrepareConfig, prepare
+decode = json.loads(sys.argv[3])
+decode["mel"] = MelConfig(**decode["mel"])
+config = PrepareConfig(decode=DecodeConfig(**decode), heldout_share=0.3)
+prepare([Path(sys.argv[1])], Path(sys.argv[2]), config, 2)
+# Its own peak as the kernel notes it: getrusage(RUSAGE_SELF) still counts the process it was forked from.
+own = int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
+print(max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+"""
+
+
+def _start(songs: Path, data: Path, config: PrepareConfig) -> subprocess.Popen[bytes]:
+    settings = json.dumps(asdict(config.decode))
+    command = [sys.executable, "-c", SCRIPT, str(songs), str(data), settings]
+    return subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE)
+
+
+@pytest.fixture(scope="session")
+def start_prepare() -> Callable[[Path, Path, PrepareConfig], subprocess.Popen[bytes]]:
+    """start_prepare(songs, data, config): a process of `prepare` that prints its peak memory in kilobytes."""
+    return _start
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,10 @@
 """kill -9 at any moment (F1), a full disk (F5), little memory (F9): the same call again, the same bytes."""
 
 import errno
-import json
 import random
 import signal
 import subprocess
-import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,25 +12,6 @@ import pytest
 import soundfile
 
 from halfstep.data.library import DecodeConfig, Library, PrepareConfig, prepare
-from halfstep.data.supervisor import _environment
-
-SCRIPT = """
-import json, resource, sys
-from pathlib import Path
-from halfstep.audio.mel import MelConfig
-from halfstep.data.library import DecodeConfig, PrepareConfig, prepare
-decode = json.loads(sys.argv[3])
-decode["mel"] = MelConfig(**decode["mel"])
-config = PrepareConfig(decode=DecodeConfig(**decode), heldout_share=0.3)
-prepare([Path(sys.argv[1])], Path(sys.argv[2]), config, 2)
-print(max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
-"""
-
-
-def start(songs: Path, data: Path, config: PrepareConfig) -> subprocess.Popen[bytes]:
-    settings = json.dumps(asdict(config.decode))
-    command = [sys.executable, "-c", SCRIPT, str(songs), str(data), settings]
-    return subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE)
 
 
 def kill_after(process: subprocess.Popen[bytes], seconds: float) -> bool:
@@ -53,21 +31,21 @@ def make_songs(folder: Path, write_song, count: int = 6) -> Path:
     return folder
 
 
-def test_killed_at_every_fact_learned(tmp_path, write_song, small_config, contents):
+def test_killed_at_every_fact_learned(start_prepare, tmp_path, write_song, small_config, contents):
     """The journal gets a line for each: kill as soon as there is one more, until nothing is left to do."""
     songs = make_songs(tmp_path / "songs", write_song, 3)
     prepare([songs], tmp_path / "straight", small_config, 2)
     data = tmp_path / "data"
     data.mkdir()
     journal, known, kills = data / "journal.jsonl", 0, 0
-    process = start(songs, data, small_config)
+    process = start_prepare(songs, data, small_config)
     while process.poll() is None:
         lines = journal.read_bytes().count(b"}\n") if journal.exists() else 0
         if lines > known and kills < 4:
             process.send_signal(signal.SIGKILL)
             process.communicate()
             known, kills = lines, kills + 1
-            process = start(songs, data, small_config)
+            process = start_prepare(songs, data, small_config)
         time.sleep(0.002)
     process.communicate()
     assert process.returncode == 0
@@ -77,11 +55,11 @@ def test_killed_at_every_fact_learned(tmp_path, write_song, small_config, conten
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_killed_thirty_times_at_random(tmp_path, write_song, small_config, contents):
+def test_killed_thirty_times_at_random(start_prepare, tmp_path, write_song, small_config, contents):
     """F1. Each kill is followed by runs to the end, or by the next kill; half of them start from nothing."""
     songs = make_songs(tmp_path / "songs", write_song, 4)
     begun = time.monotonic()
-    whole = start(songs, tmp_path / "straight", small_config)
+    whole = start_prepare(songs, tmp_path / "straight", small_config)
     whole.communicate()
     assert whole.returncode == 0
     lasts = time.monotonic() - begun
@@ -89,7 +67,7 @@ def test_killed_thirty_times_at_random(tmp_path, write_song, small_config, conte
     rng, kills = random.Random(0), 0
     for round_number in range(60):
         data = tmp_path / f"data-{round_number // 2}"
-        kills += kill_after(start(songs, data, small_config), rng.uniform(0, 1.1 * lasts))
+        kills += kill_after(start_prepare(songs, data, small_config), rng.uniform(0, 1.1 * lasts))
         if round_number % 2:
             prepare([songs], data, small_config, 2)
             assert contents(data) == expected
@@ -131,7 +109,7 @@ def test_a_full_disk_is_told_and_mended(small_disk, tmp_path, write_song, small_
     assert contents(data) == contents(tmp_path / "straight")
 
 
-def test_a_header_that_lies_costs_no_memory(tmp_path, song, small_config):
+def test_a_header_that_lies_costs_no_memory(start_prepare, tmp_path, song, small_config):
     """F13: a FLAC that claims 2^36 samples; a WAV of 64 channels."""
     songs = tmp_path / "songs"
     songs.mkdir()
@@ -141,7 +119,7 @@ def test_a_header_that_lies_costs_no_memory(tmp_path, song, small_config):
     (songs / "liar.flac").write_bytes(data)
     wide = np.repeat(song(2, 3.0)[:, None], 64, axis=1)
     soundfile.write(songs / "wide.wav", wide, 8000)
-    process = start(songs, tmp_path / "data", small_config)
+    process = start_prepare(songs, tmp_path / "data", small_config)
     peak_kilobytes = int(process.communicate()[0])
     assert len(Library(tmp_path / "data").tracks) == 2
     assert peak_kilobytes < 300_000
@@ -149,7 +127,7 @@ def test_a_header_that_lies_costs_no_memory(tmp_path, song, small_config):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_an_hours_long_file_costs_no_more_memory_than_a_short_one(tmp_path, song):
+def test_an_hours_long_file_costs_no_more_memory_than_a_short_one(start_prepare, tmp_path, song):
     """F9, with an hour at 44.1 kHz: 635 MB of samples as we reckon with them."""
     rng = np.random.default_rng(0)
     peaks = {}
@@ -160,16 +138,16 @@ def test_an_hours_long_file_costs_no_more_memory_than_a_short_one(tmp_path, song
             minute = np.tile(np.repeat(song(1, 60.0), 5)[: 44100 * 30], 2) + 1e-3 * rng.standard_normal(44100 * 60)
             for _ in range(minutes):
                 sound.write(0.9 * minute / np.abs(minute).max())
-        process = start(folder, tmp_path / f"{name}-data", PrepareConfig(decode=DecodeConfig()))
+        process = start_prepare(folder, tmp_path / f"{name}-data", PrepareConfig(decode=DecodeConfig()))
         peaks[name] = int(process.communicate()[0])
     assert Library(tmp_path / "long-data").tracks[0].seconds > 3590
     assert peaks["long"] < peaks["short"] + 30_000
     assert peaks["long"] < 300_000
 
 
-def test_workers_end_when_the_run_is_killed(tmp_path, write_song, small_config):
+def test_workers_end_when_the_run_is_killed(start_prepare, tmp_path, write_song, small_config):
     songs = make_songs(tmp_path / "songs", write_song)
-    process = start(songs, tmp_path / "data", small_config)
+    process = start_prepare(songs, tmp_path / "data", small_config)
     deadline = time.monotonic() + 60
     while not (children := _children(process.pid)) and time.monotonic() < deadline:
         time.sleep(0.01)

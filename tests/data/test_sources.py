@@ -36,6 +36,9 @@ def test_names_do_not_depend_on_where_the_folder_lies_or_how_it_is_given(tmp_pat
     monkeypatch.chdir(tmp_path / "music")
     assert names(find([Path()], tmp_path / "out")) == ["music/a.wav"]
     assert names(find([Path("a.wav")], tmp_path / "out")) == ["a.wav"]
+    (tmp_path / "music" / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "music" / "inner")
+    assert names(find([Path("..")], tmp_path / "out")) == ["music/a.wav"]
 
 
 def test_a_file_given_twice_is_found_once_and_the_output_never(tmp_path):

@@ -1,4 +1,4 @@
-"""The ladder on data whose answer is known to the last digit: N(0, I), the best v = 0, a student that is exactly linear.
+"""The ladder on data whose answer is known to the last digit: N(0, I), best v = 0, an exactly linear student.
 
 A linear student fits its target exactly, so every rung lands where the 8-step teacher lands: gain cos(pi/16)^8. An
 off-by-one time, a wrong half step, swapped networks or averaged weights would each show.

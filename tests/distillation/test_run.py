@@ -35,7 +35,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "music").mkdir()
     for seed in range(2):
         write(folder / "music" / f"{seed}.wav", [piece(4, seed)], 44100, {})
-    prepare([folder / "music"], folder / "data", PrepareConfig(decode=DecodeConfig(min_frames=24), heldout_share=0.5), 1)
+    config = PrepareConfig(decode=DecodeConfig(min_frames=24), heldout_share=0.5)
+    prepare([folder / "music"], folder / "data", config, 1)
     train_command(folder / "data", folder / "run", "tiny", SETTINGS, 4, quiet)
     return folder / "run"
 

@@ -119,9 +119,7 @@ def test_both_modes_survive_every_rung(ladder: Callable, fitted: Denoiser):
     assert keeps_both_modes(fitted, START_STEPS)
     assert not keeps_both_modes(fitted, 2)
     assert not keeps_both_modes(fitted, 1)
-    climbing = ladder(
-        draw, start_steps=START_STEPS, updates=150, batch_size=BATCH, learning_rate=1e-2, weight="snr+1"
-    )
+    climbing = ladder(draw, start_steps=START_STEPS, updates=150, batch_size=BATCH, learning_rate=1e-2, weight="snr+1")
     climbing.climb(fitted)
     found = {n: shares(student, n) for n, student in climbing.students.items()}
     assert list(found) == [4, 2, 1]

@@ -9,7 +9,7 @@ from halfstep.data.synthetic import piece
 from halfstep.metrics.life import Life, LongestRun, life
 
 RATE = 16000
-NOISE = (0.1 * np.random.default_rng(0).standard_normal(120 * RATE)).astype(np.float32)
+NOISE = (0.1 * np.random.default_rng(0).standard_normal(60 * RATE)).astype(np.float32)
 MUSIC = piece(60, seed=1, sample_rate=RATE)[0]
 MINUTES = np.arange(len(NOISE)) / RATE / 60
 
@@ -22,7 +22,6 @@ def of(samples: np.ndarray) -> Life:
 def test_loudness_slope_of_a_ramp(slope_db: float):
     found = of(NOISE * 10 ** (slope_db * MINUTES / 20))
     assert found.loudness_slope_db == pytest.approx(slope_db, abs=0.05)
-    assert found.loudness_drift_db == pytest.approx(2 * slope_db, abs=0.1)
     assert found.centroid_slope_cents == pytest.approx(0, abs=2)
     assert found.repeated_share == 0  # noise repeats nothing, nor does a fade
 
@@ -32,29 +31,34 @@ def test_centroid_slope_of_a_glide(cents: float):
     hz = 1000 * 2 ** (cents * MINUTES / 1200)
     found = of(0.5 * np.sin(2 * np.pi * np.cumsum(hz) / RATE))
     assert found.centroid_slope_cents == pytest.approx(cents, rel=0.02)
-    assert found.centroid_drift_cents == pytest.approx(2 * cents, rel=0.02)
+
+
+def test_drift_is_the_slope_over_the_whole_length():
+    found = Life(
+        seconds=90,
+        loudness_slope_db=2,
+        centroid_slope_cents=-40,
+        repeated_share=0,
+        longest_silence_seconds=0,
+        longest_zeros_seconds=0,
+    )
+    assert (found.loudness_drift_db, found.centroid_drift_cents) == (3, -60)
 
 
 def test_pauses_change_no_slope():
     """Silence is gated: a piece with a rest in its second half does not fade."""
     samples = NOISE.copy()
-    samples[80 * RATE : 90 * RATE] = 0
+    samples[40 * RATE : 45 * RATE] = 0
     assert of(samples).loudness_slope_db == pytest.approx(0, abs=0.3)
 
 
-@pytest.mark.parametrize("offset", [0, 3777])
-def test_a_repeated_passage_is_found(offset: int):
-    """Three seconds twice, anywhere: one or two of the windows, which begin a second apart, in either copy."""
+@pytest.mark.parametrize(("offset", "gain"), [(0, 1.0), (3777, 1.0), (1234, 0.5)])
+def test_a_repeated_passage_is_found(offset: int, gain: float):
+    """Three seconds twice, anywhere, at any level: of the windows, two a second, one to three in either copy."""
     samples = MUSIC.copy()
-    samples[40 * RATE + offset : 43 * RATE + offset] = samples[11 * RATE : 14 * RATE]
+    samples[40 * RATE + offset : 43 * RATE + offset] = gain * samples[11 * RATE : 14 * RATE]
     assert of(MUSIC).repeated_share == 0
-    assert 2 / 59 <= of(samples).repeated_share <= 4 / 59
-
-
-def test_a_passage_twice_as_loud_is_another():
-    samples = MUSIC.copy()
-    samples[40 * RATE : 43 * RATE] = 2 * samples[11 * RATE : 14 * RATE]
-    assert of(samples).repeated_share == 0
+    assert 2 / 117 <= of(samples).repeated_share <= 6 / 117
 
 
 def test_music_of_one_loop_repeats_all_the_time():
@@ -64,9 +68,9 @@ def test_music_of_one_loop_repeats_all_the_time():
 def test_a_stream_that_freezes_repeats():
     """A chord held to the end, and one held from the beginning."""
     time = np.arange(60 * RATE) / RATE
-    chord = 0.1 * sum(np.sin(2 * np.pi * hz * time) for hz in (220.0, 277.0, 330.0))
+    chord = 0.1 * np.sin(2 * np.pi * np.array([[220], [277], [330]]) * time).sum(0)
     assert of(chord).repeated_share > 0.95
-    samples = NOISE[: 60 * RATE].copy()
+    samples = NOISE.copy()
     samples[30 * RATE :] = chord[30 * RATE :]
     assert 0.4 < of(samples).repeated_share < 0.55
 

@@ -18,7 +18,9 @@ from halfstep.data.manifest import FORMAT, MANIFEST_NAME, TRACKS_FOLDER
 from halfstep.training.journal import read_log
 
 VICTIM = Path(__file__).with_name("victim.py")
-PRELOADED = ["halfstep.training.run", "halfstep.app.cli", "torch.utils.tensorboard", "matplotlib.figure", "torch._dynamo"]
+PRELOADED = [
+    "halfstep.training.run", "halfstep.app.cli", "torch.utils.tensorboard", "matplotlib.figure", "torch._dynamo",
+]  # fmt: skip
 TINY = [
     "net.widths=[16, 16]", "net.blocks=[1, 1]", "net.attention_heads=4", "net.embedding=8", "music.frames=24",
     "train.batch_size=4", "train.log_every=2", "train.measure_every=20", "train.warmup_steps=3",

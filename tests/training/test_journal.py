@@ -66,9 +66,7 @@ def test_killed_while_the_log_is_cut_back_it_is_still_whole(tmp_path: Path, monk
     assert steps(tmp_path) == [10, 20]
 
 
-def test_a_lines_way_to_the_disk_ends_before_the_checkpoint_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_lines_way_to_the_disk_ends_before_the_checkpoint_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     synced = []
     real = os.fsync
     monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(os.fstat(descriptor).st_ino), real(descriptor)))

@@ -57,7 +57,8 @@ def test_kill_9_at_every_point_of_writing_a_checkpoint(straight, apart: Callable
         assert {"step-00000006.safetensors", "step-00000006.json"} <= kept
         assert apart(**job, kill=["loss", 3]) == -signal.SIGKILL  # it goes on from 6 or 7, three updates
         half = [name for name in kept if PARTIAL_SUFFIX in name]
-        half += [f"step-{7:08d}.safetensors"] if f"step-{7:08d}.json" not in kept and f"step-{7:08d}.safetensors" in kept else []
+        if f"step-{7:08d}.safetensors" in kept and f"step-{7:08d}.json" not in kept:
+            half.append(f"step-{7:08d}.safetensors")
         warned = told.read_text()
         assert all(name in warned for name in half), (event, half, warned)
         assert bool(half) == ("half-written" in warned)
@@ -110,5 +111,3 @@ def test_the_second_process_on_a_run_is_told_of_the_first(
     first.join()
     assert (run / "lock").exists()
     assert apart(command=command(library, run)) == 0
-
-

@@ -110,5 +110,3 @@ def test_the_loss_is_of_the_x_that_the_clips_are(prepared: Library):
 def test_settings_that_are_not_known_are_named(wrong: dict, says: str):
     with pytest.raises(ValueError, match=says):
         DiffusionConfig(**wrong)
-
-

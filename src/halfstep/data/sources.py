@@ -55,7 +55,7 @@ def find(sources: list[Path], leave_out: Path) -> list[Found]:
     for source in sources:
         if not os.path.lexists(source):
             raise InputError(f"{printable(source)}: no such file or folder; name what is to be prepared")
-        root = source.absolute()
+        root = Path(os.path.normpath(source.absolute()))
         for entry in _walk(root, root.name or root.anchor, leave_out):
             found.setdefault(entry.path, entry)
     return sorted(found.values(), key=lambda entry: (os.fsencode(entry.name), os.fsencode(entry.path)))

@@ -1,4 +1,4 @@
-"""Does long music stay alive: no freezing, fading, drifting, repeating, no silence? One pass over blocks of any size."""
+"""Does long music stay alive, without fading, drifting, freezing, repeating, falling silent? One pass over it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from halfstep.data.loudness import ABSOLUTE_GATE_LUFS, k_weights, lufs
 
 # Drift: loudness and centroid of blocks that do not overlap.
 BLOCK_SECONDS = 3.0
-# Repetition: windows that begin a second apart, so that any repeated three seconds hold a whole one.
+# Repetition: windows begin so often that any repeated three seconds hold a whole one.
 WINDOW_SECONDS = 2.0
-STEP_SECONDS = 1.0
+STEP_SECONDS = 0.5
 BANDS = 32
 HOP_SECONDS = 512 / 44100
 BOX_FRAMES = 2
 """Frames are averaged over this many, 23 ms: all that is kept of the music."""
-SMOOTHING_BOXES = 11
-EVERY = 4
-"""Of the smoothed boxes, what a window is compared by."""
-SAME_NEPERS = 0.02
-"""Two windows this near to the mean spectrum, band by band, are the same window: a stream frozen from the start."""
+SMOOTHING_BOXES = 21
+EVERY = 8
+"""Of the smoothed boxes, those a window is compared by."""
+SAME_NEPERS = 0.05
+"""What moves less than this does not move: a chord held for ever repeats. Music moves by .15 and more."""
 REPEATED_COSINE = 0.99
 CANDIDATES_AT_ONCE = 2048
 
@@ -60,13 +60,14 @@ class Life:
 def life(blocks: Iterable[Float32], sample_rate: int) -> Life:
     """Of a waveform in blocks [n] or [channels, n]; how it is split changes nothing. ValueError below 6 s.
 
-    Loudness is that of ITU-R BS.1770 in blocks of 3 s, one after the other, with its absolute gate at -70 LUFS but without
-    the relative one, which would leave out the end of a long fade. The spectral centroid is that of the
-    magnitudes, summed over the same blocks. Both slopes are least squares over all blocks in which there is
-    anything to hear. Music moves by itself: compare with pieces of the same length of the music learned from.
+    Loudness is that of ITU-R BS.1770 in blocks of 3 s, one after the other, with its absolute gate at -70 LUFS
+    but without the relative one, which would leave out the end of a long fade. The spectral centroid is that of
+    the magnitudes, summed over the same blocks. Both slopes are least squares over the blocks of which more
+    than half can be heard. Music moves by itself: compare with pieces of the same length of the music learned
+    from.
 
-    A window is 2 s of log-mel less the mean of each band over the whole piece: 32 bands, smoothed over .1 s so
-    that a repetition is found wherever it falls. Of real music without loops nothing comes above .99.
+    A window is 2 s of log-mel less the mean of each band over the window: what moves in it, whatever its level.
+    32 bands, smoothed over .25 s so that a repetition is found wherever it falls.
 
     Memory: 6 kB a second. Time: the search for repetitions grows with the square of the length.
     """
@@ -148,7 +149,7 @@ def _slopes(sums: Float32, boxes_per_second: float) -> tuple[float, float]:
     count = len(sums) // size
     boxes = sums[: count * size].astype(np.float64).reshape(count, size, 3)
     audible = lufs(boxes[:, :, 0]) > ABSOLUTE_GATE_LUFS
-    heard = audible.any(1)
+    heard = audible.mean(1) > 0.5  # what is left of a note at the edge of a rest is no block
     if heard.sum() < 2:
         return float("nan"), float("nan")
     blocks = (boxes * audible[:, :, None]).sum(1)[heard] / audible.sum(1)[heard, None]
@@ -182,10 +183,9 @@ def _repeated_share(boxes: Float32, boxes_per_second: float) -> float:
 
 
 def _windows(log_mel: Float32, size: int) -> Float32:
-    """Boxes [n, BANDS], centred and smoothed -> the windows that begin at each, a view [n - size + 1, BANDS, k]."""
-    centred = log_mel - log_mel.mean(0, dtype=np.float64).astype(np.float32)
+    """Boxes [n, BANDS], smoothed -> the windows that begin at each, a view [n - size + 1, BANDS, size / EVERY]."""
     half = SMOOTHING_BOXES // 2
-    padded = np.pad(centred, ((half, half), (0, 0)), mode="edge")
+    padded = np.pad(log_mel, ((half, half), (0, 0)), mode="edge")
     weights = np.hanning(SMOOTHING_BOXES + 2)[1:-1].astype(np.float32)
     smooth = sliding_window_view(padded, SMOOTHING_BOXES, axis=0) @ (weights / weights.sum())
     return sliding_window_view(smooth, size, axis=0)[:, :, ::EVERY]
@@ -193,7 +193,8 @@ def _windows(log_mel: Float32, size: int) -> Float32:
 
 def _unit(windows: Float32) -> Float32:
     """[k, BANDS, m] -> [k, BANDS * m + 1] of length 1; the last entry is what makes two still windows alike."""
-    flat = windows.reshape(len(windows), -1)
+    moving = windows - windows.mean(2, keepdims=True)
+    flat = moving.reshape(len(windows), -1)
     still = np.full((len(flat), 1), SAME_NEPERS * np.sqrt(flat.shape[1]), np.float32)
     vectors = np.concatenate([flat, still], axis=1)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -12,15 +12,19 @@ What the calibration left open is set here to what separates best on real music 
   so that the score does not depend on level, nor on what nobody hears; a change below .01 counts as .01.
 - "Within two frames": five differences, the nearest to the seam and two on either side.
 - A comb of equal distances meets itself when it is shifted by one of them. Offsets are therefore drawn from the
-  half of all offsets at which the fewest seams meet a seam; else the null has seams in it, and no z above 4 to 7.
+  half of all offsets at which the fewest seams meet a seam; else the null has seams in it and hard cuts come to z = 7
+  at most.
 - Several recordings, as loops or continuations with one seam each, make one comb: each is shifted by itself.
 
-Measured with 60 seams each 3 s in 6 recordings (orchestra, piano, electronic), mean z: continuous music .3, hard
-cuts 16, cross-fades of 512 / 2048 / 8192 samples 8.3 / 4.5 / 2.2, a click of .02 4.5, a dip of 20 % 1.7.
+Measured with 60 seams, always 3 s apart, in 6 recordings (orchestra, piano, electronic), mean z: continuous music
+.3, hard cuts 16, cross-fades of 512 / 2048 / 8192 samples 9.1 / 5.0 / 2.8, a click of .02 5.0 (13 in quiet music,
+none in loud), a dip of 20 % for 2048 samples 1.7. Over 1440 combs in 12 recordings of continuous music z has the
+mean -.01 and the deviation 1.03, and |z| > 2 in 5 %.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -124,8 +128,8 @@ def seam_score(recordings: Sequence[Joined], sample_rate: int, rng: np.random.Ge
 def looped(loop: Samples) -> Joined:
     """A loop [n] or [channels, n] as it repeats, its wrap in the middle: one seam.
 
-    Repeating it more often adds copies of the same seam and no evidence. One wrap is one place among the
-    loop's own, and hard cuts at one place do not reach z > 4: score a folder of loops together, 200 for the test.
+    Repeating it more often adds copies of the same seam and no evidence. One wrap is one place among the loop's
+    own, where even a hard cut has a z of about 3: for the test score 200 loops together, of other seeds.
     """
     half = loop.shape[-1] // 2
     return Joined(np.roll(loop, half, axis=-1), [half])
@@ -147,7 +151,7 @@ def hard_cuts(recording: Joined, rng: np.random.Generator) -> Samples:
     length = len(mono)
     cut, place = np.empty_like(mono), 0
     edges = [0, *sorted(recording.seams), length]
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         cut[start:end] = np.take(mono, np.arange(place, place + end - start), mode="wrap")
         place = (place + end - start + int(rng.integers(length // 8, length - length // 8))) % length
     return cut
@@ -170,9 +174,7 @@ def changes(samples: Samples, sample_rate: int) -> NDArray[np.float64]:
     return np.concatenate([np.zeros(0), *parts])
 
 
-def _sums(
-    recording: Joined, sample_rate: int, rng: np.random.Generator
-) -> tuple[float, NDArray[np.float64]]:
+def _sums(recording: Joined, sample_rate: int, rng: np.random.Generator) -> tuple[float, NDArray[np.float64]]:
     """The logs of the changes summed over the seams of one recording, and over each of 500 shifted combs."""
     change = changes(np.ascontiguousarray(recording.mono, dtype=np.float32), sample_rate)
     count = len(change)
