@@ -12,6 +12,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
 
 from halfstep.atomic import replacing
 from halfstep.bundle import DenoiserFile, Manifest, Origin, verify, write_manifest
@@ -114,7 +115,7 @@ def write_onnx(denoiser: Denoiser, task: Music, path: Path, weights: str = "fp32
         for said in ("You are using the legacy TorchScript-based ONNX export", "The feature will be removed"):
             warnings.filterwarnings("ignore", said, DeprecationWarning)
         # group_norm asks whether there is more than one value a channel: yes, whatever the batch.
-        warnings.filterwarnings("ignore", "Converting a tensor to a Python boolean", torch.jit.TracerWarning)
+        warnings.filterwarnings("ignore", "Converting a tensor to a Python boolean", TracerWarning)
         torch.onnx.export(
             _Exported(denoiser.to("cpu")).eval(), tuple(inputs.values()), str(partial), dynamo=False,
             opset_version=OPSET, input_names=list(inputs), output_names=["v"],

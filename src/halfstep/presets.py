@@ -135,8 +135,8 @@ def _tiny() -> Experiment:
 def _base() -> Experiment:
     return Experiment(
         name="base",
-        expects="85 processor minutes, teacher and ladder: held-out x error at t = .5 of .11, samples' frame step near .2; "
-        "the model in the package (docs/experiments.md)",
+        expects="85 processor minutes, teacher and ladder: held-out x error at t = .5 of .11, samples' frame step "
+        "near .2; the model in the package (docs/experiments.md)",
         net=UNet1dConfig(widths=(256, 320, 320), blocks=(1, 1, 2), attention=(False, False, True), embedding=128),
         music=MusicConfig(context_noise=0.1),
         diffusion=DiffusionConfig(weight="x"),

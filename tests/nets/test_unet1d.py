@@ -1,6 +1,7 @@
 """The 1-D U-Nets: shapes, a start at zero, one clip does not hear another, every weight learns."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from torch import Tensor, nn
 from halfstep.diffusion.condition import Condition
 from halfstep.nets.blocks import Sizes, TimeEmbedding
 from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
-import itertools
 
 CURRENT = UNet1dConfig(widths=(16, 24), blocks=(1, 2), attention=(False, True), attention_heads=4, embedding=12)
 PAPER = PaperUNet1dConfig(widths=(16, 24), kernels=(3, 5), attention_heads=4, embedding=12)

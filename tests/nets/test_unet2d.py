@@ -1,5 +1,7 @@
 """The paper's baseline, a 2-D U-Net over the folded window."""
 
+import itertools
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,7 +9,6 @@ from torch import Tensor
 from halfstep.diffusion.condition import Condition
 from halfstep.nets.blocks import Sizes
 from halfstep.nets.unet2d import UNet2d, UNet2dConfig
-import itertools
 
 pytestmark = pytest.mark.slow  # importing the library takes seconds
 TINY = UNet2dConfig(n_mels=8, widths=(8, 16), blocks=1, groups=4)

@@ -12,8 +12,8 @@ from halfstep.diffusion.denoiser import Denoiser, rates_like
 from halfstep.diffusion.loss import WEIGHTS, weighted_loss
 from halfstep.diffusion.schedule import draw_student_times
 from halfstep.distillation.target import step_angle, two_step_target
-from halfstep.generation.sampler import cosine_rates, ddim_step
 from halfstep.errors import InputError
+from halfstep.generation.sampler import cosine_rates, ddim_step
 from halfstep.tasks.base import Example
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.loop import LossFn, Observer, Progress, StepRandom, TrainConfig, train

@@ -29,7 +29,7 @@ class TrainState:
     """What changes as training goes on. Randomness and the place in the data are functions of the step."""
 
     model: nn.Module
-    ema: Ema
+    ema: Ema[nn.Module]
     optimizer: torch.optim.Optimizer
 
 

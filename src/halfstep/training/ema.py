@@ -1,24 +1,26 @@
 """An exponential moving average of weights: what samples and the ladder start from."""
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
+from torch import nn
 
-from halfstep.diffusion.denoiser import Denoiser
+Network = TypeVar("Network", bound=nn.Module)
 
 
-class Ema:
+class Ema(Generic[Network]):
     """average <- d average + (1 - d) weights after every step, with d warmed up as (1 + step) / (10 + step).
 
     Buffers (running statistics) are copied. `model` is the average as a module in eval(), never trained.
     """
 
-    def __init__(self, model: Denoiser, decay: float) -> None:
+    def __init__(self, model: Network, decay: float) -> None:
         self.decay = decay
-        self.model: Denoiser = copy.deepcopy(model).eval().requires_grad_(False)
+        self.model: Network = copy.deepcopy(model).eval().requires_grad_(False)
 
     @torch.no_grad()
-    def update(self, model: Denoiser, step: int) -> None:
+    def update(self, model: Network, step: int) -> None:
         """Take in the weights after `step` (counted from 1)."""
         decay = min(self.decay, (1 + step) / (10 + step))
         for average, weights in zip(self.model.parameters(), model.parameters(), strict=True):

@@ -162,7 +162,7 @@ def train(
     denoiser.to(device)
     ema = Ema(denoiser, config.ema_decay)
     optimizer = torch.optim.Adam(denoiser.parameters(), lr=config.learning_rate, betas=config.betas, fused=True)
-    state = TrainState(denoiser, ema, optimizer)
+    state = TrainState(denoiser, cast("Ema[nn.Module]", ema), optimizer)
     first, counts = load_latest(folder / "checkpoints", state)
     counts = {"skipped": 0, **counts}
     if first == 0:

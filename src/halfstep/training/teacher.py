@@ -8,7 +8,7 @@ from halfstep.diffusion.denoiser import Denoiser, rates_like
 from halfstep.diffusion.loss import WEIGHTS, weighted_loss
 from halfstep.diffusion.parameterization import PARAMETERIZATIONS, velocity
 from halfstep.diffusion.schedule import SCHEDULES
-from halfstep.generation.sampler import Signal
+from halfstep.generation.sampler import Rates, Signal
 from halfstep.tasks.base import Example
 from halfstep.training.loop import LossFn, StepRandom
 
@@ -28,12 +28,12 @@ class DiffusionConfig:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: one of {', '.join(table)} was expected")
         if not PARAMETERIZATIONS[self.parameterization].distillable and self.schedule == "cosine":
             raise ValueError(
-                f"parameterization is {self.parameterization!r} and schedule 'cosine', whose z_1 is noise alone: it says "
-                f"nothing of x there; take x, v or both, or schedule ddpm-cosine"
+                f"parameterization is {self.parameterization!r} and schedule 'cosine', whose z_1 is noise "
+                f"alone: it says nothing of x there; take x, v or both, or schedule ddpm-cosine"
             )
 
 
-def noised(x: Tensor, eps: Tensor, at_t) -> Signal:
+def noised(x: Tensor, eps: Tensor, at_t: Rates) -> Signal:
     """z_t = alpha_t x + sigma_t eps."""
     return at_t.alpha * x + at_t.sigma * eps
 
