@@ -11,6 +11,7 @@ from halfstep.diffusion.condition import Condition
 from halfstep.diffusion.denoiser import rates_like
 from halfstep.errors import InputError
 from halfstep.generation.sampler import cosine_rates
+from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.presets import PRESETS, Experiment, with_settings
 from halfstep.tasks.music import Music
 
@@ -58,6 +59,7 @@ def test_settings_are_applied_in_json():
     )  # fmt: skip
     assert changed.train.batch_size == 4
     assert changed.train.learning_rate == 1
+    assert isinstance(changed.net, UNet1dConfig)
     assert (changed.net.widths, changed.net.direct) == ((16, 24), False)
     assert changed.music.packing == "snake"
     assert dataclasses.replace(changed, train=PRESETS["tiny"]().train).diffusion == PRESETS["tiny"]().diffusion

@@ -41,7 +41,7 @@ def test_blocks_change_no_more_than_rounding(tmp_path, write_song, config, monke
     beats: list[float] = []
     decoded(path, tmp_path / "b.npy", config, beats)
     np.testing.assert_allclose(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"), rtol=2e-3)
-    assert len(beats) == -(-2.0 // block_seconds) or block_seconds == 0.013
+    assert len(beats) > 2.0 / block_seconds
     assert beats == sorted(beats)
 
 

@@ -15,6 +15,7 @@ from halfstep.data.library import PrepareConfig, prepare
 from halfstep.data.synthetic import piece
 from halfstep.distillation.run import distill_command, finished_rungs, table
 from halfstep.errors import InputError
+from halfstep.training import pictures
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.run import open_run, train_command
 
@@ -48,6 +49,13 @@ def distilled(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(trained, run)
     distill_command(run, 1, None, quiet)
     return run
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(distilled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than the rest; `distilled` has drawn everything already."""
+    for name in ("draw_rows", "draw_ladder", "write_samples"):
+        monkeypatch.setattr(pictures, name, lambda *_: None)
 
 
 @pytest.fixture

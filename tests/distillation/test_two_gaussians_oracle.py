@@ -93,12 +93,12 @@ def fitted(tmp_path_factory) -> Denoiser:
 
 
 @torch.no_grad()
-def shares(denoiser: Denoiser, num_steps: int) -> tuple[float, float]:
+def shares(denoiser: Denoiser, num_steps: int) -> list[float]:
     """Share of samples nearer to each mode than to the middle; noise and its negative, so that chance is even."""
     half = torch.randn(2000, 1, 1, generator=torch.Generator().manual_seed(7))
     noise = torch.cat([half, -half])
     samples = sample_like(denoiser, Example(x=noise, condition=Condition()), noise, num_steps, CosineSchedule())
-    return tuple(((samples - mode).abs() < MU / 2).float().mean().item() for mode in (-MU, MU))
+    return [((samples - mode).abs() < MU / 2).float().mean().item() for mode in (-MU, MU)]
 
 
 def keeps_both_modes(denoiser: Denoiser, num_steps: int) -> bool:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import itertools
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -12,10 +14,11 @@ from halfstep.diffusion.condition import Condition
 from halfstep.nets.blocks import Sizes, TimeEmbedding
 from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
 
+Network = TypeVar("Network", bound=nn.Module)
 CURRENT = UNet1dConfig(widths=(16, 24), blocks=(1, 2), attention=(False, True), attention_heads=4, embedding=12)
 PAPER = PaperUNet1dConfig(widths=(16, 24), kernels=(3, 5), attention_heads=4, embedding=12)
 EVERYTHING = Sizes(channels=6, aligned=4, pooled=5, tokens=7, heads=2)
-NETS = {
+NETS: dict[str, Callable[[], UNet1d | PaperUNet1d]] = {
     "current": lambda: UNet1d(CURRENT, EVERYTHING),
     "current, nothing given": lambda: UNet1d(CURRENT, Sizes(channels=6)),
     "current, no direct path": lambda: UNet1d(dataclasses.replace(CURRENT, direct=False), Sizes(channels=6, aligned=4)),
@@ -34,11 +37,6 @@ NETS = {
 }
 
 
-def sizes_of(net: nn.Module) -> Sizes:
-    assert isinstance(net, UNet1d | PaperUNet1d)
-    return net.sizes
-
-
 def inputs(sizes: Sizes, batch: int, length: int = 8) -> tuple[Tensor, Tensor, Condition]:
     generator = torch.Generator().manual_seed(0)
 
@@ -53,7 +51,7 @@ def inputs(sizes: Sizes, batch: int, length: int = 8) -> tuple[Tensor, Tensor, C
     return draw(sizes.channels, length), 6 * draw(), condition
 
 
-def stirred(net: nn.Module) -> nn.Module:
+def stirred(net: Network) -> Network:
     """Weights as after some training: none of them zero."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -66,16 +64,16 @@ def stirred(net: nn.Module) -> nn.Module:
 def test_starts_at_exactly_zero(name: str):
     """A residual network with zeroed ends says nothing before it has learned."""
     net = NETS[name]()
-    z_t, log_snr, condition = inputs(sizes_of(net), 3)
+    z_t, log_snr, condition = inputs(net.sizes, 3)
     out = net(z_t, log_snr, condition)
-    assert out.shape == (3, sizes_of(net).heads * 6, 8)
+    assert out.shape == (3, net.sizes.heads * 6, 8)
     assert out.abs().max() == 0
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_a_batch_is_its_clips_one_by_one(name: str):
     net = stirred(NETS[name]()).eval()
-    z_t, log_snr, condition = inputs(sizes_of(net), 8)
+    z_t, log_snr, condition = inputs(net.sizes, 8)
     with torch.no_grad():
         together = net(z_t, log_snr, condition)
         alone = [
@@ -90,7 +88,7 @@ def test_a_batch_is_its_clips_one_by_one(name: str):
 @pytest.mark.parametrize("name", NETS)
 def test_gradients_reach_every_weight(name: str):
     net = stirred(NETS[name]()).train()
-    out = net(*inputs(sizes_of(net), 4))
+    out = net(*inputs(net.sizes, 4))
     (out * torch.randn(out.shape, generator=torch.Generator().manual_seed(2))).sum().backward()
     still = [n for n, p in net.named_parameters() if p.grad is None or not (p.grad.abs().max() > 0)]
     assert still == []
@@ -107,7 +105,7 @@ def test_every_part_of_the_condition_is_heard(part: str):
 @pytest.mark.parametrize("name", ["current", "paper"])
 def test_time_is_heard_and_ends_are_finite(name: str):
     net = stirred(NETS[name]()).eval()
-    z_t, _, condition = inputs(sizes_of(net), 2)
+    z_t, _, condition = inputs(net.sizes, 2)
     outs = [net(z_t, torch.full((2,), log_snr), condition) for log_snr in (-20.0, 0.0, 0.1, 20.0)]
     for before, after in itertools.pairwise(outs):
         assert (before - after).abs().max() > 1e-3
@@ -120,7 +118,7 @@ def test_any_multiple_of_the_length_goes_through(name: str):
     multiple = net.config.length_multiple
     assert multiple == 2 ** (len(net.config.widths) - 1)
     for length in (multiple, 3 * multiple):
-        z_t, log_snr, condition = inputs(sizes_of(net), 1, length)
+        z_t, log_snr, condition = inputs(net.sizes, 1, length)
         assert net(z_t, log_snr, condition).shape[2] == length
 
 
@@ -146,7 +144,7 @@ def test_far_frames_are_heard_through_attention():
 def test_batch_norm_runs_on_its_own_statistics_in_eval():
     """The paper's network: a noisy neighbour changes a clip in training, never a sampler's or a teacher's."""
     net = stirred(NETS["paper"]())
-    z_t, log_snr, condition = inputs(sizes_of(net), 4)
+    z_t, log_snr, condition = inputs(net.sizes, 4)
     loud = z_t.clone()
     loud[1:] *= 10
 

@@ -28,27 +28,29 @@ TINY = [
 """The preset `tiny`, smaller."""
 
 
-@pytest.fixture(scope="session")
-def apart():
-    """apart(**job) -> exit code of a child that runs victim.py; apart.start(**job) -> the child, running.
+class Apart:
+    """Runs victim.py in children that are forked off a server which has loaded what they need, and computed nothing."""
 
-    Children are forked off a server that has loaded what they need and has not computed anything.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(PRELOADED)
 
-    def start(**job: Any) -> BaseProcess:
-        child = context.Process(target=runpy.run_path, args=(str(VICTIM), {"JOB": job}, "victim"))
+    def start(self, **job: Any) -> BaseProcess:
+        """The child, running."""
+        child = self._context.Process(target=runpy.run_path, args=(str(VICTIM), {"JOB": job}, "victim"))
         child.start()
         return child
 
-    def run(**job: Any) -> int | None:
-        child = start(**job)
+    def __call__(self, **job: Any) -> int | None:
+        """The child's exit code."""
+        child = self.start(**job)
         child.join()
         return child.exitcode
 
-    run.start = start  # pyright: ignore[reportFunctionMemberAccess]
-    return run
+
+@pytest.fixture(scope="session")
+def apart() -> Apart:
+    return Apart()
 
 
 @pytest.fixture(scope="session")

@@ -26,8 +26,8 @@ from halfstep.training.ema import Ema
 def state(seed: int) -> TrainState:
     """A module with weights, running statistics and an optimizer that has made a step."""
     torch.manual_seed(seed)
-    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
-    ema = Ema(model, 0.9)
+    model: nn.Module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    ema: Ema[nn.Module] = Ema(model, 0.9)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     model(torch.randn(5, 3)).square().sum().backward()
     optimizer.step()

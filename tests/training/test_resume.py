@@ -97,12 +97,10 @@ def test_asked_to_stop_it_saves_first(
     assert (left(tmp_path), (tmp_path / "teacher.safetensors").read_bytes()) == uncut
 
 
-def test_the_second_process_on_a_run_is_told_of_the_first(
-    apart: Callable, library: Path, command: Callable, tmp_path: Path
-):
+def test_the_second_process_on_a_run_is_told_of_the_first(apart, library: Path, command: Callable, tmp_path: Path):
     """And the lock of a first that is killed does not keep a third out."""
     run, go, told = tmp_path / "run", tmp_path / "go", tmp_path / "told.txt"
-    first = apart.start(command=command(library, run), wait_at=[4, str(go)])  # pyright: ignore[reportFunctionMemberAccess]
+    first = apart.start(command=command(library, run), wait_at=[4, str(go)])
     while not go.with_suffix(".waiting").exists():
         assert first.is_alive()
     assert apart(command=command(library, run), stderr=str(told)) == 2

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -99,10 +100,10 @@ def die_while_saving(step: int, event: int) -> None:
             die()
         return real_write(path, content)
 
-    loop.save_checkpoint = save
-    Path.write_bytes = write_bytes
+    mock.patch.object(loop, "save_checkpoint", save).start()
+    mock.patch.object(Path, "write_bytes", write_bytes).start()
     for name in ("fsync", "replace", "unlink"):
-        setattr(os, name, dying(getattr(os, name)))
+        mock.patch.object(os, name, dying(getattr(os, name))).start()
 
 
 def at_log_line(step: int, act: Callable[[], None]) -> None:
@@ -114,7 +115,7 @@ def at_log_line(step: int, act: Callable[[], None]) -> None:
         if at == step:
             act()
 
-    Journal.log = log
+    mock.patch.object(Journal, "log", log).start()
 
 
 def wait_for(path: Path) -> None:
@@ -140,7 +141,9 @@ def run(job: dict[str, Any]) -> None:
         os.seteuid(job["as_user"])
     if "command" in job:
         from halfstep.app import cli
+        from halfstep.training import pictures
 
+        mock.patch.object(pictures, "write_samples").start()  # drawing takes longer than the rest
         sys.exit(cli.run(job["command"]))
     small_training(Path(job["folder"]), job["steps"], job.get("save_seconds", 0.0), job.get("kill", []))
 

@@ -99,7 +99,7 @@ def decode(path: Path, stamp: Stamp, out: Path, config: DecodeConfig, beat: Beat
                     raise UnusableError(f"longer than {MOST_HOURS:g} hours")
             ending = reader.ending(path)
             _finish(track, ending)
-        stored = measure(partial)
+        stored = measure(partial, lambda: beat(track.seconds))
         _expect_unchanged(path, stamp)
     return {
         "frames": stored.frames,

@@ -1,7 +1,7 @@
 """One track on disk: a float16 .npy, time-major, written as it comes and measured once it is whole."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -54,8 +54,8 @@ class TrackMeasure:
     fingerprint: str
 
 
-def measure(path: Path) -> TrackMeasure:
-    """Read the stored track, which has one frame at least, in blocks; constant memory."""
+def measure(path: Path, beat: Callable[[], None] = lambda: None) -> TrackMeasure:
+    """Read the stored track, which has one frame at least, in blocks; constant memory. `beat` is called after each."""
     digest, parts = hashlib.sha256(), []
     frames, n_mels = shape_of(path)
     prints = Fingerprinter(frames, n_mels)
@@ -64,6 +64,7 @@ def measure(path: Path) -> TrackMeasure:
         digest.update(block.data)
         parts.append(moments_of(values))
         prints.push(values)
+        beat()
     return TrackMeasure(frames=frames, sha256=digest.hexdigest(), moments=merged(parts), fingerprint=prints.digest())
 
 
