@@ -25,7 +25,7 @@ EVERY = 8
 SAME_NEPERS = 0.05
 """What moves less than this does not move: a chord held for ever repeats. Music moves by .15 and more."""
 REPEATED_COSINE = 0.99
-CANDIDATES_AT_ONCE = 2048
+CANDIDATES_AT_ONCE = 512
 
 SILENCE_DB = -60.0
 
@@ -184,10 +184,11 @@ def _repeated_share(boxes: Float32, boxes_per_second: float) -> float:
 
 def _windows(log_mel: Float32, size: int) -> Float32:
     """Boxes [n, BANDS], smoothed -> the windows that begin at each, a view [n - size + 1, BANDS, size / EVERY]."""
-    half = SMOOTHING_BOXES // 2
-    padded = np.pad(log_mel, ((half, half), (0, 0)), mode="edge")
+    padded = np.pad(log_mel, ((SMOOTHING_BOXES // 2, SMOOTHING_BOXES // 2), (0, 0)), mode="edge")
     weights = np.hanning(SMOOTHING_BOXES + 2)[1:-1].astype(np.float32)
-    smooth = sliding_window_view(padded, SMOOTHING_BOXES, axis=0) @ (weights / weights.sum())
+    smooth = np.zeros_like(log_mel)
+    for place, weight in enumerate(weights / weights.sum()):
+        smooth += weight * padded[place : place + len(log_mel)]
     return sliding_window_view(smooth, size, axis=0)[:, :, ::EVERY]
 
 
