@@ -14,8 +14,9 @@ from halfstep.diffusion.denoiser import Denoiser
 from halfstep.nets.blocks import Sizes
 from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
 from halfstep.tasks.base import Example
+from halfstep.training import loop
 from halfstep.training.checkpoint import load_tensors
-from halfstep.training.journal import read_log
+from halfstep.training.journal import Journal, read_log
 from halfstep.training.loop import NonFiniteLoss, StepRandom, TrainConfig, learning_rate, train
 from halfstep.training.teacher import DiffusionConfig, denoising_loss
 
@@ -117,6 +118,25 @@ def test_a_finished_training_is_not_trained_again(tmp_path: Path):
 
     again = run(tmp_path, none, config(5))
     assert all(torch.equal(a, b) for a, b in zip(average.parameters(), again.parameters(), strict=True))
+
+
+def test_a_checkpoint_is_never_ahead_of_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Power may fail between the two: the log is on the disk first."""
+    order = []
+    real_flush, real_save = Journal.flush, loop.save_checkpoint
+
+    def flush(journal: Journal) -> None:
+        order.append("log")
+        real_flush(journal)
+
+    def save(folder: Path, step: int, *rest) -> Path:
+        order.append(step)
+        return real_save(folder, step, *rest)
+
+    monkeypatch.setattr(Journal, "flush", flush)
+    monkeypatch.setattr(loop, "save_checkpoint", save)
+    run(tmp_path, batch, config(3, save_seconds=0))
+    assert order == [0, "log", 1, "log", 2, "log", 3]
 
 
 def test_a_folder_that_keeps_nothing_is_found_out_before_the_first_update(tmp_path: Path):
