@@ -16,6 +16,7 @@ EXTRAS = {
     "tensorboard": "train",
     "matplotlib": "train",
     "diffusers": "baseline",
+    "sounddevice": "play",
 }
 """Packages that only an extra brings."""
 

@@ -1,11 +1,14 @@
-"""The commands of the playing half: generate, models, verify, doctor. Each imports late what it needs."""
+"""The commands of the playing half: generate, play, models, verify, doctor. Each imports late what it needs."""
 
 import json
-import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from halfstep.app.composing import EXAMPLES, generate
+from halfstep.app.threads import keep_to_one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,53 +16,46 @@ if TYPE_CHECKING:
     from halfstep.bundle import ModelFolder
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
-MostPieces = 1000
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the program."""
-    app.command(epilog="Example: halfstep generate out/night.flac --seconds 300 --seed 7 --plot")(generate)
+    app.command(epilog=EXAMPLES)(generate)
+    app.command(epilog="Example: halfstep play --seed 7 --steps 1")(play)
     app.command(epilog="Example: halfstep models --json")(models)
     app.command(epilog="Example: halfstep verify my-model")(verify)
     app.command(epilog="Example: halfstep doctor")(doctor)
 
 
-def generate(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .wav .flac .ogg .mp3")],
-    seconds: Annotated[float, typer.Option(help="How much new music.")] = 30.0,
-    seed: Annotated[int, typer.Option(help="Which piece; the same seed gives the same bytes.")] = 0,
-    steps: Annotated[
-        int | None, typer.Option(help="Sampling steps, of those the model serves: more is slower and better.")
-    ] = None,
+def play(
     model: Annotated[
         str | None,
         typer.Option(metavar="ID|DIR", help="A model by id or folder, if not the one that comes along."),
     ] = None,
-    count: Annotated[
-        int, typer.Option(min=1, max=MostPieces, help="Write so many pieces, OUT-1, OUT-2 ..., from seed on.")
-    ] = 1,
-    continue_: Annotated[
-        Path | None,
-        typer.Option("--continue", metavar="AUDIO", help="Begin with this recording, and go on from it."),
-    ] = None,
-    plot: Annotated[bool, typer.Option("--plot", help="Write the spectrogram beside it, as a .png.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Which piece; another each time if not given.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Sampling steps, of those the model serves.")] = None,
 ) -> None:
-    """Write music to a file. The first minute of a longer piece is the one-minute piece."""
-    _keep_to_one_thread()
-    from halfstep.app.generating import Order, generate_files
+    """Play music without end on this machine's speakers, until Ctrl-C.
 
-    generate_files(
-        Order(
-            out=out,
-            seconds=seconds,
-            seed=seed,
-            steps=steps,
-            model=model,
-            count=count,
-            recording=continue_,
-            plot=plot,
-        )
-    )
+    It needs the extra `play`: pip install 'halfstep[play]'
+    """
+    keep_to_one_thread()
+    import secrets
+
+    import halfstep
+    from halfstep.app.player import BLOCK_SECONDS, Player
+
+    loaded = halfstep.load(model)
+    seed = secrets.randbelow(1 << 32) if seed is None else seed
+    blocks = loaded.stream(seed, steps, BLOCK_SECONDS)
+    player = Player(loaded.sample_rate)
+    print(f"model {loaded.manifest.id}, seed {seed}; Ctrl-C ends it", file=sys.stderr)
+    try:
+        player.play(blocks)
+    finally:
+        if player.gaps:
+            advice = "fewer --steps, or less work beside it, would help"
+            print(f"{player.gaps} gaps: this machine did not keep up; {advice}", file=sys.stderr)
 
 
 def models(as_json: AsJson = False) -> None:
@@ -118,15 +114,6 @@ def doctor(as_json: AsJson = False) -> None:
         print("\n".join(finding.line() for finding in findings))
     if any(finding.needed and not finding.well for finding in findings):
         raise typer.Exit(2)
-
-
-def _keep_to_one_thread() -> None:
-    """Before numpy is loaded: its matrices are small here, and threads that wait for each other on a busy
-    machine took six times as long. It also keeps the bytes of a seed the same on any number of cores.
-    """
-    for library in ("OPENBLAS", "OMP", "MKL", "BLIS"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    os.environ.setdefault("VECLIB_MAXIMUM_THREADS", "1")
 
 
 def _facts(folder: "ModelFolder") -> dict[str, object]:

@@ -51,9 +51,9 @@ class Audio:
     def seconds(self) -> float:
         return self.samples.shape[1] / self.sample_rate
 
-    def save(self, path: str | Path, metadata: dict[str, str] | None = None) -> None:
-        """Write .wav, .flac, .ogg or .mp3; for errors see `write`."""
-        write(Path(path), [self.samples], self.sample_rate, metadata or {})
+    def save(self, path: str | Path, metadata: dict[str, str] | None = None, loop: bool = False) -> None:
+        """Write .wav, .flac, .ogg or .mp3; with loop points if it is a `loop`. For errors see `write`."""
+        write(Path(path), [self.samples], self.sample_rate, metadata or {}, loop=loop)
 
     def _repr_html_(self) -> str:
         wav = io.BytesIO()

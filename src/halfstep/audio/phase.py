@@ -8,6 +8,8 @@ of steady tones (`steady`) and are refined by the fast Griffin-Lim iteration (Pe
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from halfstep.audio.circular import griffin_lim_loop
+from halfstep.audio.joining import joined
 from halfstep.audio.mel import (
     FRAMES_AT_ONCE,
     Float32,
@@ -17,14 +19,15 @@ from halfstep.audio.mel import (
     hann,
     spread_over_bins,
 )
-from halfstep.audio.steady import steady_tones
+from halfstep.audio.steady import TINY, steady_tones
 
 ITERATIONS = 16  # from phases of steady tones these do what 32 to 64 do from random ones
 MOMENTUM = 0.99
 LOOK_AHEAD_FRAMES = 32
 INVERSION_STEPS = 10
+LONGEST_CIRCLE_FRAMES = 2048  # of a loop worked on in one go: 50 MB
+WRAP_FRAMES = 64
 LOUDEST_LOG_MEL = 10.0  # 60 dB above music at full scale: keeps a model's nonsense from overflowing
-TINY = np.float32(1e-12)
 LEAST_OVERLAP = np.float32(0.1)  # of squared windows; where there is less, a frame has only its own edge
 
 
@@ -81,7 +84,8 @@ class GriffinLimStream:
         self._passes = -(-iterations // 2)
         self._block = look_ahead_frames
         self._waiting = np.zeros((config.n_mels, 0), np.float32)
-        self._engine = _Engine(config, MOMENTUM, np.random.default_rng(seed))
+        self._rng = np.random.default_rng(seed)
+        self._engine = _Engine(config, MOMENTUM, self._rng)
 
     def push(self, log_mel: Float32) -> Float32:
         """log_mel [n_mels, k] -> the samples [n] that are settled by now; n may be 0."""
@@ -101,6 +105,23 @@ class GriffinLimStream:
             return np.zeros(0, np.float32)
         self._engine.refine(2 * self._passes, ends=True)
         return self._engine.take_rest()
+
+    def loop(self, log_mel: Float32) -> Float32:
+        """log_mel [n_mels, F] that repeats -> one period, [F * hop]; nothing pushed before or after.
+
+        A long one is made as a stream that goes on past its end: what it gave there passes into how it began.
+        """
+        frames, hop = log_mel.shape[1], self.config.hop_length
+        if frames <= LONGEST_CIRCLE_FRAMES:
+            magnitude = np.ascontiguousarray(mel_to_magnitude(log_mel, self.config).T)
+            return griffin_lim_loop(magnitude, self.config, 2 * self._passes, MOMENTUM, self._rng)
+        samples = np.concatenate([self.push(log_mel), self.push(log_mel[:, : 2 * WRAP_FRAMES]), self.finish()])
+        # Its very first frames have only silence before them: the second sixty-four are as good as any.
+        begin, end = WRAP_FRAMES * hop, 2 * WRAP_FRAMES * hop
+        period = samples[: frames * hop]
+        period[:begin] = samples[frames * hop : frames * hop + begin]
+        period[begin:end] = joined(samples[frames * hop + begin : frames * hop + end], samples[begin:end])
+        return period
 
     def _add(self, count: int) -> None:
         if count:

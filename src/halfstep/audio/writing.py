@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from halfstep.atomic import replacing
 from halfstep.audio import ogg
+from halfstep.audio.loop_points import add_loop_points
 from halfstep.audio.raw import RawFile
 from halfstep.errors import InputError
 
@@ -56,12 +57,14 @@ def write(
     metadata: dict[str, str],
     subtype: str | None = None,
     seconds: float | None = None,
+    loop: bool = False,
 ) -> None:
     """Write blocks [channels, n] as the file its extension says; the bytes follow from the arguments alone.
 
     Args:
         subtype: "PCM_24" instead of 16 bits, for .wav and .flac.
         seconds: the length expected; only says how much is missing when the disk is full.
+        loop: the file is one period of what repeats; WAV and FLAC can say so.
 
     Raises:
         InputError: an extension we do not write.
@@ -73,7 +76,9 @@ def write(
         raise ValueError(f"metadata {sorted(unknown)}, expected some of {sorted(METADATA_KEYS)}")
     with replacing(path) as partial:
         try:
-            _encode(partial, blocks, sample_rate, metadata, encoding, subtype or encoding.subtype)
+            frames = _encode(partial, blocks, sample_rate, metadata, encoding, subtype or encoding.subtype)
+            if loop:
+                add_loop_points(partial, encoding.format, sample_rate, frames)
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise _disk_full(path, partial, sample_rate, seconds) from error
@@ -87,7 +92,8 @@ def _encode(
     metadata: dict[str, str],
     encoding: Encoding,
     subtype: str,
-) -> None:
+) -> int:
+    """How many samples of each channel were written."""
     rest = iter(blocks)
     first = next(rest, None)
     if first is None:
@@ -102,10 +108,12 @@ def _encode(
                 _write_block(sound, first)
                 for block in rest:
                     _write_block(sound, block)
+                frames = sound.frames
         finally:
             raw.check()  # what libsndfile makes of a full disk says nothing, or nothing useful
     if encoding.format == "OGG":
         ogg.fix_serial(path)
+    return frames
 
 
 def _write_block(sound: soundfile.SoundFile, block: Float32) -> None:

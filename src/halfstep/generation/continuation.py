@@ -1,12 +1,22 @@
-"""Taking up a recording: its end as context for the model, and a join between the two waveforms."""
+"""Recordings and music made for them: what of a recording the model is told, and how the two waveforms join."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from halfstep.audio.joining import joined
 from halfstep.audio.mel import Float32, MelConfig, log_mel
 from halfstep.errors import InputError
+from halfstep.generation.endless import rendered_anew
+from halfstep.generation.render import Vocoder, first_samples, limit, unlimited
+from halfstep.generation.window import Painter
+
+Piece = Callable[..., Iterator[Float32]]
+"""From the log-mel that is continued to the blocks after it, the frames rendered anew first."""
+Filling = Callable[[Float32, int, Float32], Float32]
+"""(log-mel before, frames between, log-mel after) -> all of it."""
 
 
 class Tail:
@@ -18,44 +28,97 @@ class Tail:
 
     def push(self, block: Float32) -> Float32:
         """What the tail no longer holds once `block` is added, [1, n]."""
-        joined = np.concatenate([self.samples, block], axis=1)
-        cut = max(0, joined.shape[1] - self._size)
-        self.samples = joined[:, cut:]
-        return joined[:, :cut]
+        whole = np.concatenate([self.samples, block], axis=1)
+        cut = max(0, whole.shape[1] - self._size)
+        self.samples = whole[:, cut:]
+        return whole[:, :cut]
+
+
+@dataclass(frozen=True, eq=False)
+class KnownEnd:
+    """The log-mel [n_mels, k] of a recording's end, and the samples where its frames begin and end."""
+
+    log_mel: Float32
+    begin: int
+    end: int
 
 
 def tail_samples(mel: MelConfig, frames: int) -> int:
     """How much of a recording's end holds `frames` frames that see nothing beyond it."""
-    return (_first_whole_frame(mel) + frames) * mel.hop_length + mel.lead
+    return (_lead_hops(mel) + frames) * mel.hop_length + mel.lead
 
 
-def known_end(tail: Float32, mel: MelConfig) -> tuple[Float32, int, int]:
-    """The log-mel [n_mels, k] of a recording's tail [1, n], and where in it those frames begin and end.
+def known_end(tail: Float32, mel: MelConfig) -> KnownEnd:
+    """What is known of a recording by its tail [1, n]: frames whose whole analysis window lies in it.
 
-    Only frames whose whole analysis window lies in the tail: beyond its edges there is no silence, just
-    nothing known. InputError if there is no such frame.
+    Beyond its edges there is no silence, just nothing known. InputError if there are fewer than two such frames.
     """
-    first = _first_whole_frame(mel)
+    first = _lead_hops(mel)
     end = (tail.shape[1] - mel.lead) // mel.hop_length
-    if end <= first:
-        needed = tail_samples(mel, 1) / mel.sample_rate
-        found = tail.shape[1] / mel.sample_rate
-        raise InputError(f"the recording to continue: {found:.3f} s long, at least {needed:.3f} s are needed")
-    frames = log_mel(tail[0], mel)[:, first:end]
-    return frames, first * mel.hop_length, end * mel.hop_length
+    _expect_frames(end - first, tail.shape[1], mel)
+    return KnownEnd(log_mel(tail[0], mel)[:, first:end], first * mel.hop_length, end * mel.hop_length)
 
 
-def crossfaded(old: Float32, new: Iterable[Float32]) -> Iterator[Float32]:
-    """`new` blocks [1, n], the first of their samples blended with all of `old` [1, m] at constant power."""
-    done = 0
-    for block in new:
-        count = min(block.shape[1], old.shape[1] - done)
-        if count > 0:
-            angle = np.float32(np.pi / 2 / old.shape[1]) * (np.arange(done, done + count, dtype=np.float32) + 1)
-            mixed = np.cos(angle) * old[:, done : done + count] + np.sin(angle) * block[:, :count]
-            block = np.concatenate([mixed, block[:, count:]], axis=1)
-            done += count
-        yield block
+def known_start(head: Float32, start: int, frames: int, mel: MelConfig) -> Float32:
+    """The log-mel [n_mels, at most `frames`] of a recording's head [1, n], its first frame at sample `start` of it.
+
+    start: at least `mel.lead`, so that the frame sees nothing before the recording. InputError as above.
+    """
+    lead = _lead_hops(mel)
+    padded = np.pad(head[0, max(0, start - lead * mel.hop_length) :], (max(0, lead * mel.hop_length - start), 0))
+    whole = min(frames, (len(padded) - mel.lead) // mel.hop_length - lead)
+    _expect_frames(whole, head.shape[1], mel)
+    return log_mel(padded[: (lead + whole) * mel.hop_length + mel.lead], mel)[:, lead : lead + whole]
+
+
+def continued_sound(
+    recording: Iterable[Float32], painter: Painter, piece: Piece, vocoder: Vocoder, count: int | None
+) -> Iterator[Float32]:
+    """A recording's blocks [1, n] as they pass, its very end blended, then `count` new samples (None: without end)."""
+    mel = painter.manifest.mel
+    tail = Tail(tail_samples(mel, painter.layout.overlap))
+    for block in recording:
+        yield limit(tail.push(block))
+    known = known_end(tail.samples, mel)
+    anew = rendered_anew(painter, known.log_mel.shape[1])
+    place = known.end - anew * mel.hop_length
+    yield limit(tail.samples[:, :place])
+
+    # The vocoder runs over the known frames too, so that it is in full swing where it is first heard.
+    told = known.log_mel[:, : known.log_mel.shape[1] - anew]
+    music = without_first(unlimited(_before(told, piece(known.log_mel)), vocoder), place - known.begin)
+    old = tail.samples[:, place:]
+    yield from map(limit, first_samples(_joined_on(old, music), None if count is None else old.shape[1] + count))
+
+
+def bridge(
+    left: Float32, samples: int, right: Float32, painter: Painter, filling: Filling, vocoder: Vocoder
+) -> tuple[Float32, int, int]:
+    """What stands between two recordings [1, n], `samples` of it new: its sound [1, n], and what it replaces.
+
+    The two numbers are how many of the last samples of `left`, and of the first of `right`, are blended and so
+    already part of it. InputError if a recording is too short.
+    """
+    mel, size = painter.manifest.mel, painter.layout
+    hop = mel.hop_length
+    tail = left[:, -tail_samples(mel, size.overlap) :]
+    known = known_end(tail, mel)
+    # From here on samples are counted from the end of the last known frame.
+    ended = tail.shape[1] - known.end
+    begins = ended + samples
+    gap = math.ceil((begins + mel.lead) / hop)
+    after = known_start(right[:, : tail_samples(mel, size.overlap + 1)], gap * hop - begins, size.overlap, mel)
+    canvas = filling(known.log_mel, gap, after)
+    sound = np.concatenate([vocoder.push(canvas), vocoder.finish()])[None]
+    zero = known.log_mel.shape[1] * hop
+    led = rendered_anew(painter, known.log_mel.shape[1]) * hop
+    met = gap * hop + rendered_anew(painter, after.shape[1]) * hop
+    parts = (
+        joined(tail[0, known.end - led :], sound[0, zero - led : zero + ended])[None],
+        sound[:, zero + ended : zero + begins],
+        joined(sound[0, zero + begins : zero + met], right[0, : met - begins])[None],
+    )
+    return np.concatenate(parts, axis=1), led + ended, met - begins
 
 
 def without_first(blocks: Iterable[Float32], count: int) -> Iterator[Float32]:
@@ -67,5 +130,30 @@ def without_first(blocks: Iterable[Float32], count: int) -> Iterator[Float32]:
             yield kept
 
 
-def _first_whole_frame(mel: MelConfig) -> int:
+def _before(first: Float32, blocks: Iterator[Float32]) -> Iterator[Float32]:
+    yield first
+    yield from blocks
+
+
+def _joined_on(old: Float32, blocks: Iterator[Float32]) -> Iterator[Float32]:
+    """`old` [1, m], passing into the first m samples of `blocks`, then the rest of them."""
+    begun = np.zeros((1, 0), np.float32)
+    for block in blocks:
+        begun = np.concatenate([begun, block], axis=1)
+        if begun.shape[1] >= old.shape[1]:
+            break
+    shared = min(old.shape[1], begun.shape[1])
+    yield joined(old[0, :shared], begun[0, :shared])[None]
+    yield begun[:, shared:]
+    yield from blocks
+
+
+def _lead_hops(mel: MelConfig) -> int:
     return math.ceil(mel.lead / mel.hop_length)
+
+
+def _expect_frames(frames: int, samples: int, mel: MelConfig) -> None:
+    if frames < 2:
+        needed = (tail_samples(mel, 2) + mel.hop_length) / mel.sample_rate
+        found = samples / mel.sample_rate
+        raise InputError(f"the recording to continue: {found:.3f} s long, at least {needed:.3f} s are needed")

@@ -1,73 +1,79 @@
 """Window after window, each continuing the model's own mel: music without end from one seed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from halfstep.audio.mel import Float32
-from halfstep.bundle import Manifest
-from halfstep.generation.sampler import Rates, cosine_rates, hold_known, sample
-
-Network = Callable[[Float32, float, float, Float32 | None], Float32]
-"""(z_t [B, C, L], alpha_t, sigma_t, aligned [B, A, L]) -> v [B, C, L]; an OnnxDenoiser is one."""
-
-CONTEXT_SHARE = 3
-"""A window's first third is the end of the window before it."""
-
-
-def context_frames(manifest: Manifest) -> int:
-    """How many frames of its past a window is told."""
-    return manifest.frames // CONTEXT_SHARE
+from halfstep.generation.noise import Noise
+from halfstep.generation.transition import blended
+from halfstep.generation.window import Painter
 
 
 def mel_stream(
-    network: Network, manifest: Manifest, steps: int, seed: int, context: Float32 | None = None
+    painter: Painter, noise: Noise, context: Float32 | None = None, beside: Noise | None = None
 ) -> Iterator[Float32]:
-    """Blocks of log-mel [n_mels, k] for ever; only what is new, never the context itself.
+    """Blocks of log-mel [n_mels, k] for ever.
 
-    Window w has its own noise, drawn from (seed, w) alone, and knows the last third of the window before it.
-    The network is told so where the model has context; where it has none, the known frames are only held at
-    their noise level during sampling, and what follows fits them less well.
+    A window is told the frames before its transition, and renders the transition anew from the noise it had in the
+    window before: the two renderings nearly agree, and one passes into the other. So nothing steps where the
+    network takes over from frames that are held.
 
     Args:
-        network: the denoiser for `steps` steps.
-        manifest: of its model.
-        steps: network calls a window.
-        seed: 0 or more; the whole piece follows from it.
-        context: log-mel [n_mels, any number of frames] of what the first window continues.
+        painter: of the model.
+        noise: of the piece; its frame 0 is the first after the context.
+        context: log-mel [n_mels, any number of frames] of what the piece continues. The blocks then begin with the
+            last `rendered_anew` frames of it, where the music passes from the recording's own to the model's.
+        beside: noise for frames of the context, from which the noise that fits them is sought.
     """
-    mean, std = (np.array(values, np.float32)[:, None] for values in (manifest.band_mean, manifest.band_std))
-    most = context_frames(manifest)
-    past = np.zeros((manifest.mel.n_mels, 0), np.float32) if context is None else (context - mean) / std
-    index = 0
+    size = painter.layout
+    if context is None or beside is None:
+        window, shown, begun = painter.free(noise(0, size.frames)), 0, 0
+    else:
+        past = painter.standardised(context[:, -size.overlap :])
+        shown, begun = past.shape[1], past.shape[1] - rendered_anew(painter, past.shape[1])
+        window = opening(painter, np.concatenate([beside(0, shown), noise(0, size.frames - shown)], axis=1), past)
+    place = size.hop - shown
+    yield painter.log_mel(window[:, begun : size.frames - size.transition])
     while True:
-        past = past[:, past.shape[1] - min(past.shape[1], most) :]
-        window = make_window(network, manifest, steps, window_noise(manifest, seed, index), past)
-        new = window[:, past.shape[1] :]
-        yield np.maximum(new * std + mean, np.float32(np.log(manifest.mel.floor)))
-        past = window
-        index += 1
+        window = continued(painter, noise(place, place + size.frames), window[:, size.hop :])
+        yield painter.log_mel(window[:, size.overlap - size.transition : size.frames - size.transition])
+        place += size.hop
 
 
-def window_noise(manifest: Manifest, seed: int, index: int) -> Float32:
-    """The noise [C, L] of window `index` of the piece `seed`, whatever was drawn before it."""
-    bits = np.random.Philox(key=seed, counter=[0, 0, 0, index])
-    return np.random.Generator(bits).standard_normal((manifest.channels, manifest.length), np.float32)
+def rendered_anew(painter: Painter, frames: int) -> int:
+    """How many of the last of `frames` recorded frames change, as the model's rendering takes over."""
+    return min(painter.layout.transition, frames // 2)
 
 
-def make_window(network: Network, manifest: Manifest, steps: int, noise: Float32, past: Float32) -> Float32:
-    """One standardised window [n_mels, frames] that begins with `past` [n_mels, k], from noise [C, L]."""
-    known = np.zeros((manifest.mel.n_mels, manifest.frames), np.float32)
+def opening(painter: Painter, noise: Float32, past: Float32) -> Float32:
+    """The first window after a recording, from noise [n_mels, frames]: it begins with `past` [n_mels, k].
+
+    Its last `rendered_anew` frames pass from the recording to the model's rendering, whose noise is sought so that
+    the two are alike.
+    """
+    end = past.shape[1]
+    told = end - rendered_anew(painter, end)
+    known, mask = beginning(painter, past)
+    wanted = mask.copy()
+    wanted[:told] = 0
+    mask[told:] = 0
+    window = painter.window(painter.fitted(noise, known, mask, wanted), known, mask)
+    window[:, told:end] = blended(past[:, told:], window[:, told:end])
+    return window
+
+
+def continued(painter: Painter, noise: Float32, past: Float32) -> Float32:
+    """The window from noise [n_mels, frames] that begins with `past` [n_mels, k], its transition rendered anew."""
+    end = past.shape[1]
+    told = end - painter.layout.transition
+    window = painter.window(noise, *beginning(painter, past[:, :told]))
+    window[:, told:end] = blended(past[:, told:], window[:, told:end])
+    return window
+
+
+def beginning(painter: Painter, past: Float32) -> tuple[Float32, Float32]:
+    """A window's known frames [n_mels, frames] and mask [frames] when it begins with `past` [n_mels, k]."""
+    known = np.zeros((len(past), painter.layout.frames), np.float32)
     known[:, : past.shape[1]] = past
-    mask = (np.arange(manifest.frames) < past.shape[1]).astype(np.float32)
-    aligned, held = (part[None] for part in manifest.packed.told(known, mask))
-    known_x = manifest.packed.flat(known)[None]
-
-    def denoise(z_t: Float32, t: float) -> Float32:
-        # Plain floats: numpy's own would lift the arrays to float64.
-        at_t = Rates(*(float(rate) for rate in cosine_rates(t)))
-        v = network(z_t, at_t.alpha, at_t.sigma, aligned if manifest.context else None)
-        return hold_known(v, z_t, known_x, held, at_t)
-
-    x = sample(denoise, noise[None], steps)[0]
-    return manifest.packed.unflat(x)
+    return known, (np.arange(painter.layout.frames) < past.shape[1]).astype(np.float32)

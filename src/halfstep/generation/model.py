@@ -1,28 +1,26 @@
-"""Model: what `halfstep.load` gives. Seconds of music, or a stream of it, from one seed."""
+"""Model: what `halfstep.load` gives. Seconds of music, a stream of it, a loop, what goes before, between or after."""
 
 import functools
-import itertools
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import soxr
 
-from halfstep.audio.io import Audio, read_blocks
+from halfstep.audio.circular import stretched
+from halfstep.audio.io import Audio, read, read_blocks
 from halfstep.audio.mel import Float32
 from halfstep.audio.phase import GriffinLimStream
 from halfstep.bundle import Manifest, ModelFolder, OnnxDenoiser, load_folder
 from halfstep.errors import InputError
-from halfstep.generation.continuation import Tail, crossfaded, known_end, tail_samples, without_first
-from halfstep.generation.endless import context_frames, mel_stream
+from halfstep.generation.continuation import bridge, continued_sound
+from halfstep.generation.endless import mel_stream
+from halfstep.generation.infill import filled
+from halfstep.generation.loops import mel_loop
+from halfstep.generation.noise import BESIDE, Noise, between, seed_noise
 from halfstep.generation.render import Vocoder, equal_blocks, first_samples, limit, render
-
-MOST_SECONDS = 86_400.0
-MOST_SEED = 2**64 - 1
-
-Recording = Audio | str | Path
-Piece = Callable[[Float32 | None], Iterator[Float32]]
+from halfstep.generation.wanted import MOST_SEED, Recording, Wanted, check_seeds, samples_in
+from halfstep.generation.window import Painter
 
 
 class Model:
@@ -43,24 +41,50 @@ class Model:
         return self.manifest.mel.sample_rate
 
     def generate(
-        self, seconds: float, seed: int = 0, steps: int | None = None, context: Recording | None = None
+        self,
+        seconds: float,
+        seed: int = 0,
+        steps: int | None = None,
+        context: Recording | None = None,
+        *,
+        into: Recording | None = None,
+        loop: bool = False,
+        variation: float | None = None,
+        toward: int | None = None,
     ) -> Audio:
-        """Exactly round(seconds * sample_rate) samples of music, [1, n]; after `context`, if there is one.
+        """Exactly round(seconds * sample_rate) samples of new music, [1, n], and the recordings around it.
 
-        The first 60 s of 120 s are the 60 s piece, and both are the beginning of `stream` with the same seed.
+        The first 60 s of 120 s are the 60 s piece, and both are the beginning of `stream` with the same seed; but
+        not where the end decides: a loop, `into`, or `toward` without `variation`.
 
         Args:
             seconds: of new music.
             seed: 0 or more; the whole piece follows from it.
             steps: network calls a window, one of `manifest.steps`; `manifest.default_steps` if None.
-            context: a recording, or where it is, that the music continues. It comes first, in mono, at the
-                model's sample rate and the level of the music; its last few milliseconds are blended.
+            context: a recording, or where it is, that the music continues. It comes first, in mono, at the model's
+                sample rate and the level of the music; its last third of a second is blended.
+            into: a recording that the music leads into; it comes last, its first third of a second blended. It needs
+                `context`: what is made fills the gap between the two.
+            loop: the end leads back into the beginning: into `context`, if there is one. Without one, a length that is
+                no whole number of frames changes the pitch: by 5 cents at most at 2 s, 1 at 10 s.
+            variation: how far the piece is re-noised, 0 (itself) to 1 (another: `toward`, or the next seed).
+            toward: another seed. Without `variation` the music drifts from `seed` to it over all its length.
 
         Raises:
             InputError: a value out of range, a recording that cannot be read, a model that is not whole.
         """
-        blocks = list(self.blocks(seconds, seed, steps, context))
-        return Audio(np.concatenate(blocks, axis=1), self.sample_rate)
+        wanted = Wanted(
+            seconds=seconds, seed=seed, steps=steps, context=context, into=into, loop=loop, variation=variation,
+            toward=toward,
+        )  # fmt: skip
+        return Audio(np.concatenate(list(self.blocks(wanted)), axis=1), self.sample_rate)
+
+    def mend(self, recording: Recording, start: float, stop: float, seed: int = 0, steps: int | None = None) -> Audio:
+        """The recording, mono, new from `start` to `stop` seconds and as long as it was. Errors as for `generate`."""
+        whole = self._whole(recording)
+        first, last = span(start, stop, whole)
+        before, after = (Audio(part, self.sample_rate) for part in (whole.samples[:, :first], whole.samples[:, last:]))
+        return self.generate((last - first) / self.sample_rate, seed, steps, before, into=after)
 
     def stream(
         self,
@@ -68,63 +92,122 @@ class Model:
         steps: int | None = None,
         block_seconds: float = 1.0,
         context: Recording | None = None,
+        *,
+        variation: float | None = None,
+        toward: int | None = None,
+        over_seconds: float = 60.0,
     ) -> Iterator[Audio]:
-        """Blocks of music without end, in constant memory; arguments and errors as for `generate`."""
-        size = self.samples_in(block_seconds, "block_seconds")
-        blocks = equal_blocks(self._music(seed, steps, context, count=None), size)
+        """Blocks of music without end, in constant memory; arguments and errors as for `generate`.
+
+        Toward another seed it drifts for `over_seconds`; from then on it is that seed's music.
+        """
+        size = samples_in(block_seconds, "block_seconds", self.sample_rate)
+        drift = samples_in(over_seconds, "over_seconds", self.sample_rate)
+        check_seeds(seed, toward, variation)
+        wanted = Wanted(
+            seconds=over_seconds, seed=seed, steps=steps, context=context, variation=variation, toward=toward
+        )  # fmt: skip
+        blocks = equal_blocks(self._onward(wanted, drift, None), size)
         return (Audio(block, self.sample_rate) for block in blocks)
 
-    def blocks(
-        self, seconds: float, seed: int = 0, steps: int | None = None, context: Recording | None = None
-    ) -> Iterator[Float32]:
-        """What `generate` returns as it comes, in blocks [1, n] of any size: constant memory."""
-        return self._music(seed, steps, context, self.samples_in(seconds, "seconds"))
+    def blocks(self, wanted: Wanted) -> Iterator[Float32]:
+        """What `generate` returns as it comes, in blocks [1, n] of any size: constant memory for a plain piece.
+
+        InputError before the first block for all that can be known by then.
+        """
+        count = wanted.check(self.manifest.mel)
+        if wanted.loop and wanted.context is None:
+            return self._loop(wanted, self._painter(wanted.steps), count)
+        if wanted.loop or wanted.into is not None:
+            return self._between(wanted, self._painter(wanted.steps), count)
+        return self._onward(wanted, count, count)
 
     def mels(self, seed: int = 0, steps: int | None = None) -> Iterator[Float32]:
         """The music before it has a waveform: log-mel blocks [n_mels, k] without end. InputError as above."""
-        return self._piece(seed, steps)(None)
+        check_seeds(seed, None, None)
+        return mel_stream(self._painter(steps), seed_noise(self.manifest.mel.n_mels, seed))
 
     def samples_in(self, seconds: float, name: str) -> int:
         """round(seconds * sample_rate). InputError naming `name` unless it is a length of sound we make."""
-        count = round(seconds * self.sample_rate) if math.isfinite(seconds) else 0
-        if count < 1 or seconds > MOST_SECONDS:
-            raise InputError(f"{name} is {seconds:g}: give a number above 0 and at most {MOST_SECONDS:g}")
-        return count
+        return samples_in(seconds, name, self.sample_rate)
 
-    def _music(self, seed: int, steps: int | None, context: Recording | None, count: int | None) -> Iterator[Float32]:
-        """`count` new samples, or without end for None; after the recording in `context`."""
-        piece = self._piece(seed, steps)
-        if context is None:
-            return first_samples(render(piece(None), self._vocoder(seed)), count)
-        return self._continued(_mono_blocks(context, self.sample_rate), piece, self._vocoder(seed), count)
+    def _onward(self, wanted: Wanted, drift: int, count: int | None) -> Iterator[Float32]:
+        """`count` new samples, or without end for None; after the recording, if there is one."""
+        noise = self._noise(wanted, drift)
+        painter, vocoder = self._painter(wanted.steps), self._vocoder(wanted.seed)
+        if wanted.context is None:
+            return first_samples(render(mel_stream(painter, noise), vocoder), count)
+        recording = _mono_blocks(wanted.context, self.sample_rate)
+        piece = functools.partial(mel_stream, painter, noise, beside=self._beside(wanted.seed))
+        return continued_sound(recording, painter, piece, vocoder, count)
 
-    def _continued(
-        self, recording: Iterator[Float32], piece: Piece, vocoder: Vocoder, count: int | None
-    ) -> Iterator[Float32]:
-        """The recording's blocks [1, n] as they pass, then `count` new samples."""
-        mel = self.manifest.mel
-        tail = Tail(tail_samples(mel, context_frames(self.manifest)))
-        for block in recording:
-            yield limit(tail.push(block))
-        known, begin, end = known_end(tail.samples, mel)
-        yield limit(tail.samples[:, :end])
+    def _loop(self, wanted: Wanted, painter: Painter, count: int) -> Iterator[Float32]:
+        """One period of exactly `count` samples."""
+        frames = round(count / self.manifest.mel.hop_length)
+        log_mel = mel_loop(painter, self._noise(wanted, count), frames)
+        yield limit(stretched(self._vocoder(wanted.seed).loop(log_mel), count)[None])
 
-        # The vocoder runs over the known frames too, so that it is in full swing where the new ones begin.
-        new = without_first(render(itertools.chain([known], piece(known)), vocoder), end - begin)
-        old = limit(tail.samples[:, end:])
-        yield from first_samples(crossfaded(old, new), None if count is None else old.shape[1] + count)
+    def _between(self, wanted: Wanted, painter: Painter, count: int) -> Iterator[Float32]:
+        """The recording before, `count` new samples, the recording after; for a loop, that is the same one."""
+        noise, beside = self._noise(wanted, count), self._beside(wanted.seed)
+        left = self._whole(wanted.context).samples
+        right = left if wanted.loop else self._whole(wanted.into).samples
+        made, before, after = bridge(
+            left, count, right, painter, lambda a, gap, b: filled(painter, noise, a, gap, b, beside),
+            self._vocoder(wanted.seed),
+        )  # fmt: skip
+        kept = left[:, : left.shape[1] - before]
+        if not wanted.loop:
+            yield from map(limit, (kept, made, right[:, after:]))
+            return
+        if kept.shape[1] < after:
+            found, needed = left.shape[1] / self.sample_rate, (before + after) / self.sample_rate
+            raise InputError(f"the recording to loop: {found:.3f} s long, at least {needed:.3f} s are needed")
+        # The file begins where the recording does: with what the end of the new music has passed into.
+        yield from map(limit, (made[:, -after:], kept[:, after:], made[:, :-after]))
 
-    def _piece(self, seed: int, steps: int | None) -> Piece:
-        """From the log-mel to continue, or None, to the blocks of log-mel after it. InputError as above."""
-        if not 0 <= seed <= MOST_SEED:
-            raise InputError(f"seed is {seed}: give a whole number from 0 to {MOST_SEED}")
+    def _painter(self, steps: int | None) -> Painter:
+        """InputError for a number of steps that is not served."""
         steps = self.manifest.default_steps if steps is None else steps
         if steps not in self._denoisers:
             self._denoisers[steps] = self.folder.denoiser(steps, self.threads)
-        return functools.partial(mel_stream, self._denoisers[steps], self.manifest, steps, seed)
+        return Painter(self._denoisers[steps], self.manifest, steps)
 
-    def _vocoder(self, seed: int) -> GriffinLimStream:
+    def _noise(self, wanted: Wanted, drift: int) -> Noise:
+        """Of the piece; one that drifts is at its goal after `drift` samples."""
+        n_mels, variation = self.manifest.mel.n_mels, wanted.variation
+        one = seed_noise(n_mels, wanted.seed)
+        if variation is None and wanted.toward is None:
+            return one
+        toward = (wanted.seed + 1) % (MOST_SEED + 1) if wanted.toward is None else wanted.toward
+        frames = np.float32(max(1, drift / self.manifest.mel.hop_length))
+        share: Callable[[Float32], Float32] = (
+            (lambda frame: np.minimum(frame / frames, 1))
+            if variation is None
+            else (lambda frame: np.full_like(frame, variation))
+        )
+        return between(one, seed_noise(n_mels, toward), share)
+
+    def _beside(self, seed: int) -> Noise:
+        return seed_noise(self.manifest.mel.n_mels, seed, BESIDE)
+
+    def _vocoder(self, seed: int) -> Vocoder:
         return GriffinLimStream(self.manifest.mel, seed=seed)
+
+    def _whole(self, recording: Recording | None) -> Audio:
+        """A recording in memory, mono, at the model's sample rate. InputError if it is no sound."""
+        assert recording is not None
+        if isinstance(recording, Audio):
+            return Audio(np.concatenate(list(_mono_blocks(recording, self.sample_rate)), axis=1), self.sample_rate)
+        return read(Path(recording), self.sample_rate, mono=True)
+
+
+def span(start: float, stop: float, recording: Audio) -> tuple[int, int]:
+    """The two times in samples. InputError unless something of the recording is before, between and after them."""
+    if not 0 < start < stop < recording.seconds:
+        times = f"from {start:g} to {stop:g}"
+        raise InputError(f"{times}: give two times in order, inside the recording's 0 to {recording.seconds:.3f} s")
+    return round(start * recording.sample_rate), round(stop * recording.sample_rate)
 
 
 def _mono_blocks(recording: Recording, sample_rate: int) -> Iterator[Float32]:
@@ -132,6 +215,8 @@ def _mono_blocks(recording: Recording, sample_rate: int) -> Iterator[Float32]:
     if not isinstance(recording, Audio):
         return read_blocks(Path(recording), sample_rate, mono=True)
     mono = recording.samples.mean(axis=0, dtype=np.float32)
+    if recording.sample_rate == sample_rate:
+        return iter([mono[None]])
     return iter([soxr.resample(mono, recording.sample_rate, sample_rate)[None]])
 
 

@@ -16,7 +16,7 @@ CEILING = 0.999
 
 
 class Vocoder(Protocol):
-    """Turns log-mel into samples as it comes; how it is cut into blocks changes nothing."""
+    """Turns log-mel into samples as it comes; how it is cut into blocks changes nothing. One is for one piece."""
 
     def push(self, log_mel: Float32, /) -> Float32:
         """[n_mels, k] -> the samples [n] that are settled by now; n may be 0."""
@@ -26,16 +26,25 @@ class Vocoder(Protocol):
         """The samples that are left, [n]."""
         ...
 
+    def loop(self, log_mel: Float32, /) -> Float32:
+        """[n_mels, F] that repeats -> one period [F * hop]: its phases close over the wrap too."""
+        ...
+
 
 def render(mel_blocks: Iterable[Float32], vocoder: Vocoder) -> Iterator[Float32]:
     """Waveform blocks [1, n], peak-safe, as the log-mel blocks [n_mels, k] allow; the rest when they end."""
+    return map(limit, unlimited(mel_blocks, vocoder))
+
+
+def unlimited(mel_blocks: Iterable[Float32], vocoder: Vocoder) -> Iterator[Float32]:
+    """The same, as loud as the mel says."""
     for block in mel_blocks:
         samples = vocoder.push(block)
         if samples.size:
-            yield limit(samples[None])
+            yield samples[None]
     rest = vocoder.finish()
     if rest.size:
-        yield limit(rest[None])
+        yield rest[None]
 
 
 def limit(samples: Float32) -> Float32:

@@ -1,0 +1,154 @@
+"""Can anybody tell where the music was joined? python benchmarks/seams.py [MUSIC] [--steps 4 1] [--kinds stream ...]
+
+For each kind of join, the z of at least 200 seams and that of hard cuts of the same material (metrics/seam.py: |z| < 2
+and > 4). A join is spread over some frames: its middle is measured, and its beginning and end as well.
+
+stream: the joins of windows of one piece. loops: the wraps of loops of 2 to 8 s, one seed each. continuations:
+recordings in MUSIC that the model goes on from. closings: recordings that it closes into loops, both joins.
+infills: gaps of 3 s in recordings, both joins.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from prepare import processor
+
+import halfstep
+from halfstep.audio.io import Audio, read_blocks, read_info
+from halfstep.generation.continuation import known_end, tail_samples
+from halfstep.generation.model import Model
+from halfstep.generation.window import layout_of
+from halfstep.metrics.seam import Joined, looped, seam_score, seam_test
+
+LOOP_SECONDS = (2.0, 3.3, 5.0, 8.0)
+EXCERPT_SECONDS = 6.0
+NEW_SECONDS = 3.0
+ENDINGS = {".ogg", ".flac", ".wav", ".mp3", ".opus"}
+Places = dict[str, list[Joined]]
+
+
+def stream(model: Model, steps: int, count: int, _: Path | None) -> Places:
+    """One piece, long enough for `count` joins."""
+    layout, hop = layout_of(model.manifest), model.manifest.mel.hop_length
+    seconds = (layout.frames + count * layout.hop) * hop / model.sample_rate
+    music = model.generate(seconds, seed=0, steps=steps).samples[0]
+    ends = [(layout.frames + index * layout.hop) * hop for index in range(count)]
+    return spread(music, ends, layout.transition * hop)
+
+
+def loops(model: Model, steps: int, count: int, _: Path | None) -> Places:
+    """The wrap of each, as it repeats."""
+    transition = layout_of(model.manifest).transition * model.manifest.mel.hop_length
+    places: Places = {}
+    for seed in range(count):
+        loop = model.generate(LOOP_SECONDS[seed % len(LOOP_SECONDS)], seed=seed, steps=steps, loop=True).samples[0]
+        for name, shift in (("middle", 0), ("beginning", transition // 2), ("end", -(transition // 2))):
+            places.setdefault(name, []).append(looped(np.roll(loop, shift)))
+    return places
+
+
+def continuations(model: Model, steps: int, count: int, music: Path | None) -> Places:
+    """Recordings cut off, and gone on from."""
+    places: Places = {}
+    for seed, recording in enumerate(excerpts(model, count, music)):
+        out = model.generate(NEW_SECONDS, seed, steps, recording).samples[0]
+        merge(places, spread(out, [recording.samples.shape[1]], blended(model, recording)))
+    return places
+
+
+def closings(model: Model, steps: int, count: int, music: Path | None) -> Places:
+    """Recordings closed into loops."""
+    places: Places = {}
+    for seed, recording in enumerate(excerpts(model, count // 2, music)):
+        length, zone = recording.samples.shape[1], blended(model, recording)
+        loop = model.generate(NEW_SECONDS, seed, steps, recording, loop=True).samples[0]
+        # Turned so that the recording's beginning stands inside as well.
+        turn = len(loop) - length // 2
+        merge(places, spread(np.roll(loop, turn), [length // 2, len(loop) - length // 2 + zone], zone))
+    return places
+
+
+def infills(model: Model, steps: int, count: int, music: Path | None) -> Places:
+    """Gaps in the middle of recordings."""
+    places: Places = {}
+    for seed, recording in enumerate(excerpts(model, count // 2, music, 2 * EXCERPT_SECONDS)):
+        start, stop = EXCERPT_SECONDS - NEW_SECONDS / 2, EXCERPT_SECONDS + NEW_SECONDS / 2
+        out = model.mend(recording, start, stop, seed, steps).samples[0]
+        zone = blended(model, recording)
+        merge(places, spread(out, [round(start * model.sample_rate), round(stop * model.sample_rate) + zone], zone))
+    return places
+
+
+def spread(samples: np.ndarray, ends: list[int], zone: int) -> Places:
+    """Joins that end at `ends` and take `zone` samples, seen at three places."""
+    shifts = {"middle": zone // 2, "beginning": zone, "end": 0}
+    return {name: [Joined(samples, [end - shift for end in ends])] for name, shift in shifts.items()}
+
+
+def blended(model: Model, recording: Audio) -> int:
+    """How many of a recording's last samples pass into the model's."""
+    mel, layout = model.manifest.mel, layout_of(model.manifest)
+    tail = recording.samples[:, -tail_samples(mel, layout.overlap) :]
+    known = known_end(tail, mel)
+    anew = min(layout.transition, known.log_mel.shape[1] // 2)
+    return tail.shape[1] - known.end + anew * mel.hop_length
+
+
+def merge(places: Places, more: Places) -> None:
+    for name, found in more.items():
+        places.setdefault(name, []).extend(found)
+
+
+def excerpts(model: Model, count: int, music: Path | None, seconds: float = EXCERPT_SECONDS) -> Iterator[Audio]:
+    """`count` excerpts, as many of each recording, none silent, spread over its middle nine tenths."""
+    if music is None:
+        raise SystemExit("seams: name a folder of music for continuations, closings and infills")
+    files = [path for path in sorted(music.rglob("*")) if path.suffix.lower() in ENDINGS]
+    files = [path for path in files if read_info(path).frames_declared > 60 * read_info(path).sample_rate]
+    size, done = round(seconds * model.sample_rate), 0
+    each = -(-count // len(files))
+    for path in files:
+        total = read_info(path).frames_declared / read_info(path).sample_rate
+        limit = int(min(total, 240.0) // 10)
+        sound = np.concatenate(list(islice(read_blocks(path, model.sample_rate), limit)), axis=1)
+        for start in np.linspace(0.05, 0.9, each) * (sound.shape[1] - size):
+            part = sound[:, int(start) : int(start) + size]
+            if done < count and np.sqrt(np.mean(np.square(part[:, -model.sample_rate :]))) > 0.003:
+                done += 1
+                yield Audio(part, model.sample_rate)
+
+
+KINDS: dict[str, Callable[[Model, int, int, Path | None], Places]] = {
+    function.__name__: function for function in (stream, loops, continuations, closings, infills)
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("music", type=Path, nargs="?")
+    parser.add_argument("--model")
+    parser.add_argument("--steps", type=int, nargs="+", default=[4, 1])
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--count", type=int, default=220, help="seams of each kind")
+    options = parser.parse_args()
+    model = halfstep.load(options.model)
+    print(f"{processor()}, model {model.manifest.id}")
+    for kind in options.kinds:
+        for steps in options.steps:
+            began = time.process_time()
+            places = KINDS[kind](model, steps, options.count, options.music)
+            test = seam_test(places["middle"], model.sample_rate, np.random.default_rng(0))
+            row = {"kind": kind, "steps": steps, "seams": test.score.seams, "z": round(test.score.z, 2)}
+            for name in ("beginning", "end"):
+                row[f"z {name}"] = round(seam_score(places[name], model.sample_rate, np.random.default_rng(0)).z, 2)
+            row |= {"z hard cuts": round(test.control.z, 2), "passes": test.passes}
+            print(json.dumps(row), f"# {time.process_time() - began:.0f} processor seconds", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Sound that repeats: Griffin-Lim on a circle, and one period at another length.
+
+In this file spectra are time-major: [frames, bins].
+"""
+
+import numpy as np
+
+from halfstep.audio.mel import FRAMES_AT_ONCE, Float32, MelConfig, hann
+from halfstep.audio.steady import TINY, Complex64, steady_tones
+
+
+def griffin_lim_loop(
+    magnitude: Float32, config: MelConfig, iterations: int, momentum: float, rng: np.random.Generator
+) -> Float32:
+    """One period [frames * hop] of a sound whose spectrum repeats `magnitude` [frames, bins]; any number of frames.
+
+    Frames and their overlaps run round the circle, so that its wrap is a place like any other. The fast iteration of
+    Perraudin, Balazs & Sondergaard 2013, from phases of steady tones that close.
+    """
+    circle = _Circle(len(magnitude), config)
+    spectra = _closing_tones(magnitude, config, rng)
+    beta = np.float32(momentum / (1 + momentum))
+    last = np.zeros_like(spectra)
+    for _ in range(iterations):
+        signal = circle.signal(spectra)
+        for at in _chunks(len(spectra)):
+            consistent = circle.spectra(signal, at)
+            ahead = consistent - beta * last[at]
+            last[at] = consistent
+            ahead *= magnitude[at] / np.maximum(np.abs(ahead), TINY)
+            spectra[at] = ahead
+    # Frame 0 begins `lead` samples before the first.
+    return np.roll(circle.signal(spectra), -config.lead)
+
+
+def stretched(period: Float32, size: int) -> Float32:
+    """One period [..., n] of what repeats, at `size` points instead: exact but for what is above half their rate."""
+    count = period.shape[-1]
+    if count == size:
+        return period
+    lines = min(count, size) // 2 + 1
+    spectrum = np.fft.rfft(period.astype(np.float64), axis=-1)[..., :lines]
+    if min(count, size) % 2 == 0:
+        spectrum[..., -1] = 0  # the line at half the rate says nothing of its phase
+    return (np.fft.irfft(spectrum, size, axis=-1) * (size / count)).astype(np.float32)
+
+
+def _closing_tones(magnitude: Float32, config: MelConfig, rng: np.random.Generator) -> Complex64:
+    """Spectra of steady tones, each turning a little faster or slower so that it ends a period where it began.
+
+    Half a turn a period is the most that is needed: half a hertz over the period's seconds.
+    """
+    frames = len(magnitude)
+    first = rng.uniform(0, 2 * np.pi, config.bins).astype(np.float32)
+    once_more = np.concatenate([magnitude, magnitude[:1]])
+    spectra = steady_tones(once_more, first, config)
+    turned = np.angle(spectra[-1] * np.conj(spectra[0]))
+    along = (np.arange(frames, dtype=np.float32) / frames)[:, None]
+    return spectra[:-1] * np.exp(-1j * along * turned).astype(np.complex64)
+
+
+class _Circle:
+    """A signal of frames * hop samples whose frames of n_fft samples, a hop apart, run round it."""
+
+    def __init__(self, frames: int, config: MelConfig) -> None:
+        self._hop, self._n_fft = config.hop_length, config.n_fft
+        self._window = hann(config.n_fft)
+        self._frames = frames
+        squares = np.broadcast_to(np.square(self._window), (frames, config.n_fft))
+        self._gain = np.reciprocal(np.maximum(self._overlapped(squares), TINY))
+
+    def signal(self, spectra: Complex64) -> Float32:
+        """[frames * hop]; its first sample is the first of frame 0."""
+        parts = [np.fft.irfft(spectra[at], self._n_fft).astype(np.float32) for at in _chunks(len(spectra))]
+        return self._overlapped(np.concatenate(parts) * self._window) * self._gain
+
+    def spectra(self, signal: Float32, at: slice) -> Complex64:
+        """Of the frames `at`, [k, bins]."""
+        starts = np.arange(at.start, at.stop) * self._hop
+        places = (starts[:, None] + np.arange(self._n_fft)) % len(signal)
+        return np.fft.rfft(signal[places] * self._window).astype(np.complex64)
+
+    def _overlapped(self, framed: Float32) -> Float32:
+        """Frames [frames, n_fft] laid over each other round the circle."""
+        hops = np.zeros((self._frames, self._hop), np.float32)
+        for shift, start in enumerate(range(0, self._n_fft, self._hop)):
+            part = framed[:, start : start + self._hop]
+            hops[:, : part.shape[1]] += np.roll(part, shift, axis=0)
+        return hops.reshape(-1)
+
+
+def _chunks(count: int) -> list[slice]:
+    return [slice(at, min(at + FRAMES_AT_ONCE, count)) for at in range(0, count, FRAMES_AT_ONCE)]

@@ -1,0 +1,59 @@
+"""From one sound to another that renders the same music, in level and in phase."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from halfstep.audio.mel import Float32, hann
+
+LONGEST_FFT = 2048
+HOPS = 4
+LEAST_FFTS = 3
+"""Transforms that fit into what is joined: one at either end is all of one sound."""
+
+
+def joined(left: Float32, right: Float32) -> Float32:
+    """[n] that begins as `left` [n], ends as `right` [n] and passes over in between; the two sound at the same time.
+
+    Every line of the spectrum passes from one power to the other, and its phase on the shorter way round: a
+    cross-fade of two tones that agree in pitch but not in phase would fall silent in its middle.
+    """
+    n_fft = _fft_for(len(left))
+    hop = n_fft // HOPS
+    count = (len(left) - n_fft) // hop + 1
+    covered = (count - 1) * hop + n_fft
+    edge = len(left) - covered
+    spectra_left, spectra_right = (_spectra(part[:covered], n_fft) for part in (left, right))
+    # The first frames and the last are all of one sound: only they reach the edges.
+    rise = np.clip((np.arange(count) - (HOPS - 1)) / max(1, count - 2 * HOPS + 1), 0, 1).astype(np.float32)[:, None]
+    power = (1 - rise) * np.abs(spectra_left) ** 2 + rise * np.abs(spectra_right) ** 2
+    turn = np.unwrap(np.angle(spectra_right * np.conj(spectra_left)), axis=0)
+    phase = np.angle(spectra_left) + rise * turn
+    mixed = _overlapped(np.sqrt(power) * np.exp(1j * phase), n_fft)
+    rest = right[covered:]
+    mixed[:hop], mixed[covered - hop :] = left[:hop], right[covered - hop : covered]
+    return np.concatenate([mixed, rest]) if edge else mixed
+
+
+def _fft_for(count: int) -> int:
+    """The longest power of two that fits into `count` samples often enough; at least 8."""
+    n_fft = LONGEST_FFT
+    while n_fft > 8 and LEAST_FFTS * n_fft > count:
+        n_fft //= 2
+    return n_fft
+
+
+def _spectra(samples: Float32, n_fft: int) -> np.ndarray:
+    framed = sliding_window_view(samples, n_fft)[:: n_fft // HOPS]
+    return np.fft.rfft(framed * hann(n_fft))
+
+
+def _overlapped(spectra: np.ndarray, n_fft: int) -> Float32:
+    """[(frames - 1) * hop + n_fft], the windows' overlap divided out."""
+    hop, window = n_fft // HOPS, hann(n_fft)
+    hops = np.zeros((2, len(spectra) + HOPS - 1, hop), np.float32)
+    frames = np.fft.irfft(spectra, n_fft).astype(np.float32) * window
+    for shift in range(HOPS):
+        part = slice(shift * hop, (shift + 1) * hop)
+        hops[0, shift : shift + len(spectra)] += frames[:, part]
+        hops[1, shift : shift + len(spectra)] += np.square(window[part])
+    return (hops[0] / np.maximum(hops[1], 1e-6)).reshape(-1)

@@ -1,0 +1,60 @@
+"""The noise of a piece: a function of its frame's number, so that windows that overlap share it.
+
+Where two windows share noise they render nearly the same music, whatever else they were told (log-mel correlation
+above .99 from the second window on, docs/experiments.md): that is what hides their joins, closes loops, and lets
+a piece drift from one seed to another.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from halfstep.audio.mel import Float32
+
+Noise = Callable[[int, int], Float32]
+"""(start, stop) -> unit noise [n_mels, stop - start] of these frames of a piece; start is 0 or more."""
+
+CHUNK_FRAMES = 64
+PIECE, BESIDE = 0, 1
+"""Streams of one seed: its piece; what is drawn for frames that are no part of it."""
+
+
+def seed_noise(n_mels: int, seed: int, stream: int = PIECE) -> Noise:
+    """The noise of the piece `seed`: each frame's own, whatever is asked for first."""
+
+    def chunk(index: int) -> Float32:
+        bits = np.random.Philox(key=seed, counter=[0, 0, stream, index])
+        return np.random.Generator(bits).standard_normal((n_mels, CHUNK_FRAMES), np.float32)
+
+    def noise(start: int, stop: int) -> Float32:
+        first = start // CHUNK_FRAMES
+        chunks = [chunk(index) for index in range(first, max(first + 1, math.ceil(stop / CHUNK_FRAMES)))]
+        skipped = first * CHUNK_FRAMES
+        return np.concatenate(chunks, axis=1)[:, start - skipped : stop - skipped]
+
+    return noise
+
+
+def repeating(noise: Noise, period: int) -> Noise:
+    """The first `period` frames of `noise`, again and again."""
+
+    def repeated(start: int, stop: int) -> Float32:
+        return np.take(noise(0, period), np.arange(start, stop) % period, axis=1)
+
+    return repeated
+
+
+def between(one: Noise, other: Noise, share: Callable[[Float32], Float32]) -> Noise:
+    """On the great circle from one noise to the other: unit noise everywhere, as both are.
+
+    share: frame numbers [k] -> how far along, 0 (exactly `one`) to 1 (exactly `other`), [k].
+    """
+
+    def noise(start: int, stop: int) -> Float32:
+        along = share(np.arange(start, stop, dtype=np.float32)).astype(np.float64)
+        near = np.where(along == 1, 0.0, np.cos(np.pi / 2 * along)).astype(np.float32)
+        far = np.where(along == 0, 0.0, np.sin(np.pi / 2 * along)).astype(np.float32)
+        return (near * one(start, stop) + far * other(start, stop)).astype(np.float32, copy=False)
+
+    return noise

@@ -1,0 +1,34 @@
+"""From one rendering of the same frames to another, so that the change is lost among the music's own."""
+
+import numpy as np
+
+from halfstep.audio.mel import Float32
+
+SMOOTHED_FRAMES = 9
+"""Movement slower than this, .1 s, is faded; what is faster keeps its strength."""
+
+
+def blended(old: Float32, new: Float32) -> Float32:
+    """[n_mels, k] that begins as `old` and ends as `new`.
+
+    The mean of two signals moves less than either, the less they have in common; here what moves fast is raised to
+    the strength it has in them. For two renderings that agree this is a plain cross-fade.
+    """
+    frames = old.shape[1]
+    rise = ((np.arange(frames, dtype=np.float32) + 1) / (frames + 1)).astype(np.float32)
+    slow_old, slow_new = _smoothed(old), _smoothed(new)
+    fast_old, fast_new = old - slow_old, new - slow_new
+    product = float((fast_old * fast_new).sum())
+    shared = product / max(float(np.sqrt((fast_old**2).sum() * (fast_new**2).sum())), 1e-9)
+    power = (1 - rise) ** 2 + rise**2 + 2 * rise * (1 - rise) * np.float32(np.clip(shared, 0, 1))
+    fast = ((1 - rise) * fast_old + rise * fast_new) / np.sqrt(power)
+    return (1 - rise) * slow_old + rise * slow_new + fast
+
+
+def _smoothed(frames: Float32) -> Float32:
+    """The mean over SMOOTHED_FRAMES around each frame, over fewer at the edges."""
+    reach = SMOOTHED_FRAMES // 2
+    sums = np.cumsum(np.pad(frames, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
+    places = np.arange(frames.shape[1])
+    low, high = np.maximum(places - reach, 0), np.minimum(places + reach + 1, frames.shape[1])
+    return ((sums[:, high] - sums[:, low]) / (high - low)).astype(np.float32)

@@ -1,0 +1,101 @@
+"""One window: from noise, and what is known of it, to music; and the noise from which known music comes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from halfstep.audio.mel import Float32
+from halfstep.bundle import Manifest
+from halfstep.generation.sampler import Rates, cosine_rates, hold_known, sample
+
+Network = Callable[[Float32, float, float, Float32 | None], Float32]
+"""(z_t [B, C, L], alpha_t, sigma_t, aligned [B, A, L]) -> v [B, C, L]; an OnnxDenoiser is one."""
+
+CONTEXT_SHARE = 3
+"""About a third of a window is told of the window before it."""
+TRANSITION_SHARE = 16
+"""Over a sixteenth of a window one rendering passes into the next."""
+POSITIONS_A_GRAIN = 4
+"""The networks halve their positions twice: shifted by these, noise gives the same music, shifted."""
+FITTING_ROUNDS = 6
+FITTING_RATE = 0.1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How windows of a model lie on a piece, in frames."""
+
+    frames: int
+    """Of a window."""
+    grain: int
+    """Windows that share noise begin a multiple of this apart."""
+    overlap: int
+    """Of neighbouring windows; its last `transition` frames are rendered by both."""
+    transition: int
+
+    @property
+    def hop(self) -> int:
+        return self.frames - self.overlap
+
+
+def layout_of(manifest: Manifest) -> Layout:
+    """The layout of a model's windows."""
+    grain = POSITIONS_A_GRAIN * manifest.packed.planes
+    overlap = max(1, round(manifest.frames / CONTEXT_SHARE / grain)) * grain
+    return Layout(manifest.frames, grain, overlap, max(1, manifest.frames // TRANSITION_SHARE))
+
+
+class Painter:
+    """Makes standardised windows [n_mels, frames] with one network, in `steps` steps."""
+
+    def __init__(self, network: Network, manifest: Manifest, steps: int) -> None:
+        self.manifest = manifest
+        self.layout = layout_of(manifest)
+        self._network = network
+        self._steps = steps
+        self._mean, self._std = (
+            np.array(values, np.float32)[:, None] for values in (manifest.band_mean, manifest.band_std)
+        )
+
+    def standardised(self, log_mel: Float32) -> Float32:
+        return (log_mel - self._mean) / self._std
+
+    def log_mel(self, standardised: Float32) -> Float32:
+        """Back from `standardised`, nothing below the floor."""
+        return np.maximum(standardised * self._std + self._mean, np.float32(np.log(self.manifest.mel.floor)))
+
+    def free(self, noise: Float32) -> Float32:
+        """The window that `noise` [n_mels, frames] gives when nothing is known."""
+        return self.window(noise, np.zeros_like(noise), np.zeros(noise.shape[1], np.float32))
+
+    def window(self, noise: Float32, known: Float32, mask: Float32) -> Float32:
+        """The window that `noise` [n_mels, frames] gives, knowing `known` [n_mels, frames] where mask [frames] is 1.
+
+        A model without context is not told: the known frames are only held at their noise level during sampling,
+        and what follows fits them less well.
+        """
+        packed = self.manifest.packed
+        aligned, held = (part[None] for part in packed.told(known, mask))
+        known_x = packed.flat(known)[None]
+
+        def denoise(z_t: Float32, t: float) -> Float32:
+            # Plain floats: numpy's own would lift the arrays to float64.
+            at_t = Rates(*(float(rate) for rate in cosine_rates(t)))
+            v = self._network(z_t, at_t.alpha, at_t.sigma, aligned if self.manifest.context else None)
+            return hold_known(v, z_t, known_x, held, at_t)
+
+        return packed.unflat(sample(denoise, packed.flat(noise)[None], self._steps)[0])
+
+    def fitted(self, noise: Float32, known: Float32, mask: Float32, wanted: Float32) -> Float32:
+        """`noise`, changed where wanted [frames] is 1 so that the window comes near `known` there, though untold.
+
+        Frames that a stranger recorded have no noise of ours. The map from noise to music has a symmetric, positive
+        Jacobian where it is an optimal transport, so following the error itself leads downhill: from an RMS of .93
+        deviations to .41 in six rounds on held-out music, where the network's own floor is .3. More rounds would
+        leave the unit sphere.
+        """
+        fitted = noise.copy()
+        for _ in range(FITTING_ROUNDS):
+            fitted += FITTING_RATE * wanted * (known - self.window(fitted, known, mask))
+        return fitted
