@@ -28,6 +28,8 @@ from halfstep.metrics.seam import Joined, looped, seam_score, seam_test
 LOOP_SECONDS = (2.0, 3.3, 5.0, 8.0)
 EXCERPT_SECONDS = 6.0
 NEW_SECONDS = 3.0
+QUIETEST = 0.003
+"""RMS of an excerpt's last second."""
 ENDINGS = {".ogg", ".flac", ".wav", ".mp3", ".opus"}
 Places = dict[str, list[Joined]]
 
@@ -105,20 +107,20 @@ def merge(places: Places, more: Places) -> None:
 
 
 def excerpts(model: Model, count: int, music: Path | None, seconds: float = EXCERPT_SECONDS) -> Iterator[Audio]:
-    """`count` excerpts, as many of each recording, none silent, spread over its middle nine tenths."""
+    """`count` excerpts, as many of each recording, one after another from its tenth second on, none silent."""
     if music is None:
         raise SystemExit("seams: name a folder of music for continuations, closings and infills")
     files = [path for path in sorted(music.rglob("*")) if path.suffix.lower() in ENDINGS]
-    files = [path for path in files if read_info(path).frames_declared > 60 * read_info(path).sample_rate]
     size, done = round(seconds * model.sample_rate), 0
-    each = -(-count // len(files))
+    each = -(-count // len(files)) + 1
     for path in files:
-        total = read_info(path).frames_declared / read_info(path).sample_rate
-        limit = int(min(total, 240.0) // 10)
-        sound = np.concatenate(list(islice(read_blocks(path, model.sample_rate), limit)), axis=1)
-        for start in np.linspace(0.05, 0.9, each) * (sound.shape[1] - size):
-            part = sound[:, int(start) : int(start) + size]
-            if done < count and np.sqrt(np.mean(np.square(part[:, -model.sample_rate :]))) > 0.003:
+        needed = 10.0 + each * (seconds + 2)
+        sound = np.concatenate(list(islice(read_blocks(path, model.sample_rate), int(needed // 10) + 1)), axis=1)
+        for number in range(each):
+            start = round((10 + number * (seconds + 2)) * model.sample_rate)
+            part = sound[:, start : start + size]
+            loud = part.shape[1] == size and np.sqrt(np.mean(np.square(part[:, -model.sample_rate :]))) > QUIETEST
+            if done < count and loud:
                 done += 1
                 yield Audio(part, model.sample_rate)
 

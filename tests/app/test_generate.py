@@ -88,6 +88,44 @@ def test_a_recording_is_continued():
     np.testing.assert_allclose(out[:7000], tone[:7000] * 10 ** (-3 / 20), atol=1e-4)
 
 
+@pytest.fixture
+def take() -> np.ndarray:
+    """A second of a tone at 8 kHz, in take.flac."""
+    tone = 0.2 * np.sin(np.arange(8000) / 5)
+    soundfile.write("take.flac", tone, 8000)
+    return tone
+
+
+def test_a_loop_is_exactly_as_long_as_its_bars_and_has_loop_points():
+    assert generate("out.wav", "--loop", "--bars", "1", "--bpm", "97") == 0
+    assert soundfile.info("out.wav").frames == round(4 * 60 / 97 * 8000)
+    assert b"smpl" in Path("out.wav").read_bytes()
+    assert generate("waltz.flac", "--loop", "--bars", "2", "--bpm", "180", "--beats", "3", "--steps", "1") == 0
+    assert soundfile.info("waltz.flac").frames == 16000
+    assert b"LOOPLENGTH=16000" in Path("waltz.flac").read_bytes()
+    assert soundfile.SoundFile("waltz.flac").comment == "model tiny-gauss, seed 0, 1 steps, 1 thread(s), a loop"
+
+
+def test_a_recording_is_closed_into_a_loop_led_into_another_and_mended(take: np.ndarray):
+    assert generate("loop.wav", "--continue", "take.flac", "--loop", "--seconds", "0.5") == 0
+    assert generate("bridge.wav", "--continue", "take.flac", "--into", "take.flac", "--seconds", "0.25") == 0
+    assert generate("mended.wav", "--mend", "take.flac", "--from", "0.4", "--to", "0.6") == 0
+    lengths = [soundfile.info(f"{name}.wav").frames for name in ("loop", "bridge", "mended")]
+    assert lengths == [12000, 18000, 8000]
+    mended = soundfile.read("mended.wav")[0]
+    for kept in (slice(0, 2900), slice(5100, 8000)):
+        np.testing.assert_allclose(mended[kept], take[kept] * 10 ** (-3 / 20), atol=1e-4)
+
+
+def test_variations_and_drifts_say_so(take: np.ndarray):
+    generate("plain.wav", "--seconds", "1")
+    generate("same.wav", "--seconds", "1", "--vary", "0")
+    generate("drift.flac", "--seconds", "1", "--toward", "3")
+    np.testing.assert_array_equal(soundfile.read("same.wav")[0], soundfile.read("plain.wav")[0])
+    assert soundfile.SoundFile("same.wav").comment.endswith(", varied 0")
+    assert soundfile.SoundFile("drift.flac").comment.endswith(", toward 3")
+
+
 def test_an_older_file_is_replaced(tmp_path: Path):
     (tmp_path / "out.wav").write_bytes(b"old")
     assert generate("out.wav", "--seconds", "0.1") == 0
@@ -130,6 +168,25 @@ def test_it_says_what_it_made(capsys: pytest.CaptureFixture[str]):
         (["out.wav", "--model", "../../etc"], r"--model \.\./\.\./etc: neither a folder nor"),
         (["out.wav", "--continue", "none.wav"], r"none\.wav: No such file"),
         (["out.wav", "--continue", "text.wav"], r"text\.wav: "),
+        (["out.wav", "--loop", "--seconds", "0.1"], r"seconds is 0\.1: a loop takes 0\.320 to 900"),
+        (["out.mp3", "--loop"], r"--loop: an MP3 begins and ends with silence"),
+        (["out.wav", "--bars", "4"], r"--bars and --bpm: one says nothing without the other"),
+        (["out.wav", "--bpm", "90"], r"--bars and --bpm: one says nothing without the other"),
+        (["out.wav", "--bars", "4", "--bpm", "0"], r"--bpm is 0: give a number above 0"),
+        (["out.wav", "--bars", "nan", "--bpm", "9"], r"--bars is nan: give a number above 0"),
+        (["out.wav", "--bars", "4", "--bpm", "90", "--seconds", "3"], r"--seconds: --bars and --bpm give the length"),
+        (["out.wav", "--beats", "3"], r"--beats: counts the beats of --bars"),
+        (["out.wav", "--into", "text.wav"], r"--into: name the recording before it: --continue"),
+        (["out.wav", "--continue", "a", "--into", "b", "--loop"], r"--into: a --loop leads into its own beginning"),
+        (["out.wav", "--continue", "none.wav", "--loop"], r"none\.wav: No such file"),
+        (["out.wav", "--vary", "2"], r"--vary is 2: give a number from 0"),
+        (["out.wav", "--toward", "-2"], r"toward is -2: give a whole number"),
+        (["out.wav", "--toward", "2", "--loop"], r"--toward: a --loop ends where it began"),
+        (["out.wav", "--from", "2", "--to", "3"], r"--from and --to: they say where to --mend"),
+        (["out.wav", "--mend", "text.wav"], r"--mend: give the span to make anew: --from and --to"),
+        (["out.wav", "--mend", "text.wav", "--from", "1", "--to", "2"], r"text\.wav: "),
+        (["out.wav", "--mend", "a", "--from", "1", "--to", "2", "--loop"], r"--loop: --mend keeps a recording's own"),
+        (["out.wav", "--mend", "a", "--from", "1", "--to", "2", "--seconds", "3"], r"--seconds: --mend keeps"),
         (["out.wav", "--loud"], r"No such option.*--loud.*; see halfstep generate --help"),
         ([], r"Missing argument 'OUT'; see halfstep generate --help"),
     ],

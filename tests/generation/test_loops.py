@@ -26,7 +26,7 @@ def test_a_loop_has_the_frames_asked_for(painter: Painter, frames: int):
 
 @pytest.mark.parametrize("frames", [24, 48, 120])
 def test_a_loop_is_its_noise_going_round(painter: Painter, frames: int):
-    """This network minds what it is told by a hundredth; the rest is the noise, turned by two windows less half a wrap."""
+    """This network minds what it is told by a hundredth; the rest is noise, turned by how far the stream had come."""
     loop = painter.standardised(mel_loop(painter, seed_noise(8, 2), frames))
     noise = np.roll(seed_noise(8, 2)(0, frames), -24, axis=1)
     assert np.corrcoef(loop.ravel(), noise.ravel())[0, 1] > 0.99

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import halfstep
 from halfstep.audio.io import Audio, read, write
 from halfstep.errors import InputError
+from halfstep.generation.endless import mel_stream
 from halfstep.generation.model import Model
 from halfstep.generation.render import limit
+from halfstep.generation.wanted import Wanted
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +172,135 @@ def test_a_model_without_context_plays_too(tmp_path: Path, write_model: Callable
     model = halfstep.load(write_model(tmp_path / "m", context=False))
     assert model.generate(seconds=1).samples.shape == (1, 8000)
     assert model.generate(seconds=1, context=Audio(recording[None], 8000)).samples.shape == (1, 17001)
+
+
+def test_a_loop_has_exactly_the_samples_asked_for_at_any_steps(model: Model):
+    for seconds, steps in ((0.33, 4), (0.5, 1), (1.00007, 4), (2.5, 1)):
+        loop = model.generate(seconds=seconds, steps=steps, loop=True)
+        assert loop.samples.shape == (1, round(seconds * 8000))
+        assert 1e-4 < np.abs(loop.samples).max() < 1
+
+
+def test_the_wrap_of_a_loop_is_as_smooth_as_its_middle(model: Model):
+    """Over 40 loops: the largest step from sample to sample around the wrap, against as many samples elsewhere."""
+    wraps, middles = [], []
+    for seed in range(40):
+        twice = np.tile(model.generate(seconds=0.75, seed=seed, loop=True).samples[0], 2)
+        steps = np.abs(np.diff(twice)) / np.abs(np.diff(twice)).mean()
+        wraps.append(steps[6000 - 65 : 6000 + 64].max())
+        middles.append(steps[3000 - 65 : 3000 + 64].max())
+    assert np.mean(wraps) < 1.15 * np.mean(middles)
+
+
+def test_loops_and_gaps_are_the_same_again_and_other_for_other_seeds(model: Model, recording: np.ndarray):
+    take = Audio(recording[None], 8000)
+    for wish in ({"loop": True}, {"loop": True, "context": take}, {"into": take, "context": take}):
+        first, again, other = (model.generate(seconds=0.6, seed=seed, **wish).samples for seed in (3, 3, 4))
+        np.testing.assert_array_equal(first, again)
+        assert np.abs(first - other).max() > 1e-3
+
+
+def test_a_recording_closed_into_a_loop_is_kept_but_for_its_ends(model: Model, recording: np.ndarray):
+    loop = model.generate(seconds=0.5, seed=1, context=Audio(recording[None], 8000), loop=True).samples
+    assert loop.shape == (1, 9001 + 4000)
+    blended = model.manifest.mel.n_fft
+    np.testing.assert_array_equal(loop[0, blended : 9001 - blended], limit(recording[blended : 9001 - blended]))
+    steps = np.abs(np.diff(np.roll(loop[0], 2000)))
+    assert steps[2000 - 65 : 2000 + blended].max() <= 1.2 * steps.max()
+
+
+@pytest.mark.parametrize("seconds", [1 / 8000, 0.01, 0.5, 3.0])
+def test_a_gap_between_two_recordings_has_exactly_its_length(model: Model, recording: np.ndarray, seconds: float):
+    one, other = recording, recording[::-1][:5000]
+    out = model.generate(seconds=seconds, context=Audio(one[None], 8000), into=Audio(other[None], 8000)).samples
+    count, blended = round(seconds * 8000), model.manifest.mel.n_fft
+    assert out.shape == (1, 9001 + count + 5000)
+    np.testing.assert_array_equal(out[0, : 9001 - blended], limit(one[: 9001 - blended]))
+    np.testing.assert_array_equal(out[0, 9001 + count + blended :], limit(other[blended:]))
+
+
+def test_a_damaged_span_is_made_anew_and_the_rest_stays(model: Model, recording: np.ndarray):
+    damaged = recording.copy()
+    damaged[4000:4400] = 0.9
+    out = model.mend(Audio(damaged[None], 8000), 0.5, 0.55).samples
+    assert out.shape == (1, 9001)
+    np.testing.assert_array_equal(out[0, :3744], limit(recording[:3744]))
+    np.testing.assert_array_equal(out[0, 4656:], limit(recording[4656:]))
+    assert np.abs(out[0, 4000:4400]).max() < 0.6
+
+
+def test_a_recording_too_short_to_loop_is_refused(model: Model):
+    short = Audio(np.full((1, 520), 0.1, np.float32), 8000)
+    assert model.generate(seconds=0.1, context=short, loop=True).samples.shape == (1, 1320)
+    with pytest.raises(InputError, match="the recording to (loop|continue)"):
+        model.generate(seconds=0.1, context=Audio(short.samples[:, :330], 8000), loop=True)
+
+
+def test_no_variation_is_the_piece_and_all_of_it_another(model: Model, piece: np.ndarray):
+    varied = {share: model.generate(seconds=2, seed=5, variation=share, toward=9).samples for share in (0, 0.2, 1)}
+    np.testing.assert_array_equal(varied[0], piece)
+    assert np.abs(varied[0.2] - piece).max() > 1e-3
+    usual = model.generate(seconds=2, seed=5, variation=1).samples
+    np.testing.assert_array_equal(usual, model.generate(seconds=2, seed=5, variation=1, toward=6).samples)
+
+
+def test_the_more_it_is_varied_the_less_a_mel_is_like_its_piece(model: Model):
+    def mel(share: float) -> np.ndarray:
+        noise = model._noise(Wanted(seconds=1, seed=5, variation=share, toward=9), 8000)
+        blocks = mel_stream(model._painter(None), noise)
+        return np.concatenate(list(itertools.islice(blocks, 6)), axis=1)
+
+    alike = [np.corrcoef(mel(0).ravel(), mel(share).ravel())[0, 1] for share in (0, 0.2, 0.5, 0.8, 1)]
+    assert alike[0] == pytest.approx(1) and (np.diff(alike) < 0).all()
+    np.testing.assert_array_equal(mel(1), np.concatenate(list(itertools.islice(model.mels(seed=9), 6)), axis=1))
+
+
+def test_a_stream_drifts_from_one_seed_to_the_other(model: Model):
+    """At first it is the one piece, and when the time is over the other (this network minds its past little)."""
+
+    def mel(**wish: int) -> np.ndarray:
+        noise = model._noise(Wanted(seconds=1, **wish), 8000)
+        return np.concatenate(list(itertools.islice(mel_stream(model._painter(None), noise), 20)), axis=1)
+
+    drift, one, other = mel(seed=5, toward=9), mel(seed=5), mel(seed=9)
+    begin, end = slice(0, 12), slice(130, 230)
+    assert np.corrcoef(drift[:, begin].ravel(), one[:, begin].ravel())[0, 1] > 0.9
+    assert np.corrcoef(drift[:, end].ravel(), other[:, end].ravel())[0, 1] > 0.99
+    blocks = model.stream(seed=5, toward=9, over_seconds=1, block_seconds=0.5)
+    assert next(blocks).samples.shape == (1, 4000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ({"loop": True, "seconds": 0.1}, r"seconds is 0\.1: a loop takes 0\.320 to 900"),
+        ({"loop": True, "seconds": 1000}, "seconds is 1000: a loop takes"),
+        ({"into": "b.wav"}, "into a recording: give the recording before the gap as well"),
+        ({"into": "b.wav", "context": "a.wav", "loop": True}, "into a recording: a loop leads into its own beginning"),
+        ({"variation": 1.5}, "variation is 1.5: give a number from 0"),
+        ({"variation": float("nan")}, "variation is nan"),
+        ({"toward": -1}, "toward is -1: give a whole number"),
+        ({"toward": 3, "loop": True}, "toward another seed: a loop ends where it began"),
+    ],
+)
+def test_wishes_that_do_not_go_together_are_refused(model: Model, arguments: dict, line: str):
+    with pytest.raises(InputError, match=line):
+        model.generate(**({"seconds": 1} | arguments))
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 1), (0.5, 0.5), (0.8, 0.2), (0.5, 2), (float("nan"), 1)])
+def test_a_span_that_is_none_is_refused(model: Model, recording: np.ndarray, start: float, stop: float):
+    with pytest.raises(InputError, match="give two times in order"):
+        model.mend(Audio(recording[None], 8000), start, stop)
+
+
+@given(size=st.integers(1, 9000))
+@settings(max_examples=15)
+def test_any_blocks_of_any_stream_are_its_piece(model: Model, size: int):
+    """Drifting, after a recording or plain: cut anywhere, the same samples."""
+    take = Audio((0.2 * np.sin(np.arange(4000) / 7)).astype(np.float32)[None], 8000)
+    for wish in ({}, {"context": take}, {"toward": 2, "over_seconds": 0.5}):
+        whole = np.concatenate([b.samples for b in itertools.islice(model.stream(1, **wish), 2)], axis=1)
+        cut = model.stream(1, block_seconds=size / 8000, **wish)
+        streamed = np.concatenate([b.samples for b in itertools.islice(cut, -(-8000 // size))], axis=1)
+        np.testing.assert_array_equal(streamed[:, :8000], whole[:, :8000])

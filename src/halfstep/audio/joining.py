@@ -5,39 +5,46 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.audio.mel import Float32, hann
 
-LONGEST_FFT = 2048
+LONGEST_FFT, SHORTEST_FFT = 2048, 8
 HOPS = 4
 LEAST_FFTS = 3
 """Transforms that fit into what is joined: one at either end is all of one sound."""
+ITERATIONS = 24
+TINY = 1e-12
 
 
 def joined(left: Float32, right: Float32) -> Float32:
     """[n] that begins as `left` [n], ends as `right` [n] and passes over in between; the two sound at the same time.
 
     Every line of the spectrum passes from one power to the other, and its phase on the shorter way round: a
-    cross-fade of two tones that agree in pitch but not in phase would fall silent in its middle.
+    cross-fade of two tones that agree in pitch but not in phase would fall silent in its middle. Griffin & Lim's
+    iteration then makes neighbouring frames agree, without which what has no pitch would lose 3 dB.
     """
+    if len(left) < LEAST_FFTS * SHORTEST_FFT:
+        return right.copy()
     n_fft = _fft_for(len(left))
     hop = n_fft // HOPS
     count = (len(left) - n_fft) // hop + 1
     covered = (count - 1) * hop + n_fft
-    edge = len(left) - covered
     spectra_left, spectra_right = (_spectra(part[:covered], n_fft) for part in (left, right))
     # The first frames and the last are all of one sound: only they reach the edges.
     rise = np.clip((np.arange(count) - (HOPS - 1)) / max(1, count - 2 * HOPS + 1), 0, 1).astype(np.float32)[:, None]
     power = (1 - rise) * np.abs(spectra_left) ** 2 + rise * np.abs(spectra_right) ** 2
     turn = np.unwrap(np.angle(spectra_right * np.conj(spectra_left)), axis=0)
-    phase = np.angle(spectra_left) + rise * turn
-    mixed = _overlapped(np.sqrt(power) * np.exp(1j * phase), n_fft)
-    rest = right[covered:]
-    mixed[:hop], mixed[covered - hop :] = left[:hop], right[covered - hop : covered]
-    return np.concatenate([mixed, rest]) if edge else mixed
+    spectra = np.sqrt(power) * np.exp(1j * (np.angle(spectra_left) + rise * turn))
+    for _ in range(ITERATIONS):
+        found = _spectra(_overlapped(spectra, n_fft), n_fft)
+        spectra[HOPS:-HOPS] = (np.sqrt(power) * found / np.maximum(np.abs(found), TINY))[HOPS:-HOPS]
+    mixed = _overlapped(spectra, n_fft)
+    edge = HOPS // 2 * hop
+    mixed[:edge], mixed[covered - edge :] = left[:edge], right[covered - edge : covered]
+    return np.concatenate([mixed, right[covered:]])
 
 
 def _fft_for(count: int) -> int:
-    """The longest power of two that fits into `count` samples often enough; at least 8."""
+    """The longest power of two that fits into `count` samples often enough."""
     n_fft = LONGEST_FFT
-    while n_fft > 8 and LEAST_FFTS * n_fft > count:
+    while LEAST_FFTS * n_fft > count:
         n_fft //= 2
     return n_fft
 
