@@ -19,7 +19,7 @@ import numpy as np
 from prepare import processor
 
 import halfstep
-from halfstep.audio.io import Audio, read_blocks, read_info
+from halfstep.audio.io import Audio, read_blocks
 from halfstep.generation.continuation import known_end, tail_samples
 from halfstep.generation.model import Model
 from halfstep.generation.window import layout_of
