@@ -10,7 +10,8 @@ import torch
 
 from halfstep.diffusion.condition import Condition
 from halfstep.diffusion.denoiser import Denoiser, rates_like
-from halfstep.export import STORED, write_onnx
+from halfstep.export import write_denoiser
+from halfstep.onnx_writing import STORED
 from halfstep.generation.sampler import cosine_rates
 from halfstep.presets import PRESETS, with_settings
 from halfstep.tasks.music import Music
@@ -51,7 +52,7 @@ def by_onnx(path: Path, given: dict[str, np.ndarray]) -> np.ndarray:
 
 def test_onnx_equals_torch_for_any_batch(denoiser: Denoiser, tmp_path: Path):
     task, _ = inputs(1)
-    write_onnx(denoiser, task, tmp_path / "denoiser.onnx")
+    write_denoiser(denoiser, task, tmp_path / "denoiser.onnx")
     for count in (1, 2, 5):
         _, given = inputs(count)
         # In v, where x_hat = alpha z - sigma v: at t = .01 an x network's v is its x divided by .016.
@@ -65,7 +66,7 @@ def test_packed_weights_are_smaller_and_nearly_the_same(
 ):
     task, given = inputs(3)
     path = tmp_path / "denoiser.onnx"
-    write_onnx(denoiser, task, path, weights)
+    write_denoiser(denoiser, task, path, weights)
     parameters = sum(p.numel() for p in denoiser.parameters())
     assert path.stat().st_size < bytes_a_weight * parameters * 1.4
     expected, sigma = by_torch(denoiser, given, 3), given["sigma"][:, None, None]
@@ -76,7 +77,7 @@ def test_packed_weights_are_smaller_and_nearly_the_same(
 def test_exported_file_tells_nothing_of_this_machine(denoiser: Denoiser, tmp_path: Path):
     task, _ = inputs(1)
     path = tmp_path / "denoiser.onnx"
-    write_onnx(denoiser, task, path)
+    write_denoiser(denoiser, task, path)
     assert str(Path(__file__).parents[1]).encode() not in path.read_bytes()
     model = onnx.load(path)
     assert not any(entry.data_location == onnx.TensorProto.EXTERNAL for entry in model.graph.initializer)

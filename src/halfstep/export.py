@@ -2,19 +2,12 @@
 
 import json
 import tempfile
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
-from torch.jit._trace import TracerWarning
 
-from halfstep.atomic import replacing
 from halfstep.bundle import DenoiserFile, Manifest, Origin, verify, write_manifest
 from halfstep.data.library import Library
 from halfstep.diffusion.condition import Condition
@@ -22,12 +15,10 @@ from halfstep.diffusion.denoiser import Denoiser
 from halfstep.distillation.run import finished_rungs
 from halfstep.errors import InputError
 from halfstep.generation.sampler import Rates
+from halfstep.onnx_writing import STORED, write_onnx
 from halfstep.tasks.music import Music
 from halfstep.training.checkpoint import save_tensors
 from halfstep.training.run import Run, open_run
-
-OPSET = 18
-SMALLEST_PACKED = 4096  # values: below this a tensor is not worth packing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +52,7 @@ def export_run(
             folder = Path(scratch) / out.name
             folder.mkdir()
             for num_steps, denoiser in networks.items():
-                write_onnx(denoiser, opened.task, folder / f"denoiser-{num_steps}.onnx", weights)
+                write_denoiser(denoiser, opened.task, folder / f"denoiser-{num_steps}.onnx", weights)
             if with_teacher:
                 save_tensors(folder / "teacher.safetensors", opened.teacher().state_dict(), {"run": run.name})
             manifest = write_manifest(folder, _manifest(opened, networks, card, weights))
@@ -101,7 +92,7 @@ class _Exported(nn.Module):
         return self.denoiser(z_t, at_t, Condition(aligned=aligned))
 
 
-def write_onnx(denoiser: Denoiser, task: Music, path: Path, weights: str = "fp32") -> None:
+def write_denoiser(denoiser: Denoiser, task: Music, path: Path, weights: str = "fp32") -> None:
     """The denoiser as one self-contained ONNX file that takes any batch."""
     inputs = {
         "z_t": torch.zeros(2, task.channels, task.config.length),
@@ -110,65 +101,8 @@ def write_onnx(denoiser: Denoiser, task: Music, path: Path, weights: str = "fp32
     }
     if task.aligned:
         inputs["aligned"] = torch.zeros(2, task.aligned, task.config.length)
-    with replacing(path) as partial, warnings.catch_warnings():
-        # The tracing exporter is on its way out; the new one takes 65 s where it takes 2, for a graph no faster.
-        for said in ("You are using the legacy TorchScript-based ONNX export", "The feature will be removed"):
-            warnings.filterwarnings("ignore", said, DeprecationWarning)
-        # group_norm asks whether there is more than one value a channel: yes, whatever the batch.
-        warnings.filterwarnings("ignore", "Converting a tensor to a Python boolean", TracerWarning)
-        torch.onnx.export(
-            _Exported(denoiser.to("cpu")).eval(), tuple(inputs.values()), str(partial), dynamo=False,
-            opset_version=OPSET, input_names=list(inputs), output_names=["v"],
-            dynamic_axes={name: {0: "batch"} for name in (*inputs, "v")},
-        )  # fmt: skip
-        model = onnx.load_model(str(partial))
-        STORED[weights](model)
-        onnx.checker.check_model(model, full_check=True)
-        onnx.save_model(model, str(partial))
-
-
-def _as_fp32(model: onnx.ModelProto) -> None:
-    """As they are."""
-
-
-def _as_fp16(model: onnx.ModelProto) -> None:
-    """Weights as float16, cast up when the model is loaded."""
-    _pack(model, lambda weight: [("Cast", weight.astype(np.float16))])
-
-
-def _as_int8(model: onnx.ModelProto) -> None:
-    """Weights as int8 with one scale an output channel (the first axis), multiplied out when the model is loaded."""
-
-    def packed(weight: np.ndarray) -> list[tuple[str, np.ndarray]]:
-        largest = np.abs(weight).max(axis=tuple(range(1, weight.ndim)), keepdims=True)
-        scale = (np.maximum(largest, 1e-12) / 127).astype(np.float32)
-        return [("Cast", np.rint(weight / scale).astype(np.int8)), ("Mul", scale)]
-
-    _pack(model, packed)
-
-
-STORED: dict[str, Callable[[onnx.ModelProto], None]] = {"fp32": _as_fp32, "fp16": _as_fp16, "int8": _as_int8}
-
-
-def _pack(model: onnx.ModelProto, packed: Callable[[np.ndarray], list[tuple[str, np.ndarray]]]) -> None:
-    """Replace large weights by smaller tensors and the nodes that restore them, which the loader folds away."""
-    graph = model.graph
-    restoring = []
-    for initializer in [i for i in graph.initializer if i.data_type == TensorProto.FLOAT and len(i.dims) > 1]:
-        weight = numpy_helper.to_array(initializer)
-        if weight.size < SMALLEST_PACKED:
-            continue
-        graph.initializer.remove(initializer)
-        (_, small), *scales = packed(weight)
-        graph.initializer.append(numpy_helper.from_array(small, f"{initializer.name}.packed"))
-        cast_to = f"{initializer.name}.cast" if scales else initializer.name
-        restoring.append(helper.make_node("Cast", [f"{initializer.name}.packed"], [cast_to], to=TensorProto.FLOAT))
-        for operator, value in scales:
-            graph.initializer.append(numpy_helper.from_array(value, f"{initializer.name}.scale"))
-            restoring.append(helper.make_node(operator, [cast_to, f"{initializer.name}.scale"], [initializer.name]))
-    nodes = [*restoring, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
+    changing = {name: {0: "batch"} for name in (*inputs, "v")}
+    write_onnx(_Exported(denoiser), inputs, ("v",), changing, path, weights)
 
 
 def _manifest(run: Run, networks: dict[int, Denoiser], card: Card, weights: str) -> Manifest:

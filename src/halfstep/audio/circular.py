@@ -3,8 +3,11 @@
 In this file spectra are time-major: [frames, bins].
 """
 
+from typing import Protocol
+
 import numpy as np
 
+from halfstep.audio.joining import joined
 from halfstep.audio.mel import FRAMES_AT_ONCE, Float32, MelConfig, hann
 from halfstep.audio.steady import TINY, Complex64, steady_tones
 
@@ -17,8 +20,8 @@ def griffin_lim_loop(
     Frames and their overlaps run round the circle, so that its wrap is a place like any other. The fast iteration of
     Perraudin, Balazs & Sondergaard 2013, from phases of steady tones that close.
     """
-    circle = _Circle(len(magnitude), config)
-    spectra = _closing_tones(magnitude, config, rng)
+    circle = Circle(len(magnitude), config)
+    spectra = closing_tones(magnitude, config, rng)
     beta = np.float32(momentum / (1 + momentum))
     last = np.zeros_like(spectra)
     for _ in range(iterations):
@@ -33,6 +36,31 @@ def griffin_lim_loop(
     return np.roll(circle.signal(spectra), -config.lead)
 
 
+WRAP_FRAMES = 64
+
+
+class Stream(Protocol):
+    """What turns log-mel into samples as it comes: a `generation.render.Vocoder`, less its loops."""
+
+    def push(self, log_mel: Float32, /) -> Float32: ...
+
+    def finish(self) -> Float32: ...
+
+
+def period_of_stream(stream: Stream, log_mel: Float32, hop: int) -> Float32:
+    """One period [F * hop] of log_mel [n_mels, F] that repeats, of a stream at its start: it goes on past its end, and
+    what it gave there passes into how it began.
+    """
+    frames = log_mel.shape[1]
+    samples = np.concatenate([stream.push(log_mel), stream.push(log_mel[:, : 2 * WRAP_FRAMES]), stream.finish()])
+    # Its very first frames have only silence before them: the second sixty-four are as good as any.
+    begin, end = WRAP_FRAMES * hop, 2 * WRAP_FRAMES * hop
+    period = samples[: frames * hop]
+    period[:begin] = samples[frames * hop : frames * hop + begin]
+    period[begin:end] = joined(samples[frames * hop + begin : frames * hop + end], samples[begin:end])
+    return period
+
+
 def stretched(period: Float32, size: int) -> Float32:
     """One period [..., n] of what repeats, at `size` points instead: exact but for what is above half their rate."""
     count = period.shape[-1]
@@ -45,7 +73,7 @@ def stretched(period: Float32, size: int) -> Float32:
     return (np.fft.irfft(spectrum, size, axis=-1) * (size / count)).astype(np.float32)
 
 
-def _closing_tones(magnitude: Float32, config: MelConfig, rng: np.random.Generator) -> Complex64:
+def closing_tones(magnitude: Float32, config: MelConfig, rng: np.random.Generator) -> Complex64:
     """Spectra of steady tones, each turning a little faster or slower so that it ends a period where it began.
 
     Half a turn a period is the most that is needed: half a hertz over the period's seconds.
@@ -59,7 +87,7 @@ def _closing_tones(magnitude: Float32, config: MelConfig, rng: np.random.Generat
     return spectra[:-1] * np.exp(-1j * along * turned).astype(np.complex64)
 
 
-class _Circle:
+class Circle:
     """A signal of frames * hop samples whose frames of n_fft samples, a hop apart, run round it."""
 
     def __init__(self, frames: int, config: MelConfig) -> None:

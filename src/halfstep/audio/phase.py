@@ -8,8 +8,7 @@ of steady tones (`steady`) and are refined by the fast Griffin-Lim iteration (Pe
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from halfstep.audio.circular import griffin_lim_loop
-from halfstep.audio.joining import joined
+from halfstep.audio.circular import griffin_lim_loop, period_of_stream
 from halfstep.audio.mel import (
     FRAMES_AT_ONCE,
     Float32,
@@ -19,6 +18,7 @@ from halfstep.audio.mel import (
     hann,
     spread_over_bins,
 )
+from halfstep.audio.overlap import add_frames, reciprocal
 from halfstep.audio.steady import TINY, steady_tones
 
 ITERATIONS = 16  # from phases of steady tones these do what 32 to 64 do from random ones
@@ -26,9 +26,7 @@ MOMENTUM = 0.99
 LOOK_AHEAD_FRAMES = 32
 INVERSION_STEPS = 10
 LONGEST_CIRCLE_FRAMES = 2048  # of a loop worked on in one go: 50 MB
-WRAP_FRAMES = 64
 LOUDEST_LOG_MEL = 10.0  # 60 dB above music at full scale: keeps a model's nonsense from overflowing
-LEAST_OVERLAP = np.float32(0.1)  # of squared windows; where there is less, a frame has only its own edge
 
 
 def mel_to_magnitude(log_mel: Float32, config: MelConfig) -> Float32:
@@ -109,19 +107,12 @@ class GriffinLimStream:
     def loop(self, log_mel: Float32) -> Float32:
         """log_mel [n_mels, F] that repeats -> one period, [F * hop]; nothing pushed before or after.
 
-        A long one is made as a stream that goes on past its end: what it gave there passes into how it began.
+        A long one is made as a stream that goes on past its end.
         """
-        frames, hop = log_mel.shape[1], self.config.hop_length
-        if frames <= LONGEST_CIRCLE_FRAMES:
+        if log_mel.shape[1] <= LONGEST_CIRCLE_FRAMES:
             magnitude = np.ascontiguousarray(mel_to_magnitude(log_mel, self.config).T)
             return griffin_lim_loop(magnitude, self.config, 2 * self._passes, MOMENTUM, self._rng)
-        samples = np.concatenate([self.push(log_mel), self.push(log_mel[:, : 2 * WRAP_FRAMES]), self.finish()])
-        # Its very first frames have only silence before them: the second sixty-four are as good as any.
-        begin, end = WRAP_FRAMES * hop, 2 * WRAP_FRAMES * hop
-        period = samples[: frames * hop]
-        period[:begin] = samples[frames * hop : frames * hop + begin]
-        period[begin:end] = joined(samples[frames * hop + begin : frames * hop + end], samples[begin:end])
-        return period
+        return period_of_stream(self, log_mel, self.config.hop_length)
 
     def _add(self, count: int) -> None:
         if count:
@@ -177,7 +168,7 @@ class _Engine:
         self._tail, self._tail_overlap = signal[end:], overlap[end:]
         self._spectra, self._magnitude = self._spectra[count:], self._magnitude[count:]
         start, self._before_start = self._before_start, 0
-        return signal[start:end] * _reciprocal(overlap[start:end])
+        return signal[start:end] * reciprocal(overlap[start:end])
 
     def take_rest(self) -> Float32:
         """Give out all frames: the signal up to the end of the last one's hop."""
@@ -186,7 +177,7 @@ class _Engine:
 
     def _gain(self, ends: bool) -> Float32:
         """What makes overlapping windows even, and the signal silent before its start and after its end."""
-        gain = _reciprocal(self._window_overlap(self.frames))
+        gain = reciprocal(self._window_overlap(self.frames))
         gain[: self._before_start] = 0
         if ends:
             gain[self.frames * self._config.hop_length + self._config.lead :] = 0
@@ -196,12 +187,12 @@ class _Engine:
         signal = self._room(count, self._tail)
         for at in _chunks(count):
             frames = np.fft.irfft(self._spectra[at], self._config.n_fft).astype(np.float32, copy=False)
-            _add_frames(signal[at.start :], frames * self._window)
+            add_frames(signal[at.start :], frames * self._window)
         return signal.reshape(-1)
 
     def _window_overlap(self, count: int) -> Float32:
         overlap = self._room(count, self._tail_overlap)
-        _add_frames(overlap, np.broadcast_to(np.square(self._window), (count, len(self._window))))
+        add_frames(overlap, np.broadcast_to(np.square(self._window), (count, len(self._window))))
         return overlap.reshape(-1)
 
     def _room(self, count: int, tail: Float32) -> Float32:
@@ -212,17 +203,5 @@ class _Engine:
         return hops
 
 
-def _reciprocal(overlap: Float32) -> Float32:
-    return np.reciprocal(np.maximum(overlap, LEAST_OVERLAP, dtype=np.float32))
-
-
 def _chunks(count: int) -> list[slice]:
     return [slice(at, min(at + FRAMES_AT_ONCE, count)) for at in range(0, count, FRAMES_AT_ONCE)]
-
-
-def _add_frames(hops: Float32, frames: Float32) -> None:
-    """Add frame f [n_fft] to the hops [n, hop] from f on, in place."""
-    hop = hops.shape[1]
-    for shift, start in enumerate(range(0, frames.shape[1], hop)):
-        part = frames[:, start : start + hop]
-        hops[shift : shift + len(frames), : part.shape[1]] += part

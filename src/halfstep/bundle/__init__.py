@@ -3,8 +3,9 @@
 from halfstep.bundle.denoiser import OnnxDenoiser
 from halfstep.bundle.folder import ModelFolder, is_model_folder, open_folder, verify
 from halfstep.bundle.installed import installed, installed_folders, load_folder, model_places
-from halfstep.bundle.manifest import DenoiserFile, FileEntry, Manifest, Origin
+from halfstep.bundle.manifest import DenoiserFile, FileEntry, Manifest, Origin, VocoderFiles
 from halfstep.bundle.model_json import read_manifest, write_manifest
+from halfstep.bundle.vocoder import OnnxVocoder
 
 __all__ = [
     "DenoiserFile",
@@ -12,7 +13,9 @@ __all__ = [
     "Manifest",
     "ModelFolder",
     "OnnxDenoiser",
+    "OnnxVocoder",
     "Origin",
+    "VocoderFiles",
     "installed",
     "installed_folders",
     "is_model_folder",

@@ -1,5 +1,6 @@
 """A model folder: the only door between the making half and the playing half."""
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from halfstep.bundle.denoiser import OnnxDenoiser
 from halfstep.bundle.fields import AGAIN
 from halfstep.bundle.manifest import Manifest
 from halfstep.bundle.model_json import FILE_NAME, read_manifest, sha256_of
+from halfstep.bundle.session import OnnxNetwork
+from halfstep.bundle.vocoder import OnnxVocoder
 from halfstep.errors import InputError
 
 
@@ -28,6 +31,16 @@ class ModelFolder:
             raise InputError(f"--steps {steps}: model {self.manifest.id} serves {served}; choose one of these")
         name = names[steps]
         return OnnxDenoiser(self.read(name), str(self.path / name), self.manifest, threads)
+
+    def vocoder(self, threads: int = 1) -> OnnxVocoder | None:
+        """The networks of the learned vocoder, or None. InputError if a file is not whole, or they do not fit."""
+        files = self.manifest.vocoder
+        if files is None:
+            return None
+        prior, refiner = (
+            OnnxNetwork(self.read(name), str(self.path / name), threads) for name in (files.prior, files.refiner)
+        )
+        return OnnxVocoder(prior, refiner, self.manifest.mel)
 
     def read(self, name: str) -> bytes:
         """The bytes of a file of the manifest's table: the very ones whose sha256 was compared."""
@@ -81,7 +94,10 @@ def verify(path: Path) -> list[str]:
     except InputError as error:
         return [str(error)]
     problems = [problem for name in folder.manifest.files if (problem := folder.file_problem(name))]
-    return problems or [problem for steps in folder.manifest.steps if (problem := _trial(folder, steps))]
+    trials = [functools.partial(_trial, folder, steps) for steps in folder.manifest.steps]
+    return problems or [
+        problem for trial in (*trials, functools.partial(_vocoder_trial, folder)) if (problem := trial())
+    ]
 
 
 def is_model_folder(path: Path) -> bool:
@@ -96,6 +112,16 @@ def _trial(folder: ModelFolder, steps: int) -> str | None:
     known = np.zeros((1, manifest.aligned_channels, manifest.length), np.float32)
     try:
         folder.denoiser(steps)(noise, 0.0, 1.0, known)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _vocoder_trial(folder: ModelFolder) -> str | None:
+    """The same for the prior, and for the interface of both networks."""
+    try:
+        if vocoder := folder.vocoder():
+            vocoder.prior(np.zeros((folder.manifest.mel.n_mels, 8), np.float32))
     except InputError as error:
         return str(error)
     return None

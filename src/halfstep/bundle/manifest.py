@@ -30,6 +30,17 @@ class DenoiserFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VocoderFiles:
+    """The two networks of the learned vocoder, and the recordings it learned from."""
+
+    prior: str
+    refiner: str
+    licence: str
+    trained_on: tuple[Origin, ...]
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class FileEntry:
     """What a file of the folder must be, in lower-case hexadecimal and bytes."""
 
@@ -61,8 +72,8 @@ class Manifest:
     context: bool
     """Whether the denoisers see a mask and the known frames under it."""
     parameters: int
-    vocoder: None = None
-    """Reserved: waveforms come from Griffin-Lim."""
+    vocoder: VocoderFiles | None = None
+    """None: waveforms come from Griffin-Lim."""
     measured: Mapping[str, Any] = field(default_factory=dict)
     """Quality and speed, as far as they were measured."""
     files: Mapping[str, FileEntry] = field(default_factory=dict)
@@ -85,6 +96,12 @@ class Manifest:
     def aligned_channels(self) -> int:
         """The known window, packed, and its packed mask; 0 without context."""
         return self.channels + self.packed.planes if self.context else 0
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The files that hold a network."""
+        vocoder = (self.vocoder.prior, self.vocoder.refiner) if self.vocoder else ()
+        return (*(denoiser.file for denoiser in self.denoisers), *vocoder)
 
     @property
     def steps(self) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from halfstep.atomic import write_json
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle.fields import AGAIN, PLAIN_NAME, Fields, read_json
-from halfstep.bundle.manifest import DenoiserFile, FileEntry, Manifest, Origin
+from halfstep.bundle.manifest import DenoiserFile, FileEntry, Manifest, Origin, VocoderFiles
 from halfstep.errors import InputError
 from halfstep.packing import PACKINGS
 
@@ -89,9 +89,9 @@ def _check_together(fields: Fields, manifest: Manifest) -> None:
         raise fields.fail("frames", manifest.frames, f"a multiple of {manifest.packed.planes} for {manifest.packing}")
     if not manifest.denoisers or len(set(manifest.steps)) != len(manifest.steps):
         raise fields.fail("denoisers", list(manifest.steps), "at least one, each with its own number of steps")
-    for denoiser in manifest.denoisers:
-        if denoiser.file not in manifest.files:
-            raise fields.fail("files", list(manifest.files), f"a table with {denoiser.file}")
+    for name in manifest.networks:
+        if name not in manifest.files:
+            raise fields.fail("files", list(manifest.files), f"a table with {name}")
 
 
 def _parse_mel(fields: Fields) -> MelConfig:
@@ -131,10 +131,20 @@ def _parse_denoiser(fields: Fields) -> DenoiserFile:
     return denoiser
 
 
-def _parse_vocoder(fields: Fields) -> None:
-    vocoder = fields.take("vocoder")
-    if vocoder is not None:
-        raise fields.fail("vocoder", vocoder, "null (this halfstep has no learned vocoder)")
+def _parse_vocoder(outer: Fields) -> VocoderFiles | None:
+    value = outer.take("vocoder")
+    if value is None:
+        return None
+    fields = Fields(f"{outer.where}: vocoder", value)
+    vocoder = VocoderFiles(
+        prior=fields.plain_name("prior"),
+        refiner=fields.plain_name("refiner"),
+        licence=fields.text("licence"),
+        trained_on=tuple(_parse_origin(origin) for origin in fields.objects("trained_on", most=10_000)),
+        measured=_parse_measured(fields),
+    )
+    fields.done()
+    return vocoder
 
 
 def _parse_measured(fields: Fields) -> dict[str, Any]:

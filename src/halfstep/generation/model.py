@@ -19,6 +19,7 @@ from halfstep.generation.infill import filled
 from halfstep.generation.loops import mel_loop
 from halfstep.generation.noise import BESIDE, Noise, between, seed_noise
 from halfstep.generation.render import Vocoder, equal_blocks, first_samples, limit, render
+from halfstep.generation.vocoder import LearnedVocoder
 from halfstep.generation.wanted import MOST_SEED, Recording, Wanted, check_seeds, samples_in
 from halfstep.generation.window import Painter
 
@@ -192,7 +193,10 @@ class Model:
         return seed_noise(self.manifest.mel.n_mels, seed, BESIDE)
 
     def _vocoder(self, seed: int) -> Vocoder:
-        return GriffinLimStream(self.manifest.mel, seed=seed)
+        networks = self.folder.vocoder(self.threads)
+        if networks is None:
+            return GriffinLimStream(self.manifest.mel, seed=seed)
+        return LearnedVocoder(networks, self.manifest.mel, seed)
 
     def _whole(self, recording: Recording | None) -> Audio:
         """A recording in memory, mono, at the model's sample rate. InputError if it is no sound."""

@@ -159,9 +159,9 @@ class Refiner(nn.Module):
         loud = (power + TINY**2).sqrt()
         lost = ((loud + QUIET) / (magnitude + QUIET)).log()
         unit = heard / loud[:, None]
-        turned = torch.stack(
-            [(unit * planned).sum(1), unit[:, 1] * planned[:, 0] - unit[:, 0] * planned[:, 1]], dim=1
-        )[:, :, : self.low]
+        turned = torch.stack([(unit * planned).sum(1), unit[:, 1] * planned[:, 0] - unit[:, 0] * planned[:, 1]], dim=1)[
+            :, :, : self.low
+        ]
         h = torch.cat([hidden, lost, turned.flatten(1, 2)], dim=1).transpose(1, 2)
         h, state = self.trunk(self.enter(h).transpose(1, 2), state)
         gain, cosine, sine = self.leave(h).transpose(1, 2).split([magnitude.shape[1], self.low, self.low], dim=1)
@@ -172,7 +172,9 @@ class Refiner(nn.Module):
         above = (0, 0, 0, magnitude.shape[1] - self.low)
         cosine, sine = F.pad(1 + cosine, above, value=1.0), F.pad(sine, above)
         level = level * gain.clamp(max=4.0).exp() * (cosine * cosine + sine * sine + TINY).rsqrt()
-        spectra = torch.stack([level * (real * cosine - imaginary * sine), level * (real * sine + imaginary * cosine)], 1)
+        spectra = torch.stack(
+            [level * (real * cosine - imaginary * sine), level * (real * sine + imaginary * cosine)], 1
+        )
         return spectra, joined[:, :, :, length:], state
 
 

@@ -91,7 +91,9 @@ def spectral_distance(found: Tensor, real: Tensor) -> Tensor:
     return total / len(RESOLUTIONS)
 
 
-def vocoder_loss(net: VocoderNet, sound: Tensor, log_mel: Tensor, start: np.ndarray, config: SpectralLossConfig) -> Tensor:
+def vocoder_loss(
+    net: VocoderNet, sound: Tensor, log_mel: Tensor, start: np.ndarray, config: SpectralLossConfig
+) -> Tensor:
     """Loss of the sound that `net` gives of log_mel [B, n_mels, L] against the recording [B, L * hop]; a scalar."""
     c = net.mel
     found, magnitude = vocoded(net, log_mel, start)

@@ -1,0 +1,78 @@
+"""Any ONNX network of a model folder, loaded as a stranger's: checked, on stated threads, its interface compared."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnxruntime
+
+from halfstep.audio.mel import Float32
+from halfstep.bundle.fields import AGAIN
+from halfstep.bundle.onnx_bytes import onnx_problems
+from halfstep.errors import InputError
+
+ERRORS_ONLY = 3  # onnxruntime's log level: its warnings are about hardware this machine lacks
+Shapes = Mapping[str, Sequence[int | None]]
+"""Input or output -> its shape; None is any size that may change from call to call."""
+
+
+class OnnxNetwork:
+    """Named arrays in, named arrays out, all float32."""
+
+    def __init__(self, data: bytes, where: str, threads: int) -> None:
+        """Load ONNX bytes. InputError naming `where` if they are refused."""
+        problems = onnx_problems(data)
+        if problems:
+            raise InputError(f"{where}: {problems[0]}; {AGAIN}")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                data, sess_options=_options(threads), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its own exceptions share no base class
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{where}: ONNX Runtime refuses it ({reason}); export the model again") from error
+        self._where = where
+
+    def __call__(self, inputs: Mapping[str, Float32], outputs: Sequence[str]) -> list[Float32]:
+        """The `outputs` asked for, in order. InputError if one is not finite."""
+        found = [np.asarray(value, np.float32) for value in self._session.run(list(outputs), dict(inputs))]
+        if not all(np.isfinite(value).all() for value in found):
+            raise InputError(f"{self._where}: gives values that are not finite; {AGAIN}")
+        return found
+
+    def expect(self, inputs: Shapes, outputs: Shapes) -> None:
+        """Names, types and shapes must be these; InputError shows both where they are not."""
+        self._compare("inputs", self._session.get_inputs(), inputs)
+        self._compare("outputs", self._session.get_outputs(), outputs)
+
+    def fixed_size(self, name: str, axis: int) -> int:
+        """A size that an input has in every call; InputError if it has no such input, or any size."""
+        shapes = {node.name: node.shape for node in self._session.get_inputs()}
+        size = shapes[name][axis] if name in shapes and len(shapes[name]) > axis else None
+        if not isinstance(size, int):
+            raise InputError(f"{self._where}: its input {name} has no fixed size in axis {axis}; {AGAIN}")
+        return size
+
+    def _compare(self, side: str, found: Sequence[onnxruntime.NodeArg], wanted: Shapes) -> None:
+        shown = {node.name: f"{node.type}{_shape(node.shape)}" for node in found}
+        expected = {name: f"tensor(float){_shape(shape)}" for name, shape in wanted.items()}
+        if shown != expected:
+            raise InputError(f"{self._where}: its {side} are {_listed(shown)}, model.json implies {_listed(expected)}")
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = ERRORS_ONLY
+    # Threads that spin while they wait take the processor from whoever plays the music.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _shape(shape: Sequence[int | str | None]) -> str:
+    return f"[{', '.join(str(size) if isinstance(size, int) else 'any' for size in shape)}]"
+
+
+def _listed(nodes: dict[str, str]) -> str:
+    return ", ".join(f"{name} {what}" for name, what in sorted(nodes.items()))

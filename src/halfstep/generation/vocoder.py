@@ -1,0 +1,158 @@
+"""The learned vocoder: a prior of magnitudes, phases that run on as steady tones, a refiner. See `nets.vocoder`.
+
+In this file spectra are time-major, [frames, bins], but where a network takes or gives them.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from halfstep.audio.circular import Circle, closing_tones, period_of_stream
+from halfstep.audio.mel import Float32, MelConfig, hann
+from halfstep.audio.overlap import Overlap
+from halfstep.audio.steady import TINY, Complex64, steady_tones
+from halfstep.bundle import OnnxVocoder
+
+BLOCK_FRAMES = 32
+LONGEST_CIRCLE_FRAMES = 2048  # of a loop worked on in one go
+
+
+class LearnedVocoder:
+    """Log-mel blocks in, samples out, without seams; a `generation.render.Vocoder`.
+
+    Works on blocks of its own size, so that the samples are the same however the mel is cut. All state is carried:
+    of the networks, of the phases, of what still sounds.
+    """
+
+    def __init__(self, networks: OnnxVocoder, config: MelConfig, seed: int = 0) -> None:
+        """`seed` draws the phases of the first frame; all others follow."""
+        self._networks, self._config = networks, config
+        self._rng = np.random.default_rng(seed)
+        self._begin()
+
+    def _begin(self) -> None:
+        config, bins = self._config, self._config.bins
+        self._networks.begin()
+        self._phases = self._rng.uniform(0, 2 * np.pi, bins).astype(np.float32)
+        self._mels = np.zeros((config.n_mels, 0), np.float32)
+        self._magnitude = np.zeros((0, bins), np.float32)
+        self._hidden: Float32 | None = None
+        self._planned = np.zeros((0, bins), np.complex64)
+        self._sounding, self._sound = Overlap(config), Overlap(config)
+        self._heard = np.zeros(0, np.float32)  # the tones' signal, from the first frame not yet analysed on
+        self._frames = 0
+        self._skipped = [self._networks.prior_delay, self._networks.refiner_delay]  # answers about no frame
+        self._given = -config.lead
+
+    @property
+    def frames_ahead(self) -> int:
+        """How many frames beyond its own a hop waits for; blocks add up to BLOCK_FRAMES - 1."""
+        reach = -(-self._config.n_fft // self._config.hop_length) - 1
+        last = -(-(self._config.lead + self._config.hop_length) // self._config.hop_length) - 1
+        return self._networks.prior_delay + reach + self._networks.refiner_delay + last
+
+    def push(self, log_mel: Float32) -> Float32:
+        """log_mel [n_mels, k] -> the samples [n] that are settled by now; n may be 0."""
+        self._frames += log_mel.shape[1]
+        return self._blocks(log_mel)
+
+    def finish(self) -> Float32:
+        """The samples that are left, [n]: with them each frame has given hop_length samples."""
+        if self._frames == 0:
+            return np.zeros(0, np.float32)
+        left = self._frames * self._config.hop_length - max(self._given, 0)
+        waiting = self._mels.shape[1] + self.frames_ahead
+        padding = waiting + -waiting % BLOCK_FRAMES - self._mels.shape[1]
+        floor = np.float32(np.log(self._config.floor))
+        rest = self._blocks(np.full((self._config.n_mels, padding), floor, np.float32))[:left]
+        self._begin()
+        return rest
+
+    def loop(self, log_mel: Float32) -> Float32:
+        """log_mel [n_mels, F] that repeats -> one period, [F * hop]; nothing pushed before or after.
+
+        Frames, overlaps and what the networks hear run round the circle, and every tone turns a whole number of
+        times. A long one is made as a stream that goes on past its end.
+        """
+        frames = log_mel.shape[1]
+        if frames > LONGEST_CIRCLE_FRAMES:
+            return period_of_stream(self, log_mel, self._config.hop_length)
+        nets, circle = self._networks, Circle(frames, self._config)
+        magnitude, hidden = nets.prior(_round(log_mel, nets.frames_back, nets.prior_delay))
+        magnitude, hidden = (part[:, -frames:] for part in (magnitude, hidden))
+        tones = closing_tones(np.ascontiguousarray(magnitude.T), self._config, self._rng)
+        heard = circle.spectra(circle.signal(tones), slice(0, frames))
+        told = (hidden, magnitude, _parts(_unit(tones)), _parts(heard))
+        spectra = nets.refiner(*(_round(part, nets.frames_back, nets.refiner_delay) for part in told))
+        nets.begin()
+        return np.roll(circle.signal(_joined(spectra[:, :, -frames:])), -self._config.lead)
+
+    def _blocks(self, log_mel: Float32) -> Float32:
+        self._mels = np.concatenate([self._mels, log_mel], axis=1)
+        parts = [np.zeros(0, np.float32)]
+        while self._mels.shape[1] >= BLOCK_FRAMES:
+            parts.append(self._block(np.ascontiguousarray(self._mels[:, :BLOCK_FRAMES])))
+            self._mels = self._mels[:, BLOCK_FRAMES:]
+        return np.concatenate(parts)
+
+    def _block(self, log_mel: Float32) -> Float32:
+        """The samples [n] that follow from one more block [n_mels, BLOCK_FRAMES]."""
+        magnitude, hidden = (self._without_first(part, 0) for part in self._networks.prior(log_mel))
+        self._skipped[0] = 0
+        tones = steady_tones(np.ascontiguousarray(magnitude.T), self._phases, self._config)
+        if len(tones):
+            self._phases = np.angle(tones[-1])
+        self._magnitude = np.concatenate([self._magnitude, magnitude.T])
+        self._hidden = hidden if self._hidden is None else np.concatenate([self._hidden, hidden], axis=1)
+        self._planned = np.concatenate([self._planned, _unit(tones)])
+        self._heard = np.concatenate([self._heard, self._sounding.add(tones)])
+
+        heard = self._analysed()
+        count = len(heard)
+        if count == 0:
+            return np.zeros(0, np.float32)
+        now, self._magnitude = self._magnitude[:count].T, self._magnitude[count:]
+        told, self._hidden = self._hidden[:, :count], self._hidden[:, count:]
+        planned, self._planned = self._planned[:count], self._planned[count:]
+        spectra = self._networks.refiner(told, np.ascontiguousarray(now), _parts(planned), _parts(heard))
+        spectra = self._without_first(spectra, 1)
+        self._skipped[1] = 0
+        samples = self._sound.add(_joined(spectra))
+        before_start = min(max(-self._given, 0), len(samples))
+        self._given += len(samples)
+        return samples[before_start:]
+
+    def _without_first(self, answers: Float32, network: int) -> Float32:
+        return answers[..., self._skipped[network] :]
+
+    def _analysed(self) -> Complex64:
+        """Spectra of the frames whose samples are all there."""
+        n_fft, hop = self._config.n_fft, self._config.hop_length
+        count = max(0, (len(self._heard) - n_fft) // hop + 1)
+        if count == 0:
+            return np.zeros((0, self._config.bins), np.complex64)
+        framed = sliding_window_view(self._heard, n_fft)[: count * hop : hop]
+        spectra = np.fft.rfft(framed * hann(n_fft)).astype(np.complex64, copy=False)
+        self._heard = self._heard[count * hop :]
+        return spectra
+
+
+def _round(part: Float32, before: int, after: int) -> Float32:
+    """What repeats along the last axis, with as much of it before and after as the networks hear."""
+    count = part.shape[-1]
+    return np.take(part, np.arange(-before, count + after) % count, axis=-1)
+
+
+def _unit(spectra: Complex64) -> Complex64:
+    return spectra / np.maximum(np.abs(spectra), TINY)
+
+
+def _parts(spectra: Complex64) -> Float32:
+    """[frames, bins] -> real and imaginary, [2, bins, frames], as the networks take them."""
+    return np.stack([spectra.real.T, spectra.imag.T]).astype(np.float32, copy=False)
+
+
+def _joined(parts: Float32) -> Complex64:
+    """[2, bins, frames] -> [frames, bins]."""
+    spectra = np.empty(parts.shape[:0:-1], np.complex64)
+    spectra.real, spectra.imag = parts[0].T, parts[1].T
+    return spectra
