@@ -11,8 +11,8 @@ import torch
 from halfstep.diffusion.condition import Condition
 from halfstep.diffusion.denoiser import Denoiser, rates_like
 from halfstep.export import write_denoiser
-from halfstep.onnx_writing import STORED
 from halfstep.generation.sampler import cosine_rates
+from halfstep.onnx_writing import STORED
 from halfstep.presets import PRESETS, with_settings
 from halfstep.tasks.music import Music
 

@@ -36,6 +36,8 @@ def write_onnx(
             warnings.filterwarnings("ignore", said, DeprecationWarning)
         # group_norm asks whether there is more than one value a channel: yes, whatever the batch.
         warnings.filterwarnings("ignore", "Converting a tensor to a Python boolean", TracerWarning)
+        # Slices it does not fold at once are folded when the file is loaded.
+        warnings.filterwarnings("ignore", "Constant folding - Only steps=1 can be constant folded", UserWarning)
         torch.onnx.export(
             module.to("cpu").eval(), tuple(inputs.values()), str(partial), dynamo=False, opset_version=OPSET,
             input_names=list(inputs), output_names=list(outputs),

@@ -107,9 +107,9 @@ def describe_anew(folder: Path, **members: object) -> None:
 @pytest.mark.parametrize(
     ("members", "found", "implied"),
     [
-        ({"packing": "none"}, r"z_t tensor\(float\)\[batch, 24, 8\]", r"z_t tensor\(float\)\[batch, 8, 24\]"),
-        ({"frames": 12}, r"v tensor\(float\)\[batch, 24, 8\]|z_t", r"\[batch, 24, 4\]"),
-        ({"context": False}, r"aligned tensor\(float\)\[batch, 27, 8\]", "alpha"),
+        ({"packing": "none"}, r"z_t tensor\(float\)\[any, 24, 8\]", r"z_t tensor\(float\)\[any, 8, 24\]"),
+        ({"frames": 12}, r"v tensor\(float\)\[any, 24, 8\]|z_t", r"\[any, 24, 4\]"),
+        ({"context": False}, r"aligned tensor\(float\)\[any, 27, 8\]", "alpha"),
     ],
 )
 def test_a_network_that_disagrees_is_refused_with_both_shapes(folder: Path, members: dict, found: str, implied: str):

@@ -5,6 +5,8 @@ import numpy as np
 from halfstep.audio.mel import Float32, MelConfig
 from halfstep.bundle.session import OnnxNetwork
 
+WAITING = 6  # what the refiner keeps of each bin of a frame that it has not answered
+
 
 class OnnxVocoder:
     """The prior and the refiner of one piece; what `nets.vocoder` says of shapes and delays holds, without batch."""
@@ -29,13 +31,12 @@ class OnnxVocoder:
                 "state_after": (*state[:2], None),
             },
         )
-        spectra, waiting = (1, 2, bins, None), (1, 3, bins, self.refiner_delay)
+        waiting = (1, WAITING, bins, self.refiner_delay)
+        spectra = (1, 2, bins, None)
         state = (1, self._states[1], self._kept)
-        refiner.expect(
-            {"hidden": hidden, "magnitude": magnitude, "planned": spectra, "heard": spectra, "waiting": waiting,
-             "state": state},
-            {"spectra": (None, 2, None, None), "waiting_after": (*waiting[:3], None), "state_after": (*state[:2], None)},
-        )  # fmt: skip
+        inputs = {"hidden": hidden, "magnitude": magnitude, "planned": spectra, "heard": spectra}
+        after = {"waiting_after": (*waiting[:3], None), "state_after": (*state[:2], None)}
+        refiner.expect({**inputs, "waiting": waiting, "state": state}, {"spectra": spectra, **after})
         self.begin()
 
     def begin(self) -> None:
@@ -43,7 +44,7 @@ class OnnxVocoder:
         self._mels: Float32 | None = None
         self._prior_state = np.zeros((1, self._states[0], self._kept), np.float32)
         self._refiner_state = np.zeros((1, self._states[1], self._kept), np.float32)
-        self._waiting = np.zeros((1, 3, self._mel.bins, self.refiner_delay), np.float32)
+        self._waiting = np.zeros((1, WAITING, self._mel.bins, self.refiner_delay), np.float32)
 
     @property
     def frames_back(self) -> int:

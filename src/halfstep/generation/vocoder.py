@@ -9,11 +9,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from halfstep.audio.circular import Circle, closing_tones, period_of_stream
 from halfstep.audio.mel import Float32, MelConfig, hann
 from halfstep.audio.overlap import Overlap
+from halfstep.audio.phase import LONGEST_CIRCLE_FRAMES, LOUDEST_LOG_MEL
 from halfstep.audio.steady import TINY, Complex64, steady_tones
 from halfstep.bundle import OnnxVocoder
 
 BLOCK_FRAMES = 32
-LONGEST_CIRCLE_FRAMES = 2048  # of a loop worked on in one go
 
 
 class LearnedVocoder:
@@ -77,7 +77,9 @@ class LearnedVocoder:
         if frames > LONGEST_CIRCLE_FRAMES:
             return period_of_stream(self, log_mel, self._config.hop_length)
         nets, circle = self._networks, Circle(frames, self._config)
-        magnitude, hidden = nets.prior(_round(log_mel, nets.frames_back, nets.prior_delay))
+        magnitude, hidden = nets.prior(
+            _round(np.minimum(log_mel, np.float32(LOUDEST_LOG_MEL)), nets.frames_back, nets.prior_delay)
+        )
         magnitude, hidden = (part[:, -frames:] for part in (magnitude, hidden))
         tones = closing_tones(np.ascontiguousarray(magnitude.T), self._config, self._rng)
         heard = circle.spectra(circle.signal(tones), slice(0, frames))
@@ -87,7 +89,7 @@ class LearnedVocoder:
         return np.roll(circle.signal(_joined(spectra[:, :, -frames:])), -self._config.lead)
 
     def _blocks(self, log_mel: Float32) -> Float32:
-        self._mels = np.concatenate([self._mels, log_mel], axis=1)
+        self._mels = np.concatenate([self._mels, _bounded(log_mel)], axis=1)
         parts = [np.zeros(0, np.float32)]
         while self._mels.shape[1] >= BLOCK_FRAMES:
             parts.append(self._block(np.ascontiguousarray(self._mels[:, :BLOCK_FRAMES])))
@@ -136,6 +138,10 @@ class LearnedVocoder:
         return spectra
 
 
+def _bounded(log_mel: Float32) -> Float32:
+    return np.minimum(log_mel, np.float32(LOUDEST_LOG_MEL))
+
+
 def _round(part: Float32, before: int, after: int) -> Float32:
     """What repeats along the last axis, with as much of it before and after as the networks hear."""
     count = part.shape[-1]
@@ -143,7 +149,7 @@ def _round(part: Float32, before: int, after: int) -> Float32:
 
 
 def _unit(spectra: Complex64) -> Complex64:
-    return spectra / np.maximum(np.abs(spectra), TINY)
+    return (spectra / np.maximum(np.abs(spectra), TINY)).astype(np.complex64, copy=False)
 
 
 def _parts(spectra: Complex64) -> Float32:

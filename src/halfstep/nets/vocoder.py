@@ -23,6 +23,9 @@ from halfstep.nets.blocks import zeroed
 
 TINY = 1e-6
 MEL_CENTRE, MEL_SPREAD = -4.0, 3.0  # nepers: roughly standardises the log-mel of music
+LOUDEST_GAIN = 4.0  # nepers
+LOCAL_FEATURES = 12
+WAITING = 6
 QUIET = 1e-3
 """Magnitude of a bin, of 512 for a sine at full scale, below which a change is no change: -114 dB."""
 
@@ -30,7 +33,8 @@ QUIET = 1e-3
 @dataclass(frozen=True, kw_only=True)
 class VocoderNetConfig:
     """width: channels of both networks. ahead: of each block, how many frames it sees ahead. expand: of a block's
-    hidden layer. phase_bins: the lowest bins, whose phases the refiner turns. mel_steps: Richardson-Lucy steps.
+    hidden layer. phase_bins: the lowest bins, whose phases the refiner turns. local_width,
+    local_kernel: of the convolutions over bins that do. mel_steps: Richardson-Lucy steps.
     """
 
     width: int = 256
@@ -39,12 +43,16 @@ class VocoderNetConfig:
     kernel: int = 7
     expand: int = 2
     phase_bins: int = 512
+    local_width: int = 16
+    local_kernel: int = 5
     mel_steps: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("width", "expand", "phase_bins"):
+        for name in ("width", "expand", "phase_bins", "local_width", "local_kernel"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: at least 1 was expected")
+        if self.local_kernel % 2 == 0:
+            raise ValueError(f"local_kernel is {self.local_kernel}: an odd number was expected")
         if not all(0 <= ahead < self.kernel for ahead in (*self.prior_ahead, *self.refiner_ahead)):
             raise ValueError(f"ahead is {self.prior_ahead}, {self.refiner_ahead}: 0 up to kernel - 1 was expected")
 
@@ -134,14 +142,26 @@ class Prior(nn.Module):
 
 
 class Refiner(nn.Module):
-    """What is known of a phase vocoder's spectra -> the spectra to sound, one frame or more behind."""
+    """What is known of a phase vocoder's spectra -> the spectra to sound, `delay` frames behind.
+
+    The trunk sees whole frames and says what each bin should become; `local` sees how each bin's phase lies to its
+    neighbours', of which whole frames have too many to pass through the trunk, and brings that about.
+    """
 
     def __init__(self, mel: MelConfig, config: VocoderNetConfig) -> None:
         super().__init__()
-        self.low = min(config.phase_bins, mel.bins)
+        self.low, self.high = min(config.phase_bins, mel.bins), max(mel.bins - config.phase_bins, 0)
         self.trunk = Trunk(config, config.refiner_ahead)
         self.enter = nn.Linear(config.width + mel.bins + 2 * self.low, config.width)
         self.leave = zeroed(nn.Linear(config.width, mel.bins + 2 * self.low))
+        between, reach = config.local_width, config.local_kernel // 2
+        self.local = nn.Sequential(
+            nn.Conv2d(LOCAL_FEATURES, between, (config.local_kernel, 1), padding=(reach, 0)),
+            nn.GELU(approximate="tanh"),
+            nn.Conv2d(between, between, (config.local_kernel, 1), padding=(reach, 0)),
+            nn.GELU(approximate="tanh"),
+            zeroed(nn.Conv2d(between, 3, (config.local_kernel, 1), padding=(reach, 0))),
+        )
 
     @property
     def delay(self) -> int:
@@ -151,31 +171,55 @@ class Refiner(nn.Module):
         self, hidden: Tensor, magnitude: Tensor, planned: Tensor, heard: Tensor, waiting: Tensor, state: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """hidden [B, width, L] and magnitude [B, bins, L] of the prior; planned [B, 2, bins, L], unit phases of the
-        tones; heard [B, 2, bins, L], the spectra of the signal they make; waiting [B, 3, bins, delay], the frames
+        tones; heard [B, 2, bins, L], the spectra of the signal they make; waiting [B, 6, bins, delay], the frames
         not yet answered; state of the trunk. Comes back: spectra [B, 2, bins, L], `delay` frames behind; waiting,
         state.
         """
-        power = (heard * heard).sum(1)
-        loud = (power + TINY**2).sqrt()
+        length = magnitude.shape[2]
+        loud = ((heard * heard).sum(1) + TINY**2).sqrt()
         lost = ((loud + QUIET) / (magnitude + QUIET)).log()
         unit = heard / loud[:, None]
-        turned = torch.stack([(unit * planned).sum(1), unit[:, 1] * planned[:, 0] - unit[:, 0] * planned[:, 1]], dim=1)[
-            :, :, : self.low
-        ]
-        h = torch.cat([hidden, lost, turned.flatten(1, 2)], dim=1).transpose(1, 2)
-        h, state = self.trunk(self.enter(h).transpose(1, 2), state)
-        gain, cosine, sine = self.leave(h).transpose(1, 2).split([magnitude.shape[1], self.low, self.low], dim=1)
+        turned = turn(planned, unit)
+        told = torch.cat([hidden, lost, turned[:, :, : self.low].flatten(1, 2)], dim=1).transpose(1, 2)
+        h, state = self.trunk(self.enter(told).transpose(1, 2), state)
+        gain, cosine, sine = self.leave(h).transpose(1, 2).split([self.low + self.high, self.low, self.low], dim=1)
 
-        joined = torch.cat([waiting, torch.cat([magnitude[:, None], unit], dim=1)], dim=3)
-        length = magnitude.shape[2]
-        level, real, imaginary = joined[:, :, :, :length].unbind(1)
-        above = (0, 0, 0, magnitude.shape[1] - self.low)
-        cosine, sine = F.pad(1 + cosine, above, value=1.0), F.pad(sine, above)
-        level = level * gain.clamp(max=4.0).exp() * (cosine * cosine + sine * sine + TINY).rsqrt()
-        spectra = torch.stack(
-            [level * (real * cosine - imaginary * sine), level * (real * sine + imaginary * cosine)], 1
-        )
+        joined = torch.cat([waiting, torch.cat([magnitude[:, None], unit, lost[:, None], turned], dim=1)], dim=3)
+        level, unit = joined[:, 0, :, :length], joined[:, 1:3, :, :length]
+        wanted = torch.stack([gain[:, : self.low], cosine, sine], dim=1)
+        wanted = wanted + self.local(self._neighbours(joined, wanted, length))
+        rotation = torch.stack([1 + wanted[:, 1], wanted[:, 2]], dim=1)
+        rotation = rotation * ((rotation * rotation).sum(1, keepdim=True) + TINY).rsqrt()
+        low = rotate(unit[:, :, : self.low], rotation)
+        level = level * torch.cat([wanted[:, 0], gain[:, self.low :]], dim=1).clamp(max=LOUDEST_GAIN).exp()
+        spectra = level[:, None] * torch.cat([low, unit[:, :, self.low :]], dim=2)
         return spectra, joined[:, :, :, length:], state
+
+    def _neighbours(self, joined: Tensor, wanted: Tensor, length: int) -> Tensor:
+        """What `local` sees of each of the low bins, [B, LOCAL_FEATURES, low, L]: how its phase lies to that of the
+        next bin and of the next frame, what it lost and how it was turned, how it differs in level from both bins
+        beside it, what the trunk wants.
+        """
+        low = joined[:, :, : self.low]
+        now, unit = low[:, :, :, :length], low[:, 1:3]
+        above = turn(unit[:, :, :, :length], F.pad(unit[:, :, 1:, :length], (0, 0, 0, 1)))
+        after = turn(unit[:, :, :, :length], unit[:, :, :, 1 : length + 1])
+        level = (now[:, :1] + QUIET).log()
+        slope = F.pad(level[:, :, 1:] - level[:, :, :-1], (0, 0, 1, 1))
+        seen = torch.cat([above, after, now[:, 3:6], slope[:, :, 1:], slope[:, :, :-1], wanted], dim=1)
+        return seen.contiguous(memory_format=torch.channels_last)  # twice as fast to train on a processor
+
+
+def turn(first: Tensor, second: Tensor) -> Tensor:
+    """second / first of unit numbers [B, 2, ...]: by how much the phase turns from one to the other."""
+    real = first[:, 0] * second[:, 0] + first[:, 1] * second[:, 1]
+    return torch.stack([real, first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]], dim=1)
+
+
+def rotate(value: Tensor, by: Tensor) -> Tensor:
+    """Product of complex numbers [B, 2, ...]."""
+    real = value[:, 0] * by[:, 0] - value[:, 1] * by[:, 1]
+    return torch.stack([real, value[:, 0] * by[:, 1] + value[:, 1] * by[:, 0]], dim=1)
 
 
 class VocoderNet(nn.Module):

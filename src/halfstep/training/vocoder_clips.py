@@ -57,10 +57,10 @@ def tone(length: int, sample_rate: int, rng: np.random.Generator) -> Float32:
 
 def _blurred(mel: Float32, config: ClipsConfig, settings: MelConfig, rng: np.random.Generator) -> Float32:
     """[n_mels, frames] -> the same, smoother and noisier by drawn amounts."""
-    for axis in (0, 1):
-        mel = _smoothed(mel, rng.uniform(0, config.blur), axis)
-    mel = mel + rng.uniform(0, config.noise) * rng.standard_normal(mel.shape)
-    return np.maximum(mel, np.log(settings.floor)).astype(np.float32)
+    over_bands, over_time = rng.uniform(0, config.blur, 2)
+    smooth = _smoothed(_smoothed(mel, over_bands, 0), over_time, 1)
+    noisy = smooth + rng.uniform(0, config.noise) * rng.standard_normal(mel.shape)
+    return np.maximum(noisy, np.log(settings.floor)).astype(np.float32)
 
 
 def _smoothed(values: NDArray[np.floating], deviation: float, axis: int) -> NDArray[np.floating]:

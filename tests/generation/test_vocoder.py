@@ -1,0 +1,150 @@
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import halfstep
+from halfstep.audio.mel import MelConfig, log_mel
+from halfstep.bundle import Manifest, OnnxVocoder, VocoderFiles, open_folder, read_manifest, verify, write_manifest
+from halfstep.bundle.session import OnnxNetwork
+from halfstep.errors import InputError
+from halfstep.generation.vocoder import LearnedVocoder
+from halfstep.nets.vocoder import VocoderNet, VocoderNetConfig
+from halfstep.training.spectral import vocoded
+from halfstep.vocoder_export import PRIOR, REFINER, add_vocoder, write_vocoder
+
+SMALL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
+NET = VocoderNetConfig(width=16, prior_ahead=(1, 1, 0), refiner_ahead=(1, 0), phase_bins=100, local_width=4)
+CARD = VocoderFiles(prior=PRIOR, refiner=REFINER, licence="MIT", trained_on=())
+
+
+def stirred(net: VocoderNet, by: float = 0.05) -> VocoderNet:
+    """Every weight moved: layers that begin at zero would hide what stands before them."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight += by * torch.randn_like(weight)
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def net() -> VocoderNet:
+    return stirred(VocoderNet(SMALL, NET))
+
+
+@pytest.fixture(scope="module")
+def networks(net: VocoderNet, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], OnnxVocoder]:
+    folder = tmp_path_factory.mktemp("vocoder")
+    write_vocoder(net, folder)
+    prior, refiner = (OnnxNetwork((folder / name).read_bytes(), name, 1) for name in (PRIOR, REFINER))
+    return lambda: OnnxVocoder(prior, refiner, SMALL)
+
+
+def melody(seconds: float = 1.2) -> np.ndarray:
+    """Log-mel of two tones one after the other, with a little noise."""
+    t = np.arange(round(seconds * SMALL.sample_rate)) / SMALL.sample_rate
+    pitch = np.where(t < seconds / 2, 440.0, 660.0)
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(len(t))
+    return log_mel((0.3 * np.sin(2 * np.pi * pitch * t) + noise).astype(np.float32), SMALL)
+
+
+def played(vocoder: LearnedVocoder, mel: np.ndarray, cuts: Sequence[int] = ()) -> np.ndarray:
+    edges = [0, *sorted(min(cut, mel.shape[1]) for cut in cuts), mel.shape[1]]
+    return np.concatenate([*(vocoder.push(mel[:, a:b]) for a, b in itertools.pairwise(edges)), vocoder.finish()])
+
+
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.lists(st.integers(0, 150), max_size=6))
+def test_samples_are_the_same_however_the_mel_is_cut(networks, cuts):
+    mel = melody()
+    whole = played(LearnedVocoder(networks(), SMALL, seed=3), mel)
+    assert len(whole) == mel.shape[1] * SMALL.hop_length
+    np.testing.assert_array_equal(played(LearnedVocoder(networks(), SMALL, seed=3), mel, cuts), whole)
+
+
+def test_a_stream_is_the_whole_within_1e_5_but_for_its_ends(net, networks):
+    """Torch on the whole clip at once against ONNX in blocks."""
+    mel = melody()
+    start = np.random.default_rng(3).uniform(0, 2 * np.pi, SMALL.bins).astype(np.float32)
+    with torch.no_grad():
+        whole = vocoded(net, torch.from_numpy(mel)[None], start[None])[0][0].numpy()
+    streamed = played(LearnedVocoder(networks(), SMALL, seed=3), mel)[: len(whole)]
+    # Before the first frame training hears the clip's edge, a stream silence; the end waits for what comes.
+    inside = slice(24 * SMALL.hop_length, -net.frames_ahead * SMALL.hop_length)
+    assert np.abs(whole[inside]).max() > 0.05
+    np.testing.assert_allclose(streamed[inside], whole[inside], atol=2e-5)
+
+
+def test_what_comes_later_than_the_look_ahead_changes_nothing(networks):
+    mel = melody()
+    other = mel.copy()
+    vocoder = LearnedVocoder(networks(), SMALL)
+    place = 80
+    other[:, place:] = -3.0
+    same = (place - vocoder.frames_ahead) * SMALL.hop_length
+    one, two = (played(LearnedVocoder(networks(), SMALL), m) for m in (mel, other))
+    np.testing.assert_allclose(one[:same], two[:same], atol=1e-5)
+    soon = slice(same, same + 4 * SMALL.hop_length)  # the windows are all but 0 where they begin
+    assert np.abs(one[soon] - two[soon]).max() > 1e-4
+
+
+@pytest.mark.parametrize("frames", [0, 1, 31, 32, 33, 64])
+def test_every_frame_gives_a_hop_of_finite_samples(networks, frames):
+    samples = played(LearnedVocoder(networks(), SMALL), melody()[:, :frames])
+    assert len(samples) == frames * SMALL.hop_length
+    assert np.isfinite(samples).all()
+
+
+def test_silence_gives_silence_and_nonsense_gives_finite_sound(networks):
+    floor = np.full((32, 60), np.log(SMALL.floor), np.float32)
+    assert np.abs(played(LearnedVocoder(networks(), SMALL), floor)).max() < 1e-4  # -80 dBFS
+    wild = floor.copy()
+    wild[:, ::2] = 1e4
+    assert np.isfinite(played(LearnedVocoder(networks(), SMALL), wild)).all()
+
+
+@pytest.mark.parametrize("frames", [1, 7, 40, 100])
+def test_a_loop_closes_it_does_not_matter_where_it_begins(networks, frames):
+    mel = melody()[:, :frames]
+    period = LearnedVocoder(networks(), SMALL, seed=1).loop(mel)
+    assert len(period) == frames * SMALL.hop_length
+    twice = np.concatenate([period, period])
+    steps = np.abs(np.diff(twice))
+    wrap = steps[len(period) - 1]
+    assert wrap <= np.sort(steps)[-max(1, len(steps) // 100)] * 1.5 + 1e-4
+
+
+def test_a_second_piece_does_not_hear_the_first(networks):
+    vocoder = LearnedVocoder(networks(), SMALL, seed=1)
+    played(vocoder, melody())
+    silence = np.full((32, 60), np.log(SMALL.floor), np.float32)
+    assert np.abs(played(vocoder, silence)).max() < 1e-4
+
+
+def test_a_model_folder_carries_its_vocoder(tmp_path: Path, write_model, tiny_manifest: Manifest):
+    folder = write_model(tmp_path / "model")
+    plain = halfstep.load(folder).generate(0.5)
+    add_vocoder(stirred(VocoderNet(tiny_manifest.mel, replace(NET, phase_bins=40))), folder, CARD, weights="int8")
+    assert verify(folder) == []
+    assert read_manifest(folder).vocoder == CARD
+    sound = halfstep.load(folder).generate(0.5)
+    assert sound.samples.shape == plain.samples.shape
+    assert not np.array_equal(sound.samples, plain.samples)
+    np.testing.assert_array_equal(halfstep.load(folder).generate(0.5).samples, sound.samples)
+
+
+def test_networks_that_do_not_fit_are_refused(tmp_path: Path, write_model, tiny_manifest: Manifest):
+    folder = write_model(tmp_path / "model")
+    with pytest.raises(InputError, match=r"its mel is .*, the vocoder's"):
+        add_vocoder(VocoderNet(SMALL, NET), folder, CARD)
+    write_vocoder(VocoderNet(SMALL, NET), folder)
+    write_manifest(folder, replace(tiny_manifest, vocoder=CARD))
+    with pytest.raises(InputError, match=r"vocoder-prior.onnx: its inputs are .*\[1, 32, any\].* implies"):
+        open_folder(folder).vocoder()
+    assert any("vocoder-prior.onnx" in problem for problem in verify(folder))

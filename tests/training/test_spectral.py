@@ -1,0 +1,97 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from halfstep.audio.mel import MagnitudeStream, MelConfig, log_mel
+from halfstep.audio.overlap import Overlap
+from halfstep.nets.vocoder import VocoderNet, VocoderNetConfig
+from halfstep.training.spectral import (
+    SpectralLossConfig,
+    analysed,
+    overlapped,
+    spectral_distance,
+    vocoded,
+    vocoder_loss,
+)
+from halfstep.training.vocoder_clips import ClipsConfig, tone, vocoder_example
+
+MEL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
+
+
+def sounds(batch: int, frames: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(0).standard_normal((batch, frames * MEL.hop_length)) * 0.1).float()
+
+
+def test_both_halves_frame_alike():
+    sound = sounds(1, 20)
+    stream = MagnitudeStream(MEL)
+    wanted = np.concatenate([stream.push(sound[0].numpy()), stream.finish()], axis=1)
+    np.testing.assert_allclose(analysed(sound, MEL)[0].abs().numpy(), wanted, atol=1e-4)
+
+
+def test_a_signals_own_spectra_give_it_back_in_both_halves():
+    sound = sounds(2, 20)
+    spectra = analysed(sound, MEL)
+    torch.testing.assert_close(overlapped(spectra, MEL)[:, 256:-256], sound[:, 256:-256], rtol=0, atol=1e-5)
+    time_major = np.ascontiguousarray(spectra[0].T.numpy())
+    overlap = Overlap(MEL)
+    streamed = np.concatenate([overlap.add(part) for part in (time_major[:3], time_major[3:4], time_major[4:])])
+    inside = streamed[MEL.lead :]
+    np.testing.assert_allclose(inside[256:], sound[0].numpy()[256 : len(inside)], atol=1e-5)
+
+
+@pytest.mark.parametrize("gain", [0.5, 2.0])
+def test_distance_of_a_change_of_level_is_known(gain):
+    """|1 - g| of convergence and |ln g| of log-magnitude at every resolution; 0 for itself."""
+    sound = sounds(2, 100)
+    assert spectral_distance(sound, sound).item() == 0
+    expected = abs(1 - gain) + abs(math.log(gain))
+    assert spectral_distance(gain * sound, sound).item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_loss_teaches_the_prior_what_lies_between_the_bands():
+    """Two tones in one band, seen again and again: what the prior misses of their spectrum halves."""
+    torch.manual_seed(0)
+    t = np.arange(24 * MEL.hop_length) / MEL.sample_rate
+    tones = 0.3 * np.sin(2 * np.pi * 4000 * t) + 0.3 * np.sin(2 * np.pi * 4250 * t)
+    sound = torch.from_numpy((tones + 3e-3 * np.random.default_rng(0).standard_normal(len(t))).astype(np.float32))[None]
+    mel = torch.from_numpy(log_mel(sound.numpy(), MEL))
+    start = np.zeros((1, MEL.bins), np.float32)
+    net = VocoderNet(MEL, VocoderNetConfig(width=16, prior_ahead=(1,), refiner_ahead=(1,), phase_bins=100))
+    optimizer = torch.optim.Adam(net.parameters(), 2e-2)
+
+    def missed() -> float:
+        magnitude = vocoded(net, mel, start)[1]
+        true = analysed(sound, MEL).abs()[:, :, : magnitude.shape[2]]
+        return (magnitude - true).norm().item() / true.norm().item()
+
+    before = missed()
+    for _ in range(80):
+        optimizer.zero_grad()
+        vocoder_loss(net, sound, mel, start, SpectralLossConfig(prior=1.0)).backward()
+        optimizer.step()
+    assert missed() < 0.5 * before
+
+
+def test_examples_follow_from_their_generator_and_smoothed_mels_have_true_sounds():
+    clips = sounds(6, 20).numpy()
+    one, two = (vocoder_example(clips, MEL, ClipsConfig(), np.random.default_rng(4)) for _ in range(2))
+    assert one.condition.aligned is not None and two.condition.aligned is not None
+    torch.testing.assert_close(one.condition.aligned, two.condition.aligned, rtol=0, atol=0)
+    plain = ClipsConfig(gain_db=(0, 0), tones=0, smoothed=0)
+    untouched = vocoder_example(clips, MEL, plain, np.random.default_rng(0))
+    np.testing.assert_array_equal(untouched.x.numpy(), clips)
+    smoothed = vocoder_example(clips, MEL, ClipsConfig(gain_db=(0, 0), tones=0, smoothed=1), np.random.default_rng(0))
+    np.testing.assert_array_equal(smoothed.x.numpy(), clips)
+    assert smoothed.condition.aligned is not None and untouched.condition.aligned is not None
+    roughness = [
+        mel.diff(dim=2).abs().mean().item() for mel in (smoothed.condition.aligned, untouched.condition.aligned)
+    ]
+    assert roughness[0] < roughness[1]
+
+
+def test_a_tone_is_within_full_scale():
+    waves = [tone(4000, 16000, np.random.default_rng(seed)) for seed in range(30)]
+    assert all(np.isfinite(wave).all() and 0.003 < np.abs(wave).max() <= 1 for wave in waves)
