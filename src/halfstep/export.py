@@ -55,13 +55,14 @@ def export_run(
     if out.exists() and any(out.iterdir()):
         raise InputError(f"{out}: not empty; choose another --out, or remove it")
     with open_run(run) as opened:
+        task = _music(opened)
         networks = _chosen(opened, steps)
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}") as scratch:
             folder = Path(scratch) / out.name
             folder.mkdir()
             for num_steps, denoiser in networks.items():
-                write_onnx(denoiser, opened.task, folder / f"denoiser-{num_steps}.onnx", weights)
+                write_onnx(denoiser, task, folder / f"denoiser-{num_steps}.onnx", weights)
             if with_teacher:
                 save_tensors(folder / "teacher.safetensors", opened.teacher().state_dict(), {"run": run.name})
             manifest = write_manifest(folder, _manifest(opened, networks, card, weights))
@@ -71,6 +72,13 @@ def export_run(
                 out.rmdir()
             folder.rename(out)
     return manifest
+
+
+def _music(run: Run) -> Music:
+    """The run's task. InputError if it is not music: model folders hold nothing else yet."""
+    if not isinstance(run.task, Music):
+        raise InputError(f"{run.path}: models {run.experiment.task_name}; only music can be exported so far")
+    return run.task
 
 
 def _chosen(run: Run, steps: tuple[int, ...]) -> dict[int, Denoiser]:

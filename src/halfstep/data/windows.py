@@ -1,13 +1,14 @@
-"""Windows of a data set, drawn at random: a seeded stream in which every batch is a function of its number."""
+"""Clips of a data set, drawn at random: a seeded stream in which every batch is a function of its number."""
 
 import numpy as np
 
 from halfstep.data.library import Library
+from halfstep.data.stores import STORES
 from halfstep.errors import InputError
 
 
 class Windows:
-    """Standardised windows [n_mels, frames] of one split, float32.
+    """Clips of one split, float32: standardised log-mel windows [n_mels, frames], or samples [frames * hop_length].
 
     A track is drawn by how many starts it has, so every window of the split is equally likely. Batch k depends on
     (seed, k) alone: resuming is knowing k, and the number of processes changes nothing.
@@ -16,6 +17,7 @@ class Windows:
     def __init__(self, library: Library, split: str, frames: int, seed: int = 0) -> None:
         self.frames = frames
         self.seed = seed
+        self._clip = STORES[library.stores].clip
         self._mean = library.band_mean.astype(np.float32)
         self._inverse = (1 / library.band_std).astype(np.float32)
         tracks = [track for track in library.tracks if track.split == split]
@@ -34,18 +36,17 @@ class Windows:
         return sum(len(array) // self.frames for array in self._arrays)
 
     def batch(self, number: int, size: int) -> tuple[np.ndarray, np.random.Generator]:
-        """Batch `number`: windows [size, n_mels, frames], and the generator for whatever else is drawn with it."""
+        """Batch `number`: clips [size, ...], and the generator for whatever else is drawn with it."""
         rng = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 1, number]))
         places = rng.integers(0, self._ends[-1], size)
         return np.stack([self._window(int(place)) for place in places]), rng
 
     def evenly(self, size: int) -> np.ndarray:
-        """`size` windows spread evenly over the split, always the same: for measuring."""
+        """`size` clips spread evenly over the split, always the same: for measuring."""
         places = np.linspace(0, self._ends[-1] - 1, size).astype(np.int64)
         return np.stack([self._window(int(place)) for place in places])
 
     def _window(self, place: int) -> np.ndarray:
         which = int(np.searchsorted(self._ends, place, side="right"))
         start = place - (int(self._ends[which - 1]) if which else 0)
-        mel = self._arrays[which][start : start + self.frames].astype(np.float32)
-        return ((mel - self._mean) * self._inverse).T
+        return self._clip(self._arrays[which][start : start + self.frames], self._mean, self._inverse)
