@@ -17,10 +17,7 @@ DEFAULT_PRESET = "base"
 
 Preset = Annotated[
     str,
-    typer.Option(
-        help="A named experiment: tiny, base, long, vocoder-diffusion, paper-ddpm-unet2d, paper-pdd-unet1d."
-    ),
-,
+    typer.Option(help="A named experiment: tiny, base, long, vocoder-diffusion, paper-ddpm-unet2d, paper-pdd-unet1d."),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of the run.")]
 

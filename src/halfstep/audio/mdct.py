@@ -1,7 +1,7 @@
 """The modified discrete cosine transform: frames of a hop's length, critically sampled, orthonormal, inverted exactly.
 
-Frame f covers the two hops centred at sample f * hop + hop / 2, where a frame of the mel is centred too. Coefficient k is
-the band around (k + 1/2) / hop of half the sample rate. Princen, Johnson & Bradley 1987, with the sine window.
+Frame f covers the two hops centred at sample f * hop + hop / 2, where a frame of the mel is centred too. Coefficient k
+is the band around (k + 1/2) / hop of half the sample rate. Princen, Johnson & Bradley 1987, with the sine window.
 """
 
 from functools import lru_cache
@@ -23,7 +23,7 @@ def basis(hop: int) -> Float32:
     return made
 
 
-def mdct(samples: Float32, hop: int) -> Float32:
+def mdct(samples: Float32, hop: int) -> np.ndarray:
     """Samples [..., (frames + 1) * hop], from half a hop before frame 0 on -> coefficients [..., hop, frames]."""
     hops = samples.reshape(*samples.shape[:-1], -1, hop)
     first, second = basis(hop)[:hop], basis(hop)[hop:]

@@ -92,16 +92,16 @@ class Vocoder:
         """What the network is given of a log-mel [B, n_mels, L]: standardised."""
         return Condition(aligned=torch.from_numpy((log_mel - self._mean) / self._std))
 
-    def level(self, log_mel: Float32) -> Float32:
+    def level(self, log_mel: Float32) -> np.ndarray:
         """[..., n_mels, L] -> the deviation to expect of every MDCT bin, [..., hop_length, L]."""
         return self._levels @ np.exp(log_mel)
 
-    def waveform(self, x: Float32, log_mel: Float32) -> Float32:
+    def waveform(self, x: np.ndarray, log_mel: Float32) -> Float32:
         """Samples [B, L * hop_length] of x [B, hop_length, L], told the mel; the first and last half hop fade."""
         half = self.mel.hop_length // 2
         return inverse_mdct(x * self.level(log_mel), self.mel.hop_length)[:, half:-half]
 
-    def sound(self, clips: np.ndarray) -> Float32:
+    def sound(self, clips: np.ndarray) -> np.ndarray:
         """The part of each clip that x models, [B, frames * hop_length]."""
         edge = MARGIN * self.mel.hop_length
         return clips[:, edge:-edge]
@@ -110,7 +110,7 @@ class Vocoder:
         """Log-mel of that part, [B, n_mels, frames]."""
         return log_mel(clips, self.mel)[:, :, MARGIN:-MARGIN]
 
-    def _as_if_generated(self, log_mel: Float32, rng: np.random.Generator) -> Float32:
+    def _as_if_generated(self, log_mel: Float32, rng: np.random.Generator) -> np.ndarray:
         blurred = (rng.random(len(log_mel)) < self.config.blurred_share)[:, None, None]
         log_mel = np.where(blurred, _blur(_blur(log_mel, 1), 2), log_mel)
         deviation = rng.uniform(0, self.config.mel_noise, (len(log_mel), 1, 1)).astype(np.float32)
@@ -134,9 +134,9 @@ def level_matrix(mel: MelConfig) -> Float32:
     return (LEVEL_GAIN * matrix / np.sqrt(window_power)).astype(np.float32)
 
 
-def _blur(log_mel: Float32, axis: int) -> Float32:
+def _blur(log_mel: Float32, axis: int) -> np.ndarray:
     """Smoothed over three neighbours along one axis, the ends repeated."""
     padding = [(1, 1) if place == axis else (0, 0) for place in range(log_mel.ndim)]
     padded = np.pad(log_mel, padding, mode="edge")
     count = log_mel.shape[axis]
-    return sum(weight * padded.take(range(i, i + count), axis) for i, weight in enumerate(BLUR))
+    return np.stack([weight * padded.take(range(i, i + count), axis) for i, weight in enumerate(BLUR)]).sum(axis=0)

@@ -170,9 +170,9 @@ class MusicObserver:
         """Samples are log-mels already."""
         return windows
 
-    def log_mel(self, standardised: np.ndarray) -> np.ndarray:
+    def log_mel(self, clips: np.ndarray) -> np.ndarray:
         """Standardised windows back to log-mel."""
-        return standardised * self.std + self.mean
+        return clips * self.std + self.mean
 
     def sample(self, denoiser: Denoiser, step: int) -> None:
         """A picture of samples over real windows, and the samples as audio, from the averaged weights."""
