@@ -95,7 +95,9 @@ class Norm(nn.Module):
 
     def __init__(self, tensors: dict[str, np.ndarray], name: str) -> None:
         super().__init__()
-        part = {key: torch.tensor(tensors[f"{name}/{key}"]) for key in ("gamma", "beta", "moving_mean", "moving_variance")}
+        part = {
+            key: torch.tensor(tensors[f"{name}/{key}"]) for key in ("gamma", "beta", "moving_mean", "moving_variance")
+        }
         scale = part["gamma"] / torch.sqrt(part["moving_variance"] + EPSILON)
         self.register_buffer("scale", scale)
         self.register_buffer("shift", part["beta"] - part["moving_mean"] * scale)

@@ -15,6 +15,7 @@ SAMPLES = SAMPLE_RATE
 LONGEST_START = 6000
 """A second may begin up to so many samples into the note."""
 HELD = 14400
+DETUNE_SEMITONES = 0.25
 NEAR_SILENT = 10 ** (-50 / 20)
 """Of the RMS of the loudest second of the same soundfont and program: below it a note is dropped."""
 
@@ -32,8 +33,9 @@ FAMILIES = {
     "reed": (64, 65, 66, 67, 68, 69, 70, 71),
     "pipe": (72, 73, 74, 75, 76, 77, 78, 79),
 }
-"""General MIDI programs (from 0). Left out: what soundfonts do not agree on (synthesisers, effects, ethnic, percussion)."""
-PITCHED = tuple(p for programs in FAMILIES.values() for p in programs)
+"""General MIDI programs, from 0. Left out: what soundfonts do not agree on (synthesisers, effects, percussion)."""
+OCTAVES_AT_ONCE = (16, 17, 18, 19)
+"""Organs whose registers sound several octaves: they have a family, but not one pitch."""
 RANGES = {
     **dict.fromkeys((8, 9, 10, 13, 14), (60, 96)), 11: (53, 89), 12: (45, 96),
     **dict.fromkeys((24, 25, 26, 27, 28, 29, 30), (40, 88)), **dict.fromkeys(FAMILIES["bass"], (33, 60)),
@@ -54,28 +56,32 @@ class Note:
     samples: np.ndarray
 
 
-def notes(soundfont: Path, velocities: tuple[int, ...], rng: np.random.Generator, detune: float) -> Iterator[Note]:
-    """Every pitch each program plays, at every velocity, detuned by up to `detune` semitones; the near-silent dropped."""
+def notes(soundfont: Path, velocities: tuple[int, ...], rng: np.random.Generator, stretch: int) -> Iterator[Note]:
+    """Every pitch each program plays, at every velocity, up to a quarter of a semitone off; the near-silent dropped.
+
+    Played on a key up to `stretch` semitones away and tuned back: as if by a smaller or larger instrument.
+    """
     import tinysoundfont
 
     synth = tinysoundfont.Synth(samplerate=SAMPLE_RATE, gain=-6)
     loaded = synth.sfload(str(soundfont))
-    for program in PITCHED:
+    for program in (program for programs in FAMILIES.values() for program in programs):
         low, high = RANGES.get(program, (PITCHES[0], PITCHES[-1]))
         found = []
         for pitch in range(low, high + 1):
             for velocity in velocities:
+                away = int(rng.integers(-stretch, stretch + 1))
                 synth.program_select(0, loaded, 0, program)
-                synth.set_tuning(0, float(rng.uniform(-detune, detune)))
-                found.append(Note(program, pitch, _rendered(synth, pitch, velocity)))
+                synth.set_tuning(0, float(rng.uniform(-DETUNE_SEMITONES, DETUNE_SEMITONES)) - away)
+                found.append(Note(program, pitch, _rendered(synth, pitch + away, velocity)))
         loudest = max(_rms(note.samples) for note in found)
         yield from (note for note in found if _rms(note.samples) > NEAR_SILENT * loudest)
 
 
-def _rendered(synth, pitch: int, velocity: int) -> np.ndarray:
-    synth.noteon(0, pitch, velocity)
+def _rendered(synth, key: int, velocity: int) -> np.ndarray:
+    synth.noteon(0, key, velocity)
     held = np.frombuffer(synth.generate(HELD), np.float32).copy()
-    synth.noteoff(0, pitch)
+    synth.noteoff(0, key)
     rest = np.frombuffer(synth.generate(LONGEST_START + SAMPLES - HELD), np.float32).copy()
     synth.sounds_off(0)
     synth.generate(512)
@@ -99,6 +105,11 @@ def recorded(note: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> n
     if rng.random() < 0.7:
         samples = _unit(samples) + _gain(rng, -60, -12) * _noise(rng)
     return (samples * (0.9 * _gain(rng, -40, 0) / max(1e-9, float(np.abs(samples).max())))).astype(np.float32)
+
+
+def as_rendered(note: np.ndarray) -> np.ndarray:
+    """Its first second [SAMPLES] and nothing else."""
+    return note[:SAMPLES]
 
 
 def _gain(rng: np.random.Generator, low_db: float, high_db: float) -> float:

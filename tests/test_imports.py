@@ -18,7 +18,7 @@ SOURCE = Path(halfstep.__file__).parent
 PLAYING = ("errors", "atomic", "lock", "packing", "audio", "bundle", "generation")
 MAKING = (
     *("diffusion", "nets", "tasks", "data", "metrics", "training"),
-    *("distillation", "presets", "runs", "export"),
+    *("distillation", "presets", "runs", "export", "evaluation"),
 )
 RUNS = ("training.run", "distillation.run")
 LAYERS = (*PLAYING, *MAKING, "app")

@@ -3,6 +3,7 @@
 import numpy as np
 
 from halfstep.data.library import Library
+from halfstep.data.manifest import Track
 from halfstep.data.stores import STORES
 from halfstep.errors import InputError
 
@@ -21,7 +22,8 @@ class Windows:
         self._mean = library.band_mean.astype(np.float32)
         self._inverse = (1 / library.band_std).astype(np.float32)
         tracks = [track for track in library.tracks if track.split == split]
-        self._arrays = [array for array in map(library.array, tracks) if len(array) >= frames]
+        self.tracks = [track for track in tracks if track.frames >= frames]
+        self._arrays = [library.array(track) for track in self.tracks]
         if not self._arrays:
             have = sum(track.frames for track in tracks)
             raise InputError(
@@ -43,10 +45,19 @@ class Windows:
 
     def evenly(self, size: int) -> np.ndarray:
         """`size` clips spread evenly over the split, always the same: for measuring."""
-        places = np.linspace(0, self._ends[-1] - 1, size).astype(np.int64)
-        return np.stack([self._window(int(place)) for place in places])
+        return np.stack([self._window(place) for place in self._even_places(size)])
+
+    def places(self, size: int) -> list[tuple[Track, int]]:
+        """Of the clips of `evenly(size)`: the track, and the frame at which each begins."""
+        return [(self.tracks[which], start) for which, start in map(self._located, self._even_places(size))]
+
+    def _even_places(self, size: int) -> list[int]:
+        return [int(place) for place in np.linspace(0, self._ends[-1] - 1, size).astype(np.int64)]
+
+    def _located(self, place: int) -> tuple[int, int]:
+        which = int(np.searchsorted(self._ends, place, side="right"))
+        return which, place - (int(self._ends[which - 1]) if which else 0)
 
     def _window(self, place: int) -> np.ndarray:
-        which = int(np.searchsorted(self._ends, place, side="right"))
-        start = place - (int(self._ends[which - 1]) if which else 0)
+        which, start = self._located(place)
         return self._clip(self._arrays[which][start : start + self.frames], self._mean, self._inverse)

@@ -1,4 +1,4 @@
-"""Inception score: are single answers sure, and all together varied? (Salimans et al. 2016, on pitch and instrument.)"""
+"""Inception score: are single answers sure, and all together varied? (Salimans et al. 2016, for pitch, instrument)"""
 
 import numpy as np
 

@@ -52,7 +52,7 @@ def memory(generated: Float32, heldout: Float32, tracks: Iterable[np.ndarray]) -
 
 
 def nearest(slices: Float32, tracks: Iterable[np.ndarray]) -> np.ndarray:
-    """RMS distance in nepers of each slice [n, n_mels, frames] from the nearest place of any track, over time shifts."""
+    """RMS distance in nepers of each slice [n, n_mels, frames] from the nearest place of any track, at any shift."""
     asked = [_thinned(_smooth(_boxes(one.T))) for one in slices]
     size = len(_boxes(slices[0].T))
     wanted = np.stack([_centred(one[None])[0] for one in asked])
@@ -83,7 +83,10 @@ def _boxes(frames: np.ndarray) -> Float32:
 def _smooth(boxes: Float32) -> Float32:
     weights = np.hanning(SMOOTHING_BOXES + 2)[1:-1].astype(np.float32)
     padded = np.pad(boxes, ((SMOOTHING_BOXES // 2, SMOOTHING_BOXES // 2), (0, 0)), mode="edge")
-    return sum(w * padded[k : k + len(boxes)] for k, w in enumerate(weights / weights.sum()))
+    smooth = np.zeros_like(boxes)
+    for place, weight in enumerate(weights / weights.sum()):
+        smooth += weight * padded[place : place + len(boxes)]
+    return smooth
 
 
 def _thinned(boxes: Float32) -> Float32:

@@ -1,1 +1,6 @@
-"""Networks that judge music: what they hear, and how they are asked. docs/decisions/0009-judges.md says whence they come."""
+"""Networks that judge music: what they hear, how they are asked. Whence they come: docs/decisions/0010-judges.md."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+"""Where their files are."""

@@ -5,16 +5,15 @@ this file. scripts/convert_musicnn.py turned the checkpoint into musicnn.onnx.
 """
 
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.audio.mel import Float32, MelConfig, bands_of, hann
+from halfstep.metrics.judges import FOLDER
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
 
-FOLDER = Path(__file__).parent
 MEL = MelConfig(sample_rate=SAMPLE_RATE, n_fft=512, hop_length=256, n_mels=96)
 FRAMES = 187
 PIECE_SAMPLES = (FRAMES - 1) * MEL.hop_length + MEL.n_fft
@@ -45,7 +44,7 @@ class Musicnn:
     """The network of the package, on one thread."""
 
     name = "musicnn"
-    size = 200
+    sample_rate = SAMPLE_RATE
 
     def __init__(self) -> None:
         options = onnxruntime.SessionOptions()
@@ -59,12 +58,15 @@ class Musicnn:
 
     def tags(self, samples: Float32) -> Float32:
         """How likely each of TAGS is, [n, pieces of 3 s, 50]."""
-        return 1 / (1 + np.exp(-self._heard(samples, "tags")))
+        return np.reciprocal(1 + np.exp(-self._heard(samples, "tags")))
 
     def _heard(self, samples: Float32, output: str) -> Float32:
         cut = pieces(samples, PIECE_SAMPLES)
         seen = np.stack([log_compressed_mel(piece) for piece in cut.reshape(-1, PIECE_SAMPLES)])
-        parts = [self._session.run([output], {"mel": seen[at : at + AT_ONCE]})[0] for at in range(0, len(seen), AT_ONCE)]
+        parts = []
+        for at in range(0, len(seen), AT_ONCE):
+            (found,) = self._session.run([output], {"mel": seen[at : at + AT_ONCE]})
+            parts.append(np.asarray(found, np.float32))
         return np.concatenate(parts).reshape(*cut.shape[:2], -1)
 
 

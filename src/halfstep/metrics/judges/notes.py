@@ -3,15 +3,14 @@
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
 from halfstep.audio.mel import Float32, MelConfig, log_mel
+from halfstep.metrics.judges import FOLDER
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
 
-FOLDER = Path(__file__).parent
 PIECE_SAMPLES = SAMPLE_RATE
 """A judge hears one second: it learned from notes of that length."""
 RANGE_NEPERS = 8.0
@@ -25,7 +24,7 @@ MELS = {
 
 
 def heard(samples: Float32, mel: MelConfig) -> Float32:
-    """Pieces [..., PIECE_SAMPLES] at 16 kHz -> what a judge sees, [..., n_mels, frames], 0 to 1: level does not matter."""
+    """Pieces [..., PIECE_SAMPLES] at 16 kHz -> what a judge sees, [..., n_mels, frames], 0 to 1, whatever the level."""
     levels = log_mel(samples, mel)
     loudest = levels.max(axis=(-2, -1), keepdims=True)
     return np.maximum(levels - loudest, -RANGE_NEPERS) / RANGE_NEPERS + 1
