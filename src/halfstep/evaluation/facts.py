@@ -16,8 +16,12 @@ from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tel
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.sounds import stored_mels
 from halfstep.evaluation.subject import Subject
+from halfstep.metrics.copy_synthesis import copy_synthesis
 from halfstep.metrics.judge import judge_windows
 from halfstep.metrics.memorisation import memory
+
+COPIES = 32
+"""Windows set against their own copies: a second each."""
 
 
 def data_facts(library: Library) -> dict[str, Any]:
@@ -53,6 +57,19 @@ def memory_facts(
                 "windows": len(told.generated), "heldout_windows": heldout.windows,
             }  # fmt: skip
     return found
+
+
+def ceiling_facts(library: Library, rows: list[Row], options: Options) -> dict[str, Any]:
+    """Real windows through mel and vocoder against themselves; kept like what was heard. Empty without recordings."""
+    of = {row.kind: row for row in rows}
+    if "ceiling" not in of:
+        return {}
+    kept = options.out / WORK_FOLDER / "ceiling.json"
+    if not kept.exists():
+        numbers = range(min(COPIES, of["ceiling"].windows))
+        copies, originals = (of[kind].source(numbers).samples for kind in ("ceiling", "real"))
+        write_json(kept, as_json(copy_synthesis(copies, originals, library.mel, options.seed)))
+    return read_kept(kept)
 
 
 def continuity_facts(subject: Subject, options: Options, tell: Tell) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from halfstep.audio.mel import MelConfig
 from halfstep.evaluation import page
-from halfstep.evaluation.figures import MEASURES, table
+from halfstep.evaluation.figures import MEASURES, cell, table
 from halfstep.evaluation.hearing import Row, RowHeard
 from halfstep.evaluation.pictures import ladder_plot, player_address, png_address, spectrogram
 
@@ -18,10 +18,15 @@ HOW_TO_READ = (
     "The judges of pitch and instrument learned single notes from soundfonts; of whole music their answers are a "
     "description, not a transcription. All measures but `spectral` hear 0 to 8 kHz.",
 )
+LISTEN = (
+    "Three excerpts a row; the same three of the other half, plain and through the vocoder, and the same noise for "
+    "every number of steps. Real excerpts belong to those who made the recordings."
+)
 MEMORY = (
     "The nearest training window by log-mel over time shifts, beside the same for held-out music. A ratio of medians "
     "near 1 and a share below the 1st percentile of held-out distances near .01 mean that nothing is played back."
 )
+CEILING = "Real windows through mel and vocoder against themselves, at the same level: 0 would be the original."
 SEAMS = (
     "Whether the joins of windows can be told: |z| below 2 over at least 200 joins passes, if hard cuts at the same "
     "places give more than 4. Drifts are slopes over the whole stream."
@@ -32,7 +37,7 @@ def markdown(report: Mapping[str, Any], speed: Mapping[str, Any]) -> str:
     """The tables, and what to know of them."""
     parts = [f"# {title(report)}\n", lead(report) + "\n", table(report["rows"])]
     parts += [f"- {note}" for note in (*report["notes"], *HOW_TO_READ)]
-    for head, rows in (_speed_table(speed), _memory_table(report), _continuity_table(report)):
+    for head, rows in (_speed_table(speed), _ceiling_table(report), _memory_table(report), _continuity_table(report)):
         if rows:
             parts.append("\n| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
             parts += ["| " + " | ".join(row) + " |" for row in rows]
@@ -62,7 +67,10 @@ def web_page(
     """The page: players first."""
     shown = [row for row in rows if row.name in {one["name"] for one in report["rows"]}]
     clips = [_clips(row, heard[row.name], mel) for row in shown]
-    sections = [page.section("Listen", *clips), page.section("Measured", page.figures_table(report["rows"]))]
+    sections = [
+        page.section("Listen", page.paragraph(LISTEN), *clips),
+        page.section("Measured", page.figures_table(report["rows"])),
+    ]
     sections += [page.listed([*report["notes"], *HOW_TO_READ])]
     if any(row["steps"] for row in report["rows"]):
         factors = {name: row["real_time_factor"] for name, row in speed["rows"].items()}
@@ -70,6 +78,7 @@ def web_page(
         sections.append(page.section("Quality against steps and speed", *plots))
     for name, (head, its), about in (
         ("Speed", _speed_table(speed), "Processor seconds for a second of music, one thread."),
+        ("The vocoder's ceiling", _ceiling_table(report), CEILING),
         ("Memory", _memory_table(report), MEMORY),
         ("Endless music", _continuity_table(report), SEAMS),
     ):
@@ -95,6 +104,17 @@ def _speed_table(speed: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     head = ["music", "network", "vocoder", "real-time factor"]
     rows = speed["rows"].items()
     return head, [[n, *(f"{row[key]:.4f}" for key in ("network", "vocoder", "real_time_factor"))] for n, row in rows]
+
+
+def _ceiling_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    names = {
+        "mr_stft": "MR-STFT distance",
+        "log_spectral_db": "log-spectral (dB)",
+        "mel_l1": "mel L1 (nepers)",
+    }
+    its = report["ceiling"]
+    row = [str(its["mel_l1"]["windows"]), *(cell(its[name]) for name in names)] if its else []
+    return ["windows", *names.values()], [row] if its else []
 
 
 def _memory_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -5,7 +5,15 @@ from typing import Any
 
 from halfstep.atomic import remove_partials, replacing, write_json
 from halfstep.data.library import Library
-from halfstep.evaluation.facts import continuity_facts, data_facts, memory_facts, read_kept, row_facts, speed_facts
+from halfstep.evaluation.facts import (
+    ceiling_facts,
+    continuity_facts,
+    data_facts,
+    memory_facts,
+    read_kept,
+    row_facts,
+    speed_facts,
+)
 from halfstep.evaluation.figures import rounded, table
 from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tell
 from halfstep.evaluation.real import REFERENCE, noise_row, real_rows
@@ -41,6 +49,7 @@ def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
         report = {
             "format": FORMAT, "subject": opened.facts, "data": data_facts(library), "settings": settings,
             "notes": notes, "rows": [row_facts(row, heard, options) for row in rows if row.kind != REFERENCE],
+            "ceiling": ceiling_facts(library, rows, options),
             "memory": memory_facts(library, opened, rows, heard, options),
             "continuity": continuity_facts(opened, options, tell),
         }  # fmt: skip

@@ -22,7 +22,8 @@ def noisy(snr_db: float) -> Spoil:
     """White noise so many dB below each window."""
 
     def spoil(samples: Float32, sample_rate: int, numbers: range) -> Float32:
-        return samples + np.float32(10 ** (-snr_db / 20)) * white_noise(samples, sample_rate, numbers)
+        noise = white_noise(samples, sample_rate, numbers)
+        return (samples + noise * 10 ** (-snr_db / 20)).astype(np.float32)
 
     return spoil
 
@@ -42,18 +43,18 @@ def wrong_instrument(samples: Float32, sample_rate: int, numbers: range) -> Floa
     """Other music on another instrument, as loud: chords on plucked strings (`data/synthetic.py`)."""
     length = samples.shape[1]
     played = np.stack([piece(length / sample_rate, FIRST_SEED + k, sample_rate)[0, :length] for k in numbers])
-    return played * (_rms(samples) / _rms(played))
+    return (played * (_rms(samples) / _rms(played))).astype(np.float32)
 
 
 def white_noise(samples: Float32, sample_rate: int, numbers: range) -> Float32:
     """Nothing but noise, as loud."""
     size = samples.shape[1]
     drawn = [np.random.default_rng([FIRST_SEED, k]).standard_normal(size, np.float32) for k in numbers]
-    return _rms(samples) * np.stack(drawn)
+    return (np.stack(drawn) * _rms(samples)).astype(np.float32)
 
 
 def _rms(samples: Float32) -> Float32:
-    return np.sqrt(np.mean(np.square(samples), axis=1, keepdims=True)) + np.float32(1e-9)
+    return (np.sqrt(np.mean(np.square(samples), axis=1, keepdims=True)) + 1e-9).astype(np.float32)
 
 
 SPOILT: dict[str, Spoil] = {
@@ -109,7 +110,8 @@ def verdicts(figures: Mapping[str, Mapping[str, Figure]]) -> list[Verdict]:
 
 def _slack(one: Figure, other: Figure) -> float:
     """Half the width of both intervals, as of independent figures."""
-    return float(np.hypot(*(((f.high or f.value) - (f.low or f.value)) / 2 for f in (one, other))))
+    half = [((f.high or f.value) - (f.low or f.value)) / 2 for f in (one, other)]
+    return float(np.hypot(half[0], half[1]))
 
 
 def _series(of: Mapping[str, Figure], rows: Sequence[str], badness: Callable[[Figure], float]) -> str:

@@ -74,7 +74,8 @@ def htk_filters() -> np.ndarray:
         return 1127 * np.log1p(hz / 700)
 
     bins = mel(np.linspace(0, SAMPLE_RATE / 2, VGGISH_FFT // 2 + 1))
-    edges = np.linspace(*mel(np.array([125.0, 7500.0])), VGGISH_BANDS + 2)[:, None]
+    lowest, highest = mel(np.array([125.0, 7500.0]))
+    edges = np.linspace(lowest, highest, VGGISH_BANDS + 2)[:, None]
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     filters = np.maximum(0, np.minimum(rising, falling))
