@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from halfstep.app.threads import keep_to_one_thread
 from halfstep.app.progress import progress
+from halfstep.app.threads import keep_to_one_thread
 from halfstep.errors import InputError
 
 

@@ -10,12 +10,12 @@ import soxr
 
 from halfstep.audio.io import open_sound
 from halfstep.audio.mel import Float32, MelConfig
-from halfstep.bundle import Manifest
 from halfstep.data.journal import paths_by_content
 from halfstep.data.library import Library
 from halfstep.data.manifest import JOURNAL_NAME, Track
-from halfstep.generation.endless import Network, make_window, window_noise
+from halfstep.generation.noise import seed_noise
 from halfstep.generation.render import Vocoder
+from halfstep.generation.window import Painter
 from halfstep.metrics.judge import voiced
 
 MARGIN_SECONDS = 0.1
@@ -96,15 +96,12 @@ def through_vocoder(windows: Callable[[range], Float32], mel: MelConfig, vocoder
     return source
 
 
-def model_mels(network: Network, manifest: Manifest, steps: int, seed: int) -> Callable[[range], Float32]:
-    """Windows of a model with nothing known, window k from the noise (seed, k)."""
-    mean, std = (np.array(values, np.float32)[:, None] for values in (manifest.band_mean, manifest.band_std))
-    nothing = np.zeros((manifest.mel.n_mels, 0), np.float32)
+def model_mels(painter: Painter, seed: int) -> Callable[[range], Float32]:
+    """Windows of a model with nothing known; window k from stretch k of the noise `seed`, whatever the steps."""
+    noise, frames = seed_noise(painter.manifest.mel.n_mels, seed), painter.layout.frames
 
     def windows(numbers: range) -> Float32:
-        noise = [window_noise(manifest, seed, k) for k in numbers]
-        made = np.stack([make_window(network, manifest, steps, one, nothing) for one in noise])
-        return np.maximum(made * std + mean, np.float32(np.log(manifest.mel.floor)))
+        return np.stack([painter.log_mel(painter.free(noise(k * frames, (k + 1) * frames))) for k in numbers])
 
     return windows
 

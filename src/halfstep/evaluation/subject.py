@@ -19,6 +19,7 @@ from halfstep.evaluation.sounds import MakeVocoder, model_mels, through_vocoder
 from halfstep.evaluation.teacher import teacher_mels
 from halfstep.export import Card, write_model
 from halfstep.generation.model import Model
+from halfstep.generation.window import Painter
 from halfstep.training.run import Run, open_run
 
 
@@ -54,8 +55,8 @@ class Subject:
         if self.model is None:
             return
         for steps in reversed(self.model.manifest.steps):
-            mels = model_mels(self.model.folder.denoiser(steps), self.model.manifest, steps, seed)
-            source = through_vocoder(mels, self.mel, self.vocoder)
+            painter = Painter(self.model.folder.denoiser(steps), self.model.manifest, steps)
+            source = through_vocoder(model_mels(painter, seed), self.mel, self.vocoder)
             calls = "one network call" if steps == 1 else f"{steps} network calls"
             yield Row(
                 name=f"{self.name}, {steps} step" + "s" * (steps > 1), kind="student", source=source, windows=windows,
