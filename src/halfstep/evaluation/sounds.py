@@ -13,6 +13,8 @@ from halfstep.audio.mel import Float32, MelConfig
 from halfstep.data.journal import paths_by_content
 from halfstep.data.library import Library
 from halfstep.data.manifest import JOURNAL_NAME, Track
+from halfstep.data.stores import LOG_MEL
+from halfstep.errors import InputError
 from halfstep.generation.noise import seed_noise
 from halfstep.generation.render import Vocoder
 from halfstep.generation.window import Painter
@@ -74,7 +76,9 @@ def _read_window(place: Place, paths: dict[str, Path], mel: MelConfig, frames: i
 
 
 def stored_mels(library: Library, places: Sequence[Place], frames: int) -> Callable[[range], Float32]:
-    """Log-mel windows [n, n_mels, frames] of the data set."""
+    """Log-mel windows [n, n_mels, frames] of the data set. InputError if it stores waveforms."""
+    if library.stores != LOG_MEL:
+        raise InputError(f"{library.path}: stores {library.stores}s; prepare the recordings with a preset for music")
 
     def windows(numbers: range) -> Float32:
         chosen = [places[k] for k in numbers]

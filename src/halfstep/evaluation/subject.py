@@ -96,7 +96,7 @@ def _of_run(run: Run, work: Path) -> Subject:
     facts = {"kind": "run", "id": run.path.name, "preset": experiment.name, "licence": "not stated"}
     model = Model(_exported(run, steps, work, files)) if steps else None
     return Subject(
-        name="student", facts=facts, files=files, mel=experiment.mel, frames=experiment.music.frames, model=model,
+        name="student", facts=facts, files=files, mel=experiment.mel, frames=experiment.task.clip_frames, model=model,
         run=run, vocoder=griffin_lim(experiment.mel),
     )  # fmt: skip
 
