@@ -32,6 +32,8 @@ HEAVY = (
     "pyloudnorm",
     "tensorboard",
     "diffusers",
+    "visqol",
+    "zimtohrli",
 )
 
 
