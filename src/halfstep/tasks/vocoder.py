@@ -1,7 +1,7 @@
 """A vocoder: the waveform, given its log-mel.
 
-x is the waveform's MDCT, every bin of a frame a channel, each divided by the level that the mel alone gives it: of
-about unit variance wherever there is sound. What is sampled is multiplied by that level again: silence stays silence.
+x is the waveform's MDCT, every bin of a frame a channel, each divided by a level that the mel alone gives it: of about
+unit variance wherever there is sound. What is sampled is multiplied by that level again: silence stays silence.
 """
 
 import math
@@ -17,7 +17,7 @@ from halfstep.tasks.base import Example
 
 MARGIN = 2
 """Frames of a clip on either side that are only heard: the mel of the first frame reaches that far back."""
-LEVEL_GAIN = 1.1
+LEVEL_GAIN = 1.25
 """A band's magnitude is a mean over it, below the root of the mean square that makes x of unit variance."""
 BLUR = np.array([0.25, 0.5, 0.25], np.float32)
 
@@ -27,6 +27,9 @@ class VocoderConfig:
     """frames: L, those modelled of a clip. What a mel that a model made lacks, training meets too: blurred_share of the
     clips have theirs smoothed over neighbouring frames and bands; mel_noise is the largest deviation, in nepers, of the
     noise laid over a mel (drawn a clip). quieter_db: clips are turned down by up to so much.
+
+    whitening: 0 divides a frame's bins by one level, so that the loud ones are all that counts; 1 each by its own, so
+    that every bin counts alike, most of them noise that nothing can predict; between, powers of the two are mixed.
     """
 
     n_mels: int = 128
@@ -34,12 +37,14 @@ class VocoderConfig:
     blurred_share: float = 0.25
     mel_noise: float = 0.2
     quieter_db: float = 12.0
+    whitening: float = 0.6
 
     def __post_init__(self) -> None:
         if self.frames < 1:
             raise ValueError(f"frames is {self.frames}: at least 1 was expected")
-        if not 0 <= self.blurred_share <= 1:
-            raise ValueError(f"blurred_share is {self.blurred_share}: 0 to 1 was expected")
+        for name in ("blurred_share", "whitening"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: 0 to 1 was expected")
         for name in ("mel_noise", "quieter_db"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}: 0 or more was expected")
@@ -93,8 +98,10 @@ class Vocoder:
         return Condition(aligned=torch.from_numpy((log_mel - self._mean) / self._std))
 
     def level(self, log_mel: Float32) -> np.ndarray:
-        """[..., n_mels, L] -> the deviation to expect of every MDCT bin, [..., hop_length, L]."""
-        return self._levels @ np.exp(log_mel)
+        """What x is divided by, [..., n_mels, L] -> [..., hop_length, L]: x^2 is expected to be 1 as a mean over bins."""
+        expected = self._levels @ np.exp(log_mel)
+        colour = expected ** (1 - self.config.whitening)
+        return expected / colour * np.sqrt(np.square(colour).mean(axis=-2, keepdims=True))
 
     def waveform(self, x: np.ndarray, log_mel: Float32) -> Float32:
         """Samples [B, L * hop_length] of x [B, hop_length, L], told the mel; the first and last half hop fade."""
