@@ -98,7 +98,10 @@ class Vocoder:
         return Condition(aligned=torch.from_numpy((log_mel - self._mean) / self._std))
 
     def level(self, log_mel: Float32) -> np.ndarray:
-        """What x is divided by, [..., n_mels, L] -> [..., hop_length, L]: x^2 is expected to be 1 as a mean over bins."""
+        """What x is divided by, [..., n_mels, L] -> [..., hop_length, L].
+
+        As a mean over a frame's bins, x^2 is then expected to be 1.
+        """
         expected = self._levels @ np.exp(log_mel)
         colour = expected ** (1 - self.config.whitening)
         return expected / colour * np.sqrt(np.square(colour).mean(axis=-2, keepdims=True))
