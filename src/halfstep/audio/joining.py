@@ -16,9 +16,9 @@ TINY = 1e-12
 def joined(left: Float32, right: Float32) -> Float32:
     """[n] that begins as `left` [n], ends as `right` [n] and passes over in between; the two sound at the same time.
 
-    Every line of the spectrum passes from one level to the other, evenly in dB, and its phase on the shorter way round: a
-    cross-fade of two tones that agree in pitch but not in phase would fall silent in its middle. Griffin & Lim's
-    iteration then makes neighbouring frames agree, without which what has no pitch would lose 3 dB.
+    Every line of the spectrum passes from one level to the other, evenly in dB, and its phase on the shorter way
+    round: a cross-fade of two tones that agree in pitch but not in phase would fall silent in its middle. Griffin &
+    Lim's iteration then makes neighbouring frames agree, without which what has no pitch would lose 3 dB.
     """
     if len(left) < LEAST_FFTS * SHORTEST_FFT:
         return right.copy()
