@@ -6,8 +6,8 @@
     OMP_NUM_THREADS=1 nice python scripts/train_judges.py src/halfstep/metrics/judges
 
 Learns from the soundfonts LEARNED; is tested on others (UNSEEN), on notes as rendered and as they may sound in a
-recording. Writes pitch.onnx, instrument.onnx and notes.json: classes, accuracy, confusion, processor seconds. Twenty
-minutes on one thread. The same seed gives the same networks on one machine.
+recording. Writes pitch.onnx, instrument.onnx and notes.json: classes, accuracy, confusion. Twenty minutes on
+one thread. The same seed gives the same networks on one machine.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 from labelled_notes import FAMILIES, OCTAVES_AT_ONCE, PITCHES, Note, as_rendered, notes, recorded
 from torch import Tensor, nn
@@ -30,11 +31,17 @@ LEARNED = (SOUNDS / "sf2/FluidR3_GM.sf2", SOUNDS / "sf3/MuseScore_General_Full.s
 UNSEEN = (SOUNDS / "sf2/TimGM6mb.sf2", SOUNDS / "sf2/sf_GMbank.sf2")
 """Of another lineage: none of 300 random stretches of 12 samples of either occurs in FluidR3_GM, from which
 MuseScore_General comes in part. A third of sf_GMbank is in TimGM6mb too, so neither could be the test of the other."""
-COPIES = 2
+COPIES = {"pitch": 2, "instrument": 1}
+"""How often each note is rendered to learn from, each time otherwise."""
 STRETCH_SEMITONES = 2
 VELOCITIES = (50, 90, 120)
-EPOCHS = {"pitch": 3, "instrument": 5}
-WIDTHS = {"pitch": 48, "instrument": 64}
+UNSEEN_VELOCITIES = (90,)
+EPOCHS = {"pitch": 3, "instrument": 4}
+WIDTHS = {"pitch": 48, "instrument": 48}
+STRIDES = {"pitch": (2, 1), "instrument": (2, 2)}
+"""Of the first convolution, over bands and frames: the instrument judge has twice the frames."""
+PRECISIONS = {"pitch": torch.float32, "instrument": torch.bfloat16}
+"""Of the arithmetic in training."""
 BATCH = 64
 FAMILY_OF = {program: name for name, programs in FAMILIES.items() for program in programs}
 CLASSES = {"pitch": tuple(str(p) for p in PITCHES), "instrument": tuple(FAMILIES)}
@@ -66,10 +73,10 @@ class Inception(nn.Module):
 class Judge(nn.Module):
     """mel [B, n_mels, frames] -> logits [B, classes]. Frequency is kept to the end: where it lies is what is asked."""
 
-    def __init__(self, n_mels: int, classes: int, width: int) -> None:
+    def __init__(self, n_mels: int, classes: int, width: int, stride: tuple[int, int] = (2, 1)) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(1, width // 2, (5, 3), stride=(2, 1), padding=(2, 1)), nn.BatchNorm2d(width // 2), nn.ReLU(),
+            nn.Conv2d(1, width // 2, (5, 3), stride=stride, padding=(2, 1)), nn.BatchNorm2d(width // 2), nn.ReLU(),
             Inception(width // 2, width), nn.MaxPool2d(2),
             Inception(width, width), nn.MaxPool2d(2),
             Inception(width, 2 * width), nn.MaxPool2d((2, 1)),
@@ -89,10 +96,10 @@ class Notes:
     programs: np.ndarray
 
 
-def rendered(soundfonts: Sequence[Path], seed: int, stretch: int) -> list[Note]:
+def rendered(soundfonts: Sequence[Path], velocities: tuple[int, ...], seed: int, stretch: int) -> list[Note]:
     """Every note of the soundfonts."""
     drawn = [np.random.default_rng([seed, index]) for index in range(len(soundfonts))]
-    found = [notes(path, VELOCITIES, rng, stretch) for path, rng in zip(soundfonts, drawn, strict=True)]
+    found = [notes(path, velocities, rng, stretch) for path, rng in zip(soundfonts, drawn, strict=True)]
     return [note for one in found for note in one]
 
 
@@ -118,7 +125,8 @@ def trained(name: str, learned: Notes, seed: int = 0) -> Judge:
     """One pass over the notes an epoch, the learning rate annealed to nothing."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    judge = Judge(learned.seen.shape[1], len(CLASSES[name]), WIDTHS[name]).to(memory_format=torch.channels_last)
+    judge = Judge(learned.seen.shape[1], len(CLASSES[name]), WIDTHS[name], STRIDES[name])
+    judge = judge.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=0.05)
     epochs, whole = EPOCHS[name], len(learned.labels) // BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=epochs * whole)
@@ -127,9 +135,10 @@ def trained(name: str, learned: Notes, seed: int = 0) -> Judge:
     for epoch in range(epochs):
         for places in rng.permutation(len(learned.labels))[: whole * BATCH].reshape(-1, BATCH):
             seen = torch.from_numpy(tilted(learned.seen[places].astype(np.float32), rng))
-            loss = nn.functional.cross_entropy(
-                judge(seen), torch.from_numpy(learned.labels[places]), weight=weights, label_smoothing=0.05
-            )
+            labels = torch.from_numpy(learned.labels[places])
+            with torch.autocast("cpu", PRECISIONS[name], enabled=PRECISIONS[name] != torch.float32):
+                logits = judge(seen)
+            loss = nn.functional.cross_entropy(logits.float(), labels, weight=weights, label_smoothing=0.05)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -155,13 +164,14 @@ def tilted(seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(lifted - lifted.max((1, 2), keepdims=True) + 1, 0, 1)
 
 
-@torch.no_grad()
-def answers(judge: Judge, asked: Notes) -> np.ndarray:
-    """The most likely class of each note."""
-    parts = [
-        judge(torch.from_numpy(asked.seen[at : at + 256].astype(np.float32))) for at in range(0, len(asked.seen), 256)
-    ]
-    return torch.cat(parts).argmax(1).numpy()
+def answers(path: Path, asked: Notes) -> np.ndarray:
+    """The most likely class of each note, by the network as it is shipped."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    parts = []
+    for at in range(0, len(asked.seen), 256):
+        (logits,) = session.run(None, {"mel": asked.seen[at : at + 256].astype(np.float32)})
+        parts.append(np.asarray(logits).argmax(1))
+    return np.concatenate(parts)
 
 
 def card(name: str, said: np.ndarray, asked: Notes) -> dict[str, object]:
@@ -200,35 +210,43 @@ def save(judge: Judge, name: str, path: Path) -> None:
         onnx.save_model(model, str(partial))
 
 
+def tested(path: Path, name: str, unseen: dict[str, list[Note]]) -> dict[str, dict[str, object]]:
+    """The cards of the network at `path`, on every soundfont, as rendered and as in recordings."""
+    found = {}
+    for font, its in unseen.items():
+        plain = [as_rendered(note.samples) for note in its]
+        for kind, seconds in (("as rendered", plain), ("as in recordings", in_recordings(its, seed=100))):
+            asked = shown(name, its, seconds)
+            found[f"{font}, {kind}"] = card(name, answers(path, asked), asked)
+            short = {key: value for key, value in found[f"{font}, {kind}"].items() if key != "confusion"}
+            print(name, font, kind, short, flush=True)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    out = parser.parse_args().out
+    parser.add_argument("--only", choices=MELS, help="train this one; the other is measured as it lies in OUT")
+    asked = parser.parse_args()
     torch.set_num_threads(1)
-    learned = [note for copy in range(COPIES) for note in rendered(LEARNED, copy, STRETCH_SEMITONES)]
-    in_rooms = in_recordings(learned, seed=0)
-    unseen = {path.name: rendered([path], 100, stretch=0) for path in UNSEEN}
-    print(f"{len(learned)} notes to learn from, {time.process_time():.0f} s", flush=True)
+    copies = range(max(COPIES[name] for name in MELS if asked.only in (None, name)))
+    rounds = [rendered(LEARNED, VELOCITIES, copy, STRETCH_SEMITONES) for copy in copies]
+    in_rooms = [in_recordings(found, seed=copy) for copy, found in enumerate(rounds)]
+    unseen = {path.name: rendered([path], UNSEEN_VELOCITIES, 100, stretch=0) for path in UNSEEN}
+    print(f"{sum(map(len, rounds))} notes to learn from, {time.process_time():.0f} s", flush=True)
     cards: dict[str, object] = {}
     for name in MELS:
-        judge = trained(name, shown(name, learned, in_rooms))
-        found = {}
-        for font, its in unseen.items():
-            for kind, seconds in (
-                ("as rendered", [as_rendered(note.samples) for note in its]),
-                ("as in recordings", in_recordings(its, seed=100)),
-            ):
-                asked = shown(name, its, seconds)
-                found[f"{font}, {kind}"] = card(name, answers(judge, asked), asked)
-        for kind, facts in found.items():
-            print(name, kind, {k: v for k, v in facts.items() if k != "confusion"}, flush=True)
+        path = asked.out / f"{name}.onnx"
+        if asked.only in (None, name):
+            learned, seconds = ([one for found in its[: COPIES[name]] for one in found] for its in (rounds, in_rooms))
+            save(trained(name, shown(name, learned, seconds)), name, path)
         cards[name] = {
-            "classes": CLASSES[name], "learned_from": [path.name for path in LEARNED],
-            "notes_learned": len(learned), "tests": found, "parameters": sum(p.numel() for p in judge.parameters()),
+            "classes": CLASSES[name], "learned_from": [font.name for font in LEARNED],
+            "notes_learned": COPIES[name] * len(rounds[0]),
+            "tests": tested(path, name, unseen),
         }  # fmt: skip
-        save(judge, name, out / f"{name}.onnx")
-    cards["processor_seconds"] = round(time.process_time())
-    write_json(out / "notes.json", cards)
+    write_json(asked.out / "notes.json", cards)
+    print(f"{time.process_time():.0f} processor seconds", flush=True)
 
 
 if __name__ == "__main__":
