@@ -1,4 +1,4 @@
-"""Networks that judge music: what they hear, how they are asked. Whence they come: docs/decisions/0010-judges.md."""
+"""Networks that judge music: what they hear, how they are asked. Whence they come: docs/decisions/0011-judges.md."""
 
 from pathlib import Path
 
