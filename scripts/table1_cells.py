@@ -56,7 +56,7 @@ def _tiny() -> Scale:
     """A check that everything works."""
     return replace(
         _cpu(),
-        unet2d=UNet2dConfig(widths=(8, 8), blocks=1, groups=4),
+        unet2d=UNet2dConfig(widths=(8, 8, 8, 8, 8), blocks=1, groups=4),
         unet1d=UNet1dConfig(widths=(16, 16), blocks=(1, 1), attention=(False, True), attention_heads=4, embedding=8),
         distill=DistillConfig(batch_size=4, start_steps=16),
         ddpm_steps=10,
