@@ -35,6 +35,7 @@ from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.distillation.ladder import climb, frozen, load_student
 from halfstep.generation.sampler import sample_ancestral
 from halfstep.presets import Experiment
+from halfstep.tasks.music import Music
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.loop import train
 from halfstep.training.observe import LOUDEST, sample_like
@@ -149,7 +150,7 @@ def train_all(out: Path, sets: dict[str, Library], scale: Scale, options: argpar
 @torch.no_grad()
 def sampled(run: Run, denoiser: Denoiser, row: Row, seeds: range) -> np.ndarray:
     """Log-mel windows [n, n_mels, frames], one a seed whatever the batch; rows of one network start from one noise."""
-    task, schedule = run.task, SCHEDULES[run.experiment.diffusion.schedule]()
+    task, schedule = Music(run.experiment.music), SCHEDULES[run.experiment.diffusion.schedule]()
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def draw() -> torch.Tensor:

@@ -78,7 +78,7 @@ def experiments(scale: Scale) -> dict[str, Experiment]:
     }
     return {
         name: Experiment(
-            name=f"table1-{name}", expects="a cell of Table 1 (docs/reproduction.md)", net=net, music=scale.music,
+            name=f"table1-{name}", expects="a cell of Table 1 (docs/reproduction.md)", net=net, task=scale.music,
             diffusion=diffusion, train=scale.train, distill=scale.distill,
         )
         for name, (net, diffusion) in parts.items()

@@ -19,7 +19,6 @@ from halfstep.data.library import Library
 from halfstep.data.windows import Windows
 from halfstep.errors import InputError
 from halfstep.metrics.frechet import frechet_distance
-from halfstep.metrics.judge import Heard, hear, judge_windows, voiced
 from halfstep.metrics.melstats import features, frame_step
 from halfstep.training.checkpoint import load_tensors
 
@@ -87,6 +86,8 @@ def _exactly(samples: np.ndarray, count: int) -> np.ndarray:
 
 def judge_all(out: Path, sets: dict[str, Library], scale: Scale, options: argparse.Namespace) -> dict[str, Any]:
     """Every row that has all its windows, beside the same reference; what was heard of a row is kept."""
+    from halfstep.metrics.judge import judge_windows, voiced
+
     found = {}
     for set_name, library in sets.items():
         folder = out / set_name
@@ -117,8 +118,10 @@ def _made(folder: Path, name: str, options: argparse.Namespace) -> np.ndarray | 
     return np.concatenate(parts)[: options.windows].astype(np.float32)
 
 
-def _heard(path: Path, make: Callable[[], np.ndarray], sample_rate: int) -> Heard:
+def _heard(path: Path, make: Callable[[], np.ndarray], sample_rate: int) -> Any:
     """What the judges hear in the waveforms that `make` gives; kept in `path`."""
+    from halfstep.metrics.judge import Heard, hear
+
     if path.exists():
         with np.load(path) as kept:
             return Heard(**dict(kept))

