@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
-import soxr
 from table1_cells import STUDENT_STEPS, Scale, generated_rows
 
 from halfstep.atomic import replacing
-from halfstep.audio.io import read_info
 from halfstep.data.library import Library
 from halfstep.data.windows import Windows
 from halfstep.errors import InputError
+from halfstep.evaluation.sounds import Source, recordings, source_paths
 from halfstep.metrics.frechet import frechet_distance
+from halfstep.metrics.judge import Heard, hear, judge_windows, voiced
 from halfstep.metrics.melstats import features, frame_step
 from halfstep.training.checkpoint import load_tensors
 
@@ -63,51 +62,39 @@ def _apart(reference: int, count: int) -> np.ndarray:
     return apart
 
 
-def recorded(library: Library, music: Path, frames: int, reference: int, count: int) -> np.ndarray:
-    """The windows of the row `real` as they were recorded, mono [count, samples] at the mel's rate."""
-    mel = library.mel
-    located = Windows(library, "train", frames).located(reference + count)
-    samples = []
-    for (track, start), chosen in zip(located, _apart(reference, count), strict=True):
-        if chosen:
-            path = music / track.source
-            rate = read_info(path).sample_rate
-            second = track.trimmed_seconds[0] + start * mel.hop_length / mel.sample_rate
-            read = round((frames * mel.hop_length / mel.sample_rate) * rate)
-            sound, _ = soundfile.read(path, read, round(second * rate), dtype="float32", always_2d=True)
-            samples.append(_exactly(soxr.resample(sound.mean(1), rate, mel.sample_rate), frames * mel.hop_length))
-    return np.stack(samples)
-
-
-def _exactly(samples: np.ndarray, count: int) -> np.ndarray:
-    """Cut, or filled with silence where a recording ends."""
-    return np.pad(samples[:count], (0, max(0, count - len(samples))))
+def recorded(library: Library, frames: int, reference: int, count: int) -> Source | None:
+    """The windows of the row `real` as they were recorded, None where a recording is no longer there."""
+    even = Windows(library, "train", frames).places(reference + count)
+    places = [place for place, chosen in zip(even, _apart(reference, count), strict=True) if chosen]
+    paths = source_paths(library)
+    if any(track.id not in paths for track, _ in places):
+        return None
+    return recordings(places, paths, library.mel, frames)
 
 
 def judge_all(out: Path, sets: dict[str, Library], scale: Scale, options: argparse.Namespace) -> dict[str, Any]:
     """Every row that has all its windows, beside the same reference; what was heard of a row is kept."""
-    from halfstep.metrics.judge import judge_windows, voiced
+    return {name: _judge_set(out / name, library, scale, options) for name, library in sets.items()}
 
-    found = {}
-    for set_name, library in sets.items():
-        folder = out / set_name
-        windows = real_windows(library, scale.music.frames, options.reference, options.windows)
-        windows |= {name: made for name in generated_rows(scale) if (made := _made(folder, name, options)) is not None}
-        reference = windows.pop("reference")
-        sounding = partial(voiced, reference, library.mel)
-        against = _heard(folder / "heard" / "reference.npz", sounding, library.mel.sample_rate)
-        rows = {}
-        if options.music:
-            windows = {"recordings": windows["real"], **windows}
-        for name, some in windows.items():
-            sound = partial(recorded, library, options.music, scale.music.frames, options.reference, options.windows)
-            make = sound if name == "recordings" else partial(voiced, some, library.mel)
-            heard = _heard(folder / "heard" / f"{name}.npz", make, library.mel.sample_rate)
-            figures = {key: asdict(figure) for key, figure in judge_windows(heard, against).items()}
-            rows[name] = {"figures": figures | _looks(some, reference), **_facts(folder, name, scale, options)}
-            print(f"{set_name}, {rows[name]['title']}: judged", flush=True)
-        found[set_name] = {"rows": rows, **_data_facts(library)}
-    return found
+
+def _judge_set(folder: Path, library: Library, scale: Scale, options: argparse.Namespace) -> dict[str, Any]:
+    """One set: its rows, what it holds, and how its judges do on instruments they never learned from."""
+    mel, count, frames = library.mel, options.windows, scale.music.frames
+    windows = real_windows(library, frames, options.reference, count)
+    windows |= {name: made for name in generated_rows(scale) if (made := _made(folder, name, options)) is not None}
+    reference = windows.pop("reference")
+    sounds = {name: partial(voiced, some, mel) for name, some in windows.items()}
+    if source := recorded(library, frames, options.reference, count):
+        sounds = {"recordings": lambda: source(range(count)).samples, **sounds}
+    against = _heard(folder / "heard" / "reference.npz", partial(voiced, reference, mel), mel.sample_rate)
+    rows = {}
+    for name, sound in sounds.items():
+        heard = _heard(folder / "heard" / f"{name}.npz", sound, mel.sample_rate)
+        figures = {key: asdict(figure) for key, figure in judge_windows(heard, against).items()}
+        looks = _looks(windows[name], reference) if name in windows else {}
+        rows[name] = {"figures": figures | looks, **_facts(folder, name, scale, options)}
+        print(f"{folder.name}, {rows[name]['title']}: judged", flush=True)
+    return {"rows": rows, **_data_facts(library)}
 
 
 def _made(folder: Path, name: str, options: argparse.Namespace) -> np.ndarray | None:
@@ -118,10 +105,8 @@ def _made(folder: Path, name: str, options: argparse.Namespace) -> np.ndarray | 
     return np.concatenate(parts)[: options.windows].astype(np.float32)
 
 
-def _heard(path: Path, make: Callable[[], np.ndarray], sample_rate: int) -> Any:
+def _heard(path: Path, make: Callable[[], np.ndarray], sample_rate: int) -> Heard:
     """What the judges hear in the waveforms that `make` gives; kept in `path`."""
-    from halfstep.metrics.judge import Heard, hear
-
     if path.exists():
         with np.load(path) as kept:
             return Heard(**dict(kept))
