@@ -57,7 +57,7 @@ $(VENV)/.test: $(VENV)/.play requirements/test.txt requirements/torch.txt
 COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --custom-compile-command 'make lock'
 lock:
-	$(COMPILE) --all-extras -c requirements/torch.txt --no-emit-package torch pyproject.toml -o requirements/test.txt
+	$(COMPILE) --all-extras -c requirements/torch.txt --no-emit-package torch --no-emit-package libsvm-official pyproject.toml -o requirements/test.txt
 	$(COMPILE) -c requirements/test.txt pyproject.toml -o requirements/play.txt
 	printf 'hatchling\neditables\n' | $(COMPILE) -c requirements/test.txt - -o requirements/build.txt
 

@@ -59,7 +59,7 @@ def continuations(model: Model, steps: int, count: int, music: Path | None) -> P
     places: Places = {}
     for seed, recording in enumerate(excerpts(model, count, music)):
         out = model.generate(NEW_SECONDS, seed, steps, recording).samples[0]
-        merge(places, spread(out, [recording.samples.shape[1]], blended(model, recording)))
+        merge(places, even_sides(model, out, [recording.samples.shape[1]], blended(model, recording)))
     return places
 
 
@@ -71,7 +71,8 @@ def closings(model: Model, steps: int, count: int, music: Path | None) -> Places
         loop = model.generate(NEW_SECONDS, seed, steps, recording, loop=True).samples[0]
         # Turned so that the recording's beginning stands inside as well.
         turn = len(loop) - length // 2
-        merge(places, spread(np.roll(loop, turn), [length // 2, len(loop) - length // 2 + zone], zone))
+        ends = [length // 2, len(loop) - length // 2 + zone]
+        merge(places, even_sides(model, np.roll(loop, turn), ends, zone))
     return places
 
 
@@ -82,7 +83,8 @@ def infills(model: Model, steps: int, count: int, music: Path | None) -> Places:
         start, stop = EXCERPT_SECONDS - NEW_SECONDS / 2, EXCERPT_SECONDS + NEW_SECONDS / 2
         out = model.mend(recording, start, stop, seed, steps).samples[0]
         zone = blended(model, recording)
-        merge(places, spread(out, [round(start * model.sample_rate), round(stop * model.sample_rate) + zone], zone))
+        ends = [round(start * model.sample_rate), round(stop * model.sample_rate) + zone]
+        merge(places, even_sides(model, out, ends, zone))
     return places
 
 
@@ -90,6 +92,16 @@ def spread(samples: np.ndarray, ends: list[int], zone: int) -> Places:
     """Joins that end at `ends` and take `zone` samples, seen at three places."""
     shifts = {"middle": zone // 2, "beginning": zone, "end": 0}
     return {name: [Joined(samples, [end - shift for end in ends])] for name, shift in shifts.items()}
+
+
+def even_sides(model: Model, samples: np.ndarray, ends: list[int], zone: int) -> Places:
+    """The same, each join by itself with as much of the recording as of the music: the two change at paces of their
+    own, and places of the one side alone are no measure for a place between them."""
+    reach, places = round(NEW_SECONDS / 2 * model.sample_rate), {}
+    for end in ends:
+        start = end - zone // 2 - reach
+        merge(places, spread(samples[start : start + 2 * reach], [reach + zone // 2], zone))
+    return places
 
 
 def blended(model: Model, recording: Audio) -> int:

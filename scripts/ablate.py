@@ -58,7 +58,7 @@ def _experiment(net: UNet1dConfig, packing: str, predicted: str) -> Experiment:
     return dataclasses.replace(
         PRESETS["base"](),
         net=net,
-        music=MusicConfig(packing=packing),
+        task=MusicConfig(packing=packing),
         diffusion=diffusion,
         train=train_config,
     )

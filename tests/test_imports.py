@@ -18,7 +18,7 @@ SOURCE = Path(halfstep.__file__).parent
 PLAYING = ("errors", "atomic", "lock", "packing", "audio", "bundle", "generation")
 MAKING = (
     *("diffusion", "nets", "tasks", "data", "metrics", "training"),
-    *("distillation", "presets", "onnx_writing", "runs", "export", "vocoder_export"),
+    *("distillation", "presets", "onnx_writing", "runs", "export", "vocoder_export", "evaluation"),
 )
 RUNS = ("training.run", "distillation.run")
 LAYERS = (*PLAYING, *MAKING, "app")
@@ -32,6 +32,8 @@ HEAVY = (
     "pyloudnorm",
     "tensorboard",
     "diffusers",
+    "visqol",
+    "zimtohrli",
 )
 
 

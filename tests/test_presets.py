@@ -13,7 +13,8 @@ from halfstep.errors import InputError
 from halfstep.generation.sampler import cosine_rates
 from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.presets import PRESETS, Experiment, with_settings
-from halfstep.tasks.music import Music
+from halfstep.tasks.music import MusicConfig
+from halfstep.tasks.vocoder import VocoderConfig
 
 NAMES = [pytest.param(name, marks=pytest.mark.slow if name == "paper-ddpm-unet2d" else ()) for name in PRESETS]
 
@@ -27,17 +28,38 @@ def test_json_round_trip(name: str):
     assert len(experiment.expects) > 20
 
 
+def test_a_task_stands_under_its_own_name():
+    """Configurations written when music was the only task are read as they are."""
+    plain = PRESETS["tiny"]().to_json()
+    assert list(plain) == ["name", "expects", "net", "train", "mel", "music", "diffusion", "distill"]
+    assert isinstance(Experiment.from_json(plain).task, MusicConfig)
+    vocoder = PRESETS["vocoder-diffusion"]()
+    assert vocoder.to_json()["vocoder"]["frames"] == vocoder.task.frames
+    assert isinstance(Experiment.from_json(vocoder.to_json()).task, VocoderConfig)
+    with pytest.raises(InputError, match="vocoder-diffusion: models vocoder"):
+        _ = vocoder.music
+
+
+@pytest.mark.parametrize("sections", [(), ("music", "vocoder")])
+def test_an_experiment_of_no_task_or_two_is_refused(sections: tuple[str, ...]):
+    plain = PRESETS["tiny"]().to_json()
+    del plain["music"]
+    with pytest.raises(ValueError, match=r"names the tasks .*one of music, vocoder was expected"):
+        Experiment.from_json(plain | {name: {} for name in sections})
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_preset_builds_and_fits_its_window(name: str):
     """On the meta device: shapes without numbers, so the paper's networks cost nothing."""
     experiment = PRESETS[name]()
     if name == "paper-ddpm-unet2d":
         pytest.importorskip("diffusers", reason="the 2-D baseline needs the extra `baseline`")
-    task = Music(experiment.music)
+    bands = np.zeros(experiment.mel.n_mels), np.ones(experiment.mel.n_mels)
+    task = experiment.kind.build(experiment.task, experiment.mel, bands)
     with torch.device("meta"):
         denoiser = experiment.build(task)
-        z_t = torch.empty(2, task.channels, experiment.music.length)
-        aligned = torch.empty(2, task.aligned, experiment.music.length) if task.aligned else None
+        z_t = torch.empty(2, task.channels, experiment.task.length)
+        aligned = torch.empty(2, task.aligned, experiment.task.length) if task.aligned else None
     v = denoiser(z_t, rates_like(cosine_rates(np.full(2, 0.5)), z_t), Condition(aligned=aligned))
     assert v.shape == z_t.shape
     assert sum(p.numel() for p in denoiser.parameters()) > 1e5

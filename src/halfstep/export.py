@@ -46,22 +46,37 @@ def export_run(
     if out.exists() and any(out.iterdir()):
         raise InputError(f"{out}: not empty; choose another --out, or remove it")
     with open_run(run) as opened:
-        networks = _chosen(opened, steps)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}") as scratch:
-            folder = Path(scratch) / out.name
-            folder.mkdir()
-            for num_steps, denoiser in networks.items():
-                write_denoiser(denoiser, opened.task, folder / f"denoiser-{num_steps}.onnx", weights)
-            if with_teacher:
-                save_tensors(folder / "teacher.safetensors", opened.teacher().state_dict(), {"run": run.name})
-            manifest = write_manifest(folder, _manifest(opened, networks, card, weights))
-            if problems := verify(folder):
-                raise RuntimeError(f"{out}: what was exported does not verify: {problems[0]}")
-            if out.exists():
-                out.rmdir()
-            folder.rename(out)
+        return write_model(opened, out, card, with_teacher, weights, steps)
+
+
+def write_model(
+    run: Run, out: Path, card: Card, with_teacher: bool = False, weights: str = "fp32", steps: tuple[int, ...] = ()
+) -> Manifest:
+    """The same for an opened run; `out` is absent or empty."""
+    task = _music(run)
+    networks = _chosen(run, steps)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}") as scratch:
+        folder = Path(scratch) / out.name
+        folder.mkdir()
+        for num_steps, denoiser in networks.items():
+            write_denoiser(denoiser, task, folder / f"denoiser-{num_steps}.onnx", weights)
+        if with_teacher:
+            save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
+        manifest = write_manifest(folder, _manifest(run, networks, card, weights))
+        if problems := verify(folder):
+            raise RuntimeError(f"{out}: what was exported does not verify: {problems[0]}")
+        if out.exists():
+            out.rmdir()
+        folder.rename(out)
     return manifest
+
+
+def _music(run: Run) -> Music:
+    """The run's task. InputError if it is not music: model folders hold nothing else yet."""
+    if not isinstance(run.task, Music):
+        raise InputError(f"{run.path}: models {run.experiment.task_name}; only music can be exported so far")
+    return run.task
 
 
 def _chosen(run: Run, steps: tuple[int, ...]) -> dict[int, Denoiser]:

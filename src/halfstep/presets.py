@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from halfstep.audio.mel import MelConfig
+from halfstep.data.stores import LOG_MEL, WAVEFORM
 from halfstep.diffusion.denoiser import Denoiser
 from halfstep.diffusion.parameterization import PARAMETERIZATIONS
 from halfstep.distillation.ladder import DistillConfig
@@ -17,8 +19,11 @@ from halfstep.nets.blocks import Sizes
 from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
 from halfstep.nets.unet2d import UNet2d, UNet2dConfig
 from halfstep.tasks.base import Task
-from halfstep.tasks.music import MusicConfig
+from halfstep.tasks.music import Music, MusicConfig
+from halfstep.tasks.vocoder import Vocoder, VocoderConfig
 from halfstep.training.loop import TrainConfig
+from halfstep.training.observe import LadderObserver, MusicObserver
+from halfstep.training.observe_vocoder import VocoderObserver
 from halfstep.training.teacher import DiffusionConfig
 
 NetConfig = UNet1dConfig | PaperUNet1dConfig | UNet2dConfig
@@ -29,28 +34,74 @@ NETS: dict[type, Callable[[Any, Sizes], nn.Module]] = {
 }
 
 
+Band = tuple[np.ndarray, np.ndarray]
+"""Mean and deviation of every band of the log-mel, [n_mels] each."""
+TaskSettings = MusicConfig | VocoderConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A task as experiments name it: its settings, the data sets it learns from (a key of STORES), how it is built from
+    settings, mel and bands, and what looks at its models.
+    """
+
+    config: type
+    stores: str
+    build: Callable[[Any, MelConfig, Band], Task]
+    observer: Callable[..., LadderObserver]
+
+
+TASKS = {
+    "music": Kind(
+        config=MusicConfig, stores=LOG_MEL, build=lambda config, mel, band: Music(config), observer=MusicObserver
+    ),
+    "vocoder": Kind(config=VocoderConfig, stores=WAVEFORM, build=Vocoder, observer=VocoderObserver),
+}
+NAMES = {kind.config: name for name, kind in TASKS.items()}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """One preset. `expects` says in words what it should reach and how long that takes."""
+    """One preset. `expects` says in words what it should reach and how long that takes.
+
+    In JSON, `task` stands under the task's own name (`music`), which is how `--set music.frames=96` finds it.
+    """
 
     name: str
     expects: str
     net: NetConfig
     train: TrainConfig
     mel: MelConfig = MelConfig()
-    music: MusicConfig = MusicConfig()
+    task: TaskSettings = MusicConfig()
     diffusion: DiffusionConfig = DiffusionConfig()
     distill: DistillConfig = DistillConfig()
 
     def __post_init__(self) -> None:
-        music, multiple = self.music, self.net.length_multiple
-        if music.n_mels != self.mel.n_mels:
-            raise ValueError(f"music.n_mels is {music.n_mels}, mel.n_mels {self.mel.n_mels}: the same was expected")
-        if music.length % multiple:
+        name, task, multiple = self.task_name, self.task, self.net.length_multiple
+        if task.n_mels != self.mel.n_mels:
+            raise ValueError(f"{name}.n_mels is {task.n_mels}, mel.n_mels {self.mel.n_mels}: the same was expected")
+        if task.length % multiple:
             raise ValueError(
-                f"music.frames is {music.frames}, which {music.packing} packs to length {music.length}: "
+                f"{name}.frames is {task.frames}, which makes x of length {task.length}: "
                 f"a multiple of {multiple} was expected by the network's {len(self.net.widths)} levels"
             )
+
+    @property
+    def task_name(self) -> str:
+        """A key of TASKS."""
+        return NAMES[type(self.task)]
+
+    @property
+    def kind(self) -> Kind:
+        """All that the task's name stands for."""
+        return TASKS[self.task_name]
+
+    @property
+    def music(self) -> MusicConfig:
+        """The task of an experiment that models music. InputError for another."""
+        if not isinstance(self.task, MusicConfig):
+            raise InputError(f"preset {self.name}: models {self.task_name}, and this works with music alone")
+        return self.task
 
     def build(self, task: Task) -> Denoiser:
         """The untrained network for `task`."""
@@ -61,6 +112,7 @@ class Experiment:
     def to_json(self) -> dict[str, Any]:
         """Plain values; `net` carries the name of its class."""
         plain = json.loads(json.dumps(dataclasses.asdict(self)))
+        plain = {self.task_name if key == "task" else key: value for key, value in plain.items()}
         return plain | {"net": {"class": type(self.net).__name__, **plain["net"]}}
 
     @classmethod
@@ -68,9 +120,13 @@ class Experiment:
         """The inverse of `to_json`. ValueError naming a value that is out of range or a key that is not known."""
         classes = {net.__name__: net for net in NETS}
         net = dict(plain["net"])
-        values: dict[str, Any] = {"net": _build(classes[net.pop("class")], net)}
+        named = [name for name in TASKS if name in plain]
+        if len(named) != 1:
+            raise ValueError(f"names the tasks {named}: one of {', '.join(TASKS)} was expected")
+        task = _build(TASKS[named[0]].config, plain[named[0]])
+        values: dict[str, Any] = {"net": _build(classes[net.pop("class")], net), "task": task}
         for field in dataclasses.fields(cls):
-            if field.name != "net":
+            if field.name not in values:
                 value = plain[field.name]
                 values[field.name] = _build(field.type, value) if dataclasses.is_dataclass(field.type) else value
         return cls(**values)
@@ -138,7 +194,7 @@ def _base() -> Experiment:
         expects="85 processor minutes, teacher and ladder: held-out x error at t = .5 of .11, samples' frame step "
         "near .2; the model in the package (docs/experiments.md)",
         net=UNet1dConfig(widths=(256, 320, 320), blocks=(1, 1, 2), attention=(False, False, True), embedding=128),
-        music=MusicConfig(context_noise=0.1),
+        task=MusicConfig(context_noise=0.1),
         diffusion=DiffusionConfig(weight="x"),
         train=TrainConfig(steps=2400, batch_size=16, learning_rate=1e-3, ema_decay=0.999, measure_every=1000),
         distill=DistillConfig(updates=120, batch_size=16),
@@ -155,13 +211,27 @@ def _long() -> Experiment:
     )
 
 
+def _vocoder_diffusion() -> Experiment:
+    return Experiment(
+        name="vocoder-diffusion",
+        expects="a waveform from a mel: 20 processor minutes, teacher and ladder (docs/experiments.md)",
+        net=UNet1dConfig(widths=(384, 384), blocks=(1, 1), attention=(False, False), embedding=128,
+                         direct=True),
+        task=VocoderConfig(),
+        diffusion=DiffusionConfig(parameterization="v", weight="snr+1"),
+        train=TrainConfig(steps=2000, batch_size=16, learning_rate=1e-3, ema_decay=0.995, measure_every=500,
+                          sample_every=1000),
+        distill=DistillConfig(updates=150, batch_size=16),
+    )  # fmt: skip
+
+
 def _paper_ddpm() -> Experiment:
     return Experiment(
         name="paper-ddpm-unet2d",
         expects="the paper's baseline: PIS 10.3 / 11.5, IIS 2.6 / 1.9, PKID .013 / .011, IKID .173 / .166, "
         "FAD 4.55 / 4.17 (SoTr / PiTr) after 1M steps on many V100",
         net=UNet2dConfig(),
-        music=MusicConfig(packing="snake", context=False),
+        task=MusicConfig(packing="snake", context=False),
         diffusion=DiffusionConfig(schedule="ddpm-cosine", parameterization="eps", weight="snr"),
         train=_paper_training(),
     )
@@ -173,7 +243,7 @@ def _paper_pdd() -> Experiment:
         expects="the paper's own: PIS 9.5 / 9.3, IIS 2.9 / 3.6, PKID .021 / .016, IKID .101 / .063, "
         "FAD 2.71 / 2.13 (SoTr / PiTr) after 1M steps on many V100",
         net=PaperUNet1dConfig(),
-        music=MusicConfig(packing="snake", context=False),
+        task=MusicConfig(packing="snake", context=False),
         diffusion=DiffusionConfig(parameterization="v", weight="truncated-snr"),
         train=_paper_training(),
         distill=DistillConfig(start_steps=1024, updates=50_000, batch_size=8, learning_rate=2e-5),
@@ -188,6 +258,7 @@ PRESETS: dict[str, Callable[[], Experiment]] = {
     "tiny": _tiny,
     "base": _base,
     "long": _long,
+    "vocoder-diffusion": _vocoder_diffusion,
     "paper-ddpm-unet2d": _paper_ddpm,
     "paper-pdd-unet1d": _paper_pdd,
 }

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import soundfile
 
 from halfstep.data.library import DecodeConfig, Library, PrepareConfig, prepare
+from halfstep.data.stores import STORES
 
 
 def kill_after(process: subprocess.Popen[bytes], seconds: float) -> bool:
@@ -31,8 +33,10 @@ def make_songs(folder: Path, write_song, count: int = 6) -> Path:
     return folder
 
 
-def test_killed_at_every_fact_learned(start_prepare, tmp_path, write_song, small_config, contents):
+@pytest.mark.parametrize("stores", STORES)
+def test_killed_at_every_fact_learned(start_prepare, tmp_path, write_song, small_config, contents, stores):
     """The journal gets a line for each: kill as soon as there is one more, until nothing is left to do."""
+    small_config = replace(small_config, decode=replace(small_config.decode, stores=stores))
     songs = make_songs(tmp_path / "songs", write_song, 3)
     prepare([songs], tmp_path / "straight", small_config, 2)
     data = tmp_path / "data"
@@ -127,7 +131,8 @@ def test_a_header_that_lies_costs_no_memory(start_prepare, tmp_path, song, small
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_an_hours_long_file_costs_no_more_memory_than_a_short_one(start_prepare, tmp_path, song):
+@pytest.mark.parametrize("stores", STORES)
+def test_an_hours_long_file_costs_no_more_memory_than_a_short_one(start_prepare, tmp_path, song, stores):
     """F9, with an hour at 44.1 kHz: 635 MB of samples as we reckon with them."""
     rng = np.random.default_rng(0)
     peaks = {}
@@ -138,7 +143,7 @@ def test_an_hours_long_file_costs_no_more_memory_than_a_short_one(start_prepare,
             minute = np.tile(np.repeat(song(1, 60.0), 5)[: 44100 * 30], 2) + 1e-3 * rng.standard_normal(44100 * 60)
             for _ in range(minutes):
                 sound.write(0.9 * minute / np.abs(minute).max())
-        process = start_prepare(folder, tmp_path / f"{name}-data", PrepareConfig(decode=DecodeConfig()))
+        process = start_prepare(folder, tmp_path / f"{name}-data", PrepareConfig(decode=DecodeConfig(stores=stores)))
         peaks[name] = int(process.communicate()[0])
     assert Library(tmp_path / "long-data").tracks[0].seconds > 3590
     assert peaks["long"] < peaks["short"] + 30_000

@@ -28,6 +28,7 @@ class Shelf:
 
     lengths: tuple[int, ...]
     path: Path = Path("data/mine")
+    stores: str = "log-mel"
     band_mean: np.ndarray = field(default_factory=lambda: np.zeros(BANDS, np.float32))
     band_std: np.ndarray = field(default_factory=lambda: np.ones(BANDS, np.float32))
 

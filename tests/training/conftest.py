@@ -14,7 +14,11 @@ import pytest
 
 from halfstep.atomic import write_json
 from halfstep.audio.mel import MelConfig
+from halfstep.audio.writing import write
+from halfstep.data.library import DecodeConfig, PrepareConfig, prepare
 from halfstep.data.manifest import FORMAT, MANIFEST_NAME, TRACKS_FOLDER
+from halfstep.data.stores import WAVEFORM
+from halfstep.data.synthetic import piece
 from halfstep.training.journal import read_log
 
 VICTIM = Path(__file__).with_name("victim.py")
@@ -112,3 +116,25 @@ def left():
         return last.name, last.read_bytes(), log
 
     return what
+
+
+@pytest.fixture(scope="session")
+def waveforms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three short pieces prepared as waveforms; read only."""
+    folder = tmp_path_factory.mktemp("waveforms")
+    (folder / "music").mkdir()
+    for seed in range(3):
+        write(folder / "music" / f"{seed}.wav", [piece(2, seed)], 44100, {})
+    decode = DecodeConfig(min_frames=12, stores=WAVEFORM)
+    prepare([folder / "music"], folder / "data", PrepareConfig(decode=decode, heldout_share=0.3), 1)
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def vocoder_settings() -> list[str]:
+    """The preset `vocoder-diffusion`, smaller."""
+    return [
+        "net.widths=[16, 16]", "net.attention_heads=4", "net.embedding=8", "vocoder.frames=8", "train.batch_size=4",
+        "train.log_every=1", "train.measure_every=20", "train.warmup_steps=3", "distill.start_steps=4",
+        "distill.updates=2", "distill.batch_size=4",
+    ]  # fmt: skip

@@ -196,3 +196,19 @@ def test_a_teacher_that_is_not_finished_or_not_whole_is_refused(begin: Callable,
     (tmp_path / "teacher.json").write_text('{"sha256": "0"}')
     with open_run(tmp_path) as opened, pytest.raises(InputError, match=r"teacher.safetensors: .*checksum.*train again"):
         opened.teacher()
+
+
+def test_a_data_set_of_the_other_kind_is_refused_and_both_are_named(
+    begin: Callable, tmp_path: Path, library: Path, waveforms: Path, vocoder_settings: list[str]
+):
+    run = tmp_path / "run"
+    with pytest.raises(InputError, match="stores log-mel, but preset vocoder-diffusion learns from waveform"):
+        begin(run, [], data=library, preset="vocoder-diffusion")
+    with pytest.raises(InputError, match="stores waveform, but preset tiny learns from log-mel.*--preset tiny"):
+        begin(run, data=waveforms)
+    assert not run.exists()
+    with pytest.raises(Computed):
+        begin(run, vocoder_settings, data=waveforms, preset="vocoder-diffusion")
+    with open_run(run) as opened:
+        assert opened.experiment.task_name == "vocoder"
+        assert opened.batches(4)(0).x.shape == (4, 512, 8)

@@ -17,6 +17,8 @@ EXTRAS = {
     "matplotlib": "train",
     "diffusers": "baseline",
     "sounddevice": "play",
+    "visqol": "quality",
+    "zimtohrli": "quality",
 }
 """Packages that only an extra brings."""
 

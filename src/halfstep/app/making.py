@@ -11,12 +11,14 @@ from halfstep.app.failures import STRICT
 from halfstep.app.progress import progress
 
 if TYPE_CHECKING:
-    from halfstep.audio.mel import MelConfig
     from halfstep.data.library import PrepareConfig
 
 DEFAULT_PRESET = "base"
 
-Preset = Annotated[str, typer.Option(help="A named experiment: tiny, base, long, paper-ddpm-unet2d, paper-pdd-unet1d.")]
+Preset = Annotated[
+    str,
+    typer.Option(help="A named experiment: tiny, base, long, vocoder-diffusion, paper-ddpm-unet2d, paper-pdd-unet1d."),
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of the run.")]
 
 
@@ -147,19 +149,14 @@ def _model_id(name: str) -> str:
 
 def _prepare_config(preset: str) -> "PrepareConfig":
     from halfstep.data.library import DecodeConfig, PrepareConfig
-
-    mel, frames = _mel_and_frames(preset)
-    return PrepareConfig(decode=DecodeConfig(mel=mel, min_frames=frames))
-
-
-def _mel_and_frames(preset: str) -> "tuple[MelConfig, int]":
     from halfstep.errors import InputError
     from halfstep.presets import PRESETS
 
     if preset not in PRESETS:
         raise InputError(f"--preset {preset}: not known; there are {', '.join(PRESETS)}")
     experiment = PRESETS[preset]()
-    return experiment.mel, experiment.music.frames
+    frames, stores = experiment.task.clip_frames, experiment.kind.stores
+    return PrepareConfig(decode=DecodeConfig(mel=experiment.mel, min_frames=frames, stores=stores))
 
 
 def _figures(figures: dict[str, float]) -> str:

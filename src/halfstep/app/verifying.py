@@ -30,8 +30,8 @@ def _data_set(path: Path) -> list[str]:
             frames = library.array(track)
         except (OSError, ValueError) as error:
             return f"{file}: {error}; prepare again"
-        if frames.shape != (track.frames, library.mel.n_mels):
-            return f"{file}: {frames.shape}, declared {(track.frames, library.mel.n_mels)}; prepare again"
+        if frames.shape != (track.frames, library.width):
+            return f"{file}: {frames.shape}, declared {(track.frames, library.width)}; prepare again"
         blocks = (frames[start : start + FRAMES_AT_ONCE] for start in range(0, len(frames), FRAMES_AT_ONCE))
         whole = all(np.isfinite(block).all() for block in blocks)
         return None if whole else f"{file}: holds values that are not finite; prepare again"

@@ -16,9 +16,9 @@ TINY = 1e-12
 def joined(left: Float32, right: Float32) -> Float32:
     """[n] that begins as `left` [n], ends as `right` [n] and passes over in between; the two sound at the same time.
 
-    Every line of the spectrum passes from one power to the other, and its phase on the shorter way round: a
-    cross-fade of two tones that agree in pitch but not in phase would fall silent in its middle. Griffin & Lim's
-    iteration then makes neighbouring frames agree, without which what has no pitch would lose 3 dB.
+    Every line of the spectrum passes from one level to the other, evenly in dB, and its phase on the shorter way
+    round: a cross-fade of two tones that agree in pitch but not in phase would fall silent in its middle. Griffin &
+    Lim's iteration then makes neighbouring frames agree, without which what has no pitch would lose 3 dB.
     """
     if len(left) < LEAST_FFTS * SHORTEST_FFT:
         return right.copy()
@@ -29,16 +29,23 @@ def joined(left: Float32, right: Float32) -> Float32:
     spectra_left, spectra_right = (_spectra(part[:covered], n_fft) for part in (left, right))
     # The first frames and the last are all of one sound: only they reach the edges.
     rise = np.clip((np.arange(count) - (HOPS - 1)) / max(1, count - 2 * HOPS + 1), 0, 1).astype(np.float32)[:, None]
-    power = (1 - rise) * np.abs(spectra_left) ** 2 + rise * np.abs(spectra_right) ** 2
+    magnitude = _between(np.abs(spectra_left), np.abs(spectra_right), rise)
     turn = np.unwrap(np.angle(spectra_right * np.conj(spectra_left)), axis=0)
-    spectra = np.sqrt(power) * np.exp(1j * (np.angle(spectra_left) + rise * turn))
+    spectra = magnitude * np.exp(1j * (np.angle(spectra_left) + rise * turn))
     for _ in range(ITERATIONS):
         found = _spectra(_overlapped(spectra, n_fft), n_fft)
-        spectra[HOPS:-HOPS] = (np.sqrt(power) * found / np.maximum(np.abs(found), TINY))[HOPS:-HOPS]
+        spectra[HOPS:-HOPS] = (magnitude * found / np.maximum(np.abs(found), TINY))[HOPS:-HOPS]
     mixed = _overlapped(spectra, n_fft)
     edge = HOPS // 2 * hop
     mixed[:edge], mixed[covered - edge :] = left[:edge], right[covered - edge : covered]
     return np.concatenate([mixed, right[covered:]])
+
+
+def _between(left: np.ndarray, right: np.ndarray, rise: np.ndarray) -> np.ndarray:
+    """Magnitudes [frames, bins] that pass evenly in dB line by line, each frame as loud as it is between the two."""
+    lines = (left + TINY) ** (1 - rise) * (right + TINY) ** rise
+    power = (1 - rise) * np.square(left).sum(axis=1, keepdims=True) + rise * np.square(right).sum(axis=1, keepdims=True)
+    return lines * np.sqrt(power / np.maximum(np.square(lines).sum(axis=1, keepdims=True), TINY))
 
 
 def _fft_for(count: int) -> int:

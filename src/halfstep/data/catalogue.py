@@ -10,6 +10,7 @@ from halfstep.data.fingerprint import Fingerprint, near_duplicates
 from halfstep.data.manifest import FORMAT, TRACKS_FOLDER
 from halfstep.data.sources import Found, printable
 from halfstep.data.splits import heldout_groups, linked_groups
+from halfstep.data.stores import LOG_MEL
 
 Json = dict[str, Any]
 
@@ -70,8 +71,8 @@ def counted_once(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return result
 
 
-def manifest(outcomes: Sequence[Outcome], mel: MelConfig, heldout_share: float) -> Json:
-    """dataset.json, of outcomes of which one at least is used."""
+def manifest(outcomes: Sequence[Outcome], mel: MelConfig, heldout_share: float, stores: str = LOG_MEL) -> Json:
+    """dataset.json, of outcomes of which one at least is used; what it `stores` is said where it is not log-mel."""
     used = [outcome for outcome in outcomes if isinstance(outcome, Used)]
     pairs = _near_duplicates(used)
     groups = {one.file.name: one.file.group for one in used}
@@ -81,6 +82,7 @@ def manifest(outcomes: Sequence[Outcome], mel: MelConfig, heldout_share: float) 
     bands = merged(BandMoments.from_json(one.facts["moments"]) for one in trained)
     return {
         "format": FORMAT,
+        **({} if stores == LOG_MEL else {"stores": stores}),
         "mel": asdict(mel),
         "bands": {"mean": bands.mean.tolist(), "std": bands.std.tolist()},
         "tracks": [_entry(one, linked[one.file.group] in heldout) for one in used],

@@ -14,6 +14,7 @@ from halfstep.audio.endings import UNKNOWN_FRAMES, cut_off
 from halfstep.audio.mel import MelConfig
 from halfstep.data import not_audio
 from halfstep.data.sources import Stamp, stamp_of
+from halfstep.data.stores import LOG_MEL, STORES
 from halfstep.data.track_builder import Float32, TrackBuilder, UnusableError
 from halfstep.data.track_file import TrackWriter, measure
 
@@ -37,6 +38,12 @@ class DecodeConfig:
     mel: MelConfig = field(default_factory=MelConfig)
     min_frames: int = 384
     """Shorter tracks are skipped: one window."""
+    stores: str = LOG_MEL
+    """Of each frame, a key of STORES."""
+
+    def __post_init__(self) -> None:
+        if self.stores not in STORES:
+            raise ValueError(f"stores is {self.stores!r}: one of {', '.join(STORES)} was expected")
 
 
 def identify(path: Path, stamp: Stamp, beat: Beat) -> Facts:
@@ -88,10 +95,12 @@ def decode(path: Path, stamp: Stamp, out: Path, config: DecodeConfig, beat: Beat
         UnusableError: no track comes of it; with the reason.
         OSError: the file cannot be read or no longer is what it was at `stamp`, or the disk is full.
     """
+    store = STORES[config.stores]
     with io.open_sound(path) as sound, replacing(out) as partial:
         reader = _Reader(sound, config.mel.sample_rate)
         with partial.open("wb") as file:
-            track = TrackBuilder(TrackWriter(file, config.mel.n_mels), config.mel, config.min_frames)
+            writer = TrackWriter(file, store.width(config.mel), store)
+            track = TrackBuilder(writer, config.mel, config.min_frames, store)
             for block in reader.blocks():
                 track.push(block)
                 beat(track.seconds)
@@ -99,7 +108,7 @@ def decode(path: Path, stamp: Stamp, out: Path, config: DecodeConfig, beat: Beat
                     raise UnusableError(f"longer than {MOST_HOURS:g} hours")
             ending = reader.ending(path)
             _finish(track, ending)
-        stored = measure(partial, lambda: beat(track.seconds))
+        stored = measure(partial, lambda: beat(track.seconds), lambda rows: store.log_mels(rows, config.mel))
         _expect_unchanged(path, stamp)
     return {
         "frames": stored.frames,

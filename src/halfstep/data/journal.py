@@ -61,6 +61,12 @@ class Journal:
             self._contents[fact["path"]] = fact
 
 
+def paths_by_content(journal: Path) -> dict[str, Path]:
+    """The sha256 of each file's content -> where the file lay when it was prepared; empty without a journal."""
+    contents = [fact for fact in _facts(journal) if "path" in fact and "done" in fact["content"]]
+    return {fact["content"]["done"]["sha256"]: Path(fact["path"]) for fact in contents}
+
+
 def _line(fact: Json) -> str:
     return json.dumps(fact, sort_keys=True, allow_nan=False) + "\n"
 

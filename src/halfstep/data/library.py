@@ -16,6 +16,7 @@ from halfstep.data.decode import DecodeConfig
 from halfstep.data.journal import Journal
 from halfstep.data.manifest import JOURNAL_NAME, MANIFEST_NAME, REPORT_NAME, TRACKS_FOLDER, Library
 from halfstep.data.sources import Found, find, printable
+from halfstep.data.stores import LOG_MEL, STORES
 from halfstep.data.supervisor import run_jobs
 from halfstep.data.worker import Answer, Job, decode_job, identify_job
 from halfstep.errors import InputError
@@ -26,7 +27,6 @@ __all__ = ["DecodeConfig", "Library", "PrepareConfig", "Progress", "Report", "pr
 RECIPE = 2
 """Changes when the same settings give other tracks than before: old ones are then made again."""
 SMALLEST_BITRATE = 6000  # bits a second of sound; a header that claims more seconds than that is not believed
-STORED_BYTES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ class _Run:
         used = {outcome.track for outcome in outcomes if isinstance(outcome, Used)}
         if not used:
             self._refuse(outcomes)
-        dataset = manifest(outcomes, self._config.decode.mel, self._config.heldout_share)
+        dataset = manifest(outcomes, self._config.decode.mel, self._config.heldout_share, self._config.decode.stores)
         done = report(outcomes, dataset)
         write_json(self._out / REPORT_NAME, asdict(done))
         write_json(self._out / MANIFEST_NAME, dataset)
@@ -136,7 +136,8 @@ class _Run:
 
     def stop_for_space(self, error: OSError) -> NoReturn:
         """Say how many bytes the tracks still to come need."""
-        rate = self._config.decode.mel.frames_per_second * self._config.decode.mel.n_mels * STORED_BYTES
+        mel, store = self._config.decode.mel, STORES[self._config.decode.stores]
+        rate = mel.frames_per_second * store.width(mel) * store.dtype.itemsize
         files = list(self._undone().values())
         needed = round(sum(self._likely_seconds(file) for file in files) * rate)
         free = shutil.disk_usage(self._out).free
@@ -228,5 +229,8 @@ class _Run:
 
 
 def _settings_hash(config: DecodeConfig) -> str:
-    text = json.dumps({"recipe": RECIPE, **asdict(config)}, sort_keys=True)
+    settings = asdict(config)
+    if config.stores == LOG_MEL:
+        del settings["stores"]  # tracks made before there was a choice keep their names
+    text = json.dumps({"recipe": RECIPE, **settings}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""A prepared data set as it lies on disk: dataset.json, and one float16 array a track."""
+"""A prepared data set as it lies on disk: dataset.json, and one array a track."""
 
 import json
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from halfstep.audio.mel import MelConfig
+from halfstep.data.stores import LOG_MEL, STORES, Rows
 from halfstep.errors import InputError
 
 FORMAT = 1
@@ -34,18 +34,29 @@ class Track:
 
 
 class Library:
-    """Read access to a prepared data set. InputError if `path` holds none."""
+    """Read access to a prepared data set. InputError if `path` holds none.
+
+    stores: what it keeps of each frame, a key of STORES. band_mean and band_std are of its log-mels in either case.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         facts = _read(self.path / MANIFEST_NAME)
+        self.stores: str = facts.get("stores", LOG_MEL)
+        if self.stores not in STORES:
+            raise InputError(f"{path}: stores {self.stores!r}, this version reads {', '.join(STORES)}")
         self.mel = MelConfig(**facts["mel"])
         self.band_mean = np.array(facts["bands"]["mean"], np.float32)
         self.band_std = np.array(facts["bands"]["std"], np.float32)
         self.tracks = [_track(entry) for entry in facts["tracks"]]
 
-    def array(self, track: Track) -> NDArray[np.float16]:
-        """Log-mel [frames, n_mels] of the track, read from the disk as it is used."""
+    @property
+    def width(self) -> int:
+        """Values a frame: n_mels of a log-mel, hop_length of a waveform."""
+        return STORES[self.stores].width(self.mel)
+
+    def array(self, track: Track) -> Rows:
+        """The track as stored, [frames, width], read from the disk as it is used."""
         stored = np.load(self.path / track.file, mmap_mode="r")
         return stored.view(np.ndarray)  # a memmap's own indexing is several times slower
 

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from halfstep.audio.mel import MagnitudeStream, MelConfig, magnitude_to_log_mel
+from halfstep.audio.mel import MagnitudeStream, MelConfig
 from halfstep.data.loudness import ABSOLUTE_GATE_LUFS, LoudnessMeter
+from halfstep.data.stores import LOG_MEL, STORES, Store
 from halfstep.data.track_file import TrackWriter
 
 KEPT_SILENCE_SECONDS = 0.1
@@ -26,13 +27,14 @@ class TrackBuilder:
     Memory does not grow with the track, but for 8 bytes a frame in the loudness meter.
     """
 
-    def __init__(self, writer: TrackWriter, mel: MelConfig, min_frames: int) -> None:
+    def __init__(self, writer: TrackWriter, mel: MelConfig, min_frames: int, store: Store = STORES[LOG_MEL]) -> None:
         self._writer, self._mel, self._min_frames = writer, mel, min_frames
         self._meter = LoudnessMeter(mel)
         self._spectra = MagnitudeStream(mel)
+        self._framer = store.framer(mel)
         self._kept_silence = round(KEPT_SILENCE_SECONDS * mel.frames_per_second)
         self._edge = -(-mel.n_fft // mel.hop_length)
-        self._held = np.zeros((mel.n_mels, 0), np.float32)  # silence that may turn out to lead in
+        self._held = np.zeros((store.width(mel), 0), np.float32)  # silence that may turn out to lead in
         self._frames = 0
         self._first: int | None = None
         self._end = 0
@@ -72,6 +74,7 @@ class TrackBuilder:
             self._full += int(np.count_nonzero(np.abs(samples) >= FULL_SCALE))
         self._peak = max(self._peak, peak)
         self._samples += len(samples)
+        self._framer.hear(samples)
         magnitude = self._spectra.push(samples)
         loud = np.flatnonzero(self._meter.push(magnitude) > ABSOLUTE_GATE_LUFS)
         # Frames that reach over an end of the file hear a constant level begin or end: no sound.
@@ -99,22 +102,22 @@ class TrackBuilder:
 
     def _take(self, magnitude: Float32, loud: NDArray[np.intp]) -> None:
         """The next spectra [bins, k]; `loud` are those of them in which there is sound."""
-        mel = magnitude_to_log_mel(magnitude, self._mel)
+        frames = self._framer.take(magnitude)
         if self._first is None:
-            mel = self._after_silence(mel, int(loud[0]) if len(loud) else None)
+            frames = self._after_silence(frames, int(loud[0]) if len(loud) else None)
         if len(loud):
             self._end = self._frames + int(loud[-1]) + 1
         self._frames += magnitude.shape[1]
-        self._writer.append(mel)
+        self._writer.append(frames)
 
-    def _after_silence(self, mel: Float32, first_loud: int | None) -> Float32:
-        """What of `mel`, and of the silence held before it, is to be written by now."""
+    def _after_silence(self, frames: Float32, first_loud: int | None) -> Float32:
+        """What of `frames`, and of the silence held before them, is to be written by now."""
         held = self._held.shape[1]
-        mel = np.concatenate([self._held, mel], axis=1)
-        sound = mel.shape[1] if first_loud is None else held + first_loud
+        frames = np.concatenate([self._held, frames], axis=1)
+        sound = frames.shape[1] if first_loud is None else held + first_loud
         start = max(0, sound - self._kept_silence)
         if first_loud is None:
-            self._held = mel[:, start:]
-            return mel[:, :0]
+            self._held = frames[:, start:]
+            return frames[:, :0]
         self._first = self._frames - held + start
-        return mel[:, start:]
+        return frames[:, start:]

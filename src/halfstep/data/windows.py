@@ -1,13 +1,15 @@
-"""Windows of a data set, drawn at random: a seeded stream in which every batch is a function of its number."""
+"""Clips of a data set, drawn at random: a seeded stream in which every batch is a function of its number."""
 
 import numpy as np
 
 from halfstep.data.library import Library
+from halfstep.data.manifest import Track
+from halfstep.data.stores import STORES
 from halfstep.errors import InputError
 
 
 class Windows:
-    """Standardised windows [n_mels, frames] of one split, float32.
+    """Clips of one split, float32: standardised log-mel windows [n_mels, frames], or samples [frames * hop_length].
 
     A track is drawn by how many starts it has, so every window of the split is equally likely. Batch k depends on
     (seed, k) alone: resuming is knowing k, and the number of processes changes nothing.
@@ -16,10 +18,12 @@ class Windows:
     def __init__(self, library: Library, split: str, frames: int, seed: int = 0) -> None:
         self.frames = frames
         self.seed = seed
+        self._clip = STORES[library.stores].clip
         self._mean = library.band_mean.astype(np.float32)
         self._inverse = (1 / library.band_std).astype(np.float32)
         tracks = [track for track in library.tracks if track.split == split]
-        self._arrays = [array for array in map(library.array, tracks) if len(array) >= frames]
+        self.tracks = [track for track in tracks if track.frames >= frames]
+        self._arrays = [library.array(track) for track in self.tracks]
         if not self._arrays:
             have = sum(track.frames for track in tracks)
             raise InputError(
@@ -34,18 +38,26 @@ class Windows:
         return sum(len(array) // self.frames for array in self._arrays)
 
     def batch(self, number: int, size: int) -> tuple[np.ndarray, np.random.Generator]:
-        """Batch `number`: windows [size, n_mels, frames], and the generator for whatever else is drawn with it."""
+        """Batch `number`: clips [size, ...], and the generator for whatever else is drawn with it."""
         rng = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 1, number]))
         places = rng.integers(0, self._ends[-1], size)
         return np.stack([self._window(int(place)) for place in places]), rng
 
     def evenly(self, size: int) -> np.ndarray:
-        """`size` windows spread evenly over the split, always the same: for measuring."""
-        places = np.linspace(0, self._ends[-1] - 1, size).astype(np.int64)
-        return np.stack([self._window(int(place)) for place in places])
+        """`size` clips spread evenly over the split, always the same: for measuring."""
+        return np.stack([self._window(place) for place in self._even_places(size)])
+
+    def places(self, size: int) -> list[tuple[Track, int]]:
+        """Of the clips of `evenly(size)`: the track, and the frame at which each begins."""
+        return [(self.tracks[which], start) for which, start in map(self._located, self._even_places(size))]
+
+    def _even_places(self, size: int) -> list[int]:
+        return [int(place) for place in np.linspace(0, self._ends[-1] - 1, size).astype(np.int64)]
+
+    def _located(self, place: int) -> tuple[int, int]:
+        which = int(np.searchsorted(self._ends, place, side="right"))
+        return which, place - (int(self._ends[which - 1]) if which else 0)
 
     def _window(self, place: int) -> np.ndarray:
-        which = int(np.searchsorted(self._ends, place, side="right"))
-        start = place - (int(self._ends[which - 1]) if which else 0)
-        mel = self._arrays[which][start : start + self.frames].astype(np.float32)
-        return ((mel - self._mean) * self._inverse).T
+        which, start = self._located(place)
+        return self._clip(self._arrays[which][start : start + self.frames], self._mean, self._inverse)

@@ -17,7 +17,7 @@ from halfstep.distillation.ladder import climb, distillation_loss, frozen, load_
 from halfstep.errors import InputError
 from halfstep.metrics.melstats import correlation, rms_difference
 from halfstep.training.loop import Progress, StepRandom, move
-from halfstep.training.observe import MusicObserver
+from halfstep.training.observe import LadderObserver, one_pass
 from halfstep.training.run import Run, open_run
 
 
@@ -101,24 +101,24 @@ class LadderReport:
 
     def __post_init__(self) -> None:
         self.start = self.run.experiment.distill.start_steps
-        self.observer: MusicObserver = self.run.observer(self.folder)
-        self._reference = self.observer.windows(self.teacher, self.start)
-        self._samples = {self.start: self._reference}
-        self.rows = [self._row(self.start, self.teacher, self._reference, {})]
+        self.observer: LadderObserver = self.run.observer(self.folder)
+        windows = self.observer.windows(self.teacher, self.start)
+        self._reference = self.observer.mels(windows)
+        self._samples: dict[int, np.ndarray] = {}
+        self.rows = [self._row(self.start, self.teacher, windows, {})]
 
     def landed(self, num_steps: int, student: Denoiser, its_teacher: Denoiser) -> None:
         """Add the row of a finished rung."""
         windows = self.observer.windows(student, num_steps)
-        before = self.observer.windows(its_teacher, 2 * num_steps)
+        before = self.observer.mels(self.observer.windows(its_teacher, 2 * num_steps))
         undistilled = self.observer.windows(self.teacher, num_steps)
         against = {
-            "correlation_with_own_teacher": correlation(windows, before),
-            "undistilled_correlation": correlation(undistilled, self._reference),
-            "undistilled_frechet": self.observer.look(undistilled)["samples/frechet_melstats"],
+            "correlation_with_own_teacher": correlation(self.observer.mels(windows), before),
+            "undistilled_correlation": correlation(self.observer.mels(undistilled), self._reference),
+            **{f"undistilled_{name}": value for name, value in self._look(undistilled).items()},
             "heldout_loss": self._heldout_loss(student, its_teacher, num_steps),
         }
         self.rows.append(self._row(num_steps, student, windows, against))
-        self._samples[num_steps] = windows
         write_json(self.folder / "ladder.json", self.rows)
         (self.folder / "ladder.md").write_text(table(self.rows), encoding="utf-8")
         self._draw()
@@ -126,16 +126,18 @@ class LadderReport:
     def _row(
         self, num_steps: int, denoiser: Denoiser, windows: np.ndarray, against: dict[str, float]
     ) -> dict[str, Any]:
-        look = self.observer.look(windows)
+        mels = self._samples[num_steps] = self.observer.mels(windows)
         return {
             "steps": num_steps,
-            "correlation": correlation(windows, self._reference),
-            "rms_nepers": rms_difference(windows, self._reference),
-            "frame_step": look["samples/frame_step"],
-            "frechet": look["samples/frechet_melstats"],
+            "correlation": correlation(mels, self._reference),
+            "rms_nepers": rms_difference(mels, self._reference),
+            **self._look(windows),
             "window_seconds": num_steps * self._pass_seconds(denoiser),
             **against,
         }
+
+    def _look(self, windows: np.ndarray) -> dict[str, float]:
+        return {_column(name): value for name, value in self.observer.look(windows).items()}
 
     @torch.no_grad()
     def _heldout_loss(self, student: Denoiser, its_teacher: Denoiser, num_steps: int) -> float:
@@ -154,7 +156,7 @@ class LadderReport:
         seconds = []
         for _ in range(7):
             before = time.perf_counter()
-            self.observer.one_pass(frozen_copy, example)
+            one_pass(frozen_copy, example)
             seconds.append(time.perf_counter() - before)
         torch.set_num_threads(threads)
         return float(np.median(seconds))
@@ -166,7 +168,13 @@ class LadderReport:
         rows = {f"{steps} steps": windows[:4] for steps, windows in self._samples.items()}
         real = self.observer.log_mel(self.observer.real)[:4]
         draw_rows(self.folder / "same-noise.png", rows | {"real": real})
-        draw_ladder(self.folder / "ladder.png", self.rows)
+        judged = self.observer.judged
+        draw_ladder(self.folder / "ladder.png", self.rows, _column(judged.figure), judged.title)
+
+
+def _column(figure: str) -> str:
+    """A figure's name in a row: samples/frechet_melstats is frechet."""
+    return figure.removeprefix("samples/").removesuffix("_melstats")
 
 
 COLUMNS = {
@@ -178,14 +186,18 @@ COLUMNS = {
     "frechet": ("Frechet (melstats)", ".2f"),
     "undistilled_frechet": ("teacher at as many steps: Frechet", ".2f"),
     "frame_step": ("frame step", ".3f"),
+    "mr_stft": ("MR-STFT", ".3f"),
+    "undistilled_mr_stft": ("teacher at as many steps: MR-STFT", ".3f"),
+    "log_mel_l1": ("log-mel L1", ".3f"),
     "window_seconds": ("seconds a window", ".3f"),
 }
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The ladder as a Markdown table."""
-    lines = ["| " + " | ".join(title for title, _ in COLUMNS.values()) + " |", "|" + "---|" * len(COLUMNS)]
+    """The ladder as a Markdown table, of the columns that its rows have."""
+    columns = {name: column for name, column in COLUMNS.items() if any(name in row for row in rows)}
+    lines = ["| " + " | ".join(title for title, _ in columns.values()) + " |", "|" + "---|" * len(columns)]
     for row in rows:
-        cells = [format(row[name], form) if name in row else "-" for name, (_, form) in COLUMNS.items()]
+        cells = [format(row[name], form) if name in row else "-" for name, (_, form) in columns.items()]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

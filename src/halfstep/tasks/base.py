@@ -32,6 +32,25 @@ class Example:
         return v if self.known is None else hold_known(v, z_t, self.x, self.known, at_t)
 
 
+class TaskConfig(Protocol):
+    """What an experiment must know of a task before there is data."""
+
+    @property
+    def n_mels(self) -> int:
+        """Bands of the mel it works with."""
+        ...
+
+    @property
+    def clip_frames(self) -> int:
+        """Frames of a clip as the data set gives it."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """L of x."""
+        ...
+
+
 class Task(Protocol):
     """How a batch of clips becomes an Example; the network's input sizes follow from it."""
 
@@ -50,5 +69,5 @@ class Task(Protocol):
         ...
 
     def free(self, clips: np.ndarray) -> Example:
-        """The same with nothing given: unconditional."""
+        """The same with nothing given but what always is: unconditional music, the true mel of a vocoder."""
         ...

@@ -95,6 +95,11 @@ class MusicConfig:
         return PACKINGS[self.packing].planes
 
     @property
+    def clip_frames(self) -> int:
+        """Frames of a clip: the window."""
+        return self.frames
+
+    @property
     def length(self) -> int:
         """L, the positions of the packed window."""
         return self.frames // self.planes

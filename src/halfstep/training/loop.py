@@ -93,10 +93,11 @@ PRECISION: dict[str, Callable[[torch.device], bool]] = {
     "bf16": lambda device: True,
     "auto": lambda device: BF16_PAYS[device.type](),
 }
-# Without the instructions bf16 is emulated: more than 25 times slower than float32 on an EPYC 7003.
+# Emulated, bf16 is more than 25 times slower than float32 (EPYC 7003); with AVX-512's instructions an update took 1.3
+# times as long (docs/experiments.md).
 BF16_PAYS: dict[str, Callable[[], bool]] = {
     "cuda": lambda: torch.cuda.is_bf16_supported(),
-    "cpu": lambda: any(torch.cpu.get_capabilities().get(name) for name in ("amx_bf16", "avx512_bf16")),
+    "cpu": lambda: bool(torch.cpu.get_capabilities().get("amx_bf16")),
 }
 
 

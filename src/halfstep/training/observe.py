@@ -1,6 +1,8 @@
 """What is looked at while a model trains: error by noise level, and samples beside real windows."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,22 +13,72 @@ from halfstep.diffusion.denoiser import Denoiser, rates_like
 from halfstep.diffusion.loss import squared_v_error
 from halfstep.diffusion.parameterization import PARAMETERIZATIONS, velocity
 from halfstep.diffusion.schedule import Schedule
-from halfstep.generation.sampler import sample, v_from_x, x_from_v
+from halfstep.generation.sampler import cosine_rates, sample, v_from_x, x_from_v
 from halfstep.metrics.frechet import frechet_distance
 from halfstep.metrics.melstats import features, frame_step
 from halfstep.tasks.base import Example
 from halfstep.tasks.music import Music
-from halfstep.training.loop import move
+from halfstep.training.loop import Observer, move
 from halfstep.training.teacher import noised
 
 LEVELS = (0.02, 0.1, 0.3, 0.5, 0.75, 1.0)
 LOUDEST = 6.0  # deviations of its band: no music is further out
 
 
+@dataclass(frozen=True)
+class Judged:
+    """The figure that a ladder is drawn by: `figure`, a name in `look` after `samples/`, and its title."""
+
+    figure: str
+    title: str
+
+
+class LadderObserver(Observer, Protocol):
+    """An observer that also tells a ladder's student from its teacher. A task brings its own."""
+
+    @property
+    def judged(self) -> Judged:
+        """The figure to draw."""
+        ...
+
+    @property
+    def real(self) -> np.ndarray:
+        """Held-out clips, as the task takes them."""
+        ...
+
+    def windows(self, denoiser: Denoiser, num_steps: int) -> np.ndarray:
+        """A sample for each held-out clip from fixed noise, as `look` and `mels` take them."""
+        ...
+
+    def look(self, windows: np.ndarray) -> dict[str, float]:
+        """Figures of samples, named samples/..."""
+        ...
+
+    def mels(self, windows: np.ndarray) -> np.ndarray:
+        """Their log-mels [n, n_mels, frames]."""
+        ...
+
+    def log_mel(self, clips: np.ndarray) -> np.ndarray:
+        """Log-mels of held-out clips."""
+        ...
+
+
+def fixed_noise(x: torch.Tensor, seed: int) -> torch.Tensor:
+    """Unit noise shaped as x, the same on every device."""
+    return torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)).to(x.device)
+
+
+@torch.no_grad()
+def one_pass(denoiser: Denoiser, example: Example) -> torch.Tensor:
+    """A single network call at pure noise: what a step costs."""
+    at_t = rates_like(cosine_rates(np.ones(len(example.x))), example.x)
+    return denoiser(torch.zeros_like(example.x), at_t, example.condition)
+
+
 @torch.no_grad()
 def errors_by_level(denoiser: Denoiser, example: Example, schedule: Schedule, seed: int = 0) -> dict[str, float]:
     """Mean squared v and x error at each of LEVELS on one fixed noise. x error = sigma^2 v error."""
-    noise = torch.randn(example.x.shape, generator=torch.Generator().manual_seed(seed)).to(example.x.device)
+    noise = fixed_noise(example.x, seed)
     found = {}
     for level in LEVELS:
         times = np.full(len(example.x), level)
@@ -61,6 +113,8 @@ def sample_like(
 
 class MusicObserver:
     """Held-out figures and samples of a music model; samples go to `folder`/samples."""
+
+    judged = Judged("frechet_melstats", "Frechet (melstats)")
 
     def __init__(
         self,
@@ -106,21 +160,19 @@ class MusicObserver:
             "samples/frechet_melstats": frechet_distance(features(windows), features(real)),
         }
 
-    def one_pass(self, denoiser: Denoiser, example: Example) -> torch.Tensor:
-        """A single network call at t = 1: what a step costs."""
-        at_t = rates_like(self.schedule.rates(np.ones(len(example.x))), example.x)
-        return denoiser(torch.zeros_like(example.x), at_t, example.condition)
-
     def windows(self, denoiser: Denoiser, num_steps: int, seed: int = 0, example: Example | None = None) -> np.ndarray:
         """Log-mel windows [count, n_mels, frames] sampled from fixed noise; unconditional if no example is given."""
         example = self._free if example is None else example
-        noise = torch.randn(example.x.shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
-        x = sample_like(denoiser, example, noise, num_steps, self.schedule)
+        x = sample_like(denoiser, example, fixed_noise(example.x, seed), num_steps, self.schedule)
         return self.log_mel(self.task.windows(x.float().cpu().numpy()))
 
-    def log_mel(self, standardised: np.ndarray) -> np.ndarray:
+    def mels(self, windows: np.ndarray) -> np.ndarray:
+        """Samples are log-mels already."""
+        return windows
+
+    def log_mel(self, clips: np.ndarray) -> np.ndarray:
         """Standardised windows back to log-mel."""
-        return standardised * self.std + self.mean
+        return clips * self.std + self.mean
 
     def sample(self, denoiser: Denoiser, step: int) -> None:
         """A picture of samples over real windows, and the samples as audio, from the averaged weights."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from halfstep.atomic import write_json
@@ -20,11 +21,10 @@ from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.errors import InputError
 from halfstep.lock import folder_lock
 from halfstep.presets import PRESETS, Experiment, with_settings
-from halfstep.tasks.base import Example
-from halfstep.tasks.music import Music
+from halfstep.tasks.base import Example, Task
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.loop import Progress, train
-from halfstep.training.observe import MusicObserver
+from halfstep.training.observe import LadderObserver
 from halfstep.training.teacher import denoising_loss
 
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -41,16 +41,20 @@ class Run:
     library: Library
 
     @cached_property
-    def task(self) -> Music:
-        return Music(self.experiment.music)
+    def task(self) -> Task:
+        return self.experiment.kind.build(self.experiment.task, self.experiment.mel, self._band)
+
+    @property
+    def _band(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.library.band_mean, self.library.band_std
 
     @cached_property
     def device(self) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     def windows(self, split: str, stream: int = 0) -> Windows:
-        """The split's windows, drawn under the run's seed; every `stream` draws others."""
-        return Windows(self.library, split, self.experiment.music.frames, self.experiment.train.seed + stream)
+        """The split's clips, drawn under the run's seed; every `stream` draws others."""
+        return Windows(self.library, split, self.experiment.task.clip_frames, self.experiment.train.seed + stream)
 
     def batches(self, size: int, stream: int = 0) -> Callable[[int], Example]:
         """Training batches by number: windows, and what is given of them."""
@@ -62,12 +66,11 @@ class Run:
 
         return batch
 
-    def observer(self, folder: Path) -> MusicObserver:
+    def observer(self, folder: Path) -> LadderObserver:
         """Looks at a model against the held-out split; samples go into `folder`."""
         schedule = SCHEDULES[self.experiment.diffusion.schedule]()
-        band = (self.library.band_mean, self.library.band_std)
-        return MusicObserver(
-            self.task, self.windows("heldout"), self.experiment.mel, band, schedule, folder, self.device
+        return self.experiment.kind.observer(
+            self.task, self.windows("heldout"), self.experiment.mel, self._band, schedule, folder, self.device
         )
 
     def teacher(self) -> Denoiser:
@@ -131,10 +134,15 @@ def _resolved(data: Path, preset: str, settings: list[str], steps: int | None) -
         if steps < 1:
             raise InputError(f"--steps {steps}: at least 1 was expected")
         experiment = replace(experiment, train=replace(experiment.train, steps=steps, epochs=None))
-    mel = Library(data).mel
-    if mel != experiment.mel:
+    library, wanted = Library(data), experiment.kind.stores
+    if library.stores != wanted:
         raise InputError(
-            f"{data}: prepared with {mel}, but preset {preset} wants {experiment.mel}; "
+            f"{data}: stores {library.stores}, but preset {preset} learns from {wanted}; "
+            f"prepare it with --preset {preset} into another folder"
+        )
+    if library.mel != experiment.mel:
+        raise InputError(
+            f"{data}: prepared with {library.mel}, but preset {preset} wants {experiment.mel}; "
             f"prepare it again with --preset {preset}"
         )
     return experiment

@@ -1,0 +1,142 @@
+"""Notes of known pitch and instrument from free soundfonts, as they sound in a recording: what the judges learn from.
+
+Rendered with tinysoundfont (`pip install --no-deps tinysoundfont==0.3.7`), detuned, in a room, with noise, other
+notes behind them, darkened, at any level. One note is one second at 16 kHz.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+SAMPLE_RATE = 16000
+SAMPLES = SAMPLE_RATE
+LONGEST_START = 6000
+"""A second may begin up to so many samples into the note."""
+HELD = 14400
+DETUNE_SEMITONES = 0.25
+NEAR_SILENT = 10 ** (-50 / 20)
+"""Of the RMS of the loudest second of the same soundfont and program: below it a note is dropped."""
+
+PITCHES = range(33, 97)
+"""MIDI A1 (55 Hz) to C7 (2093 Hz)."""
+FAMILIES = {
+    "piano": (0, 1, 2, 3, 4, 5),
+    "mallet": (8, 9, 10, 11, 12, 13, 14),
+    "organ": (16, 17, 18, 19, 20),
+    "guitar": (24, 25, 26, 27, 28, 29, 30),
+    "bass": (32, 33, 34, 35, 36, 37),
+    "strings": (40, 41, 42, 43, 44, 48, 49, 50, 51),
+    "voice": (52, 53, 54),
+    "brass": (56, 57, 58, 59, 60, 61),
+    "reed": (64, 65, 66, 67, 68, 69, 70, 71),
+    "pipe": (72, 73, 74, 75, 76, 77, 78, 79),
+}
+"""General MIDI programs, from 0. Left out: what soundfonts do not agree on (synthesisers, effects, percussion)."""
+OCTAVES_AT_ONCE = (16, 17, 18, 19)
+"""Organs whose registers sound several octaves: they have a family, but not one pitch."""
+RANGES = {
+    **dict.fromkeys((8, 9, 10, 13, 14), (60, 96)), 11: (53, 89), 12: (45, 96),
+    **dict.fromkeys((24, 25, 26, 27, 28, 29, 30), (40, 88)), **dict.fromkeys(FAMILIES["bass"], (33, 60)),
+    40: (55, 96), 41: (48, 88), 42: (36, 76), 43: (33, 60), 52: (41, 81), 53: (41, 81), 54: (41, 81),
+    56: (54, 86), 57: (40, 72), 58: (33, 62), 59: (54, 84), 60: (40, 77), 61: (40, 84),
+    64: (56, 88), 65: (49, 81), 66: (44, 76), 67: (36, 69), 68: (58, 91), 69: (52, 81), 70: (34, 74), 71: (50, 91),
+    72: (74, 96), 73: (60, 96), 74: (60, 96), 75: (55, 96), 76: (48, 90), 77: (55, 91), 78: (60, 96), 79: (60, 91),
+}  # fmt: skip
+"""What an instrument plays, MIDI; all of PITCHES where it is not named."""
+
+
+@dataclass(frozen=True, eq=False)
+class Note:
+    """samples [LONGEST_START + SAMPLES] mono, peak as rendered."""
+
+    program: int
+    pitch: int
+    samples: np.ndarray
+
+
+def notes(soundfont: Path, velocities: tuple[int, ...], rng: np.random.Generator, stretch: int) -> Iterator[Note]:
+    """Every pitch each program plays, at every velocity, up to a quarter of a semitone off; the near-silent dropped.
+
+    Played on a key up to `stretch` semitones away and tuned back: as if by a smaller or larger instrument.
+    """
+    import tinysoundfont
+
+    synth = tinysoundfont.Synth(samplerate=SAMPLE_RATE, gain=-6)
+    loaded = synth.sfload(str(soundfont))
+    for program in (program for programs in FAMILIES.values() for program in programs):
+        low, high = RANGES.get(program, (PITCHES[0], PITCHES[-1]))
+        found = []
+        for pitch in range(low, high + 1):
+            for velocity in velocities:
+                away = int(rng.integers(-stretch, stretch + 1))
+                synth.program_select(0, loaded, 0, program)
+                synth.set_tuning(0, float(rng.uniform(-DETUNE_SEMITONES, DETUNE_SEMITONES)) - away)
+                found.append(Note(program, pitch, _rendered(synth, pitch + away, velocity)))
+        loudest = max(_rms(note.samples) for note in found)
+        yield from (note for note in found if _rms(note.samples) > NEAR_SILENT * loudest)
+
+
+def _rendered(synth, key: int, velocity: int) -> np.ndarray:
+    synth.noteon(0, key, velocity)
+    held = np.frombuffer(synth.generate(HELD), np.float32).copy()
+    synth.noteoff(0, key)
+    rest = np.frombuffer(synth.generate(LONGEST_START + SAMPLES - HELD), np.float32).copy()
+    synth.sounds_off(0)
+    synth.generate(512)
+    return np.concatenate([held, rest]).reshape(-1, 2).mean(1)
+
+
+def _rms(samples: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(samples[:SAMPLES], dtype=np.float64))))
+
+
+def recorded(note: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One second [SAMPLES] of a note as it may sound in a recording, at most .9 loud; `other` may sound behind it."""
+    start = int(rng.integers(0, LONGEST_START)) if rng.random() < 0.6 else 0
+    samples = _unit(note[start : start + SAMPLES])
+    if rng.random() < 0.3:
+        samples = samples + _gain(rng, -24, -12) * _unit(other[start : start + SAMPLES])
+    if rng.random() < 0.5:
+        samples = _unit(samples) + _gain(rng, -18, -3) * _unit(_in_a_room(samples, rng))
+    if rng.random() < 0.4:
+        samples = _low_passed(samples, float(np.exp(rng.uniform(np.log(1500), np.log(7000)))))
+    if rng.random() < 0.7:
+        samples = _unit(samples) + _gain(rng, -60, -12) * _noise(rng)
+    return (samples * (0.9 * _gain(rng, -40, 0) / max(1e-9, float(np.abs(samples).max())))).astype(np.float32)
+
+
+def as_rendered(note: np.ndarray) -> np.ndarray:
+    """Its first second [SAMPLES] and nothing else."""
+    return note[:SAMPLES]
+
+
+def _gain(rng: np.random.Generator, low_db: float, high_db: float) -> float:
+    return float(10 ** (rng.uniform(low_db, high_db) / 20))
+
+
+def _unit(samples: np.ndarray) -> np.ndarray:
+    return samples / max(1e-9, float(np.sqrt(np.mean(np.square(samples)))))
+
+
+def _in_a_room(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Convolved with noise that dies away by 60 dB in .2 to 1.5 s, the note having begun half a second before."""
+    seconds = np.arange(SAMPLES) / SAMPLE_RATE
+    tail = rng.standard_normal(SAMPLES) * np.exp(-6.9 * seconds / rng.uniform(0.2, 1.5))
+    size = 2 * SAMPLES
+    return np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(tail, size), size)[:SAMPLES]
+
+
+def _low_passed(samples: np.ndarray, cutoff_hz: float) -> np.ndarray:
+    hz = np.fft.rfftfreq(SAMPLES, 1 / SAMPLE_RATE)
+    return np.fft.irfft(np.fft.rfft(samples) / np.sqrt(1 + (hz / cutoff_hz) ** 8), SAMPLES)
+
+
+def _noise(rng: np.random.Generator) -> np.ndarray:
+    """White or pink, RMS 1."""
+    white = rng.standard_normal(SAMPLES)
+    if rng.random() < 0.5:
+        return white
+    spectrum = np.fft.rfft(white) / np.sqrt(np.maximum(np.arange(SAMPLES // 2 + 1), 20))
+    return _unit(np.fft.irfft(spectrum, SAMPLES))

@@ -1,0 +1,117 @@
+"""What a data set stores of each frame of a track: its log-mel, or the samples of its hop.
+
+Frame f of either is the sound around sample f * hop + hop / 2, so that both are cut, trimmed and drawn by one rule.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfstep.audio.mel import LogMelStream, MelConfig, magnitude_to_log_mel
+
+Float32 = NDArray[np.float32]
+Rows = NDArray[Any]
+"""Frames as they lie on the disk, [k, width]."""
+
+FULL_SCALE = 32768
+"""int16 of the sample 1.0: what is 16-bit already is stored exactly."""
+
+
+class Framer(Protocol):
+    """Samples and their spectra, as they come, to frames [width, k]."""
+
+    def hear(self, samples: Float32) -> None:
+        """The next samples [n]."""
+        ...
+
+    def take(self, magnitude: Float32) -> Float32:
+        """The frames whose spectra [bins, k] are now known; past the end of the samples there is silence."""
+        ...
+
+
+class LogMelFramer:
+    """Frames are log-mels [n_mels, k]."""
+
+    def __init__(self, mel: MelConfig) -> None:
+        self._mel = mel
+
+    def hear(self, samples: Float32) -> None:
+        """The spectra say it all."""
+
+    def take(self, magnitude: Float32) -> Float32:
+        return magnitude_to_log_mel(magnitude, self._mel)
+
+
+class WaveformFramer:
+    """Frames are the samples of a hop [hop_length, k]."""
+
+    def __init__(self, mel: MelConfig) -> None:
+        self._hop = mel.hop_length
+        self._waiting = np.zeros(0, np.float32)
+
+    def hear(self, samples: Float32) -> None:
+        self._waiting = np.concatenate([self._waiting, samples.astype(np.float32, copy=False)])
+
+    def take(self, magnitude: Float32) -> Float32:
+        wanted = magnitude.shape[1] * self._hop
+        taken, self._waiting = self._waiting[:wanted], self._waiting[wanted:]
+        return np.pad(taken, (0, wanted - len(taken))).reshape(-1, self._hop).T
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """dtype: of a stored value. width: values a frame. framer: sound to frames. encode: frames [width, k] to rows.
+
+    log_mels: a track's rows, block by block, to its log-mels [k, n_mels] float16, which both kinds are measured by.
+    clip: rows [frames, width] to what a task is given, float32, standardised by the bands' mean and 1 / deviation:
+    a log-mel window [n_mels, frames], or samples [frames * hop_length] in [-1, 1] as they are.
+    """
+
+    dtype: np.dtype
+    width: Callable[[MelConfig], int]
+    framer: Callable[[MelConfig], Framer]
+    encode: Callable[[Float32], Rows]
+    log_mels: Callable[[Iterator[Rows], MelConfig], Iterator[Rows]]
+    clip: Callable[[Rows, Float32, Float32], Float32]
+
+
+def _encode_log_mel(frames: Float32) -> Rows:
+    return np.ascontiguousarray(frames.T, dtype="<f2")
+
+
+def _log_mel_clip(rows: Rows, mean: Float32, inverse: Float32) -> Float32:
+    return ((rows.astype(np.float32) - mean) * inverse).T
+
+
+def _encode_samples(frames: Float32) -> Rows:
+    """What is beyond full scale is clipped."""
+    return np.ascontiguousarray(np.clip(np.rint(frames.T * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1), dtype="<i2")
+
+
+def decoded(rows: Rows) -> Float32:
+    """Stored samples [k, hop_length] -> samples [k * hop_length]."""
+    return rows.reshape(-1).astype(np.float32) * np.float32(1 / FULL_SCALE)
+
+
+def _heard(rows: Iterator[Rows], mel: MelConfig) -> Iterator[Rows]:
+    stream = LogMelStream(mel)
+    for block in rows:
+        yield _encode_log_mel(stream.push(decoded(block)))
+    yield _encode_log_mel(stream.finish())
+
+
+LOG_MEL = "log-mel"
+WAVEFORM = "waveform"
+STORES = {
+    LOG_MEL: Store(
+        dtype=np.dtype("<f2"), width=lambda mel: mel.n_mels, framer=LogMelFramer, encode=_encode_log_mel,
+        log_mels=lambda rows, mel: rows, clip=_log_mel_clip,
+    ),
+    WAVEFORM: Store(
+        dtype=np.dtype("<i2"), width=lambda mel: mel.hop_length, framer=WaveformFramer, encode=_encode_samples,
+        log_mels=_heard, clip=lambda rows, mean, inverse: decoded(rows),
+    ),
+}  # fmt: skip

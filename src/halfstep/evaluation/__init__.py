@@ -1,0 +1,1 @@
+"""What `halfstep evaluate` does: music from everywhere it is to be compared, judged alike, on one page."""

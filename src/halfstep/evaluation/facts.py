@@ -1,0 +1,110 @@
+"""The parts of a report: each from what was heard."""
+
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from halfstep.atomic import write_json
+from halfstep.data.library import Library
+from halfstep.data.windows import Windows
+from halfstep.evaluation.continuity import continuity
+from halfstep.evaluation.figures import as_json, rounded
+from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tell
+from halfstep.evaluation.settings import Options
+from halfstep.evaluation.sounds import stored_mels
+from halfstep.evaluation.subject import Subject
+from halfstep.metrics.copy_synthesis import copy_synthesis
+from halfstep.metrics.judge import judge_windows
+from halfstep.metrics.memorisation import memory
+
+COPIES = 32
+"""Windows set against their own copies: a second each."""
+
+
+def data_facts(library: Library) -> dict[str, Any]:
+    minutes = {name: sum(track.seconds for track in library.split(name)) / 60 for name in ("train", "heldout")}
+    return {"tracks": len(library.tracks), "train_minutes": minutes["train"], "heldout_minutes": minutes["heldout"]}
+
+
+def row_facts(row: Row, heard: dict[str, RowHeard], options: Options) -> dict[str, Any]:
+    """One line of the table, beside the reference."""
+    reference = next(one for name, one in heard.items() if name == "reference half").heard
+    figures = judge_windows(heard[row.name].heard, reference, options.seed)
+    return {
+        "name": row.name, "kind": row.kind, "steps": row.steps, "windows": row.windows, "about": row.about,
+        "figures": as_json(figures),
+    }  # fmt: skip
+
+
+def memory_facts(
+    library: Library, subject: Subject, rows: list[Row], heard: dict[str, RowHeard], options: Options
+) -> dict[str, Any]:
+    """Of every student: nearest training window, against that of held-out music. Empty without held-out tracks."""
+    heldout = next((row for row in rows if row.kind == "heldout"), None)
+    if heldout is None:
+        return {}
+    places = Windows(library, "heldout", subject.frames).places(heldout.windows)
+    real = stored_mels(library, places, subject.frames)(range(heldout.windows))
+    found = {}
+    for name, one in heard.items():
+        if one.log_mel is not None:
+            told = memory(one.log_mel, real, (library.array(track) for track in library.split("train")))
+            found[name] = {
+                "ratio": told.ratio, "flagged": told.flagged, "threshold": told.threshold,
+                "windows": len(told.generated), "heldout_windows": heldout.windows,
+            }  # fmt: skip
+    return found
+
+
+def ceiling_facts(library: Library, rows: list[Row], options: Options) -> dict[str, Any]:
+    """Real windows through mel and vocoder against themselves; kept like what was heard. Empty without recordings."""
+    of = {row.kind: row for row in rows}
+    if "ceiling" not in of:
+        return {}
+    kept = options.out / WORK_FOLDER / "ceiling.json"
+    if not kept.exists():
+        numbers = range(min(COPIES, of["ceiling"].windows))
+        copies, originals = (of[kind].source(numbers).samples for kind in ("ceiling", "real"))
+        write_json(kept, as_json(copy_synthesis(copies, originals, library.mel, options.seed)))
+    return read_kept(kept)
+
+
+def continuity_facts(subject: Subject, options: Options, tell: Tell) -> dict[str, Any]:
+    """Of every student's endless stream; kept in the work folder like what was heard. Empty if unasked."""
+    if subject.model is None or not options.seams:
+        return {}
+    found = {}
+    for steps in reversed(subject.model.manifest.steps):
+        kept = options.out / WORK_FOLDER / f"continuity-{steps}-{options.seams}.json"
+        if not kept.exists():
+            tell(0, 1, f"{options.seams} joins of the endless stream, {steps} steps")
+            write_json(kept, rounded(continuity(subject.model, steps, subject.vocoder, options.seams)))
+        found[str(steps)] = read_kept(kept)
+    return found
+
+
+def read_kept(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def speed_facts(subject: Subject, hearing: Hearing, heard: dict[str, RowHeard], rows: list[Row]) -> dict[str, Any]:
+    """Processor seconds, which differ from run to run and so are no part of the report."""
+    seconds = subject.frames / subject.mel.frames_per_second
+    made = {
+        row.name: {
+            "network": heard[row.name].make_seconds / seconds,
+            "vocoder": heard[row.name].voice_seconds / seconds,
+            "real_time_factor": (heard[row.name].make_seconds + heard[row.name].voice_seconds) / seconds,
+        }
+        for row in rows
+        if row.steps
+    }
+    judged = float(np.mean([one.judge_seconds for one in heard.values()]))
+    facts = {
+        "processor": platform.processor() or platform.machine(), "rows": made, "judges_seconds_a_window": judged,
+        "windows_heard_now": hearing.windows, "seconds_hearing": hearing.seconds,
+    }  # fmt: skip
+    return rounded(facts)

@@ -1,0 +1,64 @@
+"""What each figure is called and means, how it is rounded for JSON, and how it stands in a table."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from halfstep.metrics.judge import Figure
+
+MEASURES = {
+    "pis": ("PIS", "up", "pitch inception score: sure and varied pitches; real music has the value to aim at"),
+    "iis": ("IIS", "up", "instrument inception score: sure and varied instruments"),
+    "pkid": ("PKID", "down", "kernel distance of the pitch judge's logits, unbiased"),
+    "ikid": ("IKID", "down", "kernel distance of the instrument judge's logits, unbiased"),
+    "fad": ("FAD", "down", "Frechet distance of the embedding at this many windows: biased upwards"),
+    "fad_infinity": ("FAD-inf", "down", "the same extrapolated to endless windows"),
+    "kad": ("KAD", "down", "kernel distance of the embedding, x 100, unbiased"),
+    "density": ("density", "1", "how densely real music surrounds it"),
+    "coverage": ("coverage", "up", "share of real windows that have one of these near"),
+    "spectral": ("spectral", "down", "Frechet distance of 48 features of the full-band log-mel"),
+}
+"""Key -> its name, which way is better, what it is."""
+ROUNDED = 6
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to six significant digits, so that the order of a sum in another library shows in no report."""
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(one) for one in value]
+    if isinstance(value, float | np.floating):
+        return float(f"{value:.{ROUNDED}g}") if np.isfinite(value) else None
+    return value
+
+
+def as_json(figures: dict[str, Figure]) -> dict[str, Any]:
+    return {name: rounded(asdict(figure)) for name, figure in figures.items()}
+
+
+def cell(figure: dict[str, Any]) -> str:
+    """`1.23 (1.20 to 1.26)`, with as many digits as the interval gives meaning to."""
+    value, low, high = figure["value"], figure["low"], figure["high"]
+    if value is None:
+        return "-"
+    if low is None or high is None:
+        return _digits(value, abs(value) / 50)
+    return f"{_digits(value, high - low)} ({_digits(low, high - low)} to {_digits(high, high - low)})"
+
+
+def _digits(value: float, width: float) -> str:
+    places = max(0, min(4, 1 - int(np.floor(np.log10(max(width, 1e-9))))))
+    text = f"{value:.{places}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Rows of a report as a Markdown table, measures along."""
+    names = [name for name in MEASURES if name in rows[0]["figures"]]
+    lines = ["| | n | " + " | ".join(MEASURES[name][0] for name in names) + " |", "|---" * (len(names) + 2) + "|"]
+    for row in rows:
+        cells = [cell(row["figures"][name]) for name in names]
+        lines.append(f"| {row['name']} | {row['windows']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,126 @@
+"""Every row's windows heard by the judges, a few at a time, kept on the disk: a killed evaluation goes on there."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from halfstep.atomic import remove_partials, replacing, write_json
+from halfstep.audio.mel import Float32
+from halfstep.evaluation.sounds import Source
+from halfstep.metrics.judge import FIELDS, Heard, hear, together
+from halfstep.metrics.judges.embedding import Embedding
+
+AT_ONCE = 8
+CLIPS = 3
+WORK_FOLDER = "work"
+Tell = Callable[[float, float, str], None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Row:
+    """One line of the report: windows 0 to `windows` - 1 of a source; steps if a model makes it."""
+
+    name: str
+    kind: str
+    source: Source
+    windows: int
+    steps: int | None = None
+    keep_mels: bool = False
+    """Whether the log-mels are wanted afterwards, to look for memory."""
+    about: str = ""
+
+    @property
+    def slug(self) -> str:
+        return "".join(c if c.isalnum() else "-" for c in self.name.lower())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RowHeard:
+    """What came of a row: clips [CLIPS, samples] to listen to; processor seconds a window; log_mel if kept."""
+
+    heard: Heard
+    clips: Float32
+    make_seconds: float
+    voice_seconds: float
+    judge_seconds: float
+    log_mel: Float32 | None
+
+
+class Hearing:
+    """Hears rows into `folder`/work. What was heard under other settings is thrown away."""
+
+    def __init__(self, folder: Path, sample_rate: int, embedding: Embedding, settings: dict[str, Any]) -> None:
+        self._work, self._rate, self._embedding = folder / WORK_FOLDER, sample_rate, embedding
+        self.seconds = 0.0
+        """Wall time spent in hear_all."""
+        self.windows = 0
+        """Heard in this process, not read back."""
+        noted = self._work / "settings.json"
+        if noted.exists() and json.loads(noted.read_text(encoding="utf-8")) != json.loads(json.dumps(settings)):
+            shutil.rmtree(self._work)
+        self._work.mkdir(parents=True, exist_ok=True)
+        write_json(noted, settings)
+
+    def hear_all(self, rows: list[Row], tell: Tell, workers: int | None = None) -> dict[str, RowHeard]:
+        """Every row by name. Each few windows are one piece of work, the same in any process and order."""
+        began, total = time.perf_counter(), sum(row.windows for row in rows)
+        waiting = [(row, numbers) for row in rows for numbers in _parts(row.windows)]
+        for row in rows:
+            (self._work / row.slug).mkdir(exist_ok=True)
+            remove_partials(self._work / row.slug)
+        done = 0
+        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+            futures = [(row, numbers, pool.submit(self._hear, row, numbers)) for row, numbers in waiting]
+            try:
+                for row, numbers, future in futures:
+                    self.windows += future.result()
+                    done += len(numbers)
+                    tell(done, total, row.name)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        self.seconds += time.perf_counter() - began
+        return {row.name: self._read(row) for row in rows}
+
+    def _path(self, row: Row, numbers: range) -> Path:
+        return self._work / row.slug / f"{numbers.start:06d}.npz"
+
+    def _hear(self, row: Row, numbers: range) -> int:
+        """How many windows had still to be heard."""
+        path = self._path(row, numbers)
+        if path.exists():
+            return 0
+        sounds = row.source(numbers)
+        began = time.thread_time()
+        heard = hear(sounds.samples, self._rate, self._embedding)
+        seconds = [sounds.make_seconds, sounds.voice_seconds, time.thread_time() - began]
+        arrays: dict[str, np.ndarray] = {name: getattr(heard, name) for name in FIELDS} | {"seconds": np.array(seconds)}
+        if numbers.start == 0:
+            arrays["clips"] = sounds.samples[:CLIPS]
+        if row.keep_mels and sounds.log_mel is not None:
+            arrays["log_mel"] = sounds.log_mel.astype(np.float16)
+        with replacing(path) as partial, partial.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        return len(numbers)
+
+    def _read(self, row: Row) -> RowHeard:
+        parts = [dict(np.load(self._path(row, numbers))) for numbers in _parts(row.windows)]
+        seconds = np.sum([part["seconds"] for part in parts], axis=0) / row.windows
+        heard = together([Heard(*(part[name] for name in FIELDS)) for part in parts])
+        mels = [part["log_mel"] for part in parts if "log_mel" in part]
+        return RowHeard(
+            heard=heard, clips=parts[0]["clips"], make_seconds=float(seconds[0]), voice_seconds=float(seconds[1]),
+            judge_seconds=float(seconds[2]), log_mel=np.concatenate(mels).astype(np.float32) if mels else None,
+        )  # fmt: skip
+
+
+def _parts(windows: int) -> list[range]:
+    return [range(at, min(at + AT_ONCE, windows)) for at in range(0, windows, AT_ONCE)]

@@ -1,0 +1,94 @@
+"""One HTML page of a report: heard first, then seen, then counted. It loads nothing and runs nothing."""
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from halfstep.evaluation.figures import MEASURES, cell
+
+STYLE = Path(__file__).with_name("page.css")
+ARROWS = {"up": "higher is better", "down": "lower is better", "1": "best at 1"}
+
+
+def escaped(text: object) -> str:
+    return html.escape(str(text), quote=True)
+
+
+def page(title: str, lead: str, sections: Sequence[str]) -> str:
+    """A whole document; `sections` are HTML already, title and lead are not."""
+    policy = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escaped(title)}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head><body>"
+        f'<header><h1>{escaped(title)}</h1><p class="soft">{escaped(lead)}</p></header>'
+        + "\n".join(sections)
+        + "</body></html>\n"
+    )
+
+
+def section(title: str, *parts: str) -> str:
+    return f"<section><h2>{escaped(title)}</h2>{''.join(parts)}</section>"
+
+
+def paragraph(text: str) -> str:
+    return f"<p>{escaped(text)}</p>"
+
+
+def listed(texts: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escaped(text)}</li>" for text in texts) + "</ul>"
+
+
+def clips_row(name: str, about: str, own: bool, clips: Sequence[tuple[str, str]]) -> str:
+    """Three excerpts: (address of the picture, address of the sound) each."""
+    figures = "".join(
+        f'<figure><img src="{picture}" alt="spectrogram of {escaped(name)}, excerpt {number}">'
+        f'<audio controls preload="metadata" src="{sound}"></audio></figure>'
+        for number, (picture, sound) in enumerate(clips, 1)
+    )
+    kind = "row own" if own else "row"
+    head = f'<h3>{escaped(name)}</h3><p class="soft">{escaped(about)}</p>'
+    return f'<div class="{kind}">{head}<div class="clips">{figures}</div></div>'
+
+
+def picture(address: str, alt: str, caption: str) -> str:
+    """A picture as wide as the page, and what it shows."""
+    image = f'<img class="plot" src="{address}" alt="{escaped(alt)}">'
+    return f'<figure class="plain">{image}<figcaption>{escaped(caption)}</figcaption></figure>'
+
+
+def figures_table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows down, measures along; the interval below each value."""
+    names = [name for name in MEASURES if name in rows[0]["figures"]]
+    head = "".join(f"<th>{escaped(MEASURES[n][0])}<small>{ARROWS[MEASURES[n][1]]}</small></th>" for n in names)
+    lines = []
+    for row in rows:
+        own = ' class="own"' if row["steps"] else ""
+        cells = "".join(f"<td>{_with_interval(row['figures'][name])}</td>" for name in names)
+        lines.append(f"<tr{own}><td>{escaped(row['name'])}</td><td>{row['windows']}</td>{cells}</tr>")
+    return f'<div class="wide"><table><tr><th>music</th><th>n</th>{head}</tr>{"".join(lines)}</table></div>'
+
+
+def _with_interval(figure: dict[str, Any]) -> str:
+    value, _, interval = cell(figure).partition(" ")
+    note = f' title="{escaped(figure["note"])}"' if figure.get("note") else ""
+    return f"<span{note}>{escaped(value)}</span><small>{escaped(interval.strip('()'))}</small>"
+
+
+def plain_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    top = "".join(f"<th>{escaped(name)}</th>" for name in head)
+    lines = "".join("<tr>" + "".join(f"<td>{escaped(value)}</td>" for value in row) + "</tr>" for row in rows)
+    return f'<div class="wide"><table><tr>{top}</tr>{lines}</table></div>'
+
+
+def verdicts_table(verdicts: Sequence[dict[str, Any]]) -> str:
+    """Controls down, measures along; why not, where not."""
+    names = [name for name in MEASURES if any(one["measure"] == name for one in verdicts)]
+    lines = []
+    for control in dict.fromkeys(one["control"] for one in verdicts):
+        of = {one["measure"]: one for one in verdicts if one["control"] == control}
+        cells = [("passed" if of[name]["passed"] else of[name]["why"]) if name in of else "" for name in names]
+        lines.append([control, *cells])
+    return plain_table(["control", *(MEASURES[name][0] for name in names)], lines)

@@ -1,0 +1,68 @@
+"""Pictures and sound for the page, as data addresses: nothing on it comes from elsewhere."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import soundfile
+from PIL import Image
+
+from halfstep.audio.mel import Float32, MelConfig, log_mel
+from halfstep.audio.picture import coloured
+from halfstep.generation.render import limit
+
+REAL_KINDS = {"real": ("real, other half", "#2a7f62"), "ceiling": ("real through mel and vocoder", "#b06a00")}
+
+
+def png_address(picture: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
+
+
+def spectrogram(samples: Float32, mel: MelConfig) -> bytes:
+    """A PNG of the log-mel of samples [n], two pixels a band: time along, pitch upwards."""
+    levels = np.repeat(log_mel(samples, mel), 2, axis=0)
+    file = io.BytesIO()
+    Image.fromarray(coloured(levels)[::-1]).save(file, format="PNG", optimize=True)
+    return file.getvalue()
+
+
+def player_address(samples: Float32, sample_rate: int) -> str:
+    """An MP3 of samples [n]; peaks bent as in `halfstep generate`."""
+    file = io.BytesIO()
+    soundfile.write(file, limit(samples), sample_rate, format="MP3", subtype="MPEG_LAYER_III", compression_level=0.5)
+    return "data:audio/mpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def ladder_plot(rows: list[dict[str, Any]], factors: dict[str, float], measure: str, title: str) -> bytes:
+    """A PNG: a measure against sampling steps, and against the real-time factor; real music as lines across."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    made = sorted((row for row in rows if row["steps"]), key=lambda row: -row["steps"])
+    for axis, along in zip(figure.subplots(1, 2, sharey=True), ("steps", "real-time factor, one thread"), strict=True):
+        for row in rows:
+            if row["kind"] in REAL_KINDS:
+                label, colour = REAL_KINDS[row["kind"]]
+                axis.axhline(row["figures"][measure]["value"], color=colour, linestyle="--", linewidth=1.2, label=label)
+        places = [row["steps"] if along == "steps" else factors[row["name"]] for row in made]
+        values = [row["figures"][measure]["value"] for row in made]
+        ends = np.array([[row["figures"][measure][end] for row in made] for end in ("low", "high")])
+        errors = np.abs(ends - values)
+        axis.errorbar(places, values, errors, marker="o", capsize=3, color="#5a2ca0", label="the model, 95 %")
+        for place, value, row in zip(places, values, made, strict=True):
+            axis.annotate(f" {row['steps']}", (place, value), textcoords="offset points", xytext=(5, 5), fontsize=9)
+        axis.set_xscale("log", base=2 if along == "steps" else 10)
+        axis.set_xlabel(along)
+        axis.grid(alpha=0.25)
+    figure.axes[0].set_xticks(
+        sorted({row["steps"] for row in made}), sorted({str(row["steps"]) for row in made}, key=int)
+    )
+    figure.axes[0].set_ylabel(title)
+    figure.axes[0].set_ylim(bottom=min(0, *(row["figures"][measure]["low"] for row in rows if row["kind"] != "noise")))
+    figure.axes[1].legend(fontsize=8)
+    file = io.BytesIO()
+    figure.savefig(file, dpi=110, metadata={"Software": ""})
+    return file.getvalue()

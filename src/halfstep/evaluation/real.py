@@ -1,0 +1,77 @@
+"""The rows that every evaluation has: real music twice, as the vocoder leaves it, held out, and noise."""
+
+import numpy as np
+
+from halfstep.data.library import Library
+from halfstep.data.windows import Windows
+from halfstep.errors import InputError
+from halfstep.evaluation.hearing import Row
+from halfstep.evaluation.settings import Options
+from halfstep.evaluation.sounds import Place, noise_mels, recordings, source_paths, stored_mels, through_vocoder
+from halfstep.evaluation.subject import Subject
+
+LEAST_WINDOWS = 10
+REFERENCE = "reference"
+
+
+def real_rows(library: Library, subject: Subject, options: Options) -> tuple[list[Row], list[str]]:
+    """The reference (one half of the training split), the other half, held-out music, the ceiling; and what to know."""
+    mel, frames, notes = library.mel, subject.frames, []
+    split = Windows(library, "train", frames)
+    count = min(options.windows, split.count // 2)
+    if count < LEAST_WINDOWS:
+        raise InputError(
+            f"--data {options.data}: {split.count} windows in the training split; "
+            f"at least {2 * LEAST_WINDOWS} are needed to set one half against the other: prepare more recordings"
+        )
+    if count < options.windows:
+        notes.append(f"{count} windows a row, not {options.windows}: the training split holds {split.count} in all")
+    halves = shuffled(split.places(2 * count)[0::2]), shuffled(split.places(2 * count)[1::2])
+    sides = {REFERENCE: halves[0], "real": halves[1]} | _heldout(library, frames, count, notes)
+    paths = source_paths(library)
+    whole = all(track.id in paths for places in sides.values() for track, _ in places)
+    mels = {name: through_vocoder(stored_mels(library, sides[name], frames), mel, subject.vocoder) for name in sides}
+    plain = {name: recordings(sides[name], paths, mel, frames) for name in sides} if whole else mels
+    if not whole:
+        notes.append(
+            "the recordings are not where they were prepared from: real music is heard through mel and vocoder, as "
+            "the model's is, and what the vocoder takes away is in no row"
+        )
+    said = {
+        "reference": ("reference half", REFERENCE, "what every row is set against"),
+        "real": ("real, other half", "real", "other windows of the training recordings: as good as it gets"),
+        "heldout": ("real, held-out tracks", "heldout", "real recordings that nothing learned from"),
+    }
+    rows = [
+        Row(name=said[key][0], kind=said[key][1], source=plain[key], windows=len(sides[key]), about=said[key][2])
+        for key in sides
+    ]
+    if whole:
+        about = "the other half again, as the model could at best sound: its mel through the same vocoder"
+        ceiling = Row(
+            name="real through mel and vocoder", kind="ceiling", source=mels["real"], windows=count, about=about
+        )
+        rows.append(ceiling)
+    return rows, notes
+
+
+def _heldout(library: Library, frames: int, count: int, notes: list[str]) -> dict[str, list[Place]]:
+    try:
+        split = Windows(library, "heldout", frames)
+    except InputError:
+        split = None
+    if split is None or split.count < LEAST_WINDOWS:
+        notes.append("too little is held out for a row of its own, and for a search for memory")
+        return {}
+    return {"heldout": shuffled(split.places(min(count, split.count)))}
+
+
+def shuffled(places: list[Place]) -> list[Place]:
+    """In an order of its own, always the same: the first few are heard on the page."""
+    return [places[k] for k in np.random.default_rng(0).permutation(len(places))]
+
+
+def noise_row(library: Library, subject: Subject, windows: int, seed: int) -> Row:
+    source = through_vocoder(noise_mels(library, subject.frames, seed), library.mel, subject.vocoder)
+    about = "Gaussian noise with the mean and deviation of every band: what sampling begins with"
+    return Row(name="noise", kind="noise", source=source, windows=windows, about=about)

@@ -1,0 +1,153 @@
+"""The report in words: Markdown for a repository, one HTML page for ears and eyes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from halfstep.audio.mel import MelConfig
+from halfstep.evaluation import page
+from halfstep.evaluation.figures import MEASURES, cell, table
+from halfstep.evaluation.hearing import Row, RowHeard
+from halfstep.evaluation.pictures import ladder_plot, player_address, png_address, spectrogram
+
+HOW_TO_READ = (
+    "A distance says how far a row is from the reference half of the real music. The other half is the floor that "
+    "chance leaves, real music through mel and vocoder the ceiling of any model that ends in this vocoder, noise the "
+    "bottom.",
+    "Beside each value is its 95 % interval from resampling windows; rows whose intervals overlap are not told apart.",
+    "PIS and IIS have no reference: real music sets the value to aim at, and more is not better music.",
+    "The judges of pitch and instrument learned single notes from soundfonts; of whole music their answers are a "
+    "description, not a transcription. All measures but `spectral` hear 0 to 8 kHz.",
+)
+LISTEN = (
+    "Three excerpts a row; the same three of the other half, plain and through the vocoder, and the same noise for "
+    "every number of steps. Real excerpts belong to those who made the recordings."
+)
+MEMORY = (
+    "The nearest training window by log-mel over time shifts, beside the same for held-out music. A ratio of medians "
+    "near 1 and a share below the 1st percentile of held-out distances near .01 mean that nothing is played back."
+)
+CEILING = "Real windows through mel and vocoder against themselves, at the same level: 0 would be the original."
+SEAMS = (
+    "Whether the joins of windows can be told: |z| below 2 over at least 200 joins passes, if hard cuts at the same "
+    "places give more than 4. Drifts are slopes over the whole stream."
+)
+
+
+def markdown(report: Mapping[str, Any], speed: Mapping[str, Any]) -> str:
+    """The tables, and what to know of them."""
+    parts = [f"# {title(report)}\n", lead(report) + "\n", table(report["rows"])]
+    parts += [f"- {note}" for note in (*report["notes"], *HOW_TO_READ)]
+    for head, rows in (_speed_table(speed), _ceiling_table(report), _memory_table(report), _continuity_table(report)):
+        if rows:
+            parts.append("\n| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
+            parts += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(parts) + "\n"
+
+
+def title(report: Mapping[str, Any]) -> str:
+    return f"{report['subject']['id']}, heard and measured"
+
+
+def lead(report: Mapping[str, Any]) -> str:
+    data, rows = report["data"], report["rows"]
+    return (
+        f"{rows[0]['windows']} windows a row, against as many real ones; {data['tracks']} recordings, "
+        f"{data['train_minutes']:.0f} minutes to learn from and {data['heldout_minutes']:.0f} held out. "
+        f"Embedding: {report['settings']['embedding']}. halfstep {report['settings']['halfstep']}."
+    )
+
+
+def web_page(
+    report: Mapping[str, Any],
+    speed: Mapping[str, Any],
+    rows: Sequence[Row],
+    heard: Mapping[str, RowHeard],
+    mel: MelConfig,
+) -> str:
+    """The page: players first."""
+    shown = [row for row in rows if row.name in {one["name"] for one in report["rows"]}]
+    clips = [_clips(row, heard[row.name], mel) for row in shown]
+    sections = [
+        page.section("Listen", page.paragraph(LISTEN), *clips),
+        page.section("Measured", page.figures_table(report["rows"])),
+    ]
+    sections += [page.listed([*report["notes"], *HOW_TO_READ])]
+    if any(row["steps"] for row in report["rows"]):
+        factors = {name: row["real_time_factor"] for name, row in speed["rows"].items()}
+        plots = [_ladder(report, factors, name) for name in ("fad_infinity", "ikid")]
+        sections.append(page.section("Quality against steps and speed", *plots))
+    for name, (head, its), about in (
+        ("Speed", _speed_table(speed), "Processor seconds for a second of music, one thread."),
+        ("The vocoder's ceiling", _ceiling_table(report), CEILING),
+        ("Memory", _memory_table(report), MEMORY),
+        ("Endless music", _continuity_table(report), SEAMS),
+    ):
+        if its:
+            sections.append(page.section(name, page.paragraph(about), page.plain_table(head, its)))
+    sections.append(page.section("Measures", page.listed([f"{n}: {what}." for n, _, what in MEASURES.values()])))
+    return page.page(title(report), lead(report), sections)
+
+
+def _ladder(report: Mapping[str, Any], factors: dict[str, float], measure: str) -> str:
+    short, _, meaning = MEASURES[measure]
+    address = png_address(ladder_plot(report["rows"], factors, measure, short))
+    caption = f"{short}: {meaning}. Numbers at the points are sampling steps."
+    return page.picture(address, f"{short} by steps and speed", caption)
+
+
+def _clips(row: Row, its: RowHeard, mel: MelConfig) -> str:
+    addresses = [(png_address(spectrogram(clip, mel)), player_address(clip, mel.sample_rate)) for clip in its.clips]
+    return page.clips_row(row.name, row.about, bool(row.steps), addresses)
+
+
+def _speed_table(speed: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    head = ["music", "network", "vocoder", "real-time factor"]
+    rows = speed["rows"].items()
+    return head, [[n, *(f"{row[key]:.4f}" for key in ("network", "vocoder", "real_time_factor"))] for n, row in rows]
+
+
+def _ceiling_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    names = {
+        "mr_stft": "MR-STFT distance",
+        "log_spectral_db": "log-spectral (dB)",
+        "mel_l1": "mel L1 (nepers)",
+    }
+    its = report["ceiling"]
+    row = [str(its["mel_l1"]["windows"]), *(cell(its[name]) for name in names)] if its else []
+    return ["windows", *names.values()], [row] if its else []
+
+
+def _memory_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    head = ["music", "windows", "ratio of medians", "share below the 1st percentile", "held-out windows"]
+    return head, [
+        [name, str(m["windows"]), f"{m['ratio']:.2f}", f"{m['flagged']:.3f}", str(m["heldout_windows"])]
+        for name, m in report["memory"].items()
+    ]
+
+
+def _continuity_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    head = [
+        "steps",
+        "joins",
+        "z",
+        "hard cuts z",
+        "passes",
+        "dB a minute",
+        "cents a minute",
+        "repeated",
+        "longest silence (s)",
+    ]
+    rows = []
+    for steps, found in report["continuity"].items():
+        its = found["life"]
+        drift = [_number(its[key]) for key in ("loudness_slope_db", "centroid_slope_cents")]
+        rest = [_number(its["repeated_share"]), _number(its["longest_silence_seconds"])]
+        verdict = "yes" if found["passes"] else "no"
+        rows.append(
+            [steps, str(found["seams"]), f"{found['z']:.1f}", f"{found['hard_cuts_z']:.1f}", verdict, *drift, *rest]
+        )
+    return head, rows
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

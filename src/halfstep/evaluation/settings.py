@@ -1,0 +1,41 @@
+"""What an evaluation depends on: its options, and a fingerprint of everything it reads."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import halfstep
+from halfstep.data.manifest import MANIFEST_NAME
+from halfstep.metrics.judges import FOLDER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """See `halfstep evaluate --help`. windows: of each row; seams: of the endless stream, 0 for none."""
+
+    data: Path
+    out: Path
+    windows: int = 256
+    seed: int = 0
+    embedding: str = "musicnn"
+    seams: int = 200
+    workers: int | None = None
+
+
+def fingerprint(options: Options, model: dict[str, str]) -> dict[str, Any]:
+    """Of the options that change what is heard, the data set, the judges, and the files of the model."""
+    judges = sorted(path for path in FOLDER.iterdir() if path.suffix in (".onnx", ".json"))
+    return {
+        "halfstep": halfstep.__version__,
+        "windows": options.windows,
+        "seed": options.seed,
+        "embedding": options.embedding,
+        "data": _sha256(options.data / MANIFEST_NAME),
+        "judges": {path.name: _sha256(path) for path in judges},
+        "model": model,
+    }
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

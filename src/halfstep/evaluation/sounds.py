@@ -1,0 +1,123 @@
+"""Windows of music to be judged, from wherever they come: recordings, their mels, a model, a run's teacher, noise."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from halfstep.audio.io import open_sound
+from halfstep.audio.mel import Float32, MelConfig
+from halfstep.data.journal import paths_by_content
+from halfstep.data.library import Library
+from halfstep.data.manifest import JOURNAL_NAME, Track
+from halfstep.data.stores import LOG_MEL
+from halfstep.errors import InputError
+from halfstep.generation.noise import seed_noise
+from halfstep.generation.render import Vocoder
+from halfstep.generation.window import Painter
+from halfstep.metrics.judge import voiced
+
+MARGIN_SECONDS = 0.1
+"""Read on either side of a window, so that resampling knows its neighbours."""
+
+Place = tuple[Track, int]
+"""A track, and the frame at which a window begins."""
+MakeVocoder = Callable[[], Vocoder]
+
+
+@dataclass(frozen=True, eq=False)
+class Sounds:
+    """samples [n, frames * hop] mono; log_mel [n, n_mels, frames] if they come from one; processor seconds."""
+
+    samples: Float32
+    log_mel: Float32 | None = None
+    make_seconds: float = 0.0
+    voice_seconds: float = 0.0
+
+
+Source = Callable[[range], Sounds]
+"""Windows by number: the same whichever are asked for together."""
+
+
+def source_paths(library: Library) -> dict[str, Path]:
+    """Track id -> the recording it was prepared from, where that is still there."""
+    by_id = {sha256[:16]: path for sha256, path in paths_by_content(library.path / JOURNAL_NAME).items()}
+    return {track.id: path for track in library.tracks if (path := by_id.get(track.id)) and path.is_file()}
+
+
+def recordings(places: Sequence[Place], paths: dict[str, Path], mel: MelConfig, frames: int) -> Source:
+    """The recordings themselves, mixed to mono at the rate of the mel: what no mel and no vocoder has touched."""
+
+    def source(numbers: range) -> Sounds:
+        return Sounds(np.stack([_read_window(places[k], paths, mel, frames) for k in numbers]))
+
+    return source
+
+
+def _read_window(place: Place, paths: dict[str, Path], mel: MelConfig, frames: int) -> Float32:
+    """[frames * hop], zeros where the file ends. The track's first frame is trimmed_seconds[0] into the file."""
+    track, start = place
+    first = round(track.trimmed_seconds[0] * mel.frames_per_second) + start
+    begin, seconds = first * mel.hop_length / mel.sample_rate, frames * mel.hop_length / mel.sample_rate
+    with open_sound(paths[track.id]) as sound:
+        rate = sound.samplerate
+        at = max(0, round((begin - MARGIN_SECONDS) * rate))
+        sound.seek(at)
+        block = sound.read(round((seconds + 2 * MARGIN_SECONDS) * rate), dtype="float32", always_2d=True)
+    resampled = soxr.resample(np.ascontiguousarray(block.mean(1)), rate, mel.sample_rate)
+    skipped = round((begin - at / rate) * mel.sample_rate)
+    samples = np.zeros(frames * mel.hop_length, np.float32)
+    kept = resampled[skipped : skipped + len(samples)]
+    samples[: len(kept)] = kept
+    return samples
+
+
+def stored_mels(library: Library, places: Sequence[Place], frames: int) -> Callable[[range], Float32]:
+    """Log-mel windows [n, n_mels, frames] of the data set. InputError if it stores waveforms."""
+    if library.stores != LOG_MEL:
+        raise InputError(f"{library.path}: stores {library.stores}s; prepare the recordings with a preset for music")
+
+    def windows(numbers: range) -> Float32:
+        chosen = [places[k] for k in numbers]
+        return np.stack([library.array(track)[at : at + frames].astype(np.float32).T for track, at in chosen])
+
+    return windows
+
+
+def through_vocoder(windows: Callable[[range], Float32], mel: MelConfig, vocoder: MakeVocoder) -> Source:
+    """Log-mel windows made audible. The seconds are those of this thread's processor time."""
+
+    def source(numbers: range) -> Sounds:
+        began = time.thread_time()
+        log_mel = windows(numbers)
+        made = time.thread_time()
+        samples = voiced(log_mel, mel, vocoder)
+        return Sounds(samples, log_mel, made - began, time.thread_time() - made)
+
+    return source
+
+
+def model_mels(painter: Painter, seed: int) -> Callable[[range], Float32]:
+    """Windows of a model with nothing known; window k from stretch k of the noise `seed`, whatever the steps."""
+    noise, frames = seed_noise(painter.manifest.mel.n_mels, seed), painter.layout.frames
+
+    def windows(numbers: range) -> Float32:
+        return np.stack([painter.log_mel(painter.free(noise(k * frames, (k + 1) * frames))) for k in numbers])
+
+    return windows
+
+
+def noise_mels(library: Library, frames: int, seed: int) -> Callable[[range], Float32]:
+    """Gaussian noise with the mean and deviation of every band: where sampling begins."""
+
+    def windows(numbers: range) -> Float32:
+        drawn = [
+            np.random.default_rng([seed, k]).standard_normal((library.mel.n_mels, frames), np.float32) for k in numbers
+        ]
+        shaped = np.stack(drawn) * library.band_std[:, None] + library.band_mean[:, None]
+        return np.maximum(shaped, np.float32(np.log(library.mel.floor)))
+
+    return windows

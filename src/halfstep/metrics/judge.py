@@ -1,0 +1,195 @@
+"""The judges together: what they hear in a set of windows, and what they say of it beside a reference.
+
+    heard = hear(samples, 44100)                       # waveforms [n, samples], mono
+    figures = judge_windows(heard, hear(real, 44100))  # {"fad": Figure(...), "pkid": Figure(...), ...}
+
+From log-mel windows: `hear(voiced(log_mel, mel), mel.sample_rate)`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+
+from halfstep.audio.mel import Float32, MelConfig, log_mel
+from halfstep.audio.phase import GriffinLimStream
+from halfstep.generation.render import Vocoder
+from halfstep.metrics.bootstrap import RESAMPLES, interval
+from halfstep.metrics.frechet import few_rows, frechet_distance, frechet_infinity
+from halfstep.metrics.inception import inception_score, probabilities
+from halfstep.metrics.judges.embedding import Embedding
+from halfstep.metrics.judges.musicnn import musicnn
+from halfstep.metrics.judges.notes import note_judge
+from halfstep.metrics.judges.pieces import SAMPLE_RATE
+from halfstep.metrics.kernel import KAD_SCALE, KernelMeans, kernel_audio_distance, kernel_inception_distance
+from halfstep.metrics.melstats import features
+from halfstep.metrics.neighbours import reach
+
+AT_ONCE = 16
+FIELDS = ("pitch", "instrument", "embedding", "spectrum")
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What the judges heard in n windows: logits [n, seconds, classes] of two judges, embedding [n, pieces, features].
+
+    spectrum [n, 48] is no judge's: level, movement and step of 16 groups of bands over the full width (`melstats`),
+    which the judges, at 16 kHz, do not hear.
+    """
+
+    pitch: Float32
+    instrument: Float32
+    embedding: Float32
+    spectrum: Float32
+
+    def __len__(self) -> int:
+        return len(self.embedding)
+
+    def __getitem__(self, windows: slice | np.ndarray) -> "Heard":
+        """The same of some windows."""
+        return Heard(*(getattr(self, name)[windows] for name in FIELDS))
+
+
+def together(parts: list[Heard]) -> Heard:
+    """One set of windows from several."""
+    return Heard(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A number and its 95 % interval over so many windows; note: what to know before trusting it."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    windows: int
+    note: str | None = None
+
+
+def voiced(log_mel: Float32, mel: MelConfig, vocoder: Callable[[], Vocoder] | None = None) -> Float32:
+    """Waveforms [n, frames * hop] of log-mel windows [n, n_mels, frames], each by itself, at the level of the mel.
+
+    `vocoder` makes one for each window; Griffin-Lim with the seed 0 if None. No limiter: judges hear no clipping.
+    """
+    make = vocoder or (lambda: GriffinLimStream(mel, seed=0))
+
+    def one(window: Float32) -> Float32:
+        stream = make()
+        samples = np.concatenate([stream.push(window), stream.finish()])
+        return samples[: window.shape[1] * mel.hop_length]
+
+    return np.stack([one(np.asarray(window, np.float32)) for window in log_mel])
+
+
+def hear(samples: Float32, sample_rate: int, embedding: Embedding | None = None) -> Heard:
+    """Waveforms [n, samples] (mono, floats in [-1, 1]) through all judges, at 16 kHz by soxr.
+
+    A window is heard in whole seconds (pitch, instrument) and pieces of 3 s (embedding), spread evenly over it.
+    `embedding`: another than musicnn's (`judges/embedding.py`), at its own rate.
+    """
+    embedding = embedding or musicnn()
+    parts = [_hear(samples[at : at + AT_ONCE], sample_rate, embedding) for at in range(0, len(samples), AT_ONCE)]
+    return together(parts)
+
+
+def _hear(samples: Float32, sample_rate: int, embedding: Embedding) -> Heard:
+    at_16k = _resampled(samples, sample_rate, SAMPLE_RATE)
+    pitch, instrument = (note_judge(name).logits(at_16k) for name in ("pitch", "instrument"))
+    same = embedding.sample_rate == SAMPLE_RATE
+    vectors = embedding.embed(at_16k if same else _resampled(samples, sample_rate, embedding.sample_rate))
+    levels = log_mel(samples.astype(np.float32), MelConfig(sample_rate=sample_rate))
+    return Heard(pitch, instrument, vectors, features(levels).astype(np.float32))
+
+
+def _resampled(samples: Float32, from_rate: int, to_rate: int) -> Float32:
+    return np.stack([soxr.resample(np.asarray(one, np.float32), from_rate, to_rate) for one in samples])
+
+
+def judge_windows(heard: Heard, reference: Heard, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Figure]:
+    """Every figure of a set of windows beside reference windows, each with its interval from `resamples` resamplings.
+
+    Keys: pis, iis (what real music scores is best); pkid, ikid, fad, fad_infinity, kad (lower, 0 for equal
+    distributions); density, coverage (1 is best); spectral (a Frechet distance of `Heard.spectrum`, full band). The
+    reference is resampled too. Deterministic for a seed. ValueError below 10 windows of either.
+    """
+    rng = np.random.default_rng(seed)
+    return (
+        {name: _score(logits, rng, resamples) for name, logits in (("pis", heard.pitch), ("iis", heard.instrument))}
+        | {
+            "pkid": _kernel(kernel_inception_distance(heard.pitch, reference.pitch), 1.0, rng, resamples),
+            "ikid": _kernel(kernel_inception_distance(heard.instrument, reference.instrument), 1.0, rng, resamples),
+            "kad": _kernel(kernel_audio_distance(heard.embedding, reference.embedding), KAD_SCALE, rng, resamples),
+        }
+        | _frechet(heard.embedding, reference.embedding, rng, resamples)
+        | _reach(heard.embedding, reference.embedding, rng, resamples)
+        | {"spectral": _plain_frechet(heard.spectrum[:, None], reference.spectrum[:, None], rng, resamples)}
+    )
+
+
+def _score(logits: Float32, rng: np.random.Generator, resamples: int) -> Figure:
+    windows, pieces, _ = logits.shape
+    rows = probabilities(logits).reshape(windows * pieces, -1)
+    value = inception_score(rows)
+    low, high = interval(
+        value, lambda counts: inception_score(rows, np.repeat(counts, pieces)), windows, rng, resamples
+    )
+    return Figure(value=value, low=low, high=high, windows=windows)
+
+
+def _kernel(means: KernelMeans, scale: float, rng: np.random.Generator, resamples: int) -> Figure:
+    """Both sets are resampled: one draw of counts over all their windows, split where the reference begins."""
+    windows = len(means.xx)
+
+    def statistic(counts: np.ndarray) -> float:
+        return scale * means.resampled(
+            counts, rng.multinomial(len(means.yy), np.full(len(means.yy), 1 / len(means.yy)))
+        )
+
+    value = scale * means.distance
+    low, high = interval(value, statistic, windows, rng, resamples)
+    note = f"kernel median {means.median:.3f}" + (f"; {means.warning}" if means.warning else "")
+    return Figure(value=value, low=low, high=high, windows=windows, note=note)
+
+
+def _frechet(x: Float32, y: Float32, rng: np.random.Generator, resamples: int) -> dict[str, Figure]:
+    """The plain distance of all pieces, and what endless rows would give."""
+    plain = _plain_frechet(x, y, rng, resamples)
+    endless = frechet_infinity(_rows(x), _rows(y), rng, repeats=10)
+    low, high = interval(
+        endless.value,
+        lambda counts: frechet_infinity(_rows(x, counts), _drawn(y, rng), rng, repeats=1).value,
+        len(x), rng, resamples // 2,
+    )  # fmt: skip
+    note = f"R^2 {endless.r_squared:.3f}"
+    return {"fad": plain, "fad_infinity": Figure(value=endless.value, low=low, high=high, windows=len(x), note=note)}
+
+
+def _plain_frechet(x: Float32, y: Float32, rng: np.random.Generator, resamples: int) -> Figure:
+    value = frechet_distance(_rows(x), _rows(y))
+    low, high = interval(
+        value, lambda counts: frechet_distance(_rows(x, counts), _drawn(y, rng)), len(x), rng, resamples
+    )
+    return Figure(value=value, low=low, high=high, windows=len(x), note=few_rows(len(_rows(x)), x.shape[-1]))
+
+
+def _rows(windows: Float32, counts: np.ndarray | None = None) -> np.ndarray:
+    """[n, pieces, d] -> [rows, d], window i counts[i] times."""
+    chosen = windows if counts is None else np.repeat(windows, counts, axis=0)
+    return chosen.reshape(-1, windows.shape[-1]).astype(np.float64)
+
+
+def _drawn(windows: Float32, rng: np.random.Generator) -> np.ndarray:
+    """The rows of as many windows, drawn with replacement."""
+    return _rows(windows, rng.multinomial(len(windows), np.full(len(windows), 1 / len(windows))))
+
+
+def _reach(x: Float32, y: Float32, rng: np.random.Generator, resamples: int) -> dict[str, Figure]:
+    """Of whole windows: the mean of each window's pieces."""
+    found, windows = reach(x.mean(1), y.mean(1)), len(x)
+    ends = {name: getattr(found, name) for name in ("density", "coverage")}
+    figures = {}
+    for name, statistic in ends.items():
+        low, high = interval(statistic(), statistic, windows, rng, resamples)
+        figures[name] = Figure(value=statistic(), low=low, high=high, windows=windows)
+    return figures

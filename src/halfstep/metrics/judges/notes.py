@@ -1,0 +1,56 @@
+"""The judges of single notes: which pitch is it, which family of instruments? scripts/train_judges.py made them."""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import onnxruntime
+
+from halfstep.audio.mel import Float32, MelConfig, log_mel
+from halfstep.metrics.judges import FOLDER
+from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
+
+PIECE_SAMPLES = SAMPLE_RATE
+"""A judge hears one second: it learned from notes of that length."""
+RANGE_NEPERS = 8.0
+"""What lies further (69 dB) below a piece's loudest band and frame is as good as silent."""
+
+MELS = {
+    "pitch": MelConfig(sample_rate=SAMPLE_RATE, n_fft=4096, hop_length=1000, n_mels=256),
+    "instrument": MelConfig(sample_rate=SAMPLE_RATE, n_fft=1024, hop_length=500, n_mels=128),
+}
+"""Pitch needs fine bands: semitones at A1 are 3 Hz apart, their tenth harmonics 33. Timbre needs the attack."""
+
+
+def heard(samples: Float32, mel: MelConfig) -> Float32:
+    """Pieces [..., PIECE_SAMPLES] at 16 kHz -> what a judge sees, [..., n_mels, frames], 0 to 1, whatever the level."""
+    levels = log_mel(samples, mel)
+    loudest = levels.max(axis=(-2, -1), keepdims=True)
+    return np.maximum(levels - loudest, -RANGE_NEPERS) / RANGE_NEPERS + 1
+
+
+@dataclass(frozen=True, eq=False)
+class NoteJudge:
+    """One network, in inference mode: it has no other once it is ONNX."""
+
+    name: str
+    classes: tuple[str, ...]
+    session: onnxruntime.InferenceSession
+
+    def logits(self, samples: Float32) -> Float32:
+        """Of windows [n, samples] at 16 kHz: [n, pieces of one second, classes]."""
+        cut = pieces(samples, PIECE_SAMPLES)
+        seen = heard(cut.reshape(-1, PIECE_SAMPLES), MELS[self.name])
+        (found,) = self.session.run(None, {"mel": seen})
+        return np.asarray(found, np.float32).reshape(*cut.shape[:2], len(self.classes))
+
+
+@lru_cache(maxsize=2)
+def note_judge(name: str) -> NoteJudge:
+    """The judge `pitch` or `instrument` of the package; it runs on one thread."""
+    card = json.loads((FOLDER / "notes.json").read_text(encoding="utf-8"))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(FOLDER / f"{name}.onnx"), options, providers=["CPUExecutionProvider"])
+    return NoteJudge(name=name, classes=tuple(card[name]["classes"]), session=session)

@@ -1,0 +1,107 @@
+"""halfstep evaluate as a command: the page, twice the same JSON, what it refuses, the controls."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from halfstep.app.cli import run
+from halfstep.evaluation.figures import MEASURES, cell
+
+SMALL = ["--windows", "10", "--seams", "3", "--workers", "1"]
+
+
+@pytest.fixture(scope="module")
+def report(data: Path, model: Path) -> Path:
+    out = data.parent / "report"
+    assert run(["evaluate", str(model), "--data", str(data), "--out", str(out), *SMALL]) == 0
+    return out
+
+
+@pytest.mark.slow
+def test_rows_stand_together_and_noise_is_last(report: Path):
+    found = json.loads((report / "report.json").read_text())
+    kinds = [row["kind"] for row in found["rows"]]
+    assert [kind for kind in kinds if kind != "heldout"] == ["real", "ceiling", "student", "student", "noise"]
+    assert [row["steps"] for row in found["rows"] if row["kind"] == "student"] == [4, 1]
+    for row in found["rows"]:
+        assert set(row["figures"]) == set(MEASURES)
+        assert all(figure["low"] <= figure["value"] <= figure["high"] for figure in row["figures"].values())
+    fad = {row["kind"]: row["figures"]["fad"]["value"] for row in found["rows"]}
+    assert fad["real"] < fad["noise"]
+    assert found["ceiling"]["mel_l1"]["value"] > 0
+    assert set(found["continuity"]) == {"4", "1"}
+
+
+@pytest.mark.slow
+def test_the_page_holds_all_and_loads_nothing(report: Path):
+    page = (report / "report.html").read_text()
+    assert len(re.findall("<audio ", page)) == len(re.findall("data:audio/mpeg;base64,", page)) >= 15
+    assert page.count("data:image/png;base64,") >= 17
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+    assert "<script" not in page
+    assert "gauss, 4 steps" in page
+
+
+@pytest.mark.slow
+def test_again_and_afresh_the_same_json_comes_out(report: Path, data: Path, model: Path, tmp_path: Path):
+    before = (report / "report.json").read_bytes()
+    assert run(["evaluate", str(model), "--data", str(data), "--out", str(report), *SMALL]) == 0
+    assert (report / "report.json").read_bytes() == before
+    afresh = [*SMALL[:-1], "2"]
+    assert run(["evaluate", str(model), "--data", str(data), "--out", str(tmp_path / "other"), *afresh]) == 0
+    assert (tmp_path / "other" / "report.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_controls_are_measured_and_written(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(["evaluate", "--controls", "--data", str(data), "--out", str(tmp_path), *SMALL]) == 0
+    found = json.loads((tmp_path / "report.json").read_text())
+    verdicts = {(one["control"], one["measure"]): one["passed"] for one in found["verdicts"]}
+    assert verdicts["white noise worst", "fad"]
+    assert "| white noise worst |" in capsys.readouterr().out
+    assert "white noise" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--data", "DATA"], "give either RUN|MODEL or --controls"),
+        (["ambient-piano", "--controls", "--data", "DATA"], "give either RUN|MODEL or --controls"),
+        (["ambient-piano", "--data", "absent"], "no prepared data set"),
+        (["no-such-model", "--data", "DATA"], "no-such-model"),
+        (["MODEL", "--data", "DATA", "--embedding", "vggish=absent.onnx"], "no such file"),
+        (["MODEL", "--data", "DATA", "--windows", "2"], "--windows"),
+    ],
+)
+def test_what_does_not_fit_is_one_line_and_exit_code_2(
+    arguments: list[str],
+    line: str,
+    data: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(tmp_path)
+    named = {"DATA": str(data), "MODEL": str(model)}
+    capsys.readouterr()
+    assert run(["evaluate", *(named.get(word, word) for word in arguments), "--out", "report"]) == 2
+    error = capsys.readouterr().err
+    assert line in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (12.31, 11.2, 13.4, "12.3 (11.2 to 13.4)"),
+        (0.01234, 0.0121, 0.0125, "0.0123 (0.0121 to 0.0125)"),
+        (-0.0001, -0.03, 0.03, "0.000 (-0.030 to 0.030)"),
+        (3.0, None, None, "3.000"),
+        (None, None, None, "-"),
+    ],
+)
+def test_a_cell_has_as_many_digits_as_its_interval(value, low, high, said: str):
+    assert cell({"value": value, "low": low, "high": high}) == said
