@@ -8,7 +8,7 @@ from torch import Tensor
 
 from halfstep.bundle import Manifest, VocoderFiles, read_manifest, verify, write_manifest
 from halfstep.errors import InputError
-from halfstep.nets.vocoder import WAITING, VocoderNet
+from halfstep.nets.vocoder import VocoderNet
 from halfstep.onnx_writing import write_onnx
 
 PRIOR, REFINER = "vocoder-prior.onnx", "vocoder-refiner.onnx"
@@ -38,7 +38,7 @@ def write_vocoder(net: VocoderNet, folder: Path, weights: str = "fp32") -> None:
         "magnitude": part(mel.bins, TRACED_FRAMES),
         "planned": spectra,
         "heard": spectra,
-        "waiting": part(WAITING, mel.bins, net.refiner.delay),
+        "waiting": part(net.refiner.waits, net.refiner.delay),
         "state": part(*net.refiner.trunk.state_shape),
     }
     changing = dict.fromkeys(("hidden", "magnitude"), length) | {

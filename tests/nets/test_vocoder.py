@@ -26,7 +26,7 @@ def test_an_untrained_refiner_sounds_the_prior_in_the_phases_it_heard():
     refiner = VocoderNet(MEL, NET).refiner
     magnitude = torch.rand(2, MEL.bins, 9) + 0.1
     heard, planned = torch.randn(2, 2, MEL.bins, 9), torch.randn(2, 2, MEL.bins, 9)
-    waiting, state = torch.zeros(2, 6, MEL.bins, refiner.delay), torch.zeros(2, *refiner.trunk.state_shape)
+    waiting, state = torch.zeros(2, refiner.waits, refiner.delay), torch.zeros(2, *refiner.trunk.state_shape)
     spectra, _, _ = refiner(torch.randn(2, 16, 9), magnitude, planned, heard, waiting, state)
     wanted = magnitude[:, None] * heard / heard.norm(dim=1, keepdim=True)
     torch.testing.assert_close(spectra[..., refiner.delay :], wanted[..., : -refiner.delay], rtol=1e-4, atol=1e-4)
@@ -43,7 +43,7 @@ def test_the_refiner_does_not_mind_where_phases_began():
     planned = planned / planned.norm(dim=1, keepdim=True)
     angle = torch.tensor(0.7)
     by = torch.stack([angle.cos(), angle.sin()])[None, :, None, None].expand_as(heard)
-    waiting, state = torch.zeros(1, 6, MEL.bins, refiner.delay), torch.zeros(1, *refiner.trunk.state_shape)
+    waiting, state = torch.zeros(1, refiner.waits, refiner.delay), torch.zeros(1, *refiner.trunk.state_shape)
     one = refiner(*told, planned, heard, waiting, state)[0]
     two = refiner(*told, rotate(planned, by), rotate(heard, by), waiting, state)[0]
     torch.testing.assert_close(two, rotate(one, by), rtol=1e-3, atol=1e-4)

@@ -5,8 +5,6 @@ import numpy as np
 from halfstep.audio.mel import Float32, MelConfig
 from halfstep.bundle.session import OnnxNetwork
 
-WAITING = 6  # what the refiner keeps of each bin of a frame that it has not answered
-
 
 class OnnxVocoder:
     """The prior and the refiner of one piece; what `nets.vocoder` says of shapes and delays holds, without batch."""
@@ -15,8 +13,9 @@ class OnnxVocoder:
         """InputError if the networks disagree with the mel or with each other."""
         self._prior, self._refiner, self._mel = prior, refiner, mel
         self.prior_delay = prior.fixed_size("mels", 2)
-        self.refiner_delay = refiner.fixed_size("waiting", 3)
+        self.refiner_delay = refiner.fixed_size("waiting", 2)
         self._states = (prior.fixed_size("state", 1), refiner.fixed_size("state", 1))
+        self._waits = refiner.fixed_size("waiting", 1)
         self._kept = prior.fixed_size("state", 2)
         width = refiner.fixed_size("hidden", 1)
         bins, n_mels = mel.bins, mel.n_mels
@@ -31,11 +30,11 @@ class OnnxVocoder:
                 "state_after": (*state[:2], None),
             },
         )
-        waiting = (1, WAITING, bins, self.refiner_delay)
+        waiting = (1, self._waits, self.refiner_delay)
         spectra = (1, 2, bins, None)
         state = (1, self._states[1], self._kept)
         inputs = {"hidden": hidden, "magnitude": magnitude, "planned": spectra, "heard": spectra}
-        after = {"waiting_after": (*waiting[:3], None), "state_after": (*state[:2], None)}
+        after = {"waiting_after": (*waiting[:2], None), "state_after": (*state[:2], None)}
         refiner.expect({**inputs, "waiting": waiting, "state": state}, {"spectra": spectra, **after})
         self.begin()
 
@@ -44,7 +43,7 @@ class OnnxVocoder:
         self._mels: Float32 | None = None
         self._prior_state = np.zeros((1, self._states[0], self._kept), np.float32)
         self._refiner_state = np.zeros((1, self._states[1], self._kept), np.float32)
-        self._waiting = np.zeros((1, WAITING, self._mel.bins, self.refiner_delay), np.float32)
+        self._waiting = np.zeros((1, self._waits, self.refiner_delay), np.float32)
 
     @property
     def frames_back(self) -> int:

@@ -25,7 +25,6 @@ TINY = 1e-6
 MEL_CENTRE, MEL_SPREAD = -4.0, 3.0  # nepers: roughly standardises the log-mel of music
 LOUDEST_GAIN = 4.0  # nepers
 LOCAL_FEATURES = 12
-WAITING = 6
 QUIET = 1e-3
 """Magnitude of a bin, of 512 for a sine at full scale, below which a change is no change: -114 dB."""
 
@@ -53,6 +52,8 @@ class VocoderNetConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}: at least 1 was expected")
         if self.local_kernel % 2 == 0:
             raise ValueError(f"local_kernel is {self.local_kernel}: an odd number was expected")
+        if not sum(self.refiner_ahead):
+            raise ValueError(f"refiner_ahead is {self.refiner_ahead}: one frame in all was expected, for what follows")
         if not all(0 <= ahead < self.kernel for ahead in (*self.prior_ahead, *self.refiner_ahead)):
             raise ValueError(f"ahead is {self.prior_ahead}, {self.refiner_ahead}: 0 up to kernel - 1 was expected")
 
@@ -74,7 +75,7 @@ class Block(nn.Module):
         joined = torch.cat([before, h], dim=2)
         kept = before.shape[2]
         r = self.norm(self.depthwise(joined).transpose(1, 2))
-        r = self.leave(F.gelu(self.enter(r), approximate="tanh")) * self.gain
+        r = self.leave(F.gelu(self.enter(r))) * self.gain
         skip = joined[:, :, kept - self.ahead : joined.shape[2] - self.ahead]
         return skip + r.transpose(1, 2), joined[:, :, -kept:]
 
@@ -157,9 +158,9 @@ class Refiner(nn.Module):
         between, reach = config.local_width, config.local_kernel // 2
         self.local = nn.Sequential(
             nn.Conv2d(LOCAL_FEATURES, between, (config.local_kernel, 1), padding=(reach, 0)),
-            nn.GELU(approximate="tanh"),
+            nn.GELU(),
             nn.Conv2d(between, between, (config.local_kernel, 1), padding=(reach, 0)),
-            nn.GELU(approximate="tanh"),
+            nn.GELU(),
             zeroed(nn.Conv2d(between, 3, (config.local_kernel, 1), padding=(reach, 0))),
         )
 
@@ -167,47 +168,56 @@ class Refiner(nn.Module):
     def delay(self) -> int:
         return self.trunk.delay
 
+    @property
+    def waits(self) -> int:
+        """Values kept of a frame that is not yet answered."""
+        return 3 * (self.low + self.high) + 3 * self.low
+
     def forward(
         self, hidden: Tensor, magnitude: Tensor, planned: Tensor, heard: Tensor, waiting: Tensor, state: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """hidden [B, width, L] and magnitude [B, bins, L] of the prior; planned [B, 2, bins, L], unit phases of the
-        tones; heard [B, 2, bins, L], the spectra of the signal they make; waiting [B, 6, bins, delay], the frames
-        not yet answered; state of the trunk. Comes back: spectra [B, 2, bins, L], `delay` frames behind; waiting,
-        state.
+        tones; heard [B, 2, bins, L], the spectra of the signal they make; waiting [B, waits, delay], what is kept
+        of the frames not yet answered; state of the trunk. Comes back: spectra [B, 2, bins, L], `delay` frames
+        behind; waiting, state.
         """
-        length = magnitude.shape[2]
+        length, bins = magnitude.shape[2], self.low + self.high
         loud = ((heard * heard).sum(1) + TINY**2).sqrt()
         lost = ((loud + QUIET) / (magnitude + QUIET)).log()
         unit = heard / loud[:, None]
-        turned = turn(planned, unit)
-        told = torch.cat([hidden, lost, turned[:, :, : self.low].flatten(1, 2)], dim=1).transpose(1, 2)
+        turned = turn(planned[:, :, : self.low], unit[:, :, : self.low]).flatten(1, 2)
+        told = torch.cat([hidden, lost, turned], dim=1).transpose(1, 2)
         h, state = self.trunk(self.enter(told).transpose(1, 2), state)
-        gain, cosine, sine = self.leave(h).transpose(1, 2).split([self.low + self.high, self.low, self.low], dim=1)
+        wanted, gain = self.leave(h).transpose(1, 2).split([3 * self.low, self.high], dim=1)
+        wanted = wanted.unflatten(1, (3, self.low))
 
-        joined = torch.cat([waiting, torch.cat([magnitude[:, None], unit, lost[:, None], turned], dim=1)], dim=3)
-        level, unit = joined[:, 0, :, :length], joined[:, 1:3, :, :length]
-        wanted = torch.stack([gain[:, : self.low], cosine, sine], dim=1)
-        wanted = wanted + self.local(self._neighbours(joined, wanted, length))
+        now = torch.cat([magnitude, unit.flatten(1, 2), lost[:, : self.low], turned], dim=1)
+        joined = torch.cat([waiting, now], dim=2)
+        level, units, seen = joined.split([bins, 2 * bins, 3 * self.low], dim=1)
+        level, units = level[:, :, :length], units.unflatten(1, (2, bins))
+        seen = seen[:, :, :length].unflatten(1, (3, self.low))
+        wanted = wanted + self.local(self._neighbours(level, units[:, :, : self.low], seen, wanted))
+
         rotation = torch.stack([1 + wanted[:, 1], wanted[:, 2]], dim=1)
         rotation = rotation * ((rotation * rotation).sum(1, keepdim=True) + TINY).rsqrt()
-        low = rotate(unit[:, :, : self.low], rotation)
-        level = level * torch.cat([wanted[:, 0], gain[:, self.low :]], dim=1).clamp(max=LOUDEST_GAIN).exp()
-        spectra = level[:, None] * torch.cat([low, unit[:, :, self.low :]], dim=2)
-        return spectra, joined[:, :, :, length:], state
+        low = rotate(units[:, :, : self.low, :length], rotation)
+        level = level * torch.cat([wanted[:, 0], gain], dim=1).clamp(max=LOUDEST_GAIN).exp()
+        spectra = level[:, None] * torch.cat([low, units[:, :, self.low :, :length]], dim=2)
+        return spectra, joined[:, :, length:], state
 
-    def _neighbours(self, joined: Tensor, wanted: Tensor, length: int) -> Tensor:
+    def _neighbours(self, level: Tensor, units: Tensor, seen: Tensor, wanted: Tensor) -> Tensor:
         """What `local` sees of each of the low bins, [B, LOCAL_FEATURES, low, L]: how its phase lies to that of the
-        next bin and of the next frame, what it lost and how it was turned, how it differs in level from both bins
-        beside it, what the trunk wants.
+        next bin and of the next frame, what it lost and how it was turned (`seen`), how it differs in level from the
+        bins beside it, what the trunk wants. `units` has one frame more.
         """
-        low = joined[:, :, : self.low]
-        now, unit = low[:, :, :, :length], low[:, 1:3]
-        above = turn(unit[:, :, :, :length], F.pad(unit[:, :, 1:, :length], (0, 0, 0, 1)))
-        after = turn(unit[:, :, :, :length], unit[:, :, :, 1 : length + 1])
-        level = (now[:, :1] + QUIET).log()
-        slope = F.pad(level[:, :, 1:] - level[:, :, :-1], (0, 0, 1, 1))
-        seen = torch.cat([above, after, now[:, 3:6], slope[:, :, 1:], slope[:, :, :-1], wanted], dim=1)
-        return seen.contiguous(memory_format=torch.channels_last)  # twice as fast to train on a processor
+        length = level.shape[2]
+        now = units[:, :, :, :length]
+        above = turn(now, F.pad(now[:, :, 1:], (0, 0, 0, 1)))
+        after = turn(now, units[:, :, :, 1 : length + 1])
+        loudness = (level[:, None, : self.low] + QUIET).log()
+        slope = F.pad(loudness[:, :, 1:] - loudness[:, :, :-1], (0, 0, 1, 1))
+        told = torch.cat([above, after, seen, slope[:, :, 1:], slope[:, :, :-1], wanted], dim=1)
+        return told.contiguous(memory_format=torch.channels_last)  # twice as fast to train on a processor
 
 
 def turn(first: Tensor, second: Tensor) -> Tensor:

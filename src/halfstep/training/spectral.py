@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from halfstep.audio.mel import MelConfig, hann
 from halfstep.audio.steady import steady_tones
-from halfstep.nets.vocoder import WAITING, VocoderNet
+from halfstep.nets.vocoder import VocoderNet
 
 # n_fft, hop, window. Half as many frames as Yamamoto's: the same gradient for half the computing.
 RESOLUTIONS = ((1024, 240, 600), (2048, 480, 1200), (512, 100, 240))
@@ -73,7 +73,7 @@ def vocoded(net: VocoderNet, log_mel: Tensor, start: np.ndarray) -> tuple[Tensor
     planned = planned / planned.abs().clamp(min=1e-12)
     heard = analysed(overlapped(magnitude * planned, c), c)
     parts = (torch.view_as_real(s).movedim(-1, 1) for s in (planned, heard))
-    waiting = zeros(WAITING, c.bins, refiner.delay)
+    waiting = zeros(refiner.waits, refiner.delay)
     spectra = refiner(hidden, magnitude, *parts, waiting, zeros(*refiner.trunk.state_shape))[0][..., refiner.delay :]
     signal = overlapped(torch.complex(spectra[:, 0], spectra[:, 1]), c)
     return signal, magnitude[:, :, : spectra.shape[3]]
