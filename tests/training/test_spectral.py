@@ -51,6 +51,7 @@ def test_distance_of_a_change_of_level_is_known(gain):
     assert spectral_distance(gain * sound, sound).item() == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_loss_teaches_the_prior_what_lies_between_the_bands():
     """Two tones in one band, seen again and again: what the prior misses of their spectrum halves."""
     torch.manual_seed(0)
@@ -60,7 +61,7 @@ def test_the_loss_teaches_the_prior_what_lies_between_the_bands():
     mel = torch.from_numpy(log_mel(sound.numpy(), MEL))
     start = np.zeros((1, MEL.bins), np.float32)
     net = VocoderNet(MEL, VocoderNetConfig(width=16, prior_ahead=(1,), refiner_ahead=(1,), phase_bins=100))
-    optimizer = torch.optim.Adam(net.parameters(), 2e-2)
+    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
 
     def missed() -> float:
         magnitude = vocoded(net, mel, start)[1]
@@ -68,7 +69,7 @@ def test_the_loss_teaches_the_prior_what_lies_between_the_bands():
         return (magnitude - true).norm().item() / true.norm().item()
 
     before = missed()
-    for _ in range(80):
+    for _ in range(150):
         optimizer.zero_grad()
         vocoder_loss(net, sound, mel, start, SpectralLossConfig(prior=1.0)).backward()
         optimizer.step()
