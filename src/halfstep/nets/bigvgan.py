@@ -1,9 +1,10 @@
 """BigVGAN, the universal vocoder: 122 M parameters at 44.1 kHz, for users with a GPU or patience.
 
 Written from Lee et al. 2023 (arXiv:2206.04658) with the parameter names of the weights that NVIDIA publishes under MIT,
-so that they load strictly (names and shapes at the published size, and sounds to 2e-7 at a small one, were compared
-with the package bigvgan 2.4.1; the published weights themselves were not at hand): put config.json and the generator's weights, as .safetensors, in one folder
+so that they load strictly. Put config.json and the generator's weights, as .safetensors, in one folder
 (`scripts/bigvgan_to_safetensors.py` converts the published .pt). Nothing is fetched, and nothing in it executes.
+The published weights were not at hand: names and shapes were compared at the published size with the network of the
+package bigvgan 2.4.1, and sounds at a small one (equal within 2e-7).
 """
 
 import json
