@@ -210,6 +210,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, help="of each teacher, instead of --seconds")
     parser.add_argument("--windows", type=int, default=48, help="of every row")
     parser.add_argument("--reference", type=int, default=192, help="windows every row is judged against")
+    parser.add_argument("--quick", action="store_true", help="judge by what needs no judges: seconds, no sound")
     parser.add_argument("--batch", type=int, default=8, help="windows sampled at once")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(

@@ -18,7 +18,7 @@ from halfstep.errors import InputError
 from halfstep.evaluation.sounds import Source, recordings, source_paths
 from halfstep.metrics.frechet import frechet_distance
 from halfstep.metrics.judge import Heard, hear, judge_windows, voiced
-from halfstep.metrics.melstats import features, frame_step
+from halfstep.metrics.melstats import correlation, features, frame_step
 from halfstep.training.checkpoint import load_tensors
 
 REAL_ROWS = {
@@ -84,15 +84,16 @@ def _judge_set(folder: Path, library: Library, scale: Scale, options: argparse.N
     windows |= {name: made for name in generated_rows(scale) if (made := _made(folder, name, options)) is not None}
     reference = windows.pop("reference")
     sounds = {name: partial(voiced, some, mel) for name, some in windows.items()}
-    if source := recorded(library, frames, options.reference, count):
+    if not options.quick and (source := recorded(library, frames, options.reference, count)):
         sounds = {"recordings": lambda: source(range(count)).samples, **sounds}
-    against = _heard(folder / "heard" / "reference.npz", partial(voiced, reference, mel), mel.sample_rate)
     rows = {}
     for name, sound in sounds.items():
-        heard = _heard(folder / "heard" / f"{name}.npz", sound, mel.sample_rate)
-        figures = {key: asdict(figure) for key, figure in judge_windows(heard, against).items()}
-        looks = _looks(windows[name], reference) if name in windows else {}
-        rows[name] = {"figures": figures | looks, **_facts(folder, name, scale, options)}
+        figures = _looks(name, windows, reference)
+        if not options.quick:
+            against = _heard(folder / "heard" / "reference.npz", partial(voiced, reference, mel), mel.sample_rate)
+            heard = _heard(folder / "heard" / f"{name}.npz", sound, mel.sample_rate)
+            figures |= {key: asdict(figure) for key, figure in judge_windows(heard, against).items()}
+        rows[name] = {"figures": figures, **_facts(folder, name, scale, options)}
         print(f"{folder.name}, {rows[name]['title']}: judged", flush=True)
     return {"rows": rows, **_data_facts(library)}
 
@@ -117,12 +118,17 @@ def _heard(path: Path, make: Callable[[], np.ndarray], sample_rate: int) -> Hear
     return heard
 
 
-def _looks(windows: np.ndarray, reference: np.ndarray) -> dict[str, dict[str, float]]:
-    """What needs no judge: movement from frame to frame, and the coarse Frechet distance of the mels themselves."""
-    return {
-        "frame_step": {"value": frame_step(windows)},
-        "melstats": {"value": frechet_distance(features(windows), features(reference))},
-    }
+def _looks(name: str, windows: dict[str, np.ndarray], reference: np.ndarray) -> dict[str, dict[str, float]]:
+    """What needs no judge: movement from frame to frame, the coarse Frechet distance of the mels themselves and, at few
+    steps, the correlation with the windows of the teacher's full steps from the same noise.
+    """
+    if name not in windows:
+        return {}
+    some, teacher = windows[name], f"{name.removesuffix('-few').removesuffix('-student')}-teacher"
+    looks = {"frame_step": frame_step(some), "melstats": frechet_distance(features(some), features(reference))}
+    if teacher != f"{name}-teacher" and teacher in windows:
+        looks["correlation"] = correlation(some, windows[teacher])
+    return {key: {"value": value} for key, value in looks.items()}
 
 
 def _facts(folder: Path, name: str, scale: Scale, options: argparse.Namespace) -> dict[str, Any]:

@@ -11,7 +11,8 @@ PAPER = {
 MEASURES = {
     "pis": ("PIS", ".2f"), "iis": ("IIS", ".2f"), "pkid": ("PKID", ".3f"), "ikid": ("IKID", ".3f"),
     "fad": ("FAD", ".1f"), "fad_infinity": ("FAD-inf", ".1f"), "kad": ("KAD", ".1f"), "coverage": ("coverage", ".2f"),
-    "spectral": ("spectral", ".1f"), "frame_step": ("frame step", ".2f"),
+    "spectral": ("spectral", ".1f"), "melstats": ("Frechet of mels", ".1f"), "frame_step": ("frame step", ".2f"),
+    "correlation": ("correlation with the teacher", ".3f"),
 }  # fmt: skip
 COSTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "steps": lambda row: f"{row['steps']} {row['sampler']}",
@@ -48,13 +49,19 @@ def _markdown(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
 
 
+def _measured(rows: dict[str, dict[str, Any]]) -> list[str]:
+    """The measures that some row has."""
+    return [key for key in MEASURES if any(key in row["figures"] for row in rows.values())]
+
+
 def quality_table(rows: dict[str, dict[str, Any]]) -> str:
-    """Every row with every measure."""
+    """Every row with every measure that was taken."""
+    measured = _measured(rows)
     cells = [
-        [row["title"], str(row.get("steps", "-")), *(_value(row["figures"], key) for key in MEASURES)]
+        [row["title"], str(row.get("steps", "-")), *(_value(row["figures"], key) for key in measured)]
         for row in rows.values()
     ]
-    return _markdown(["windows", "steps", *(title for title, _ in MEASURES.values())], cells)
+    return _markdown(["windows", "steps", *(MEASURES[key][0] for key in measured)], cells)
 
 
 def cost_table(rows: dict[str, dict[str, Any]]) -> str:
@@ -65,16 +72,18 @@ def cost_table(rows: dict[str, dict[str, Any]]) -> str:
 
 def changes_table(rows: dict[str, dict[str, Any]]) -> str:
     """From one row to another that differs in one thing: each measure before -> after."""
-    cells = []
+    measured, cells = _measured(rows), []
     for change, (before, after) in CHANGES.items():
         if before in rows and after in rows:
             pair = [rows[name]["figures"] for name in (before, after)]
             told = [
-                " -> ".join(format(figures[key]["value"], form) if key in figures else "-" for figures in pair)
-                for key, (_, form) in MEASURES.items()
+                " -> ".join(
+                    format(figures[key]["value"], MEASURES[key][1]) if key in figures else "-" for figures in pair
+                )
+                for key in measured
             ]
             cells.append([change, *told])
-    return _markdown(["what changes", *(title for title, _ in MEASURES.values())], cells)
+    return _markdown(["what changes", *(MEASURES[key][0] for key in measured)], cells)
 
 
 def paper_table() -> str:

@@ -15,7 +15,7 @@ from halfstep.app.cli import run
 from halfstep.app.failures import exit_code_and_line
 from halfstep.errors import InputError
 
-COMMANDS = ["generate", "models", "verify", "doctor", "prepare", "train", "distill", "export"]
+COMMANDS = ["generate", "vocode", "models", "verify", "doctor", "prepare", "train", "distill", "export"]
 SOURCE = Path(halfstep.__file__).parent.parent
 
 

@@ -65,6 +65,9 @@ def generate(
     toward: Annotated[
         int | None, typer.Option(metavar="SEED", help="Without --vary: drift from --seed to this one.")
     ] = None,
+    vocoder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="griffin-lim: not the model's own, for comparison.")
+    ] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Write the spectrogram beside it, as a .png.")] = False,
 ) -> None:
     """Write music to a file. The first minute of a longer piece is the one-minute piece."""
@@ -92,6 +95,7 @@ def generate(
             mend_to=to,
             variation=vary,
             toward=toward,
+            vocoder=vocoder,
             plot=plot,
         )
     )

@@ -54,7 +54,7 @@ def _wanted(model: Model, order: Order) -> Wanted:
         seconds = (last - first) / model.sample_rate
     return Wanted(
         seconds=seconds, seed=order.seed, steps=order.steps, context=context, into=into, loop=order.loop,
-        variation=order.variation, toward=order.toward,
+        variation=order.variation, toward=order.toward, vocoder=order.vocoder,
     )  # fmt: skip
 
 
@@ -87,6 +87,7 @@ def _description(model: Model, order: Order, piece: Wanted) -> str:
     parts = [f"model {model.manifest.id}", f"seed {piece.seed}", f"{steps} steps", f"{model.threads} thread(s)"]
     parts += [f"varied {piece.variation:g}"] if piece.variation is not None else []
     parts += [f"toward {piece.toward}"] if piece.toward is not None else []
+    parts += [f"vocoder {order.vocoder}"] if order.vocoder is not None else []
     parts += ["a loop"] if order.loop else []
     return ", ".join(parts)
 

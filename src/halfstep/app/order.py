@@ -30,6 +30,7 @@ class Order:
     mend_to: float | None
     variation: float | None
     toward: int | None
+    vocoder: str | None
     plot: bool
 
     @property

@@ -1,7 +1,7 @@
 """Model: what `halfstep.load` gives. Seconds of music, a stream of it, a loop, what goes before, between or after."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,10 @@ from halfstep.generation.endless import mel_stream
 from halfstep.generation.infill import filled
 from halfstep.generation.loops import mel_loop
 from halfstep.generation.noise import BESIDE, Noise, between, seed_noise
-from halfstep.generation.render import Vocoder, equal_blocks, first_samples, limit, render
+from halfstep.generation.render import MakeVocoder, Vocoder, equal_blocks, first_samples, limit, render
+from halfstep.generation.revoicing import revoiced
 from halfstep.generation.vocoder import LearnedVocoder
-from halfstep.generation.wanted import MOST_SEED, Recording, Wanted, check_seeds, samples_in
+from halfstep.generation.wanted import MOST_SEED, Recording, Wanted, check_seeds, check_vocoder, samples_in
 from halfstep.generation.window import Painter
 
 
@@ -52,6 +53,7 @@ class Model:
         loop: bool = False,
         variation: float | None = None,
         toward: int | None = None,
+        vocoder: str | MakeVocoder | None = None,
     ) -> Audio:
         """Exactly round(seconds * sample_rate) samples of new music, [1, n], and the recordings around it.
 
@@ -70,13 +72,14 @@ class Model:
                 no whole number of frames changes the pitch: by 5 cents at most at 2 s, 1 at 10 s.
             variation: how far the piece is re-noised, 0 (itself) to 1 (another: `toward`, or the next seed).
             toward: another seed. Without `variation` the music drifts from `seed` to it over all its length.
+            vocoder: "griffin-lim" instead of the model's own, or what makes another from a seed.
 
         Raises:
             InputError: a value out of range, a recording that cannot be read, a model that is not whole.
         """
         wanted = Wanted(
             seconds=seconds, seed=seed, steps=steps, context=context, into=into, loop=loop, variation=variation,
-            toward=toward,
+            toward=toward, vocoder=vocoder,
         )  # fmt: skip
         return Audio(np.concatenate(list(self.blocks(wanted)), axis=1), self.sample_rate)
 
@@ -96,6 +99,7 @@ class Model:
         *,
         variation: float | None = None,
         toward: int | None = None,
+        vocoder: str | MakeVocoder | None = None,
         over_seconds: float = 60.0,
     ) -> Iterator[Audio]:
         """Blocks of music without end, in constant memory; arguments and errors as for `generate`.
@@ -105,8 +109,10 @@ class Model:
         size = samples_in(block_seconds, "block_seconds", self.sample_rate)
         drift = samples_in(over_seconds, "over_seconds", self.sample_rate)
         check_seeds(seed, toward, variation)
+        check_vocoder(vocoder)
         wanted = Wanted(
-            seconds=over_seconds, seed=seed, steps=steps, context=context, variation=variation, toward=toward
+            seconds=over_seconds, seed=seed, steps=steps, context=context, variation=variation, toward=toward,
+            vocoder=vocoder,
         )  # fmt: skip
         blocks = equal_blocks(self._onward(wanted, drift, None), size)
         return (Audio(block, self.sample_rate) for block in blocks)
@@ -128,6 +134,31 @@ class Model:
         check_seeds(seed, None, None)
         return mel_stream(self._painter(steps), seed_noise(self.manifest.mel.n_mels, seed))
 
+    def vocoder(self, seed: int = 0, choice: str | MakeVocoder | None = None) -> Vocoder:
+        """What turns log-mels into sound, for one piece: the model's own, or "griffin-lim", or one made from the seed.
+
+        InputError for another name.
+        """
+        check_vocoder(choice)
+        if choice is None:
+            return self._vocoder(seed)
+        return GriffinLimStream(self.manifest.mel, seed=seed) if isinstance(choice, str) else choice(seed)
+
+    def vocode(self, recording: Recording, vocoder: str | MakeVocoder | None = None) -> Audio:
+        """The recording as the vocoder makes it anew from its log-mel: as many channels and samples, at the model's
+        sample rate. InputError if it is no sound, or has none.
+        """
+        blocks = self.vocoded(_blocks(recording, self.sample_rate, mono=False), vocoder)
+        samples = list(blocks)
+        if not samples:
+            raise InputError("a recording without samples: give one with sound in it")
+        return Audio(np.concatenate(samples, axis=1), self.sample_rate)
+
+    def vocoded(self, blocks: Iterable[Float32], vocoder: str | MakeVocoder | None = None) -> Iterator[Float32]:
+        """The same for blocks [channels, n] at the model's sample rate, as they come: constant memory."""
+        check_vocoder(vocoder)
+        return revoiced(blocks, self.manifest.mel, lambda: self.vocoder(0, vocoder))
+
     def samples_in(self, seconds: float, name: str) -> int:
         """round(seconds * sample_rate). InputError naming `name` unless it is a length of sound we make."""
         return samples_in(seconds, name, self.sample_rate)
@@ -135,10 +166,10 @@ class Model:
     def _onward(self, wanted: Wanted, drift: int, count: int | None) -> Iterator[Float32]:
         """`count` new samples, or without end for None; after the recording, if there is one."""
         noise = self._noise(wanted, drift)
-        painter, vocoder = self._painter(wanted.steps), self._vocoder(wanted.seed)
+        painter, vocoder = self._painter(wanted.steps), self.vocoder(wanted.seed, wanted.vocoder)
         if wanted.context is None:
             return first_samples(render(mel_stream(painter, noise), vocoder), count)
-        recording = _mono_blocks(wanted.context, self.sample_rate)
+        recording = _blocks(wanted.context, self.sample_rate, mono=True)
         piece = functools.partial(mel_stream, painter, noise, beside=self._beside(wanted.seed))
         return continued_sound(recording, painter, piece, vocoder, count)
 
@@ -146,7 +177,7 @@ class Model:
         """One period of exactly `count` samples."""
         frames = round(count / self.manifest.mel.hop_length)
         log_mel = mel_loop(painter, self._noise(wanted, count), frames)
-        yield limit(stretched(self._vocoder(wanted.seed).loop(log_mel), count)[None])
+        yield limit(stretched(self.vocoder(wanted.seed, wanted.vocoder).loop(log_mel), count)[None])
 
     def _between(self, wanted: Wanted, painter: Painter, count: int) -> Iterator[Float32]:
         """The recording before, `count` new samples, the recording after; for a loop, that is the same one."""
@@ -155,7 +186,7 @@ class Model:
         right = left if wanted.loop else self._whole(wanted.into).samples
         made, before, after = bridge(
             left, count, right, painter, lambda a, gap, b: filled(painter, noise, a, gap, b, beside),
-            self._vocoder(wanted.seed),
+            self.vocoder(wanted.seed, wanted.vocoder),
         )  # fmt: skip
         kept = left[:, : left.shape[1] - before]
         if not wanted.loop:
@@ -202,7 +233,9 @@ class Model:
         """A recording in memory, mono, at the model's sample rate. InputError if it is no sound."""
         assert recording is not None
         if isinstance(recording, Audio):
-            return Audio(np.concatenate(list(_mono_blocks(recording, self.sample_rate)), axis=1), self.sample_rate)
+            return Audio(
+                np.concatenate(list(_blocks(recording, self.sample_rate, mono=True)), axis=1), self.sample_rate
+            )
         return read(Path(recording), self.sample_rate, mono=True)
 
 
@@ -214,14 +247,14 @@ def span(start: float, stop: float, recording: Audio) -> tuple[int, int]:
     return round(start * recording.sample_rate), round(stop * recording.sample_rate)
 
 
-def _mono_blocks(recording: Recording, sample_rate: int) -> Iterator[Float32]:
-    """Blocks [1, n] of a recording at `sample_rate`. InputError if it is no sound."""
+def _blocks(recording: Recording, sample_rate: int, mono: bool) -> Iterator[Float32]:
+    """Blocks [channels, n] of a recording at `sample_rate`. InputError if it is no sound."""
     if not isinstance(recording, Audio):
-        return read_blocks(Path(recording), sample_rate, mono=True)
-    mono = recording.samples.mean(axis=0, dtype=np.float32)
+        return read_blocks(Path(recording), sample_rate, mono=mono)
+    samples = recording.samples.mean(axis=0, dtype=np.float32)[None] if mono else recording.samples
     if recording.sample_rate == sample_rate:
-        return iter([mono[None]])
-    return iter([soxr.resample(mono, recording.sample_rate, sample_rate)[None]])
+        return iter([samples])
+    return iter([soxr.resample(samples.T, recording.sample_rate, sample_rate).T])
 
 
 def load_model(id_or_dir: str | Path | None = None) -> Model:

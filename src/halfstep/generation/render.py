@@ -1,7 +1,7 @@
 """Mel blocks -> waveform blocks: one vocoder running through, a limiter without memory; constant memory."""
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -31,6 +31,12 @@ class Vocoder(Protocol):
         ...
 
 
+MakeVocoder: TypeAlias = Callable[[int], Vocoder]
+"""From a seed, 0 or more, to a vocoder for one piece."""
+GRIFFIN_LIM = "griffin-lim"
+"""The vocoder that every model has, by name."""
+
+
 def render(mel_blocks: Iterable[Float32], vocoder: Vocoder) -> Iterator[Float32]:
     """Waveform blocks [1, n], peak-safe, as the log-mel blocks [n_mels, k] allow; the rest when they end."""
     return map(limit, unlimited(mel_blocks, vocoder))
@@ -47,9 +53,9 @@ def unlimited(mel_blocks: Iterable[Float32], vocoder: Vocoder) -> Iterator[Float
         yield rest[None]
 
 
-def limit(samples: Float32) -> Float32:
+def limit(samples: Float32, gain: float = GAIN) -> Float32:
     """-3 dB, then a soft knee above -1 dBFS; each sample for itself, so that blocks do not matter."""
-    scaled = samples * np.float32(GAIN)
+    scaled = samples * np.float32(gain)
     room = CEILING - KNEE
     over = np.maximum(np.abs(scaled) - np.float32(KNEE), 0)
     bent = np.float32(KNEE) + np.float32(room) * np.tanh(over / np.float32(room))

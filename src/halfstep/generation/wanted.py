@@ -7,6 +7,7 @@ from pathlib import Path
 from halfstep.audio.io import Audio
 from halfstep.audio.mel import MelConfig
 from halfstep.errors import InputError
+from halfstep.generation.render import GRIFFIN_LIM, MakeVocoder
 
 MOST_SECONDS = 86_400.0
 MOST_LOOP_SECONDS = 900.0
@@ -29,11 +30,13 @@ class Wanted:
     loop: bool = False
     variation: float | None = None
     toward: int | None = None
+    vocoder: str | MakeVocoder | None = None
 
     def check(self, mel: MelConfig) -> int:
         """The number of new samples. InputError for what cannot be made."""
         count = samples_in(self.seconds, "seconds", mel.sample_rate)
         check_seeds(self.seed, self.toward, self.variation)
+        check_vocoder(self.vocoder)
         if self.into is not None and (self.loop or self.context is None):
             reason = "a loop leads into its own beginning" if self.loop else "give the recording before the gap as well"
             raise InputError(f"into a recording: {reason}")
@@ -52,6 +55,12 @@ def samples_in(seconds: float, name: str, sample_rate: int) -> int:
     if count < 1 or seconds > MOST_SECONDS:
         raise InputError(f"{name} is {seconds:g}: give a number above 0 and at most {MOST_SECONDS:g}")
     return count
+
+
+def check_vocoder(choice: str | MakeVocoder | None) -> None:
+    """InputError for a name that none has."""
+    if isinstance(choice, str) and choice != GRIFFIN_LIM:
+        raise InputError(f"vocoder is {choice}: the only name is {GRIFFIN_LIM}; without one, the model's own plays")
 
 
 def check_seeds(seed: int, toward: int | None, variation: float | None) -> None:

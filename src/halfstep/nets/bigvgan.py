@@ -1,0 +1,306 @@
+"""BigVGAN, the universal vocoder: 122 M parameters at 44.1 kHz, for users with a GPU or patience.
+
+Written from Lee et al. 2023 (arXiv:2206.04658) with the parameter names of the weights that NVIDIA publishes under MIT,
+so that they load strictly. Put config.json and the generator's weights, as .safetensors, in one folder
+(`scripts/bigvgan_to_safetensors.py` converts the published .pt). Nothing is fetched, and nothing in it executes.
+The published weights were not at hand: names and shapes were compared at the published size with the network of the
+package bigvgan 2.4.1, and sounds at a small one (equal within 2e-7).
+"""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from halfstep.audio.mel import Float32, MelConfig
+from halfstep.errors import InputError
+
+TAPS = 12
+"""Of the low-pass filters around a non-linearity, at twice the sample rate."""
+BLOCK_FRAMES = 256
+CONFIG_FILE = "config.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BigVGANConfig:
+    """The members of a published config.json that say what the network is. The defaults are those of v2's code."""
+
+    num_mels: int
+    upsample_rates: tuple[int, ...]
+    upsample_kernel_sizes: tuple[int, ...]
+    upsample_initial_channel: int
+    resblock_kernel_sizes: tuple[int, ...]
+    resblock_dilation_sizes: tuple[tuple[int, ...], ...]
+    activation: str = "snakebeta"
+    snake_logscale: bool = True
+    use_bias_at_final: bool = True
+    use_tanh_at_final: bool = True
+
+    @property
+    def hop_length(self) -> int:
+        return math.prod(self.upsample_rates)
+
+    @property
+    def receptive_frames(self) -> int:
+        """How many frames a sample hears either way, at most."""
+        reach = 3.0 + 3 / self.hop_length  # conv_pre, conv_post
+        rate = 1
+        filters = 2 * (TAPS // 2)  # samples either way of a non-linearity and its two filters
+        for up, kernel in zip(self.upsample_rates, self.upsample_kernel_sizes, strict=True):
+            reach += kernel / up / rate
+            rate *= up
+            widest = max(
+                sum((size - 1) // 2 * (dilation + 1) + 2 * filters for dilation in dilations)
+                for size, dilations in zip(self.resblock_kernel_sizes, self.resblock_dilation_sizes, strict=True)
+            )
+            reach += widest / rate
+        return math.ceil(reach + filters / rate)
+
+
+class Snake(nn.Module):
+    """x + sin^2(alpha x) / beta, a frequency and a height a channel; plain snake has one parameter for both."""
+
+    def __init__(self, channels: int, two: bool, logscale: bool) -> None:
+        super().__init__()
+        self.logscale = logscale
+        self.alpha = nn.Parameter(torch.zeros(channels) if logscale else torch.ones(channels))
+        if two:
+            self.beta = nn.Parameter(self.alpha.detach().clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        alpha = self.alpha[:, None]
+        beta = self.beta[:, None] if hasattr(self, "beta") else alpha
+        if self.logscale:
+            alpha, beta = alpha.exp(), beta.exp()
+        return x + torch.sin(alpha * x).square() / (beta + 1e-9)
+
+
+class LowPass(nn.Module):
+    """Holds a filter under the published name."""
+
+    filter: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("filter", half_band())
+
+
+class AntiAliased(nn.Module):
+    """A non-linearity at twice the rate between two low-pass filters, so that its overtones do not fold back."""
+
+    def __init__(self, act: nn.Module) -> None:
+        super().__init__()
+        self.act = act
+        self.upsample = LowPass()
+        self.downsample = nn.ModuleDict({"lowpass": LowPass()})
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, n] -> [B, C, n]; ends repeat their last sample."""
+        channels, side = x.shape[1], TAPS // 2 - 1
+        up = self.upsample.filter.expand(channels, -1, -1)
+        x = functional.pad(x, (side, side), mode="replicate")
+        x = 2 * functional.conv_transpose1d(x, up, stride=2, groups=channels)
+        cut = 2 * side + TAPS // 2 - 1
+        x = self.act(x[..., cut:-cut])
+        down = self.downsample["lowpass"].get_buffer("filter").expand(channels, -1, -1)
+        return functional.conv1d(functional.pad(x, (side, side + 1), mode="replicate"), down, stride=2, groups=channels)
+
+
+def half_band() -> Tensor:
+    """A sinc cut off at a quarter of the sample rate under a Kaiser window, [1, 1, TAPS], of sum 1.
+
+    Kaiser's rule for the attenuation of a transition .6 of the pass band wide gives the window's beta.
+    """
+    attenuation = 2.285 * (TAPS // 2 - 1) * math.pi * 4 * 0.3 + 7.95
+    beta = 0.1102 * (attenuation - 8.7)  # above 50 dB
+    time = torch.arange(TAPS) - (TAPS - 1) / 2
+    taps = torch.kaiser_window(TAPS, beta=beta, periodic=False) * torch.sinc(time / 2)
+    return (taps / taps.sum()).view(1, 1, TAPS)
+
+
+class Block(nn.Module):
+    """Residual pairs of a dilated and a plain convolution, a non-linearity before each."""
+
+    def __init__(self, channels: int, kernel: int, dilations: tuple[int, ...], act: Callable[[int], nn.Module]) -> None:
+        super().__init__()
+        self.convs1 = nn.ModuleList(_conv(channels, channels, kernel, dilation) for dilation in dilations)
+        self.convs2 = nn.ModuleList(_conv(channels, channels, kernel) for _ in dilations)
+        self.activations = nn.ModuleList(act(channels) for _ in range(2 * len(dilations)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = self.activations[::2], self.activations[1::2]
+        for dilated, plain, one, two in zip(self.convs1, self.convs2, first, second, strict=True):
+            x = x + plain(two(dilated(one(x))))
+        return x
+
+
+class BigVGAN(nn.Module):
+    """Log-mel [B, num_mels, frames] -> samples [B, 1, frames * hop_length] within -1 to 1."""
+
+    def __init__(self, config: BigVGANConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = [config.upsample_initial_channel >> level for level in range(len(config.upsample_rates) + 1)]
+        two = config.activation == "snakebeta"
+        act = lambda channels: AntiAliased(Snake(channels, two, config.snake_logscale))  # noqa: E731
+        self.conv_pre = _conv(config.num_mels, width[0], 7)
+        self.ups = nn.ModuleList(
+            nn.ModuleList([_weight_normed(nn.ConvTranspose1d(wide, narrow, kernel, up, (kernel - up) // 2))])
+            for wide, narrow, up, kernel in zip(
+                width, width[1:], config.upsample_rates, config.upsample_kernel_sizes, strict=False
+            )
+        )
+        shapes = list(zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True))
+        self.resblocks = nn.ModuleList(Block(channels, *shape, act) for channels in width[1:] for shape in shapes)
+        self.activation_post = act(width[-1])
+        self.conv_post = _conv(width[-1], 1, 7, bias=config.use_bias_at_final)
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        x, count = self.conv_pre(log_mel), len(self.config.resblock_kernel_sizes)
+        for level, up in enumerate(self.ups):
+            x = up.get_submodule("0")(x)
+            blocks = self.resblocks[level * count : (level + 1) * count]
+            x = torch.stack([block(x) for block in blocks]).mean(dim=0)
+        x = self.conv_post(self.activation_post(x))
+        return torch.tanh(x) if self.config.use_tanh_at_final else x.clamp(-1, 1)
+
+
+def _weight_normed(layer: nn.Conv1d | nn.ConvTranspose1d) -> nn.Module:
+    """The layer with `weight_g` and `weight_v` for `weight`, as published; computed anew at each call."""
+    weight = layer.weight.detach()
+    del layer.weight
+    layer.weight_g = nn.Parameter(weight.flatten(1).norm(dim=1)[:, None, None])
+    layer.weight_v = nn.Parameter(weight.clone())
+    layer.register_forward_pre_hook(_set_weight)
+    return layer
+
+
+def _set_weight(layer: nn.Module, _: Any) -> None:
+    gain, direction = layer.get_parameter("weight_g"), layer.get_parameter("weight_v")
+    layer.weight = gain * direction / direction.flatten(1).norm(dim=1)[:, None, None]
+
+
+def _conv(wide: int, narrow: int, kernel: int, dilation: int = 1, bias: bool = True) -> nn.Module:
+    same = dilation * (kernel - 1) // 2
+    return _weight_normed(nn.Conv1d(wide, narrow, kernel, dilation=dilation, padding=same, bias=bias))
+
+
+class BigVGANStream:
+    """A `generation.render.Vocoder`: blocks of frames with all they hear around them, so that cuts leave no trace."""
+
+    def __init__(self, network: BigVGAN, block_frames: int = BLOCK_FRAMES) -> None:
+        self._network, self._block, self._side = network, block_frames, network.config.receptive_frames
+        self._begin()
+
+    def _begin(self) -> None:
+        self._mel = np.zeros((self._network.config.num_mels, 0), np.float32)
+        self._before = 0  # frames of _mel that are given out already
+
+    def push(self, log_mel: Float32) -> Float32:
+        """[n_mels, k] -> the samples [n] that are settled by now; n may be 0."""
+        self._mel = np.concatenate([self._mel, log_mel], axis=1)
+        parts = [np.zeros(0, np.float32)]
+        while self._mel.shape[1] - self._before >= self._block + self._side:
+            end = self._before + self._block
+            parts.append(self._samples(self._mel[:, : end + self._side], self._before, end))
+            start = max(0, end - self._side)
+            self._mel, self._before = self._mel[:, start:], end - start
+        return np.concatenate(parts)
+
+    def finish(self) -> Float32:
+        """The samples that are left, [n]."""
+        end = self._mel.shape[1]
+        rest = self._samples(self._mel, self._before, end) if end > self._before else np.zeros(0, np.float32)
+        self._begin()
+        return rest
+
+    def loop(self, log_mel: Float32) -> Float32:
+        """[n_mels, F] that repeats -> one period, [F * hop]."""
+        frames = log_mel.shape[1]
+        around = np.take(log_mel, np.arange(-self._side, frames + self._side) % frames, axis=1)
+        return self._samples(around, self._side, self._side + frames)
+
+    def _samples(self, log_mel: Float32, start: int, end: int) -> Float32:
+        hop, device = self._network.config.hop_length, self._network.conv_pre.get_parameter("weight_v").device
+        with torch.inference_mode():
+            samples = self._network(torch.from_numpy(np.ascontiguousarray(log_mel))[None].to(device))[0, 0]
+        return samples[start * hop : end * hop].cpu().numpy()
+
+
+def load_bigvgan(folder: Path, mel: MelConfig) -> Callable[[int], BigVGANStream]:
+    """What makes a BigVGAN vocoder of a folder; on the GPU, where there is one. The seed changes nothing.
+
+    InputError if the folder holds none, its mel is not `mel`, or its weights are not the network's, finite and all.
+    """
+    config = read_config(folder, mel)
+    files = sorted(folder.glob("*.safetensors"))
+    if len(files) != 1:
+        raise InputError(
+            f"{folder}: {len(files)} files end in .safetensors, one was expected; see scripts/bigvgan_to_safetensors.py"
+        )
+    network = BigVGAN(config)
+    try:
+        weights = load_file(files[0])
+        network.load_state_dict(weights)
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise InputError(f"{files[0]}: not the weights that {CONFIG_FILE} describes ({_short(error)})") from error
+    if not all(bool(value.isfinite().all()) for value in weights.values()):
+        raise InputError(f"{files[0]}: holds values that are not finite; convert it again")
+    network.eval().requires_grad_(False).to("cuda" if torch.cuda.is_available() else "cpu")
+    return lambda seed: BigVGANStream(network)
+
+
+def read_config(folder: Path, mel: MelConfig) -> BigVGANConfig:
+    """InputError if config.json describes no network that is built here, or another mel than `mel`."""
+    path = folder / CONFIG_FILE
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        known = {name: _frozen(told[name]) for field in fields(BigVGANConfig) if (name := field.name) in told}
+        config = BigVGANConfig(**known)
+        found = {name: told[name] for name in _mel_members(mel)}
+        hop = config.hop_length
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; put the published one there") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: not BigVGAN's ({_short(error)}); put the published one there") from error
+    wanted = _mel_members(mel)
+    differing = {
+        name: (found[name], value) for name, value in wanted.items() if _differs(name, found[name], value, mel)
+    }
+    if differing:
+        listed = ", ".join(f"{name} {found}, the model's is {value}" for name, (found, value) in differing.items())
+        raise InputError(f"{path}: {listed}; take the BigVGAN made for this mel")
+    if told.get("resblock", "1") != "1" or config.activation not in ("snake", "snakebeta") or hop != mel.hop_length:
+        raise InputError(f"{path}: another kind of BigVGAN than is built here; v2's is: resblock 1, snakebeta")
+    return config
+
+
+def _mel_members(mel: MelConfig) -> dict[str, float | None]:
+    return {
+        "sampling_rate": mel.sample_rate, "num_mels": mel.n_mels, "n_fft": mel.n_fft, "win_size": mel.n_fft,
+        "hop_size": mel.hop_length, "fmin": mel.fmin_hz, "fmax": mel.fmax_hz,
+    }  # fmt: skip
+
+
+def _differs(name: str, found: Any, wanted: Any, mel: MelConfig) -> bool:
+    """None as fmax is half the sample rate, in both."""
+    if name == "fmax":
+        found, wanted = (mel.sample_rate / 2 if value is None else value for value in (found, wanted))
+    return found != wanted
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
+
+
+def _short(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
