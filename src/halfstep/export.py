@@ -126,7 +126,7 @@ def _manifest(run: Run, networks: dict[int, Denoiser], card: Card, weights: str)
     rows = json.loads(ladder.read_text(encoding="utf-8")) if ladder.exists() else []
     return Manifest(
         id=card.id, description=card.description, licence=card.licence, output_licence=card.output_licence,
-        trained_on=_origins(library, card.credits), mel=experiment.mel, frames=experiment.music.frames,
+        trained_on=origins(library, card.credits), mel=experiment.mel, frames=experiment.music.frames,
         packing=experiment.music.packing,
         band_mean=tuple(float(value) for value in library.band_mean),
         band_std=tuple(float(value) for value in library.band_std),
@@ -137,7 +137,7 @@ def _manifest(run: Run, networks: dict[int, Denoiser], card: Card, weights: str)
     )  # fmt: skip
 
 
-def _origins(library: Library, credits: tuple[Path, ...]) -> tuple[Origin, ...]:
+def origins(library: Library, credits: tuple[Path, ...]) -> tuple[Origin, ...]:
     """Each training track with its licence, as far as the credits know it."""
     known: dict[str, dict[str, str]] = {}
     for path in credits:
