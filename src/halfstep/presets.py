@@ -214,14 +214,14 @@ def _long() -> Experiment:
 def _vocoder_diffusion() -> Experiment:
     return Experiment(
         name="vocoder-diffusion",
-        expects="a waveform from a mel: 20 processor minutes, teacher and ladder (docs/experiments.md)",
+        expects="a waveform from a mel: MR-STFT 1.70 at 64 steps, Griffin-Lim .92 (docs/experiments.md)",
         net=UNet1dConfig(widths=(384, 384), blocks=(1, 1), attention=(False, False), embedding=128,
                          direct=True),
         task=VocoderConfig(),
         diffusion=DiffusionConfig(parameterization="v", weight="snr+1"),
-        train=TrainConfig(steps=2000, batch_size=16, learning_rate=1e-3, ema_decay=0.995, measure_every=500,
-                          sample_every=1000),
-        distill=DistillConfig(updates=150, batch_size=16),
+        train=TrainConfig(steps=1200, batch_size=16, learning_rate=1e-3, ema_decay=0.995, measure_every=400,
+                          sample_every=600),
+        distill=DistillConfig(updates=60, batch_size=16),
     )  # fmt: skip
 
 
