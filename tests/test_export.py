@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from onnx import helper
 
 from halfstep.diffusion.condition import Condition
 from halfstep.diffusion.denoiser import Denoiser, rates_like
@@ -60,7 +61,9 @@ def test_onnx_equals_torch_for_any_batch(denoiser: Denoiser, tmp_path: Path):
         assert (error * given["sigma"][:, None, None]).max() < 1e-4
 
 
-@pytest.mark.parametrize(("weights", "bytes_a_weight", "tolerance"), [("fp16", 2, 1e-3), ("int8", 1, 0.03)])
+@pytest.mark.parametrize(
+    ("weights", "bytes_a_weight", "tolerance"), [("fp16", 2, 1e-3), ("int8", 1, 0.03), ("int4", 0.6, 0.3)]
+)
 def test_packed_weights_are_smaller_and_nearly_the_same(
     denoiser: Denoiser, weights: str, bytes_a_weight: int, tolerance: float, tmp_path: Path
 ):
@@ -74,6 +77,21 @@ def test_packed_weights_are_smaller_and_nearly_the_same(
     assert np.sqrt(np.mean(difference**2)) < tolerance * np.sqrt(np.mean((expected * sigma) ** 2))
 
 
+def test_four_bits_are_the_nearest_of_fifteen_levels():
+    """A group whose largest value is 7 steps: every whole step comes back as it was, in any shape."""
+    weight = np.resize(np.arange(-7, 8), (5, 13, 2)).astype(np.float32) * 0.25
+    weight[-1, -1, -1] = 1.75  # the last group, which is not full, has its 7 steps too
+    tensors, nodes = STORED["int4"](weight, "w")
+    result = helper.make_tensor_value_info("w", onnx.TensorProto.FLOAT, weight.shape)
+    model = helper.make_model(
+        helper.make_graph(nodes, "restore", [], [result], tensors),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=8,
+    )
+    restored = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {})
+    np.testing.assert_allclose(restored[0], weight, rtol=1e-3)
+
+
 def test_exported_file_tells_nothing_of_this_machine(denoiser: Denoiser, tmp_path: Path):
     task, _ = inputs(1)
     path = tmp_path / "denoiser.onnx"
@@ -81,4 +99,4 @@ def test_exported_file_tells_nothing_of_this_machine(denoiser: Denoiser, tmp_pat
     assert str(Path(__file__).parents[1]).encode() not in path.read_bytes()
     model = onnx.load(path)
     assert not any(entry.data_location == onnx.TensorProto.EXTERNAL for entry in model.graph.initializer)
-    assert sorted(STORED) == ["fp16", "fp32", "int8"]
+    assert sorted(STORED) == ["fp16", "fp32", "int4", "int8"]

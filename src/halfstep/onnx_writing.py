@@ -1,7 +1,7 @@
 """PyTorch modules as self-contained ONNX files, their weights as small as asked for."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,10 @@ from halfstep.atomic import replacing
 
 OPSET = 18
 SMALLEST_PACKED = 4096  # values: below this a tensor is not worth packing
+GROUP = 32
+CLIPPED_AT = (1.0, 0.9, 0.8, 0.7)
+Restored = tuple[list[onnx.TensorProto], list[onnx.NodeProto]]
+"""What is stored of a weight, and the nodes that make it float32 again."""
 
 
 def write_onnx(
@@ -36,58 +40,119 @@ def write_onnx(
             warnings.filterwarnings("ignore", said, DeprecationWarning)
         # group_norm asks whether there is more than one value a channel: yes, whatever the batch.
         warnings.filterwarnings("ignore", "Converting a tensor to a Python boolean", TracerWarning)
-        # Slices it does not fold at once are folded when the file is loaded.
+        # It tries its folding though it is told not to.
         warnings.filterwarnings("ignore", "Constant folding - Only steps=1 can be constant folded", UserWarning)
         torch.onnx.export(
             module.to("cpu").eval(), tuple(inputs.values()), str(partial), dynamo=False, opset_version=OPSET,
+            do_constant_folding=False,  # weights keep their names and axes; the loader folds
             input_names=list(inputs), output_names=list(outputs),
             dynamic_axes={name: dict(axes) for name, axes in changing.items()},
         )  # fmt: skip
         model = onnx.load_model(str(partial))
-        STORED[weights](model)
+        _pack(model, STORED[weights], {name for name, _ in module.named_buffers()})
         onnx.checker.check_model(model, full_check=True)
         onnx.save_model(model, str(partial))
 
 
-def _as_fp32(model: onnx.ModelProto) -> None:
-    """As they are."""
+def _as_fp32(weight: np.ndarray, name: str) -> Restored:
+    """As it is."""
+    return [numpy_helper.from_array(weight, name)], []
 
 
-def _as_fp16(model: onnx.ModelProto) -> None:
-    """Weights as float16, cast up when the model is loaded."""
-    _pack(model, lambda weight: [("Cast", weight.astype(np.float16))])
+def _as_fp16(weight: np.ndarray, name: str) -> Restored:
+    """As float16, cast up when the model is loaded."""
+    small = numpy_helper.from_array(weight.astype(np.float16), f"{name}.packed")
+    return [small], [_cast(f"{name}.packed", name)]
 
 
-def _as_int8(model: onnx.ModelProto) -> None:
-    """Weights as int8 with one scale an output channel (the first axis), multiplied out when the model is loaded."""
-
-    def packed(weight: np.ndarray) -> list[tuple[str, np.ndarray]]:
-        largest = np.abs(weight).max(axis=tuple(range(1, weight.ndim)), keepdims=True)
-        scale = (np.maximum(largest, 1e-12) / 127).astype(np.float32)
-        return [("Cast", np.rint(weight / scale).astype(np.int8)), ("Mul", scale)]
-
-    _pack(model, packed)
-
-
-STORED: dict[str, Callable[[onnx.ModelProto], None]] = {"fp32": _as_fp32, "fp16": _as_fp16, "int8": _as_int8}
+def _as_int8(weight: np.ndarray, name: str) -> Restored:
+    """As int8 with one scale an output channel (the first axis), multiplied out when the model is loaded."""
+    largest = np.abs(weight).max(axis=tuple(range(1, weight.ndim)), keepdims=True)
+    scale = (np.maximum(largest, 1e-12) / 127).astype(np.float32)
+    values = {"packed": np.rint(weight / scale).astype(np.int8), "scale": scale}
+    nodes = [
+        _cast(f"{name}.packed", f"{name}.cast"),
+        helper.make_node("Mul", [f"{name}.cast", f"{name}.scale"], [name]),
+    ]
+    return _stored(name, values), nodes
 
 
-def _pack(model: onnx.ModelProto, packed: Callable[[np.ndarray], list[tuple[str, np.ndarray]]]) -> None:
-    """Replace large weights by smaller tensors and the nodes that restore them, which the loader folds away."""
+def _as_int4(weight: np.ndarray, name: str) -> Restored:
+    """As 15 levels, two to a byte, with one float16 scale for GROUP values that follow each other.
+
+    A scale is the largest value's, or a little less where the group as a whole then fits better.
+    """
+    count = weight.size
+    groups = np.pad(weight.reshape(-1), (0, -count % GROUP)).reshape(-1, GROUP)
+    largest = np.maximum(np.abs(groups).max(axis=1, keepdims=True), 1e-6)
+    scales = np.stack([largest * share / 7 for share in CLIPPED_AT]).astype(np.float16)
+    errors = [np.square(groups - s * np.clip(np.rint(groups / s), -7, 7)).sum(1) for s in scales.astype(np.float32)]
+    scale = np.take_along_axis(scales, np.argmin(errors, axis=0)[None, :, None], axis=0)[0]
+    levels = (np.clip(np.rint(groups / scale.astype(np.float32)), -7, 7) + 8).astype(np.uint8)
+    values = {
+        "packed": levels[:, 0::2] + 16 * levels[:, 1::2],
+        "scale": scale,
+        "sixteen": np.float32(16),
+        "eight": np.float32(8),
+        "last": np.array([-1]),
+        "rows": np.array([-1, GROUP]),
+        "flat": np.array([-1]),
+        "start": np.array([0]),
+        "end": np.array([count]),
+        "shape": np.array(weight.shape),
+    }
+
+    def node(operator: str, inputs: str, output: str, **attributes: int) -> onnx.NodeProto:
+        names = [f"{name}.{part}" for part in inputs.split()]
+        return helper.make_node(operator, names, [f"{name}.{output}" if output else name], **attributes)
+
+    nodes = [
+        _cast(f"{name}.packed", f"{name}.byte"),
+        _cast(f"{name}.scale", f"{name}.step"),
+        node("Div", "byte sixteen", "shifted"),
+        node("Floor", "shifted", "odd"),
+        node("Mul", "odd sixteen", "odds"),
+        node("Sub", "byte odds", "even"),
+        node("Unsqueeze", "even last", "even_column"),
+        node("Unsqueeze", "odd last", "odd_column"),
+        node("Concat", "even_column odd_column", "pairs", axis=-1),
+        node("Reshape", "pairs rows", "level"),
+        node("Sub", "level eight", "signed"),
+        node("Mul", "signed step", "value"),
+        node("Reshape", "value flat", "row"),
+        node("Slice", "row start end", "whole"),
+        node("Reshape", "whole shape", ""),
+    ]
+    return _stored(name, values), nodes
+
+
+def _cast(source: str, target: str) -> onnx.NodeProto:
+    return helper.make_node("Cast", [source], [target], to=TensorProto.FLOAT)
+
+
+def _stored(name: str, values: Mapping[str, np.ndarray | np.float32]) -> list[onnx.TensorProto]:
+    return [numpy_helper.from_array(np.asarray(value), f"{name}.{part}") for part, value in values.items()]
+
+
+STORED: dict[str, Callable[[np.ndarray, str], Restored]] = {
+    "fp32": _as_fp32, "fp16": _as_fp16, "int8": _as_int8, "int4": _as_int4,
+}  # fmt: skip
+
+
+def _pack(model: onnx.ModelProto, packed: Callable[[np.ndarray, str], Restored], kept: Container[str]) -> None:
+    """Replace large weights, but those `kept`, by smaller tensors and the nodes that restore them, which the loader
+    folds away.
+    """
     graph = model.graph
     restoring = []
     for initializer in [i for i in graph.initializer if i.data_type == TensorProto.FLOAT and len(i.dims) > 1]:
         weight = numpy_helper.to_array(initializer)
-        if weight.size < SMALLEST_PACKED:
+        if weight.size < SMALLEST_PACKED or initializer.name in kept:
             continue
         graph.initializer.remove(initializer)
-        (_, small), *scales = packed(weight)
-        graph.initializer.append(numpy_helper.from_array(small, f"{initializer.name}.packed"))
-        cast_to = f"{initializer.name}.cast" if scales else initializer.name
-        restoring.append(helper.make_node("Cast", [f"{initializer.name}.packed"], [cast_to], to=TensorProto.FLOAT))
-        for operator, value in scales:
-            graph.initializer.append(numpy_helper.from_array(value, f"{initializer.name}.scale"))
-            restoring.append(helper.make_node(operator, [cast_to, f"{initializer.name}.scale"], [initializer.name]))
+        tensors, nodes = packed(weight, initializer.name)
+        graph.initializer.extend(tensors)
+        restoring += nodes
     nodes = [*restoring, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)

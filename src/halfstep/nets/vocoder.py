@@ -110,9 +110,9 @@ class Prior(nn.Module):
     def __init__(self, mel: MelConfig, config: VocoderNetConfig) -> None:
         super().__init__()
         filters = torch.from_numpy(filterbank(mel).copy())
-        self.register_buffer("filters", filters, persistent=False)
-        self.register_buffer("area", filters.sum(1, keepdim=True).clamp(min=TINY), persistent=False)
-        self.register_buffer("reach", filters.sum(0)[:, None].clamp(min=TINY), persistent=False)
+        self.register_buffer("filters", filters)
+        self.register_buffer("area", filters.sum(1, keepdim=True).clamp(min=TINY))
+        self.register_buffer("reach", filters.sum(0)[:, None].clamp(min=TINY))
         self.mel_steps = config.mel_steps
         self.trunk = Trunk(config, config.prior_ahead)
         self.enter = nn.Conv1d(mel.n_mels, config.width, 1)
