@@ -1,9 +1,12 @@
 """The judges of notes: tones they never learned, at any level; what the card beside them says."""
 
+import json
+
 import numpy as np
 import pytest
 
 from halfstep.data.synthetic import hz_of
+from halfstep.metrics.judges import FOLDER
 from halfstep.metrics.judges.notes import MELS, heard, note_judge
 
 SECOND = np.arange(16000) / 16000
@@ -48,3 +51,17 @@ def test_one_window_alone_is_heard_as_among_others():
         together = judge.logits(windows)
         alone = np.concatenate([judge.logits(window[None]) for window in windows])
         np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+def test_the_card_says_how_often_they_are_right():
+    """On soundfonts that were not learned from; the accuracy is that of the published confusion matrix."""
+    cards = json.loads((FOLDER / "notes.json").read_text(encoding="utf-8"))
+    for name, card in cards.items():
+        assert tuple(card["classes"]) == note_judge(name).classes
+        for kind, test in card["tests"].items():
+            assert kind.partition(",")[0] not in card["learned_from"]
+            confusion = np.array(test["confusion"])
+            assert confusion.shape == (len(card["classes"]), len(card["classes"]))
+            assert confusion.sum() == test["notes"]
+            np.testing.assert_allclose(np.trace(confusion) / test["notes"], test["accuracy"], atol=1e-4)
+            assert test["accuracy"] > {"pitch": 0.95, "instrument": 0.6}[name]
