@@ -2,13 +2,23 @@
 
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from halfstep.bundle import DenoiserFile, Manifest, Origin, verify, write_manifest
+from halfstep.audio.mel import MelConfig
+from halfstep.bundle import (
+    DenoiserFile,
+    Manifest,
+    ModelFolder,
+    Origin,
+    VocoderFiles,
+    installed_folders,
+    verify,
+    write_manifest,
+)
 from halfstep.data.library import Library
 from halfstep.diffusion.condition import Condition
 from halfstep.diffusion.denoiser import Denoiser
@@ -63,13 +73,25 @@ def write_model(
             write_denoiser(denoiser, task, folder / f"denoiser-{num_steps}.onnx", weights)
         if with_teacher:
             save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
-        manifest = write_manifest(folder, _manifest(run, networks, card, weights))
+        vocoder = _carried_vocoder(folder, run.experiment.mel)
+        manifest = write_manifest(folder, replace(_manifest(run, networks, card, weights), vocoder=vocoder))
         if problems := verify(folder):
             raise RuntimeError(f"{out}: what was exported does not verify: {problems[0]}")
         if out.exists():
             out.rmdir()
         folder.rename(out)
     return manifest
+
+
+def _carried_vocoder(folder: Path, mel: MelConfig) -> VocoderFiles | None:
+    """The networks of an installed model's vocoder for this mel, copied into `folder`; None if there are none."""
+    for model in installed_folders():
+        files = model.manifest.vocoder if isinstance(model, ModelFolder) else None
+        if isinstance(model, ModelFolder) and files is not None and model.manifest.mel == mel:
+            for name in (files.prior, files.refiner):
+                (folder / name).write_bytes(model.read(name))
+            return files
+    return None
 
 
 def _music(run: Run) -> Music:

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,15 +33,20 @@ class ModelFolder:
         name = names[steps]
         return OnnxDenoiser(self.read(name), str(self.path / name), self.manifest, threads)
 
-    def vocoder(self, threads: int = 1) -> OnnxVocoder | None:
-        """The networks of the learned vocoder, or None. InputError if a file is not whole, or they do not fit."""
+    def vocoder(self, threads: int = 1) -> Callable[[], OnnxVocoder] | None:
+        """What makes the learned vocoder's networks for one piece after another, loaded once; None if it has none.
+
+        InputError if a file is not whole, or they do not fit.
+        """
         files = self.manifest.vocoder
         if files is None:
             return None
         prior, refiner = (
             OnnxNetwork(self.read(name), str(self.path / name), threads) for name in (files.prior, files.refiner)
         )
-        return OnnxVocoder(prior, refiner, self.manifest.mel)
+        make = functools.partial(OnnxVocoder, prior, refiner, self.manifest.mel)
+        make()
+        return make
 
     def read(self, name: str) -> bytes:
         """The bytes of a file of the manifest's table: the very ones whose sha256 was compared."""
@@ -120,8 +126,8 @@ def _trial(folder: ModelFolder, steps: int) -> str | None:
 def _vocoder_trial(folder: ModelFolder) -> str | None:
     """The same for the prior, and for the interface of both networks."""
     try:
-        if vocoder := folder.vocoder():
-            vocoder.prior(np.zeros((folder.manifest.mel.n_mels, 8), np.float32))
+        if make := folder.vocoder():
+            make().prior(np.zeros((folder.manifest.mel.n_mels, 8), np.float32))
     except InputError as error:
         return str(error)
     return None

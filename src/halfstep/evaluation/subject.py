@@ -82,7 +82,7 @@ def _of_model(model: Model) -> Subject:
     }  # fmt: skip
     return Subject(
         name=manifest.id, facts=facts, files={name: entry.sha256 for name, entry in manifest.files.items()},
-        mel=manifest.mel, frames=manifest.frames, model=model, run=None, vocoder=griffin_lim(manifest.mel),
+        mel=manifest.mel, frames=manifest.frames, model=model, run=None, vocoder=model.vocoder,
     )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def _of_run(run: Run, work: Path) -> Subject:
     model = Model(_exported(run, steps, work, files)) if steps else None
     return Subject(
         name="student", facts=facts, files=files, mel=experiment.mel, frames=experiment.task.clip_frames, model=model,
-        run=run, vocoder=griffin_lim(experiment.mel),
+        run=run, vocoder=model.vocoder if model else griffin_lim(experiment.mel),
     )  # fmt: skip
 
 

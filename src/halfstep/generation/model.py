@@ -11,7 +11,7 @@ from halfstep.audio.circular import stretched
 from halfstep.audio.io import Audio, read, read_blocks
 from halfstep.audio.mel import Float32
 from halfstep.audio.phase import GriffinLimStream
-from halfstep.bundle import Manifest, ModelFolder, OnnxDenoiser, load_folder
+from halfstep.bundle import Manifest, ModelFolder, OnnxDenoiser, OnnxVocoder, load_folder
 from halfstep.errors import InputError
 from halfstep.generation.continuation import bridge, continued_sound
 from halfstep.generation.endless import mel_stream
@@ -224,10 +224,13 @@ class Model:
         return seed_noise(self.manifest.mel.n_mels, seed, BESIDE)
 
     def _vocoder(self, seed: int) -> Vocoder:
-        networks = self.folder.vocoder(self.threads)
-        if networks is None:
+        if self._networks is None:
             return GriffinLimStream(self.manifest.mel, seed=seed)
-        return LearnedVocoder(networks, self.manifest.mel, seed)
+        return LearnedVocoder(self._networks(), self.manifest.mel, seed)
+
+    @functools.cached_property
+    def _networks(self) -> Callable[[], OnnxVocoder] | None:
+        return self.folder.vocoder(self.threads)
 
     def _whole(self, recording: Recording | None) -> Audio:
         """A recording in memory, mono, at the model's sample rate. InputError if it is no sound."""

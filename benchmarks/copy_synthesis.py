@@ -1,0 +1,139 @@
+"""Copy-synthesis: recordings through their mel and back, by a model's own vocoder and by Griffin-Lim, in one run.
+
+python benchmarks/copy_synthesis.py AUDIO... [--model ID|DIR] [--start 20] [--seconds 12] [--opinions 4]
+
+Each excerpt is set to the original's RMS. FAD is of musicnn's embedding over windows of 4.46 s, against the originals';
+`--opinions` is of how many excerpts ViSQOL, which is slow, is asked. The real-time factor is processor seconds of one
+thread a second of audio, the mel given. Prints JSON.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+import halfstep
+from halfstep.audio.io import read
+from halfstep.audio.mel import Float32, MelConfig, log_mel
+from halfstep.audio.phase import griffin_lim, mel_to_magnitude
+from halfstep.generation.model import Model
+from halfstep.metrics.frechet import frechet_distance
+from halfstep.metrics.judges.musicnn import musicnn
+from halfstep.metrics.perceptual import visqol_mos, zimtohrli_distance
+from halfstep.metrics.waveform import (
+    log_spectral_distance,
+    loudness_matched,
+    mel_l1,
+    multi_resolution_stft_distance,
+    pitch_of_tone,
+)
+
+Voice = Callable[[Float32], Float32]
+WINDOW_SECONDS = 4.46
+TONES_HZ = (220.0, 311.1, 440.0, 587.3, 880.0)
+
+
+def voices(model: Model) -> dict[str, Voice]:
+    mel = model.manifest.mel
+
+    def streamed(choice: str | None) -> Voice:
+        def voice(found: Float32) -> Float32:
+            vocoder = model.vocoder(0, choice)
+            return np.concatenate([vocoder.push(found), vocoder.finish()])
+
+        return voice
+
+    def usual(found: Float32) -> Float32:
+        return griffin_lim(mel_to_magnitude(found, mel), mel, 32, rng=np.random.default_rng(0))
+
+    return {
+        "its own": streamed(None),
+        "Griffin-Lim, 32 iterations": usual,
+        "Griffin-Lim stream": streamed("griffin-lim"),
+    }
+
+
+def smoothed(found: Float32) -> Float32:
+    """A mel as a model might make it: the mean of three neighbouring frames."""
+    padded = np.pad(found, ((0, 0), (1, 1)), mode="edge")
+    return ((padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3).astype(np.float32)
+
+
+def heard(sounds: list[Float32], sample_rate: int) -> np.ndarray:
+    """musicnn's embedding of every whole window of every sound, [n, 200]."""
+    size = round(WINDOW_SECONDS * sample_rate)
+    pieces = [sound[at : at + size] for sound in sounds for at in range(0, len(sound) - size + 1, size // 2)]
+    at_16k = soxr.resample(np.stack(pieces).T, sample_rate, musicnn().sample_rate).T
+    return musicnn().embed(np.ascontiguousarray(at_16k)).mean(axis=1)
+
+
+def measured(voice: Voice, excerpts: list[Float32], mel: MelConfig, opinions: int) -> dict[str, float]:
+    rows, took, made = [], 0.0, []
+    for index, original in enumerate(excerpts):
+        found = log_mel(original, mel)
+        began = time.process_time()
+        sound = voice(found)[: len(original)]
+        took += time.process_time() - began
+        sound = loudness_matched(sound, original)
+        made.append(sound)
+        row = {
+            "mr_stft": multi_resolution_stft_distance(sound, original),
+            "log_spectral_db": log_spectral_distance(sound, original),
+            "mel_l1": mel_l1(sound, original, mel),
+            "mr_stft of a smoothed mel": multi_resolution_stft_distance(
+                loudness_matched(voice(smoothed(found))[: len(original)], original), original
+            ),
+            "zimtohrli": zimtohrli_distance(sound, original, mel.sample_rate),
+        }
+        if index < opinions:
+            row["visqol"] = visqol_mos(sound, original, mel.sample_rate)
+        rows.append(row)
+    figures = {name: float(np.mean([row[name] for row in rows if name in row])) for name in rows[0]}
+    figures["fad"] = frechet_distance(heard(made, mel.sample_rate), heard(excerpts, mel.sample_rate))
+    return {**figures, **tones(voice, mel), "rtf": took * mel.sample_rate / sum(map(len, excerpts))}
+
+
+def tones(voice: Voice, mel: MelConfig) -> dict[str, float]:
+    """The worst deviation and flutter of steady tones, in cents; the level of silence, in dBFS."""
+    seconds = np.arange(3 * mel.sample_rate) / mel.sample_rate
+    inside = slice(mel.sample_rate // 2, -mel.sample_rate // 2)
+    found = []
+    for hertz in TONES_HZ:
+        tone = (0.3 * np.sin(2 * np.pi * hertz * seconds)).astype(np.float32)
+        found.append(pitch_of_tone(voice(log_mel(tone, mel))[: len(tone)][inside], mel.sample_rate, hertz))
+    silence = voice(np.full((mel.n_mels, 200), np.log(mel.floor), np.float32))
+    return {
+        "cents": max(pitch.cents for pitch in found),
+        "flutter": max(pitch.flutter_cents for pitch in found),
+        "silence_dbfs": float(20 * np.log10(np.abs(silence).max() + 1e-12)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Copy-synthesis by a model's vocoder and by Griffin-Lim.")
+    parser.add_argument("audio", type=Path, nargs="+")
+    parser.add_argument("--model")
+    parser.add_argument("--start", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--opinions", type=int, default=4)
+    options = parser.parse_args()
+    model = halfstep.load(options.model)
+    rate = model.sample_rate
+    first, last = round(options.start * rate), round((options.start + options.seconds) * rate)
+    excerpts = [read(path, rate, mono=True).samples[0, first:last] for path in options.audio]
+    excerpts = [excerpt for excerpt in excerpts if len(excerpt) == last - first]
+    half = len(excerpts) // 2
+    floor = frechet_distance(heard(excerpts[:half], rate), heard(excerpts[half:], rate))
+    figures = {
+        name: measured(voice, excerpts, model.manifest.mel, options.opinions)
+        for name, voice in voices(model).items()
+    }  # fmt: skip
+    print(json.dumps({"excerpts": len(excerpts), "fad of two halves": floor, "vocoders": figures}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
