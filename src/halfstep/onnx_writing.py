@@ -102,10 +102,11 @@ def _as_int4(weight: np.ndarray, name: str) -> Restored:
         "shape": np.array(weight.shape),
     }
 
-    def node(operator: str, inputs: str, output: str, **attributes: int) -> onnx.NodeProto:
+    def node(operator: str, inputs: str, output: str) -> onnx.NodeProto:
         names = [f"{name}.{part}" for part in inputs.split()]
-        return helper.make_node(operator, names, [f"{name}.{output}" if output else name], **attributes)
+        return helper.make_node(operator, names, [f"{name}.{output}" if output else name])
 
+    pairs = helper.make_node("Concat", [f"{name}.even_column", f"{name}.odd_column"], [f"{name}.pairs"], axis=-1)
     nodes = [
         _cast(f"{name}.packed", f"{name}.byte"),
         _cast(f"{name}.scale", f"{name}.step"),
@@ -115,7 +116,7 @@ def _as_int4(weight: np.ndarray, name: str) -> Restored:
         node("Sub", "byte odds", "even"),
         node("Unsqueeze", "even last", "even_column"),
         node("Unsqueeze", "odd last", "odd_column"),
-        node("Concat", "even_column odd_column", "pairs", axis=-1),
+        pairs,
         node("Reshape", "pairs rows", "level"),
         node("Sub", "level eight", "signed"),
         node("Mul", "signed step", "value"),
