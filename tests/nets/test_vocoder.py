@@ -15,11 +15,11 @@ def noise_mel(frames: int) -> torch.Tensor:
 
 
 def test_an_untrained_prior_gives_back_the_mel_it_was_given():
-    """Zero-initialised, two Richardson-Lucy steps from the spread mel: within 5 % on average."""
+    """Zero-initialised, six Richardson-Lucy steps from the spread mel: within 3 % on average."""
     mel, prior = noise_mel(40), VocoderNet(MEL, NET).prior
     magnitude, _, _, _ = prior(mel, mel[:, :, : prior.delay], torch.zeros(1, *prior.trunk.state_shape))
     back = (prior.filters @ magnitude)[:, :, prior.delay :].log()
-    assert (back - mel[:, :, : -prior.delay]).abs().mean() < 0.05
+    assert (back - mel[:, :, : -prior.delay]).abs().mean() < 0.03
 
 
 def test_an_untrained_refiner_sounds_the_prior_in_the_phases_it_heard():

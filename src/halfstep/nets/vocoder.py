@@ -44,7 +44,7 @@ class VocoderNetConfig:
     phase_bins: int = 512
     local_width: int = 16
     local_kernel: int = 5
-    mel_steps: int = 2
+    mel_steps: int = 6
 
     def __post_init__(self) -> None:
         for name in ("width", "expand", "phase_bins", "local_width", "local_kernel"):
