@@ -114,7 +114,7 @@ def export(
     with_teacher: Annotated[
         bool, typer.Option("--with-teacher", help="Add the teacher's weights, to go on training from.")
     ] = False,
-    weights: Annotated[str, typer.Option(help="How they are stored: fp32, fp16 or int8.")] = "fp32",
+    weights: Annotated[str, typer.Option(help="How they are stored: fp32, fp16, int8 or int4.")] = "fp32",
     steps: Annotated[
         list[int] | None, typer.Option(min=1, help="Students to take; may be given again. If not: 4 and 1.")
     ] = None,
