@@ -73,7 +73,7 @@ def write_model(
             write_denoiser(denoiser, task, folder / f"denoiser-{num_steps}.onnx", weights)
         if with_teacher:
             save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
-        vocoder = _carried_vocoder(folder, run.experiment.mel)
+        vocoder = carried_vocoder(folder, run.experiment.mel)
         manifest = write_manifest(folder, replace(_manifest(run, networks, card, weights), vocoder=vocoder))
         if problems := verify(folder):
             raise RuntimeError(f"{out}: what was exported does not verify: {problems[0]}")
@@ -83,7 +83,7 @@ def write_model(
     return manifest
 
 
-def _carried_vocoder(folder: Path, mel: MelConfig) -> VocoderFiles | None:
+def carried_vocoder(folder: Path, mel: MelConfig) -> VocoderFiles | None:
     """The networks of an installed model's vocoder for this mel, copied into `folder`; None if there are none."""
     for model in installed_folders():
         files = model.manifest.vocoder if isinstance(model, ModelFolder) else None

@@ -14,6 +14,7 @@ from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.bundle import Manifest, OnnxVocoder, VocoderFiles, open_folder, read_manifest, verify, write_manifest
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.errors import InputError
+from halfstep.export import carried_vocoder
 from halfstep.generation.vocoder import LearnedVocoder
 from halfstep.nets.vocoder import VocoderNet, VocoderNetConfig
 from halfstep.training.spectral import vocoded
@@ -74,9 +75,10 @@ def test_onnx_in_blocks_is_torch_on_the_whole_but_for_its_ends(net, networks):
     start = np.random.default_rng(3).uniform(0, 2 * np.pi, SMALL.bins).astype(np.float32)
     with torch.no_grad():
         whole = vocoded(net, torch.from_numpy(mel)[None], start[None])[0][0].numpy()
-    streamed = played(LearnedVocoder(networks(), SMALL, seed=3), mel)[: len(whole)]
+    vocoder = LearnedVocoder(networks(), SMALL, seed=3)
+    streamed = played(vocoder, mel)[: len(whole)]
     # Before the first frame training hears the clip's edge, a stream silence; the end waits for what comes.
-    inside = slice(24 * SMALL.hop_length, -net.frames_ahead * SMALL.hop_length)
+    inside = slice(24 * SMALL.hop_length, -vocoder.frames_ahead * SMALL.hop_length)
     assert np.abs(whole[inside]).max() > 0.05
     np.testing.assert_allclose(streamed[inside], whole[inside], atol=1e-4)
 
@@ -87,6 +89,16 @@ def test_networks_called_block_by_block_answer_as_in_one_call(networks):
     parts = [blocks.prior(np.ascontiguousarray(mel[:, at : at + 32])) for at in range(0, mel.shape[1], 32)]
     for one, many in zip(whole.prior(mel), zip(*parts, strict=True), strict=True):
         np.testing.assert_allclose(np.concatenate(many, axis=1), one, atol=1e-5)
+
+    rng = np.random.default_rng(0)
+    magnitude, hidden = networks().prior(mel)
+    told = (hidden, magnitude, *rng.standard_normal((2, 2, *magnitude.shape)).astype(np.float32))
+    once = networks().refiner(*told)
+    pieces = [
+        blocks.refiner(*(np.ascontiguousarray(part[..., at : at + 32]) for part in told))
+        for at in range(0, magnitude.shape[1], 32)
+    ]
+    np.testing.assert_allclose(np.concatenate(pieces, axis=2), once, atol=1e-5)
 
 
 def test_what_comes_later_than_the_look_ahead_changes_nothing(networks):
@@ -145,6 +157,19 @@ def test_a_model_folder_carries_its_vocoder(tmp_path: Path, write_model, tiny_ma
     assert sound.samples.shape == plain.samples.shape
     assert not np.array_equal(sound.samples, plain.samples)
     np.testing.assert_array_equal(halfstep.load(folder).generate(0.5).samples, sound.samples)
+
+
+def test_what_is_exported_carries_the_installed_vocoder_of_its_mel(
+    tmp_path: Path, write_model, tiny_manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+):
+    folder = write_model(tmp_path / "installed" / "model")
+    add_vocoder(VocoderNet(tiny_manifest.mel, replace(NET, phase_bins=40)), folder, CARD)
+    monkeypatch.setenv("HALFSTEP_MODELS", str(tmp_path / "installed"))
+    out = tmp_path / "out"
+    out.mkdir()
+    assert carried_vocoder(out, tiny_manifest.mel) == CARD
+    assert all((out / name).read_bytes() == (folder / name).read_bytes() for name in (PRIOR, REFINER))
+    assert carried_vocoder(out, SMALL) is None
 
 
 def test_networks_that_do_not_fit_are_refused(tmp_path: Path, write_model, tiny_manifest: Manifest):

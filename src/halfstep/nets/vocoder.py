@@ -11,7 +11,6 @@ Both run as a stream: convolutions carry their last inputs as state, and what co
 Training and playing share that form. Shapes are [B, channels, L]; a spectrum in two real parts is [B, 2, bins, L].
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -233,16 +232,10 @@ def rotate(value: Tensor, by: Tensor) -> Tensor:
 
 
 class VocoderNet(nn.Module):
-    """Both networks; `frames_ahead` is how far beyond a frame's own hop the mel must be known, in frames."""
+    """Both networks, for one mel."""
 
     def __init__(self, mel: MelConfig, config: VocoderNetConfig) -> None:
         super().__init__()
         self.mel, self.config = mel, config
         self.prior = Prior(mel, config)
         self.refiner = Refiner(mel, config)
-
-    @property
-    def frames_ahead(self) -> int:
-        reach = math.ceil(self.mel.n_fft / self.mel.hop_length) - 1
-        last = math.ceil((self.mel.n_fft + self.mel.hop_length) / 2 / self.mel.hop_length) - 1
-        return self.prior.delay + reach + self.refiner.delay + last
