@@ -3,10 +3,13 @@
 import json
 import math
 import os
+import time
 from pathlib import Path
 from typing import Self
 
-from torch.utils.tensorboard import SummaryWriter
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from halfstep.atomic import remove_partials, replacing
 
@@ -22,30 +25,55 @@ class Journal:
         with replacing(self.path) as partial:
             partial.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
         self.last_logged = first_step
-        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1)
         self._file = self.path.open("a", encoding="utf-8")
+        self._board = _Board(folder / "tensorboard", first_step)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._writer.close()
+        try:
+            self._board.close()
+        finally:
+            self._file.close()
 
     def log(self, step: int, **figures: float) -> None:
         """Add a line. What is not finite is null: JSON has no NaN."""
         told = {name: value if math.isfinite(value) else None for name, value in figures.items()}
         self._file.write(json.dumps({"step": step, **told}, allow_nan=False) + "\n")
         self._file.flush()
-        for name, value in figures.items():
-            self._writer.add_scalar(name, value, step)
+        self._board.add(step, figures)
         self.last_logged = step
 
     def flush(self) -> None:
         """Put what is written on the disk: a checkpoint must not be ahead of its log."""
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._writer.flush()
+        self._board.flush()
+
+
+class _Board:
+    """A TensorBoard event file. Written in the caller's thread: the library's own writer has one that outlives a full disk."""
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        folder.mkdir(exist_ok=True)
+        self._records = RecordWriter((folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}").open("xb"))
+        self._write(0, file_version="brain.Event:2")
+        self._write(first_step + 1, session_log=SessionLog(status=SessionLog.START))
+        self.flush()
+
+    def _write(self, step: int, **what: object) -> None:
+        self._records.write(Event(wall_time=time.time(), step=step, **what).SerializeToString())
+
+    def add(self, step: int, figures: dict[str, float]) -> None:
+        values = [Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
+        self._write(step, summary=Summary(value=values))
+
+    def flush(self) -> None:
+        self._records.flush()
+
+    def close(self) -> None:
+        self._records.close()
 
 
 def _lines(path: Path) -> list[str]:
