@@ -2,6 +2,10 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -52,6 +56,46 @@ def test_again_and_afresh_the_same_json_comes_out(report: Path, data: Path, mode
     afresh = [*SMALL[:-1], "2"]
     assert run(["evaluate", str(model), "--data", str(data), "--out", str(tmp_path / "other"), *afresh]) == 0
     assert (tmp_path / "other" / "report.json").read_bytes() == before
+
+
+def heard(out: Path) -> list[Path]:
+    return sorted(out.glob("work/*/[!.]*.npz"))
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_it_goes_on_and_the_same_json_comes_out(
+    report: Path, data: Path, model: Path, tmp_path: Path
+):
+    out = tmp_path / "killed"
+    command = ["evaluate", str(model), "--data", str(data), "--out", str(out), *SMALL]
+    started = f"from halfstep.app.cli import run; run({command!r})"
+    with subprocess.Popen([sys.executable, "-c", started]) as killed:
+        while len(heard(out)) < 3:
+            assert killed.poll() is None, "it ended before it could be killed"
+            time.sleep(0.02)
+        killed.kill()
+    assert killed.returncode == -signal.SIGKILL
+    kept = {path: path.stat().st_mtime_ns for path in heard(out)}
+    assert not (out / "report.json").exists()
+    assert run(command) == 0
+    assert kept == {path: path.stat().st_mtime_ns for path in kept}
+    assert len(heard(out)) > len(kept)
+    assert (out / "report.json").read_bytes() == (report / "report.json").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_run_has_its_teacher_and_its_students_judged(data: Path, tmp_path: Path):
+    trained = str(tmp_path / "run")
+    assert run(["train", str(data), "--out", trained, "--preset", "tiny", "--steps", "2"]) == 0
+    assert run(["distill", trained, "--to", "2", "--updates", "1"]) == 0
+    assert run(["evaluate", trained, "--data", str(data), "--out", str(tmp_path / "report"), *SMALL]) == 0
+    found = json.loads((tmp_path / "report" / "report.json").read_text())
+    made = [(row["kind"], row["steps"]) for row in found["rows"] if row["kind"] in ("teacher", "student")]
+    assert made[0][0] == "teacher"
+    assert [kind for kind, _ in made[1:]] == ["student"] * (len(made) - 1)
+    assert [steps for _, steps in made] == sorted({steps for _, steps in made}, reverse=True)
+    assert made[-1] == ("student", 2)
+    assert found["subject"]["kind"] == "run"
 
 
 @pytest.mark.slow
