@@ -1,7 +1,10 @@
-"""Can anybody tell where the music was joined? python benchmarks/seams.py [MUSIC] [--steps 4 1] [--kinds stream ...]
+"""Can anybody tell where the music was joined?
+
+    python benchmarks/seams.py [MUSIC] [--steps 4 1] [--kinds stream ...] [--start 10]
 
 For each kind of join, the z of at least 200 seams and that of hard cuts of the same material (metrics/seam.py: |z| < 2
-and > 4). A join is spread over some frames: its middle is measured, and its beginning and end as well.
+and > 4). A join is spread over some frames: its middle is measured, its beginning and end as well, and places as far
+again before and after it, where nothing is joined: what z they have is how the two sides differ.
 
 stream: the joins of windows of one piece. loops: the wraps of loops of 2 to 8 s, one seed each. continuations:
 recordings in MUSIC that the model goes on from. closings: recordings that it closes into loops, both joins.
@@ -12,6 +15,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -34,7 +38,15 @@ ENDINGS = {".ogg", ".flac", ".wav", ".mp3", ".opus"}
 Places = dict[str, list[Joined]]
 
 
-def stream(model: Model, steps: int, count: int, _: Path | None) -> Places:
+@dataclass(frozen=True)
+class Music:
+    """Recordings in `folder`, each from its second `start` on."""
+
+    folder: Path | None
+    start: float
+
+
+def stream(model: Model, steps: int, count: int, _: Music) -> Places:
     """One piece, long enough for `count` joins."""
     layout, hop = layout_of(model.manifest), model.manifest.mel.hop_length
     seconds = (layout.frames + count * layout.hop) * hop / model.sample_rate
@@ -43,18 +55,25 @@ def stream(model: Model, steps: int, count: int, _: Path | None) -> Places:
     return spread(music, ends, layout.transition * hop)
 
 
-def loops(model: Model, steps: int, count: int, _: Path | None) -> Places:
+def loops(model: Model, steps: int, count: int, _: Music) -> Places:
     """The wrap of each, as it repeats."""
     transition = layout_of(model.manifest).transition * model.manifest.mel.hop_length
     places: Places = {}
     for seed in range(count):
         loop = model.generate(LOOP_SECONDS[seed % len(LOOP_SECONDS)], seed=seed, steps=steps, loop=True).samples[0]
-        for name, shift in (("middle", 0), ("beginning", transition // 2), ("end", -(transition // 2))):
+        half = transition // 2
+        for name, shift in (
+            ("before", 3 * half),
+            ("beginning", half),
+            ("middle", 0),
+            ("end", -half),
+            ("after", -3 * half),
+        ):
             places.setdefault(name, []).append(looped(np.roll(loop, shift)))
     return places
 
 
-def continuations(model: Model, steps: int, count: int, music: Path | None) -> Places:
+def continuations(model: Model, steps: int, count: int, music: Music) -> Places:
     """Recordings cut off, and gone on from."""
     places: Places = {}
     for seed, recording in enumerate(excerpts(model, count, music)):
@@ -63,7 +82,7 @@ def continuations(model: Model, steps: int, count: int, music: Path | None) -> P
     return places
 
 
-def closings(model: Model, steps: int, count: int, music: Path | None) -> Places:
+def closings(model: Model, steps: int, count: int, music: Music) -> Places:
     """Recordings closed into loops."""
     places: Places = {}
     for seed, recording in enumerate(excerpts(model, count // 2, music)):
@@ -76,7 +95,7 @@ def closings(model: Model, steps: int, count: int, music: Path | None) -> Places
     return places
 
 
-def infills(model: Model, steps: int, count: int, music: Path | None) -> Places:
+def infills(model: Model, steps: int, count: int, music: Music) -> Places:
     """Gaps in the middle of recordings."""
     places: Places = {}
     for seed, recording in enumerate(excerpts(model, count // 2, music, 2 * EXCERPT_SECONDS)):
@@ -89,8 +108,8 @@ def infills(model: Model, steps: int, count: int, music: Path | None) -> Places:
 
 
 def spread(samples: np.ndarray, ends: list[int], zone: int) -> Places:
-    """Joins that end at `ends` and take `zone` samples, seen at three places."""
-    shifts = {"middle": zone // 2, "beginning": zone, "end": 0}
+    """Joins that end at `ends` and take `zone` samples, seen at five places; before and after, nothing is joined."""
+    shifts = {"before": 2 * zone, "beginning": zone, "middle": zone // 2, "end": 0, "after": -zone}
     return {name: [Joined(samples, [end - shift for end in ends])] for name, shift in shifts.items()}
 
 
@@ -118,23 +137,28 @@ def merge(places: Places, more: Places) -> None:
         places.setdefault(name, []).extend(found)
 
 
-def excerpts(model: Model, count: int, music: Path | None, seconds: float = EXCERPT_SECONDS) -> Iterator[Audio]:
-    """`count` excerpts, as many of each recording, one after another from its tenth second on, none silent."""
-    if music is None:
+def excerpts(model: Model, count: int, music: Music, seconds: float = EXCERPT_SECONDS) -> Iterator[Audio]:
+    """`count` excerpts, as many of each recording, one after another from its second `start` on, none silent."""
+    if music.folder is None:
         raise SystemExit("seams: name a folder of music for continuations, closings and infills")
-    files = [path for path in sorted(music.rglob("*")) if path.suffix.lower() in ENDINGS]
-    size, done = round(seconds * model.sample_rate), 0
-    each = -(-count // len(files)) + 1
+    files = [path for path in sorted(music.folder.rglob("*")) if path.suffix.lower() in ENDINGS]
+    files = files[:: max(1, len(files) // count)]
+    size, left, each = round(seconds * model.sample_rate), count, -(-count // len(files))
     for path in files:
-        needed = 10.0 + each * (seconds + 2)
+        needed = music.start + (each + 1) * (seconds + 2)
         sound = np.concatenate(list(islice(read_blocks(path, model.sample_rate), int(needed // 10) + 1)), axis=1)
-        for number in range(each):
-            start = round((10 + number * (seconds + 2)) * model.sample_rate)
-            part = sound[:, start : start + size]
-            loud = part.shape[1] == size and np.sqrt(np.mean(np.square(part[:, -model.sample_rate :]))) > QUIETEST
-            if done < count and loud:
-                done += 1
-                yield Audio(part, model.sample_rate)
+        starts = [round((music.start + number * (seconds + 2)) * model.sample_rate) for number in range(each + 1)]
+        parts = [sound[:, start : start + size] for start in starts]
+        loud = [part for part in parts if part.shape[1] == size and _rms(part[:, -model.sample_rate :]) > QUIETEST]
+        for part in loud[: min(each, left)]:
+            left -= 1
+            yield Audio(part, model.sample_rate)
+        if left == 0:
+            return
+
+
+def _rms(samples: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(samples))))
 
 
 KINDS: dict[str, Callable[[Model, int, int, Path | None], Places]] = {
@@ -149,16 +173,17 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[4, 1])
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--count", type=int, default=220, help="seams of each kind")
+    parser.add_argument("--start", type=float, default=10.0, help="second of each recording to begin with")
     options = parser.parse_args()
     model = halfstep.load(options.model)
     print(f"{processor()}, model {model.manifest.id}")
     for kind in options.kinds:
         for steps in options.steps:
             began = time.process_time()
-            places = KINDS[kind](model, steps, options.count, options.music)
+            places = KINDS[kind](model, steps, options.count, Music(options.music, options.start))
             test = seam_test(places["middle"], model.sample_rate, np.random.default_rng(0))
             row = {"kind": kind, "steps": steps, "seams": test.score.seams, "z": round(test.score.z, 2)}
-            for name in ("beginning", "end"):
+            for name in ("before", "beginning", "end", "after"):
                 row[f"z {name}"] = round(seam_score(places[name], model.sample_rate, np.random.default_rng(0)).z, 2)
             row |= {"z hard cuts": round(test.control.z, 2), "passes": test.passes}
             print(json.dumps(row), f"# {time.process_time() - began:.0f} processor seconds", flush=True)
