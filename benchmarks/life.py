@@ -16,7 +16,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from prepare import processor
 from seams import ENDINGS
 
 import halfstep
@@ -28,6 +27,7 @@ from halfstep.generation.noise import Noise, seed_noise
 from halfstep.generation.render import limit, unlimited
 from halfstep.generation.transition import blended
 from halfstep.generation.window import Painter
+from halfstep.machine import processor
 from halfstep.metrics.life import life
 
 BLOCK_SECONDS = 15.0

@@ -15,15 +15,7 @@ from pathlib import Path
 from halfstep.audio.io import encoding_for, read_blocks, read_info, write
 from halfstep.data.library import PrepareConfig, prepare
 from halfstep.errors import InputError
-
-
-def processor() -> str:
-    """The processor's name, as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.machine())
+from halfstep.machine import processor
 
 
 def by_format(folder: Path) -> dict[str, list[Path]]:

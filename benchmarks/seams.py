@@ -20,13 +20,13 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from prepare import processor
 
 import halfstep
 from halfstep.audio.io import Audio, read_blocks
 from halfstep.generation.continuation import known_end, tail_samples
 from halfstep.generation.model import Model
 from halfstep.generation.window import layout_of
+from halfstep.machine import processor
 from halfstep.metrics.seam import Joined, looped, seam_score, seam_test
 
 LOOP_SECONDS = (2.0, 3.3, 5.0, 8.0)

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from prepare import processor
 from torch import Tensor
 
 from halfstep.audio.writing import write
@@ -25,6 +24,7 @@ from halfstep.diffusion.denoiser import Denoiser, rates_like
 from halfstep.diffusion.loss import weighted_loss
 from halfstep.diffusion.parameterization import velocity
 from halfstep.generation.sampler import cosine_rates
+from halfstep.machine import processor
 from halfstep.presets import PRESETS
 from halfstep.tasks.base import Example
 from halfstep.training.loop import StepRandom, train

@@ -15,7 +15,10 @@ from halfstep.app.cli import run
 from halfstep.app.failures import exit_code_and_line
 from halfstep.errors import InputError
 
-COMMANDS = ["generate", "vocode", "models", "verify", "doctor", "prepare", "train", "distill", "export"]
+COMMANDS = [
+    *("generate", "play", "vocode", "models", "bench", "verify", "doctor"),
+    *("prepare", "train", "distill", "evaluate", "export"),
+]
 SOURCE = Path(halfstep.__file__).parent.parent
 
 

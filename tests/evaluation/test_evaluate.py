@@ -68,8 +68,7 @@ def test_killed_in_the_middle_it_goes_on_and_the_same_json_comes_out(
 ):
     out = tmp_path / "killed"
     command = ["evaluate", str(model), "--data", str(data), "--out", str(out), *SMALL]
-    started = f"from halfstep.app.cli import run; run({command!r})"
-    with subprocess.Popen([sys.executable, "-c", started]) as killed:
+    with subprocess.Popen([sys.executable, "-m", "halfstep.app.cli", *command]) as killed:
         while len(heard(out)) < 3:
             assert killed.poll() is None, "it ended before it could be killed"
             time.sleep(0.02)

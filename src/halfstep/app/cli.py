@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import halfstep
-from halfstep.app import evaluating, making, playing, vocoding
+from halfstep.app import benching, evaluating, making, playing, vocoding
 from halfstep.app.failures import DONE, INTERRUPTED, exit_code_and_line
 from halfstep.app.stopping import terminate
 
@@ -36,6 +36,7 @@ def _halfstep(
 
 
 playing.add_to(app)
+benching.add_to(app)
 vocoding.add_to(app)
 making.add_to(app)
 evaluating.add_to(app)

@@ -1,7 +1,6 @@
 """The parts of a report: each from what was heard."""
 
 import json
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tel
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.sounds import stored_mels
 from halfstep.evaluation.subject import Subject
+from halfstep.machine import processor
 from halfstep.metrics.copy_synthesis import copy_synthesis
 from halfstep.metrics.judge import judge_windows
 from halfstep.metrics.memorisation import memory
@@ -104,7 +104,7 @@ def speed_facts(subject: Subject, hearing: Hearing, heard: dict[str, RowHeard], 
     }
     judged = float(np.mean([one.judge_seconds for one in heard.values()]))
     facts = {
-        "processor": platform.processor() or platform.machine(), "rows": made, "judges_seconds_a_window": judged,
+        "processor": processor(), "rows": made, "judges_seconds_a_window": judged,
         "windows_heard_now": hearing.windows, "seconds_hearing": hearing.seconds,
     }  # fmt: skip
     return rounded(facts)

@@ -53,7 +53,7 @@ class Journal:
 
 
 class _Board:
-    """A TensorBoard event file. Written in the caller's thread: the library's own writer has one that outlives a full disk."""
+    """A TensorBoard event file, written in the caller's thread: one of the library's own outlives a full disk."""
 
     def __init__(self, folder: Path, first_step: int) -> None:
         folder.mkdir(exist_ok=True)

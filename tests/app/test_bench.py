@@ -1,0 +1,47 @@
+"""halfstep bench: figures of every number of steps, as a table and as JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from halfstep.app.benching import measured
+from halfstep.app.cli import run
+
+
+def test_every_number_of_steps_is_measured(tiny_model: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(["bench", "--model", str(tiny_model), "--seconds", "5", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["model"], found["threads"], found["seconds"]) == ("tiny-gauss", 1, 5.0)
+    assert found["processor"]
+    assert [one["steps"] for one in found["speeds"]] == [4, 1]
+    for one in found["speeds"]:
+        assert one["real_time_factor"] == pytest.approx(one["denoiser"] + one["vocoder"])
+        assert 0 < one["vocoder"] < one["real_time_factor"] < 1
+        assert one["griffin_lim"] > 0
+        assert 0 < one["first_sound_seconds"] < 60
+        assert 20e6 < one["peak_bytes"] < 2e9
+
+
+def test_the_table_names_processor_threads_and_model(tiny_model: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(["bench", "--model", str(tiny_model), "--seconds", "5"]) == 0
+    about, heads, *rows = capsys.readouterr().out.splitlines()
+    assert "1 thread; tiny-gauss, 8000 Hz" in about
+    assert "first sound" in heads
+    assert [row.split()[0] for row in rows] == ["4", "1"]
+
+
+@pytest.mark.parametrize("seconds", ["4", "nan", "1e9"])
+def test_a_length_out_of_range_is_refused(seconds: str, tiny_model: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(["bench", "--model", str(tiny_model), "--seconds", seconds]) == 2
+    assert "5 to 3600 were expected" in capsys.readouterr().err
+
+
+def test_no_such_model_is_refused(capsys: pytest.CaptureFixture[str]):
+    assert run(["bench", "--model", "no-such-model"]) == 2
+    assert "no-such-model" in capsys.readouterr().err
+
+
+def test_a_process_that_fails_says_why(tiny_model: Path):
+    with pytest.raises(RuntimeError, match="3 steps"):
+        measured(str(tiny_model), 3, 5.0)
