@@ -161,7 +161,7 @@ def _rms(samples: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(samples))))
 
 
-KINDS: dict[str, Callable[[Model, int, int, Path | None], Places]] = {
+KINDS: dict[str, Callable[[Model, int, int, Music], Places]] = {
     function.__name__: function for function in (stream, loops, continuations, closings, infills)
 }
 
