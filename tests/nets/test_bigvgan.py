@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors.torch import save_file
 
+from halfstep.app.cli import run
 from halfstep.audio.mel import MelConfig
 from halfstep.errors import InputError
 from halfstep.nets.bigvgan import BigVGAN, BigVGANConfig, BigVGANStream, load_bigvgan
@@ -35,17 +37,21 @@ def network(told: dict) -> BigVGAN:
     return BigVGAN(BigVGANConfig(**{name: known[name] for name in BigVGANConfig.__dataclass_fields__}))
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A random tiny one, loud enough to hear its ends."""
+def random_weights(folder: Path, told: dict) -> Path:
+    """Loud enough to hear its ends."""
     generator = torch.Generator().manual_seed(0)
-    weights = {name: value.clone() for name, value in network(TINY).state_dict().items()}
+    weights = {name: value.clone() for name, value in network(told).state_dict().items()}
     for name, value in weights.items():
         if "filter" not in name:
             value += 0.3 * torch.randn(value.shape, generator=generator)
-    save_file(weights, tmp_path / "generator.safetensors")
-    (tmp_path / "config.json").write_text(json.dumps(TINY))
-    return tmp_path
+    save_file(weights, folder / "generator.safetensors")
+    (folder / "config.json").write_text(json.dumps(told))
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return random_weights(tmp_path, TINY)
 
 
 def test_at_the_published_size_it_has_the_published_parameters():
@@ -87,6 +93,18 @@ def test_a_loop_goes_on_over_its_end(folder: Path):
         thrice = stream._network(torch.from_numpy(np.tile(mel, 3))[None])[0, 0].cpu().numpy()
     assert stream._network.config.receptive_frames <= 40
     np.testing.assert_allclose(stream.loop(mel), thrice[640:1280], atol=1e-5)
+
+
+def test_the_command_line_plays_through_it(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    its_mel = {"upsample_rates": [8, 8], "upsample_kernel_sizes": [16, 16], "n_fft": 256, "win_size": 256}
+    folder = random_weights(tmp_path, TINY | its_mel | {"hop_size": 64})
+    soundfile.write(tmp_path / "take.wav", 0.3 * np.sin(0.1 * np.arange(12000)), 8000)
+    files = [str(tmp_path / name) for name in ("take.wav", "again.wav")]
+    assert run(["vocode", *files, "--model", str(tiny_model), "--vocoder", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["vocoder"] == f"BigVGAN in {folder}"
+    again, rate = soundfile.read(files[1])
+    assert (len(again), rate) == (12000, 8000)
+    assert again.std() > 1e-3
 
 
 def test_nothing_pushed_gives_nothing(folder: Path):
