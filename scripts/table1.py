@@ -5,8 +5,9 @@
 
 DATA are data sets that `halfstep prepare` made. Three stages, each of which goes on where it was cut off:
 
-train   every network of TRAININGS on every set. Equal time: each gets `--seconds` of computing for its teacher and
-        `--ladder-share` of that for its ladder; the pace is measured once and the updates follow. Or equal updates.
+train   every network of TRAININGS on every set, each a run folder OUT/SET/NAME. Equal time: each gets `--seconds` of
+        computing for its teacher and `--ladder-share` of that for its ladder; the pace is measured once and the
+        updates follow. Or equal updates.
 sample  windows of every row of the table, OUT/SET/windows/ROW/*.npy, log-mel.
 judge   every row through the same vocoder, then every measure against the same reference windows of the training
         split, they too through the vocoder. Writes OUT/table1.json and OUT/table1.md.
@@ -39,7 +40,7 @@ from halfstep.tasks.music import Music
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.loop import train
 from halfstep.training.observe import LOUDEST, sample_like
-from halfstep.training.run import Run
+from halfstep.training.run import Run, settle
 from halfstep.training.teacher import denoising_loss
 
 PACE_UPDATES = 8
@@ -140,7 +141,7 @@ def train_all(out: Path, sets: dict[str, Library], scale: Scale, options: argpar
         for name, experiment in cells.items():
             run = Run(out / set_name / name, experiment, library)
             run.path.mkdir(parents=True, exist_ok=True)
-            write_json(run.path / "experiment.json", experiment.to_json())
+            settle(run)
             print(f"{set_name}, {name}: {plan[name]}", flush=True)
             teacher = _teacher(run, plan[name]["teacher"])
             if plan[name]["rung"]:

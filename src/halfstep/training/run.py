@@ -103,7 +103,7 @@ def train_command(
     try:
         run.mkdir(parents=True, exist_ok=True)
         with folder_lock(run):
-            _settle(opened, data)
+            settle(opened)
             return _train(opened, progress)
     except OSError as fault:
         if fault.errno not in UNWRITABLE or not Path(fault.filename or "").is_relative_to(run):
@@ -148,11 +148,11 @@ def _resolved(data: Path, preset: str, settings: list[str], steps: int | None) -
     return experiment
 
 
-def _settle(run: Run, data: Path) -> None:
+def settle(run: Run) -> None:
     """Note the settings of a new run; refuse others for one that has begun, all but those FREE."""
     path = run.path / "config.json"
     wanted = {
-        "format": 1, "data": str(data.resolve()), "data_set": _data_set(run.library),
+        "format": 1, "data": str(run.library.path.resolve()), "data_set": _data_set(run.library),
         "experiment": run.experiment.to_json(),
     }  # fmt: skip
     if path.exists():
