@@ -55,8 +55,8 @@ def opening(painter: Painter, noise: Float32, past: Float32) -> Float32:
     end = past.shape[1]
     told = end - rendered_anew(painter, end)
     known, mask = beginning(painter, past)
-    wanted = mask.copy()
-    wanted[:told] = 0
+    wanted = np.zeros_like(mask)
+    wanted[told:end] = fading(end - told)
     mask[told:] = 0
     window = painter.window(painter.fitted(noise, known, mask, wanted), known, mask)
     window[:, told:end] = blended(past[:, told:], window[:, told:end])
@@ -70,6 +70,14 @@ def continued(painter: Painter, noise: Float32, past: Float32) -> Float32:
     window = painter.window(noise, *beginning(painter, past[:, :told]))
     window[:, told:end] = blended(past[:, told:], window[:, told:end])
     return window
+
+
+def fading(frames: int) -> Float32:
+    """How much of what is known is wanted of frames that pass away from it, [frames]: from near 1 evenly to near 0.
+
+    Noise that fitted them all alike would end in a step, and the music with it.
+    """
+    return 1 - (np.arange(frames, dtype=np.float32) + 1) / (frames + 1)
 
 
 def beginning(painter: Painter, past: Float32) -> tuple[Float32, Float32]:

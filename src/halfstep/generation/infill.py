@@ -3,7 +3,7 @@
 import numpy as np
 
 from halfstep.audio.mel import Float32
-from halfstep.generation.endless import beginning, continued, opening, rendered_anew
+from halfstep.generation.endless import beginning, continued, fading, opening, rendered_anew
 from halfstep.generation.noise import Noise
 from halfstep.generation.transition import blended
 from halfstep.generation.window import Painter
@@ -79,9 +79,9 @@ def _closed(
     met = rendered_anew(painter, canvas.shape[1] - end)
     mask[done - start - led : end - start + met] = 0
     wanted = np.zeros_like(mask)
-    wanted[end - start : end - start + met] = 1
+    wanted[end - start : end - start + met] = fading(met)[::-1]
     if recorded:
-        wanted[done - start - led : done - start] = 1
+        wanted[done - start - led : done - start] = fading(led)
     window = painter.window(painter.fitted(noise, known, mask, wanted), known, mask)
     whole = canvas.copy()
     whole[:, done:end] = window[:, done - start : end - start]

@@ -88,7 +88,8 @@ class Painter:
         return packed.unflat(sample(denoise, packed.flat(noise)[None], self._steps)[0])
 
     def fitted(self, noise: Float32, known: Float32, mask: Float32, wanted: Float32) -> Float32:
-        """`noise`, changed where wanted [frames] is 1 so that the window comes near `known` there, though untold.
+        """`noise`, changed where wanted [frames] is above 0, the nearer to 1 the more, so that the window comes near
+        `known` there, though untold.
 
         Frames that a stranger recorded have no noise of ours. The map from noise to music has a symmetric, positive
         Jacobian where it is an optimal transport, so following the error itself leads downhill: on music of the
