@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
-from labelled_notes import FAMILIES, OCTAVES_AT_ONCE, PITCHED, PITCHES, Note, as_rendered, notes, recorded
+from labelled_notes import FAMILIES, OCTAVES_AT_ONCE, PITCHED, PITCHES, SAMPLES, Note, as_rendered, notes, recorded
 from torch import Tensor, nn
 
-from halfstep.atomic import replacing, write_json
+from halfstep.atomic import write_json
 from halfstep.metrics.judges.notes import MELS, heard
+from halfstep.onnx_writing import write_onnx
 
 SHARE = Path("/usr/share")
 FLUID, MUSESCORE = SHARE / "sounds/sf2/FluidR3_GM.sf2", SHARE / "sounds/sf3/MuseScore_General_Full.sf3"
@@ -302,20 +302,11 @@ def card(name: str, said: np.ndarray, asked: Notes) -> dict[str, object]:
 
 
 def save(judge: OfClasses, name: str, path: Path) -> None:
-    """As ONNX in inference mode, float32; batch norm is folded into the convolutions by the exporter."""
-    from halfstep.export import STORED  # float16 weights, cast up when loaded
-
+    """As ONNX in inference mode, its weights as float16."""
     mel = MELS[name]
-    example = torch.zeros(2, mel.n_mels, -(-16000 // mel.hop_length))
-    with replacing(path) as partial:
-        torch.onnx.export(
-            judge, (example,), str(partial), dynamo=False, opset_version=18, input_names=["mel"],
-            output_names=["logits"], dynamic_axes={"mel": {0: "batch"}, "logits": {0: "batch"}},
-        )  # fmt: skip
-        model = onnx.load_model(str(partial))
-        STORED["fp16"](model)
-        onnx.checker.check_model(model, full_check=True)
-        onnx.save_model(model, str(partial))
+    example = torch.zeros(2, mel.n_mels, -(-SAMPLES // mel.hop_length))
+    batch = {0: "batch"}
+    write_onnx(judge, {"mel": example}, ("logits",), {"mel": batch, "logits": batch}, path, "fp16")
 
 
 def tested(path: Path, name: str, unseen: dict[str, list[Note]]) -> dict[str, dict[str, object]]:
