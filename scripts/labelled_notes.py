@@ -75,8 +75,13 @@ class Note:
     samples: np.ndarray
 
 
-def notes(soundfont: Path, velocities: tuple[int, ...], rng: np.random.Generator, stretch: int) -> Iterator[Note]:
-    """Every pitch each of PROGRAMS plays, at every velocity, up to a quarter of a semitone off; near-silent dropped.
+def notes(
+    soundfont: Path, velocities: tuple[int, ...], rng: np.random.Generator, stretch: int,
+    keys: dict[int, list[int]] | None = None, detune: float = DETUNE_SEMITONES,
+) -> Iterator[Note]:  # fmt: skip
+    """Every pitch each of PROGRAMS plays, at every velocity, up to `detune` semitones off; near-silent dropped.
+
+    keys: of a program -> only these, of only the programs named.
 
     Played on a key up to `stretch` semitones away and tuned back: as if by a smaller or larger instrument. Patches (a
     folder) know no velocity: their notes come as often, each time otherwise. Programs that are absent are left out.
@@ -85,12 +90,12 @@ def notes(soundfont: Path, velocities: tuple[int, ...], rng: np.random.Generator
     for program, play in players:
         low, high = RANGES.get(program, (PITCHES[0], PITCHES[-1]))
         found = []
-        for pitch in range(low, high + 1):
+        for pitch in range(low, high + 1) if keys is None else keys.get(program, ()):
             for velocity in velocities:
                 away = int(rng.integers(-stretch, stretch + 1))
-                detune = float(rng.uniform(-DETUNE_SEMITONES, DETUNE_SEMITONES))
-                found.append(Note(program, pitch, play(pitch, detune, away, velocity)))
-        loudest = max(_rms(note.samples) for note in found)
+                off = float(rng.uniform(-detune, detune))
+                found.append(Note(program, pitch, play(pitch, off, away, velocity)))
+        loudest = max((_rms(note.samples) for note in found), default=0.0)
         yield from (note for note in found if _rms(note.samples) > NEAR_SILENT * loudest)
 
 

@@ -87,6 +87,21 @@ def test_programs_that_share_samples_are_found_and_others_are_not(tmp_path: Path
     assert shared(font(tmp_path / "one"), font(tmp_path / "two"), rng) == {4: {0}}
 
 
+def test_a_recording_resampled_is_told_from_another_of_the_same_pitch():
+    from shared_samples import likeness
+
+    rng = np.random.default_rng(0)
+    seconds = np.arange(9600) / 16000
+    one, other = (
+        sum(rng.normal() * np.sin(2 * np.pi * (220 * k * seconds + rng.random())) for k in range(1, 12))
+        * np.exp(-5 * seconds)
+        for _ in range(2)
+    )
+    later = 0.3 * np.interp(np.arange(4800) + 0.4, np.arange(9600), one)
+    assert likeness(one[:4800], later) > 0.98
+    assert likeness(one[:4800], other[:4800]) < 0.9
+
+
 def test_families_are_apart_and_every_one_is_of_pitched_programs():
     from labelled_notes import FAMILIES, PITCHES, PROGRAMS, RANGES
 
