@@ -79,16 +79,27 @@ def control_rows(library: Library, options: Options) -> list[Row]:
     for name, spoil in SPOILT.items():
         spoilt = spoiled(other, spoil, library.mel.sample_rate)
         rows.append(Row(name=name, kind="control", source=spoilt, windows=count))
-    return [*rows, Row(name=REPEATED, kind="control", source=repeated(other, count // 2), windows=count)]
+    same = repeated(other, count // 2, library.mel.sample_rate)
+    return [*rows, Row(name=REPEATED, kind="control", source=same, windows=count)]
 
 
 def spoiled(source: Source, spoil: Spoil, sample_rate: int) -> Source:
     return lambda numbers: Sounds(spoil(source(numbers).samples, sample_rate, numbers))
 
 
-def repeated(source: Source, number: int) -> Source:
-    """The window `number` again and again."""
-    return lambda numbers: Sounds(np.repeat(source(range(number, number + 1)).samples, len(numbers), axis=0))
+def repeated(source: Source, number: int, sample_rate: int) -> Source:
+    """A second from the middle of the window `number` again and again, within a window too.
+
+    A judge of notes hears each second by itself: a window that is repeated whole still has variety for it.
+    """
+
+    def sounds(numbers: range) -> Sounds:
+        (window,) = source(range(number, number + 1)).samples
+        middle = max(0, (len(window) - sample_rate) // 2)
+        second = np.resize(window[middle : middle + sample_rate], len(window))
+        return Sounds(np.repeat(second[None], len(numbers), axis=0))
+
+    return sounds
 
 
 def verdict_table(found: list[Verdict]) -> str:

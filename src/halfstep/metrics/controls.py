@@ -63,12 +63,12 @@ SPOILT: dict[str, Spoil] = {
     "wrong instrument": wrong_instrument,
     "white noise": white_noise,
 }
-REPEATED = "one window repeated"
+REPEATED = "one second repeated"
 HALVES = "real, other half"
 
 HIGHER_IS_BETTER = {"pis", "iis", "density", "coverage"}
 NO_REFERENCE = "a score without a reference: it has no right value, and other music may have more"
-BLIND_TO_VARIETY = "density does not ask for variety: one window in the midst of the real ones has more than all"
+BLIND_TO_VARIETY = "density does not ask for variety: one sound in the midst of the real ones may have more than all"
 NOT_ASKED = {
     ("real halves", "pis"): NO_REFERENCE,
     ("real halves", "iis"): NO_REFERENCE,
