@@ -1,14 +1,28 @@
 """Notes of known pitch and instrument from free soundfonts, as they sound in a recording: what the judges learn from.
 
-Rendered with tinysoundfont (`pip install --no-deps tinysoundfont==0.3.7`), detuned, in a room, with noise, other
-notes behind them, darkened, at any level. One note is one second at 16 kHz.
+Rendered with tinysoundfont (`pip install --no-deps tinysoundfont==0.3.7`) or, from folders of patches, with
+`gus_patches`; detuned, in a room, with noise, other notes behind them, darkened, at any level. One note is one second
+at 16 kHz.
+
+**Families are those of the orchestra**, by what sounds and how it is kept sounding, not the groups of eight that
+General MIDI numbers: strings that are struck (piano), plucked or bowed; bars and bells (mallet); the woodwind, be it a
+reed or a jet of air that drives the column; the brass, whose reed is the lips; the organ; the voice. Guitars and basses
+are one family with pizzicato and harp: a bass guitar is a long guitar, and a second of either differs in pitch alone,
+which is the other judge's question. Left out is what soundfonts do not agree on, or what is of two families at once:
+
+- electric pianos (2, 4, 5: pick-ups over strings, tines, frequency modulation), harpsichord, clavinet, dulcimer;
+- reed organ and accordions (20-23): free reeds played from keys;
+- overdriven, distorted guitars and harmonics (29-31): an amplifier holds them and makes most of their spectrum;
+- synthetic strings (50, 51), voice (54), brass (62, 63), basses (38, 39): named after what they imitate;
+- synthesiser leads and pads, effects, percussion, instruments of one region.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from gus_patches import Sample, patches, played
 
 SAMPLE_RATE = 16000
 SAMPLES = SAMPLE_RATE
@@ -22,24 +36,29 @@ NEAR_SILENT = 10 ** (-50 / 20)
 PITCHES = range(33, 97)
 """MIDI A1 (55 Hz) to C7 (2093 Hz)."""
 FAMILIES = {
-    "piano": (0, 1, 2, 3, 4, 5),
+    "piano": (0, 1, 3),
     "mallet": (8, 9, 10, 11, 12, 13, 14),
-    "organ": (16, 17, 18, 19, 20),
-    "guitar": (24, 25, 26, 27, 28, 29, 30),
-    "bass": (32, 33, 34, 35, 36, 37),
-    "strings": (40, 41, 42, 43, 44, 48, 49, 50, 51),
-    "voice": (52, 53, 54),
+    "organ": (16, 17, 18, 19),
+    "plucked": (24, 25, 26, 27, 28, 32, 33, 34, 35, 36, 37, 45, 46),
+    "bowed": (40, 41, 42, 43, 44, 48, 49),
+    "voice": (52, 53),
     "brass": (56, 57, 58, 59, 60, 61),
-    "reed": (64, 65, 66, 67, 68, 69, 70, 71),
-    "pipe": (72, 73, 74, 75, 76, 77, 78, 79),
+    "woodwind": (64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79),
 }
-"""General MIDI programs, from 0. Left out: what soundfonts do not agree on (synthesisers, effects, percussion)."""
+"""General MIDI programs, from 0."""
+PITCHED = (
+    *range(6), *range(8, 15), *range(16, 21), *range(24, 31), *range(32, 38), *range(40, 45), *range(48, 52),
+    *range(52, 55), *range(56, 62), *range(64, 80),
+)  # fmt: skip
+"""Programs that the judge of pitch learns from: also some that are of no family."""
+PROGRAMS = (*PITCHED, 45, 46)
 OCTAVES_AT_ONCE = (16, 17, 18, 19)
 """Organs whose registers sound several octaves: they have a family, but not one pitch."""
 RANGES = {
     **dict.fromkeys((8, 9, 10, 13, 14), (60, 96)), 11: (53, 89), 12: (45, 96),
-    **dict.fromkeys((24, 25, 26, 27, 28, 29, 30), (40, 88)), **dict.fromkeys(FAMILIES["bass"], (33, 60)),
-    40: (55, 96), 41: (48, 88), 42: (36, 76), 43: (33, 60), 52: (41, 81), 53: (41, 81), 54: (41, 81),
+    **dict.fromkeys((24, 25, 26, 27, 28, 29, 30), (40, 88)), **dict.fromkeys((32, 33, 34, 35, 36, 37), (33, 60)),
+    40: (55, 96), 41: (48, 88), 42: (36, 76), 43: (33, 60), 45: (36, 84),
+    46: (33, 96), 52: (41, 81), 53: (41, 81), 54: (41, 81),
     56: (54, 86), 57: (40, 72), 58: (33, 62), 59: (54, 84), 60: (40, 77), 61: (40, 84),
     64: (56, 88), 65: (49, 81), 66: (44, 76), 67: (36, 69), 68: (58, 91), 69: (52, 81), 70: (34, 74), 71: (50, 91),
     72: (74, 96), 73: (60, 96), 74: (60, 96), 75: (55, 96), 76: (48, 90), 77: (55, 91), 78: (60, 96), 79: (60, 91),
@@ -56,26 +75,60 @@ class Note:
     samples: np.ndarray
 
 
-def notes(soundfont: Path, velocities: tuple[int, ...], rng: np.random.Generator, stretch: int) -> Iterator[Note]:
-    """Every pitch each program plays, at every velocity, up to a quarter of a semitone off; the near-silent dropped.
+def notes(
+    soundfont: Path, velocities: tuple[int, ...], rng: np.random.Generator, stretch: int,
+    keys: dict[int, list[int]] | None = None, detune: float = DETUNE_SEMITONES,
+) -> Iterator[Note]:  # fmt: skip
+    """Every pitch each of PROGRAMS plays, at every velocity, up to `detune` semitones off; near-silent dropped.
 
-    Played on a key up to `stretch` semitones away and tuned back: as if by a smaller or larger instrument.
+    keys: of a program -> only these, of only the programs named.
+
+    Played on a key up to `stretch` semitones away and tuned back: as if by a smaller or larger instrument. Patches (a
+    folder) know no velocity: their notes come as often, each time otherwise. Programs that are absent are left out.
     """
+    players = _patches(soundfont) if soundfont.is_dir() else _soundfont(soundfont)
+    for program, play in players:
+        low, high = RANGES.get(program, (PITCHES[0], PITCHES[-1]))
+        found = []
+        for pitch in range(low, high + 1) if keys is None else keys.get(program, ()):
+            for velocity in velocities:
+                away = int(rng.integers(-stretch, stretch + 1))
+                off = float(rng.uniform(-detune, detune))
+                found.append(Note(program, pitch, play(pitch, off, away, velocity)))
+        loudest = max((_rms(note.samples) for note in found), default=0.0)
+        yield from (note for note in found if _rms(note.samples) > NEAR_SILENT * loudest)
+
+
+Play = Callable[[int, float, int, int], np.ndarray]
+"""(pitch, semitones off, semitones to the key it is played on, velocity) -> [LONGEST_START + SAMPLES]."""
+
+
+def _soundfont(path: Path) -> Iterator[tuple[int, Play]]:
     import tinysoundfont
 
     synth = tinysoundfont.Synth(samplerate=SAMPLE_RATE, gain=-6)
-    loaded = synth.sfload(str(soundfont))
-    for program in (program for programs in FAMILIES.values() for program in programs):
-        low, high = RANGES.get(program, (PITCHES[0], PITCHES[-1]))
-        found = []
-        for pitch in range(low, high + 1):
-            for velocity in velocities:
-                away = int(rng.integers(-stretch, stretch + 1))
-                synth.program_select(0, loaded, 0, program)
-                synth.set_tuning(0, float(rng.uniform(-DETUNE_SEMITONES, DETUNE_SEMITONES)) - away)
-                found.append(Note(program, pitch, _rendered(synth, pitch + away, velocity)))
-        loudest = max(_rms(note.samples) for note in found)
-        yield from (note for note in found if _rms(note.samples) > NEAR_SILENT * loudest)
+    loaded = synth.sfload(str(path))
+
+    def play(pitch: int, detune: float, away: int, velocity: int) -> np.ndarray:
+        synth.set_tuning(0, detune - away)
+        return _rendered(synth, pitch + away, velocity)
+
+    for program in PROGRAMS:
+        try:
+            synth.program_select(0, loaded, 0, program)
+        except RuntimeError:  # the soundfont has none
+            continue
+        yield program, play
+
+
+def _patches(folder: Path) -> Iterator[tuple[int, Play]]:
+    found = patches(folder)
+    for program in (program for program in PROGRAMS if program in found):
+
+        def play(pitch: int, detune: float, away: int, velocity: int, of: list[Sample] = found[program]) -> np.ndarray:
+            return played(of, pitch + detune, away, HELD, LONGEST_START + SAMPLES, SAMPLE_RATE)
+
+        yield program, play
 
 
 def _rendered(synth, key: int, velocity: int) -> np.ndarray:

@@ -8,7 +8,8 @@ import pytest
 from halfstep.audio.mel import log_mel
 from halfstep.data.manifest import Library
 from halfstep.data.windows import Windows
-from halfstep.evaluation.sounds import noise_mels, recordings, source_paths, stored_mels
+from halfstep.evaluation.controls import repeated
+from halfstep.evaluation.sounds import Sounds, noise_mels, recordings, source_paths, stored_mels
 
 FRAMES = 96
 
@@ -50,3 +51,12 @@ def test_a_window_of_noise_follows_from_its_number(data: Path, numbers: range):
     np.testing.assert_array_equal(noise_mels(library, FRAMES, 3)(numbers), whole[numbers.start : numbers.stop])
     standard = (whole - library.band_mean[:, None]) / library.band_std[:, None]
     assert abs(standard[:, 20:60].std() - 1) < 0.05
+
+
+def test_what_is_repeated_is_one_second_within_a_window_and_over_all():
+    windows = np.random.default_rng(0).standard_normal((9, 4500)).astype(np.float32)
+    source = repeated(lambda numbers: Sounds(windows[numbers.start : numbers.stop]), 4, 1000)
+    samples = source(range(2, 5)).samples
+    assert samples.shape == (3, 4500)
+    np.testing.assert_array_equal(samples[:, :1000], np.repeat(windows[4:5, 1750:2750], 3, axis=0))
+    np.testing.assert_array_equal(samples[:, 3000:4000], samples[:, :1000])

@@ -5,7 +5,7 @@ import pytest
 
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.data.synthetic import piece
-from halfstep.metrics.judge import Figure, Heard, hear, judge_windows, together, voiced
+from halfstep.metrics.judge import Figure, Heard, change, hear, judge_windows, most_by_chance, together, voiced
 
 
 def drawn(seed: int, windows: int = 60, shift: float = 0.0, sure: float = 4.0) -> Heard:
@@ -51,11 +51,48 @@ def test_a_seed_repeats_all():
     assert judge_windows(drawn(3), drawn(4), seed=5) == judge_windows(drawn(3), drawn(4), seed=5)
 
 
+def test_the_same_windows_spoilt_a_little_are_told_from_them_where_two_intervals_overlap():
+    """Resamplings of two rows meet the same windows: what both owe to them drops out of the difference."""
+    reference, real = drawn(0), drawn(1)
+    noise = np.random.default_rng(2).normal(0, 0.2, real.embedding.shape) + 0.05
+    spoilt = Heard(real.pitch * 0.97, real.instrument * 0.95, real.embedding + noise, real.spectrum)
+    before, after = judge_windows(real, reference), judge_windows(spoilt, reference)
+    for name in ("pis", "iis", "fad", "kad"):
+        assert before[name].low < after[name].value < before[name].high, name
+        found = change(before[name], after[name])
+        np.testing.assert_allclose(found.value, after[name].value - before[name].value)
+        assert found.high - found.low < (before[name].high - before[name].low) / 2, name
+        assert name in ("fad", "kad") or found.high < 0, name
+    with pytest.raises(ValueError, match="not resampled together"):
+        change(before["fad"], judge_windows(real, reference, resamples=20)["fad"])
+
+
+def test_plain_distances_of_two_samples_stay_within_what_chance_gives_and_others_do_not():
+    """Of one Gaussian in 16 dimensions, 60 rows each, they are not 0 but about 2 (d/n + d(d+1)/4n) = 2.8."""
+    chance = most_by_chance(drawn(1), drawn(0))
+    assert 2 < chance["fad"] < 4.5
+    figures = [judge_windows(other, drawn(0), resamples=10) for other in (drawn(1), drawn(2, shift=1.0))]
+    for name in ("fad", "spectral"):
+        near, far = (found[name].value for found in figures)
+        assert near < chance[name] < far, name
+
+
+def test_a_band_cut_off_counts_as_69_decibels_and_not_as_the_logarithm_of_nothing():
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((2, 44100)).astype(np.float32)
+    spectrum = np.fft.rfft(noise)
+    spectrum[:, np.fft.rfftfreq(44100, 1 / 44100) > 2000] = 0
+    cut = np.fft.irfft(spectrum, 44100).astype(np.float32)
+    full, dark = (hear(samples, 44100).spectrum[:, :16] for samples in (0.1 * noise, 0.1 * cut))
+    assert (full - dark).max() < 8.0
+    assert (full - dark).max() > 4.0
+
+
 def test_hearing_windows_apart_and_together_is_the_same():
     windows = np.stack([piece(3.2, seed)[0] for seed in range(3)])
     heard = hear(windows, 44100)
     assert [part.shape for part in (heard.pitch, heard.instrument, heard.embedding)] == [
-        (3, 3, 64), (3, 3, 10), (3, 1, 200)
+        (3, 3, 64), (3, 3, 8), (3, 1, 200)
     ]  # fmt: skip
     apart = together([hear(windows[:1], 44100), hear(windows[1:], 44100)])
     for name in ("pitch", "instrument", "embedding", "spectrum"):

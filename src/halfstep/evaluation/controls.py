@@ -19,7 +19,7 @@ from halfstep.evaluation.sounds import Sounds, Source, recordings, source_paths,
 from halfstep.evaluation.subject import griffin_lim
 from halfstep.lock import folder_lock
 from halfstep.metrics.controls import HALVES, REPEATED, SPOILT, Spoil, Verdict, verdicts
-from halfstep.metrics.judge import judge_windows
+from halfstep.metrics.judge import judge_windows, most_by_chance
 from halfstep.metrics.judges.embedding import embedding
 
 WINDOW_FRAMES = 384
@@ -43,12 +43,14 @@ def controls_command(options: Options, tell: Tell) -> str:
         for row in rows[1:]:
             tell(len(figures), len(rows), f"figures: {row.name}")
             figures[row.name] = judge_windows(heard[row.name].heard, heard[REFERENCE].heard, options.seed)
-        found = verdicts(figures)
+        chance = most_by_chance(heard[HALVES].heard, heard[REFERENCE].heard, options.seed)
+        found = verdicts(figures, chance)
         plain = {"windows": rows[0].windows, "steps": None}
         lines = [{"name": name, "figures": as_json(its), **plain} for name, its in figures.items()]
         report = {
             "format": 1, "data": rounded(data_facts(library)), "settings": settings, "rows": lines,
             "verdicts": [{"control": v.control, "measure": v.measure, "passed": v.passed, "why": v.why} for v in found],
+            "halves_by_chance": rounded(chance),
         }  # fmt: skip
         text = table(lines) + "\n" + verdict_table(found)
         _write(options, report, text, rows, heard, library)
@@ -77,28 +79,41 @@ def control_rows(library: Library, options: Options) -> list[Row]:
     for name, spoil in SPOILT.items():
         spoilt = spoiled(other, spoil, library.mel.sample_rate)
         rows.append(Row(name=name, kind="control", source=spoilt, windows=count))
-    return [*rows, Row(name=REPEATED, kind="control", source=repeated(other, count // 2), windows=count)]
+    same = repeated(other, count // 2, library.mel.sample_rate)
+    return [*rows, Row(name=REPEATED, kind="control", source=same, windows=count)]
 
 
 def spoiled(source: Source, spoil: Spoil, sample_rate: int) -> Source:
     return lambda numbers: Sounds(spoil(source(numbers).samples, sample_rate, numbers))
 
 
-def repeated(source: Source, number: int) -> Source:
-    """The window `number` again and again."""
-    return lambda numbers: Sounds(np.repeat(source(range(number, number + 1)).samples, len(numbers), axis=0))
+def repeated(source: Source, number: int, sample_rate: int) -> Source:
+    """A second from the middle of the window `number` again and again, within a window too.
+
+    A judge of notes hears each second by itself: a window that is repeated whole still has variety for it.
+    """
+
+    def sounds(numbers: range) -> Sounds:
+        (window,) = source(range(number, number + 1)).samples
+        middle = max(0, (len(window) - sample_rate) // 2)
+        second = np.resize(window[middle : middle + sample_rate], len(window))
+        return Sounds(np.repeat(second[None], len(numbers), axis=0))
+
+    return sounds
 
 
 def verdict_table(found: list[Verdict]) -> str:
-    """Controls down, measures along: yes, or no."""
+    """Controls down, measures along; below it what failed, and why something is not asked."""
     names = [name for name in MEASURES if any(one.measure == name for one in found)]
     lines = ["| control | " + " | ".join(MEASURES[name][0] for name in names) + " |", "|---" * (len(names) + 1) + "|"]
+    said = {True: "passed", False: "**failed**", None: "not asked"}
     for control in dict.fromkeys(one.control for one in found):
         of = {one.measure: one for one in found if one.control == control}
-        cells = [("passed" if of[name].passed else "FAILED") if name in of else "" for name in names]
-        lines.append(f"| {control} | " + " | ".join(cells) + " |")
-    failed = [f"- {MEASURES[v.measure][0]}, {v.control}: {v.why}" for v in found if not v.passed]
-    return "\n".join([*lines, "", *failed]) + "\n"
+        lines.append(
+            f"| {control} | " + " | ".join(said[of[name].passed] if name in of else "" for name in names) + " |"
+        )
+    reasons = [f"- {MEASURES[v.measure][0]}, {v.control}: {said[v.passed]}: {v.why}" for v in found if not v.passed]
+    return "\n".join([*lines, "", *reasons]) + "\n"
 
 
 def _write(

@@ -1,6 +1,5 @@
 """What each figure is called and means, how it is rounded for JSON, and how it stands in a table."""
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -35,7 +34,8 @@ def rounded(value: Any) -> Any:
 
 
 def as_json(figures: dict[str, Figure]) -> dict[str, Any]:
-    return {name: rounded(asdict(figure)) for name, figure in figures.items()}
+    fields = ("value", "low", "high", "windows", "note")
+    return {name: rounded({key: getattr(figure, key) for key in fields}) for name, figure in figures.items()}
 
 
 def cell(figure: dict[str, Any]) -> str:

@@ -89,6 +89,11 @@ def verdicts_table(verdicts: Sequence[dict[str, Any]]) -> str:
     lines = []
     for control in dict.fromkeys(one["control"] for one in verdicts):
         of = {one["measure"]: one for one in verdicts if one["control"] == control}
-        cells = [("passed" if of[name]["passed"] else of[name]["why"]) if name in of else "" for name in names]
-        lines.append([control, *cells])
+        lines.append([control, *(_verdict(of[name]) if name in of else "" for name in names)])
     return plain_table(["control", *(MEASURES[name][0] for name in names)], lines)
+
+
+def _verdict(one: dict[str, Any]) -> str:
+    if one["passed"]:
+        return "passed"
+    return f"failed: {one['why']}" if one["passed"] is False else f"not asked: {one['why']}"

@@ -8,16 +8,30 @@ RESAMPLES = 200
 LEVEL = 0.95
 
 
+def spread(
+    statistic: Callable[[np.ndarray], float], size: int, rng: np.random.Generator, resamples: int = RESAMPLES
+) -> np.ndarray:
+    """`statistic(counts)`, where window i counts counts[i] times, of every resampling, less their mean.
+
+    Windows that come twice narrow a cloud and raise a distance: without their mean the values say how far an estimate
+    may be off, where by themselves they would exceed it. Counts are drawn first of all: two statistics of as many
+    windows, under generators of the same state, meet the same resamplings, and the spread of their difference is the
+    difference of their spreads.
+    """
+    counts = rng.multinomial(size, np.full(size, 1 / size), resamples)
+    found = np.array([statistic(row) for row in counts])
+    return found - found.mean()
+
+
+def ends(estimate: float, around: np.ndarray) -> tuple[float, float]:
+    """The interval of an estimate whose resampled values lie `around` it."""
+    low, high = np.quantile(around, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return estimate + float(low), estimate + float(high)
+
+
 def interval(
     estimate: float, statistic: Callable[[np.ndarray], float], size: int, rng: np.random.Generator,
     resamples: int = RESAMPLES,
 ) -> tuple[float, float]:  # fmt: skip
-    """Lower and upper end around `estimate`, from `statistic(counts)` where window i counts counts[i] times.
-
-    Windows that come twice narrow a cloud and raise a distance: the resampled values are shifted so that their mean
-    is the estimate, which they would otherwise exceed.
-    """
-    counts = rng.multinomial(size, np.full(size, 1 / size), resamples)
-    found = np.array([statistic(row) for row in counts])
-    low, high = np.quantile(found - found.mean(), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return estimate + float(low), estimate + float(high)
+    """Lower and upper end around `estimate`, from `statistic(counts)` of resampled windows (`spread`)."""
+    return ends(estimate, spread(statistic, size, rng, resamples))

@@ -7,7 +7,7 @@ From log-mel windows: `hear(voiced(log_mel, mel), mel.sample_rate)`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import soxr
@@ -15,12 +15,12 @@ import soxr
 from halfstep.audio.mel import Float32, MelConfig, log_mel
 from halfstep.audio.phase import GriffinLimStream
 from halfstep.generation.render import Vocoder
-from halfstep.metrics.bootstrap import RESAMPLES, interval
+from halfstep.metrics.bootstrap import LEVEL, RESAMPLES, ends, spread
 from halfstep.metrics.frechet import few_rows, frechet_distance, frechet_infinity
 from halfstep.metrics.inception import inception_score, probabilities
 from halfstep.metrics.judges.embedding import Embedding
 from halfstep.metrics.judges.musicnn import musicnn
-from halfstep.metrics.judges.notes import note_judge
+from halfstep.metrics.judges.notes import RANGE_NEPERS, note_judge
 from halfstep.metrics.judges.pieces import SAMPLE_RATE
 from halfstep.metrics.kernel import KAD_SCALE, KernelMeans, kernel_audio_distance, kernel_inception_distance
 from halfstep.metrics.melstats import features
@@ -35,7 +35,8 @@ class Heard:
     """What the judges heard in n windows: logits [n, seconds, classes] of two judges, embedding [n, pieces, features].
 
     spectrum [n, 48] is no judge's: level, movement and step of 16 groups of bands over the full width (`melstats`),
-    which the judges, at 16 kHz, do not hear.
+    which the judges, at 16 kHz, do not hear. As for them, what lies 69 dB below a window's loudest is as good as
+    silent: else a band that is cut off would count by how many nepers the logarithm of nothing is given.
     """
 
     pitch: Float32
@@ -65,6 +66,25 @@ class Figure:
     high: float | None = None
     windows: int
     note: str | None = None
+    around: np.ndarray | None = field(default=None, repr=False, compare=False)
+    """Resampled values less their mean. Those of two rows of as many windows, judged with one seed, belong together
+    draw by draw: see `change`."""
+
+    @staticmethod
+    def of(value: float, around: np.ndarray, windows: int, note: str | None = None) -> "Figure":
+        """With the interval of its resampled values."""
+        low, high = ends(value, around)
+        return Figure(value=value, low=low, high=high, windows=windows, note=note, around=around)
+
+
+def change(before: Figure, after: Figure) -> Figure:
+    """after - before, of the same windows: its interval is that of the difference, not of two independent figures.
+
+    ValueError unless both were resampled as often.
+    """
+    if before.around is None or after.around is None or before.around.shape != after.around.shape:
+        raise ValueError("figures that were not resampled together: as many windows, resamples and one seed expected")
+    return Figure.of(after.value - before.value, after.around - before.around, after.windows)
 
 
 def voiced(log_mel: Float32, mel: MelConfig, vocoder: Callable[[], Vocoder] | None = None) -> Float32:
@@ -99,7 +119,8 @@ def _hear(samples: Float32, sample_rate: int, embedding: Embedding) -> Heard:
     same = embedding.sample_rate == SAMPLE_RATE
     vectors = embedding.embed(at_16k if same else _resampled(samples, sample_rate, embedding.sample_rate))
     levels = log_mel(samples.astype(np.float32), MelConfig(sample_rate=sample_rate))
-    return Heard(pitch, instrument, vectors, features(levels).astype(np.float32))
+    loud = np.maximum(levels, levels.max((1, 2), keepdims=True) - RANGE_NEPERS)  # silence has no level of its own
+    return Heard(pitch, instrument, vectors, features(loud).astype(np.float32))
 
 
 def _resampled(samples: Float32, from_rate: int, to_rate: int) -> Float32:
@@ -130,11 +151,8 @@ def judge_windows(heard: Heard, reference: Heard, seed: int = 0, resamples: int 
 def _score(logits: Float32, rng: np.random.Generator, resamples: int) -> Figure:
     windows, pieces, _ = logits.shape
     rows = probabilities(logits).reshape(windows * pieces, -1)
-    value = inception_score(rows)
-    low, high = interval(
-        value, lambda counts: inception_score(rows, np.repeat(counts, pieces)), windows, rng, resamples
-    )
-    return Figure(value=value, low=low, high=high, windows=windows)
+    around = spread(lambda counts: inception_score(rows, np.repeat(counts, pieces)), windows, rng, resamples)
+    return Figure.of(inception_score(rows), around, windows)
 
 
 def _kernel(means: KernelMeans, scale: float, rng: np.random.Generator, resamples: int) -> Figure:
@@ -146,31 +164,25 @@ def _kernel(means: KernelMeans, scale: float, rng: np.random.Generator, resample
             counts, rng.multinomial(len(means.yy), np.full(len(means.yy), 1 / len(means.yy)))
         )
 
-    value = scale * means.distance
-    low, high = interval(value, statistic, windows, rng, resamples)
     note = f"kernel median {means.median:.3f}" + (f"; {means.warning}" if means.warning else "")
-    return Figure(value=value, low=low, high=high, windows=windows, note=note)
+    return Figure.of(scale * means.distance, spread(statistic, windows, rng, resamples), windows, note)
 
 
 def _frechet(x: Float32, y: Float32, rng: np.random.Generator, resamples: int) -> dict[str, Figure]:
     """The plain distance of all pieces, and what endless rows would give."""
     plain = _plain_frechet(x, y, rng, resamples)
     endless = frechet_infinity(_rows(x), _rows(y), rng, repeats=10)
-    low, high = interval(
-        endless.value,
+    around = spread(
         lambda counts: frechet_infinity(_rows(x, counts), _drawn(y, rng), rng, repeats=1).value,
         len(x), rng, resamples // 2,
     )  # fmt: skip
     note = f"R^2 {endless.r_squared:.3f}"
-    return {"fad": plain, "fad_infinity": Figure(value=endless.value, low=low, high=high, windows=len(x), note=note)}
+    return {"fad": plain, "fad_infinity": Figure.of(endless.value, around, len(x), note)}
 
 
 def _plain_frechet(x: Float32, y: Float32, rng: np.random.Generator, resamples: int) -> Figure:
-    value = frechet_distance(_rows(x), _rows(y))
-    low, high = interval(
-        value, lambda counts: frechet_distance(_rows(x, counts), _drawn(y, rng)), len(x), rng, resamples
-    )
-    return Figure(value=value, low=low, high=high, windows=len(x), note=few_rows(len(_rows(x)), x.shape[-1]))
+    around = spread(lambda counts: frechet_distance(_rows(x, counts), _drawn(y, rng)), len(x), rng, resamples)
+    return Figure.of(frechet_distance(_rows(x), _rows(y)), around, len(x), few_rows(len(_rows(x)), x.shape[-1]))
 
 
 def _rows(windows: Float32, counts: np.ndarray | None = None) -> np.ndarray:
@@ -190,6 +202,20 @@ def _reach(x: Float32, y: Float32, rng: np.random.Generator, resamples: int) -> 
     ends = {name: getattr(found, name) for name in ("density", "coverage")}
     figures = {}
     for name, statistic in ends.items():
-        low, high = interval(statistic(), statistic, windows, rng, resamples)
-        figures[name] = Figure(value=statistic(), low=low, high=high, windows=windows)
+        figures[name] = Figure.of(statistic(), spread(statistic, windows, rng, resamples), windows)
     return figures
+
+
+def most_by_chance(x: Heard, y: Heard, seed: int = 0, cuts: int = RESAMPLES) -> dict[str, float]:
+    """What the plain Frechet distances (fad, spectral) of two sets of one music stay below 39 times of 40.
+
+    Both are poured together and cut in two at random: the distance of such halves is nothing but the bias of so few
+    windows, which no resampling of two given sets shows.
+    """
+    rng = np.random.default_rng(seed)
+    found: dict[str, list[float]] = {"fad": [], "spectral": []}
+    for order in (rng.permutation(len(x) + len(y)) for _ in range(cuts)):
+        for name, one, other in (("fad", x.embedding, y.embedding), ("spectral", x.spectrum, y.spectrum)):
+            windows = np.concatenate([one, other])[order].reshape(len(order), -1, one.shape[-1])
+            found[name].append(frechet_distance(_rows(windows[: len(x)]), _rows(windows[len(x) :])))
+    return {name: float(np.quantile(distances, (1 + LEVEL) / 2)) for name, distances in found.items()}

@@ -64,4 +64,6 @@ def test_the_card_says_how_often_they_are_right():
             assert confusion.shape == (len(card["classes"]), len(card["classes"]))
             assert confusion.sum() == test["notes"]
             np.testing.assert_allclose(np.trace(confusion) / test["notes"], test["accuracy"], atol=1e-4)
-            assert test["accuracy"] > {"pitch": 0.95, "instrument": 0.6}[name]
+            least = {"pitch": 0.95, "instrument": 0.85 if kind.endswith("as rendered") else 0.8}
+            assert test["accuracy"] >= least[name]
+            assert test.get("apart", test)["accuracy"] >= least[name]
