@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from halfstep.bundle import Manifest, open_folder
-from halfstep.generation.endless import mel_stream
+from halfstep.generation.endless import mel_stream, opening
 from halfstep.generation.noise import BESIDE, seed_noise
-from halfstep.generation.window import Network, Painter
+from halfstep.generation.window import Layout, Network, Painter
 
 
 def take(blocks, count: int) -> np.ndarray:
@@ -84,3 +84,16 @@ def test_nothing_is_quieter_than_the_floor(manifest: Manifest):
     blocks = take(mel_stream(painter(manifest, lambda z_t, *_: z_t * 100), seed_noise(8, 0)), 2)
     assert blocks.min() == np.float32(np.log(manifest.mel.floor))
     assert blocks.dtype == np.float32
+
+
+def test_noise_fits_a_recording_ever_less_towards_its_end(manifest: Manifest, monkeypatch: pytest.MonkeyPatch):
+    """Of 12 known frames the last 6 are rendered anew: all of the first of them is wanted, next to nothing of the last."""
+    made, asked = painter(manifest, lambda z_t, *_: z_t * 0, steps=1), []
+    made.layout = Layout(frames=24, grain=12, overlap=12, transition=6)
+    monkeypatch.setattr(made, "fitted", lambda noise, known, mask, wanted: (asked.append((mask, wanted)), noise)[1])
+    opening(made, seed_noise(8, 0)(0, 24), np.ones((8, 12), np.float32))
+    ((mask, wanted),) = asked
+    np.testing.assert_array_equal(mask, np.arange(24) < 6)
+    np.testing.assert_allclose(wanted[6:12], np.arange(6, 0, -1) / 7, rtol=1e-6)
+    assert not wanted[:6].any()
+    assert not wanted[12:].any()
