@@ -87,7 +87,7 @@ def test_nothing_is_quieter_than_the_floor(manifest: Manifest):
 
 
 def test_noise_fits_a_recording_ever_less_towards_its_end(manifest: Manifest, monkeypatch: pytest.MonkeyPatch):
-    """Of 12 known frames the last 6 are rendered anew: nearly all of the first is wanted, next to nothing of the last."""
+    """Of 12 known frames 6 are rendered anew: nearly all of the first is wanted, next to nothing of the last."""
     made, asked = painter(manifest, lambda z_t, *_: z_t * 0, steps=1), []
     made.layout = Layout(frames=24, grain=12, overlap=12, transition=6)
     monkeypatch.setattr(made, "fitted", lambda noise, known, mask, wanted: (asked.append((mask, wanted)), noise)[1])
