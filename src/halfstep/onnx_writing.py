@@ -224,10 +224,12 @@ def _byte_product(x: str, weight: str, output: str, of_x: Range) -> Restored:
         "row": np.array([-1]),
     }
 
-    def node(operator: str, inputs: str, result: str, **attributes: int | list[int]) -> onnx.NodeProto:
+    def named(inputs: str) -> list[str]:
         """`.name` is one of this product's own."""
-        names = [f"{output}{part}" if part.startswith(".") else part for part in inputs.split()]
-        return helper.make_node(operator, names, [f"{output}{result}"], **attributes)
+        return [f"{output}{part}" if part.startswith(".") else part for part in inputs.split()]
+
+    def node(operator: str, inputs: str, result: str) -> onnx.NodeProto:
+        return helper.make_node(operator, named(inputs), named(result))
 
     nodes = [
         node("Abs", weight, ".size"),
@@ -236,13 +238,13 @@ def _byte_product(x: str, weight: str, output: str, of_x: Range) -> Restored:
         node("Div", ".range .levels", ".step"),
         node("Div", f"{weight} .step", ".scaled"),
         node("Round", ".scaled", ".level"),
-        node("Cast", ".level", ".rows", to=TensorProto.INT8),
-        node("Transpose", ".rows", ".columns", perm=[1, 0]),
+        helper.make_node("Cast", named(".level"), named(".rows"), to=TensorProto.INT8),
+        helper.make_node("Transpose", named(".rows"), named(".columns"), perm=[1, 0]),
         node("Reshape", ".step .row", ".steps"),
         node("Mul", ".x_step .steps", ".unit"),
         node("QuantizeLinear", f"{x} .x_step .x_zero", ".x"),
         node("MatMulInteger", ".x .columns .x_zero", ".sum"),
-        node("Cast", ".sum", ".float", to=TensorProto.FLOAT),
-        node("Mul", ".float .unit", ""),
+        _cast(f"{output}.sum", f"{output}.float"),
+        node("Mul", ".float .unit", output),
     ]
     return [numpy_helper.from_array(np.asarray(value), f"{output}.{name}") for name, value in values.items()], nodes

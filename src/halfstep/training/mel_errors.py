@@ -1,11 +1,12 @@
 """Errors of a sound in log-mels: at two resolutions, and as a music tagger hears it.
 
 Signals are [B, n]. A mean |difference| of logarithms makes a network answer with medians, which move less from frame
-to frame than music does; `as_heard` therefore says apart how much the one moves more or less than the other.
+to frame than music does; `as_heard` therefore says apart how much more or less the one moves, and how its level lies.
 """
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,10 +35,20 @@ def log_mel_error(found: Tensor, real: Tensor, mel: MelConfig) -> Tensor:
     return (errors[0] + errors[1]) / 2
 
 
-def as_heard(found: Tensor, real: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
-    """Mean |difference| of log-compressed mels, and by how much they move differently: mean |difference| of the
-    logarithms of the mean |step| from one frame to the next in each band, and from one band to the next in each.
+class Heard(NamedTuple):
+    """Mean |differences| of two sounds, each a scalar.
+
+    error: of log-compressed mels. moves: of the logarithms of each band's mean |step| over time, to its next frame and
+    to the next band. level: of each band's mean over time.
     """
+
+    error: Tensor
+    moves: Tensor
+    level: Tensor
+
+
+def as_heard(found: Tensor, real: Tensor, sample_rate: int) -> Heard:
+    """How differently a tagger that is given 8 kHz of sound hears the two."""
     n_fft = 4 * round(HEARD_SECONDS * sample_rate / 4)
     top_hz = min(HEARD_TOP_HZ, sample_rate / 2)
     grid = MelConfig(
@@ -49,7 +60,7 @@ def as_heard(found: Tensor, real: Tensor, sample_rate: int) -> tuple[Tensor, Ten
     for axis in (1, 2):
         first, second = ((heard.diff(dim=axis).abs().mean(2) + LEAST_MOVE).log() for heard in (a, b))
         moves.append((first - second).abs().mean())
-    return (a - b).abs().mean(), (moves[0] + moves[1]) / 2
+    return Heard((a - b).abs().mean(), (moves[0] + moves[1]) / 2, (a - b).mean(2).abs().mean())
 
 
 def _power(signal: Tensor, grid: MelConfig) -> Tensor:
