@@ -36,6 +36,7 @@ def stirred(net: VocoderNet, by: float = 0.05) -> VocoderNet:
 
 @pytest.fixture(scope="module")
 def net() -> VocoderNet:
+    torch.manual_seed(0)
     return stirred(VocoderNet(SMALL, NET))
 
 
