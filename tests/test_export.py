@@ -89,7 +89,7 @@ def test_four_bits_are_the_nearest_of_fifteen_levels():
         ir_version=8,
     )
     restored = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {})
-    np.testing.assert_allclose(restored[0], weight, rtol=1e-3)
+    np.testing.assert_allclose(np.asarray(restored[0]), weight, rtol=1e-3)
 
 
 def test_a_buffer_that_is_mostly_zeros_is_stored_without_them(tmp_path: Path):
