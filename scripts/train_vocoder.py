@@ -6,7 +6,7 @@
     python scripts/train_vocoder.py DATA RUN --into MODEL --credits MUSIC/LICENCES.json ...
 
 Stopped at any moment, the same command goes on where it was. --from starts from another run's averaged weights, with
-its optimizer new: the vocoder in the package was trained in three such legs (docs/experiments.md). One thread unless
+its optimizer new: the vocoder in the package was trained in ten such legs (docs/experiments.md). One thread unless
 OMP_NUM_THREADS says otherwise. Exit codes: 0 done, 2 the data or the run is not as expected.
 """
 
@@ -33,11 +33,12 @@ from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.loop import StepRandom, TrainConfig, train
 from halfstep.training.spectral import SpectralLossConfig, spectral_distance, vocoded, vocoder_loss
 from halfstep.training.vocoder_clips import ClipsConfig, vocoder_example
-from halfstep.vocoder_export import PRIOR, REFINER, add_vocoder
+from halfstep.vocoder_export import PRIOR, REFINER, add_vocoder, input_ranges
 
 FRAMES = 64
 BATCH = 8
 HELD_OUT = 32
+RANGED = 64  # clips of which the ranges of what is multiplied are taken
 WEIGHTS = "vocoder.safetensors"
 
 
@@ -101,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--from", dest="start", type=Path, metavar="RUN")
     parser.add_argument("--into", type=Path, metavar="MODEL")
     parser.add_argument("--credits", type=Path, action="append", default=[])
-    parser.add_argument("--weights", default="int8")
+    parser.add_argument("--weights", default="int4")
     options = parser.parse_args(arguments)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     try:
@@ -120,7 +121,10 @@ def main(arguments: list[str] | None = None) -> int:
                 prior=PRIOR, refiner=REFINER, licence="CC-BY-SA-3.0",
                 trained_on=origins(library, tuple(options.credits)),
             )  # fmt: skip
-            add_vocoder(net, options.into, card, options.weights)
+            drawn, rng = Windows(library, "train", FRAMES, config.seed).batch(0, RANGED)
+            mels = vocoder_example(drawn, library.mel, ClipsConfig(), rng).condition.aligned
+            assert mels is not None
+            add_vocoder(net, options.into, card, options.weights, input_ranges(net, mels))
     except InputError as error:
         print(f"train_vocoder: {error}", file=sys.stderr)
         return 2

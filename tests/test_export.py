@@ -13,7 +13,7 @@ from halfstep.diffusion.condition import Condition
 from halfstep.diffusion.denoiser import Denoiser, rates_like
 from halfstep.export import write_denoiser
 from halfstep.generation.sampler import cosine_rates
-from halfstep.onnx_writing import STORED
+from halfstep.onnx_writing import STORED, write_onnx
 from halfstep.presets import PRESETS, with_settings
 from halfstep.tasks.music import Music
 
@@ -89,7 +89,25 @@ def test_four_bits_are_the_nearest_of_fifteen_levels():
         ir_version=8,
     )
     restored = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {})
-    np.testing.assert_allclose(restored[0], weight, rtol=1e-3)
+    np.testing.assert_allclose(np.asarray(restored[0]), weight, rtol=1e-3)
+
+
+def test_a_buffer_that_is_mostly_zeros_is_stored_without_them(tmp_path: Path):
+    class Filters(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("filters", torch.eye(100) * torch.arange(1.0, 101.0))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            assert isinstance(self.filters, torch.Tensor)
+            return x @ self.filters
+
+    path = tmp_path / "filters.onnx"
+    write_onnx(Filters(), {"x": torch.zeros(1, 100)}, ("y",), {}, path, "int4")
+    assert path.stat().st_size < 4000  # of 40000
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"x": np.ones((1, 100), np.float32)})
+    np.testing.assert_array_equal(np.asarray(found)[0], np.arange(1, 101))
 
 
 def test_exported_file_tells_nothing_of_this_machine(denoiser: Denoiser, tmp_path: Path):

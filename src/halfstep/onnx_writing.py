@@ -17,6 +17,10 @@ OPSET = 18
 SMALLEST_PACKED = 4096  # values: below this a tensor is not worth packing
 GROUP = 32
 CLIPPED_AT = (1.0, 0.9, 0.8, 0.7)
+BYTE_LEVELS = 63
+"""Of a weight, to either side of 0: with a byte on the other side, two products fit the 16 bits in which processors
+without VNNI add them up."""
+Range = tuple[float, float]
 Restored = tuple[list[onnx.TensorProto], list[onnx.NodeProto]]
 """What is stored of a weight, and the nodes that make it float32 again."""
 
@@ -28,11 +32,13 @@ def write_onnx(
     changing: Mapping[str, Mapping[int, str]],
     path: Path,
     weights: str = "fp32",
+    ranges: Mapping[str, Range] | None = None,
 ) -> None:
     """`module`, called with `inputs` in order, as one file.
 
     changing: input or output -> the axes that may have another size at every call, each with a name. weights: a key of
-    STORED.
+    STORED. ranges: large weight [outputs, inputs] -> the lowest and highest number it is multiplied with; these
+    products are of bytes (`_in_bytes`).
     """
     with replacing(path) as partial, warnings.catch_warnings():
         # The tracing exporter is on its way out; the new one takes 65 s where it takes 2, for a graph no faster.
@@ -49,7 +55,9 @@ def write_onnx(
             dynamic_axes={name: dict(axes) for name, axes in changing.items()},
         )  # fmt: skip
         model = onnx.load_model(str(partial))
-        _pack(model, STORED[weights], {name for name, _ in module.named_buffers()})
+        kept = {name for name, _ in module.named_buffers()}
+        _pack(model, STORED[weights], kept)
+        _in_bytes(model, ranges or {})
         onnx.checker.check_model(model, full_check=True)
         onnx.save_model(model, str(partial))
 
@@ -127,6 +135,25 @@ def _as_int4(weight: np.ndarray, name: str) -> Restored:
     return _stored(name, values), nodes
 
 
+def _as_sparse(weight: np.ndarray, name: str) -> Restored:
+    """What is not 0, and where, in a row."""
+    places = np.flatnonzero(weight)
+    values = {
+        "places": places.astype(np.int32),
+        "values": weight.reshape(-1)[places],
+        "size": np.array([weight.size]),
+        "shape": np.array(weight.shape),
+    }
+    nodes = [
+        helper.make_node("ConstantOfShape", [f"{name}.size"], [f"{name}.zeros"]),
+        helper.make_node(
+            "ScatterElements", [f"{name}.{part}" for part in ("zeros", "places", "values")], [f"{name}.row"]
+        ),
+        helper.make_node("Reshape", [f"{name}.row", f"{name}.shape"], [name]),
+    ]
+    return _stored(name, values), nodes
+
+
 def _cast(source: str, target: str) -> onnx.NodeProto:
     return helper.make_node("Cast", [source], [target], to=TensorProto.FLOAT)
 
@@ -141,19 +168,83 @@ STORED: dict[str, Callable[[np.ndarray, str], Restored]] = {
 
 
 def _pack(model: onnx.ModelProto, packed: Callable[[np.ndarray, str], Restored], kept: Container[str]) -> None:
-    """Replace large weights, but those `kept`, by smaller tensors and the nodes that restore them, which the loader
-    folds away.
+    """Replace large weights by smaller tensors and the nodes that restore them, which the loader folds away. Those
+    `kept` stay exact; where they are mostly zeros, only what is not is stored.
     """
     graph = model.graph
     restoring = []
     for initializer in [i for i in graph.initializer if i.data_type == TensorProto.FLOAT and len(i.dims) > 1]:
         weight = numpy_helper.to_array(initializer)
-        if weight.size < SMALLEST_PACKED or initializer.name in kept:
+        if weight.size < SMALLEST_PACKED or (initializer.name in kept and np.count_nonzero(weight) > weight.size / 8):
             continue
         graph.initializer.remove(initializer)
-        tensors, nodes = packed(weight, initializer.name)
+        tensors, nodes = (_as_sparse if initializer.name in kept else packed)(weight, initializer.name)
         graph.initializer.extend(tensors)
         restoring += nodes
     nodes = [*restoring, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def _in_bytes(model: onnx.ModelProto, ranges: Mapping[str, Range]) -> None:
+    """Let products x @ weight.T be of 8-bit integers: a third of the time of float32 on AVX-512 with VNNI.
+
+    A weight has BYTE_LEVELS to either side of 0 and one scale an output, which the loader folds. x has 256 levels over
+    its range, whatever comes with it, so that a frame's answer does not depend on the frames beside it; what lies
+    beyond is clipped.
+    """
+    graph = model.graph
+    weights = {
+        node.output[0]: node.input[0]
+        for node in graph.node
+        if node.op_type == "Transpose" and node.input[0] in ranges and list(node.attribute[0].ints) == [1, 0]
+    }
+    nodes = []
+    for node in graph.node:
+        if node.op_type == "MatMul" and node.input[1] in weights:
+            weight = weights[node.input[1]]
+            tensors, product = _byte_product(node.input[0], weight, node.output[0], ranges[weight])
+            graph.initializer.extend(tensors)
+            nodes += product
+        else:
+            nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _byte_product(x: str, weight: str, output: str, of_x: Range) -> Restored:
+    lowest, highest = min(of_x[0], 0.0), max(of_x[1], 0.0)
+    step = max(highest - lowest, 1e-6) / 255
+    values = {
+        "x_step": np.float32(step),
+        "x_zero": np.uint8(round(-lowest / step)),
+        "levels": np.float32(BYTE_LEVELS),
+        "tiny": np.float32(1e-12),
+        "axis": np.array([1]),
+        "row": np.array([-1]),
+    }
+
+    def named(inputs: str) -> list[str]:
+        """`.name` is one of this product's own."""
+        return [f"{output}{part}" if part.startswith(".") else part for part in inputs.split()]
+
+    def node(operator: str, inputs: str, result: str) -> onnx.NodeProto:
+        return helper.make_node(operator, named(inputs), named(result))
+
+    nodes = [
+        node("Abs", weight, ".size"),
+        node("ReduceMax", ".size .axis", ".largest"),
+        node("Max", ".largest .tiny", ".range"),
+        node("Div", ".range .levels", ".step"),
+        node("Div", f"{weight} .step", ".scaled"),
+        node("Round", ".scaled", ".level"),
+        helper.make_node("Cast", named(".level"), named(".rows"), to=TensorProto.INT8),
+        helper.make_node("Transpose", named(".rows"), named(".columns"), perm=[1, 0]),
+        node("Reshape", ".step .row", ".steps"),
+        node("Mul", ".x_step .steps", ".unit"),
+        node("QuantizeLinear", f"{x} .x_step .x_zero", ".x"),
+        node("MatMulInteger", ".x .columns .x_zero", ".sum"),
+        _cast(f"{output}.sum", f"{output}.float"),
+        node("Mul", ".float .unit", output),
+    ]
+    return [numpy_helper.from_array(np.asarray(value), f"{output}.{name}") for name, value in values.items()], nodes

@@ -3,7 +3,7 @@ import pytest
 
 from halfstep.audio.mel import MagnitudeStream, MelConfig
 from halfstep.audio.phase import griffin_lim
-from halfstep.audio.steady import steady_tones
+from halfstep.audio.steady import steady_tones, steady_units
 
 SMALL = MelConfig(sample_rate=16000, n_fft=1024, hop_length=256, n_mels=64)
 
@@ -31,6 +31,22 @@ def test_a_tone_continues_the_phases_before():
     expected = np.mod(0.5 + 2 * np.pi * 40 * SMALL.hop_length / SMALL.n_fft * np.arange(1, 4), 2 * np.pi)
     np.testing.assert_allclose(spectra[:, 40], np.exp(1j * expected), atol=1e-4)
     np.testing.assert_allclose(np.abs(spectra), magnitude, atol=1e-6)
+
+
+def test_clips_beside_each_other_are_each_as_alone():
+    """Clips of noise, one of silence, one of a single peak; 40 frames at once and one by one."""
+    rng = np.random.default_rng(1)
+    magnitude = rng.uniform(0, 1, (4, 40, SMALL.bins)).astype(np.float32)
+    magnitude[1], magnitude[2] = 0, 0
+    magnitude[2, :, 77] = 1
+    before = rng.uniform(0, 2 * np.pi, (4, SMALL.bins)).astype(np.float32)
+    together = steady_units(magnitude, before, SMALL)
+    for clip, phases, units in zip(magnitude, before, together, strict=True):
+        np.testing.assert_array_equal(steady_units(clip, phases, SMALL), units)
+        for frame, expected in zip(clip, units, strict=True):
+            found = steady_units(frame[None], phases, SMALL)[0]
+            np.testing.assert_allclose(found, expected, atol=1e-3)
+            phases = np.angle(found)
 
 
 def test_silence_and_noise_have_phases_too():

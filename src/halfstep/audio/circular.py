@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from halfstep.audio.joining import joined
-from halfstep.audio.mel import FRAMES_AT_ONCE, Float32, MelConfig, hann
+from halfstep.audio.mel import FRAMES_AT_ONCE, Float32, MelConfig, hann, windowed_spectra
 from halfstep.audio.steady import TINY, Complex64, steady_tones
 
 
@@ -106,7 +106,7 @@ class Circle:
         """Of the frames `at`, [k, bins]."""
         starts = np.arange(at.start, at.stop) * self._hop
         places = (starts[:, None] + np.arange(self._n_fft)) % len(signal)
-        return np.fft.rfft(signal[places] * self._window).astype(np.complex64)
+        return windowed_spectra(signal[places])
 
     def _overlapped(self, framed: Float32) -> Float32:
         """Frames [frames, n_fft] laid over each other round the circle."""

@@ -17,20 +17,27 @@ class Overlap:
     def __init__(self, config: MelConfig) -> None:
         self._config = config
         self._window = hann(config.n_fft)
-        self._tail = np.zeros((0, config.hop_length), np.float32)
-        self._weight = np.zeros((0, config.hop_length), np.float32)
+        reach = -(-config.n_fft // config.hop_length)
+        # Window overlap of the first hops; from the last of these on it is the same.
+        self._gain = np.zeros((2 * reach - 1, config.hop_length), np.float32)
+        add_frames(self._gain, np.broadcast_to(np.square(self._window), (reach, config.n_fft)))
+        self._gain = reciprocal(self._gain[:reach])
+        self._tail = np.zeros((reach - 1, config.hop_length), np.float32)
+        self._given = 0
 
     def add(self, spectra: Complex64) -> Float32:
         """The next spectra [k, bins] -> the next k * hop samples, to which no later frame adds."""
         count, hop = len(spectra), self._config.hop_length
-        signal, weight = _room(count, self._tail, self._config), _room(count, self._weight, self._config)
+        signal = np.zeros((count + len(self._tail), hop), np.float32)
+        signal[: len(self._tail)] = self._tail
         for start in range(0, count, FRAMES_AT_ONCE):
-            part = spectra[start : start + FRAMES_AT_ONCE]
-            frames = np.fft.irfft(part, self._config.n_fft).astype(np.float32, copy=False)
-            add_frames(signal[start:], frames * self._window)
-        add_frames(weight, np.broadcast_to(np.square(self._window), (count, len(self._window))))
-        self._tail, self._weight = signal[count:], weight[count:]
-        return (signal[:count] * reciprocal(weight[:count])).reshape(count * hop)
+            frames = np.fft.irfft(spectra[start : start + FRAMES_AT_ONCE], self._config.n_fft)
+            frames *= self._window
+            add_frames(signal[start:], frames.astype(np.float32, copy=False))
+        self._tail = signal[count:].copy()
+        which = np.minimum(np.arange(self._given, self._given + count), len(self._gain) - 1)
+        self._given = min(self._given + count, len(self._gain))
+        return (signal[:count] * self._gain[which]).reshape(count * hop)
 
 
 def add_frames(hops: Float32, frames: Float32) -> None:
@@ -44,10 +51,3 @@ def add_frames(hops: Float32, frames: Float32) -> None:
 def reciprocal(overlap: Float32) -> Float32:
     """1 / overlap, held where there is hardly any."""
     return np.reciprocal(np.maximum(overlap, LEAST_OVERLAP, dtype=np.float32))
-
-
-def _room(count: int, tail: Float32, config: MelConfig) -> Float32:
-    """Hops [count + n_fft / hop - 1, hop] that begin with `tail`."""
-    hops = np.zeros((count + -(-config.n_fft // config.hop_length) - 1, config.hop_length), np.float32)
-    hops[: len(tail)] = tail
-    return hops

@@ -17,6 +17,7 @@ from halfstep.audio.mel import (
     filterbank,
     hann,
     spread_over_bins,
+    windowed_spectra,
 )
 from halfstep.audio.overlap import add_frames, reciprocal
 from halfstep.audio.steady import TINY, steady_tones
@@ -155,7 +156,7 @@ class _Engine:
             signal = self._overlapped(self.frames) * gain
             framed = sliding_window_view(signal, self._config.n_fft)[:: self._config.hop_length]
             for at in _chunks(self.frames):
-                consistent = np.fft.rfft(framed[at] * self._window)
+                consistent = windowed_spectra(framed[at])
                 ahead = consistent - self._beta * last[at]
                 last[at] = consistent
                 ahead *= self._magnitude[at] / np.maximum(np.abs(ahead), TINY)

@@ -127,7 +127,7 @@ def _vocoder_trial(folder: ModelFolder) -> str | None:
     """The same for the prior, and for the interface of both networks."""
     try:
         if make := folder.vocoder():
-            make().prior(np.zeros((folder.manifest.mel.n_mels, 8), np.float32))
+            make().prior(np.zeros((8, folder.manifest.mel.n_mels), np.float32))
     except InputError as error:
         return str(error)
     return None

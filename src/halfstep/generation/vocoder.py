@@ -1,16 +1,16 @@
 """The learned vocoder: a prior of magnitudes, phases that run on as steady tones, a refiner. See `nets.vocoder`.
 
-In this file spectra are time-major, [frames, bins], but where a network takes or gives them.
+In this file all but the mel is time-major: [frames, bins].
 """
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.audio.circular import Circle, closing_tones, period_of_stream
-from halfstep.audio.mel import Float32, MelConfig, hann
+from halfstep.audio.mel import Float32, MelConfig, windowed_spectra
 from halfstep.audio.overlap import Overlap
 from halfstep.audio.phase import LONGEST_CIRCLE_FRAMES, LOUDEST_LOG_MEL
-from halfstep.audio.steady import TINY, Complex64, steady_tones
+from halfstep.audio.steady import TINY, Complex64, scaled, steady_units
 from halfstep.bundle import OnnxVocoder
 
 BLOCK_FRAMES = 32
@@ -34,8 +34,9 @@ class LearnedVocoder:
         self._networks.begin()
         self._phases = self._rng.uniform(0, 2 * np.pi, bins).astype(np.float32)
         self._mels = np.zeros((config.n_mels, 0), np.float32)
+        # Of the frames that are still to be refined:
+        self._hidden = np.zeros((0, self._networks.width), np.float32)
         self._magnitude = np.zeros((0, bins), np.float32)
-        self._hidden: Float32 | None = None
         self._planned = np.zeros((0, bins), np.complex64)
         self._sounding, self._sound = Overlap(config), Overlap(config)
         self._heard = np.zeros(0, np.float32)  # the tones' signal, from the first frame not yet analysed on
@@ -78,15 +79,15 @@ class LearnedVocoder:
             return period_of_stream(self, log_mel, self._config.hop_length)
         nets, circle = self._networks, Circle(frames, self._config)
         magnitude, hidden = nets.prior(
-            _round(np.minimum(log_mel, np.float32(LOUDEST_LOG_MEL)), nets.frames_back, nets.prior_delay)
+            _round(np.ascontiguousarray(_bounded(log_mel).T), nets.frames_back, nets.prior_delay)
         )
-        magnitude, hidden = (part[:, -frames:] for part in (magnitude, hidden))
-        tones = closing_tones(np.ascontiguousarray(magnitude.T), self._config, self._rng)
+        magnitude, hidden = (part[-frames:] for part in (magnitude, hidden))
+        tones = closing_tones(magnitude, self._config, self._rng)
         heard = circle.spectra(circle.signal(tones), slice(0, frames))
         told = (hidden, magnitude, _parts(_unit(tones)), _parts(heard))
         spectra = nets.refiner(*(_round(part, nets.frames_back, nets.refiner_delay) for part in told))
         nets.begin()
-        return np.roll(circle.signal(_joined(spectra[:, :, -frames:])), -self._config.lead)
+        return np.roll(circle.signal(_joined(spectra[:, -frames:])), -self._config.lead)
 
     def _blocks(self, log_mel: Float32) -> Float32:
         self._mels = np.concatenate([self._mels, _bounded(log_mel)], axis=1)
@@ -98,33 +99,29 @@ class LearnedVocoder:
 
     def _block(self, log_mel: Float32) -> Float32:
         """The samples [n] that follow from one more block [n_mels, BLOCK_FRAMES]."""
-        magnitude, hidden = (self._without_first(part, 0) for part in self._networks.prior(log_mel))
+        magnitude, hidden = (part[self._skipped[0] :] for part in self._networks.prior(log_mel.T))
         self._skipped[0] = 0
-        tones = steady_tones(np.ascontiguousarray(magnitude.T), self._phases, self._config)
-        if len(tones):
-            self._phases = np.angle(tones[-1])
-        self._magnitude = np.concatenate([self._magnitude, magnitude.T])
-        self._hidden = hidden if self._hidden is None else np.concatenate([self._hidden, hidden], axis=1)
-        self._planned = np.concatenate([self._planned, _unit(tones)])
-        self._heard = np.concatenate([self._heard, self._sounding.add(tones)])
+        units = steady_units(magnitude, self._phases, self._config)
+        if len(units):
+            self._phases = np.angle(units[-1])
+        self._hidden = np.concatenate([self._hidden, hidden])
+        self._magnitude = np.concatenate([self._magnitude, magnitude])
+        self._planned = np.concatenate([self._planned, units])
+        self._heard = np.concatenate([self._heard, self._sounding.add(scaled(units, magnitude))])
 
         heard = self._analysed()
         count = len(heard)
         if count == 0:
             return np.zeros(0, np.float32)
-        now, self._magnitude = self._magnitude[:count].T, self._magnitude[count:]
-        told, self._hidden = self._hidden[:, :count], self._hidden[:, count:]
+        hidden, self._hidden = self._hidden[:count], self._hidden[count:]
+        magnitude, self._magnitude = self._magnitude[:count], self._magnitude[count:]
         planned, self._planned = self._planned[:count], self._planned[count:]
-        spectra = self._networks.refiner(told, np.ascontiguousarray(now), _parts(planned), _parts(heard))
-        spectra = self._without_first(spectra, 1)
+        spectra = self._networks.refiner(hidden, magnitude, _parts(planned), _parts(heard))[:, self._skipped[1] :]
         self._skipped[1] = 0
         samples = self._sound.add(_joined(spectra))
         before_start = min(max(-self._given, 0), len(samples))
         self._given += len(samples)
         return samples[before_start:]
-
-    def _without_first(self, answers: Float32, network: int) -> Float32:
-        return answers[..., self._skipped[network] :]
 
     def _analysed(self) -> Complex64:
         """Spectra of the frames whose samples are all there."""
@@ -133,7 +130,7 @@ class LearnedVocoder:
         if count == 0:
             return np.zeros((0, self._config.bins), np.complex64)
         framed = sliding_window_view(self._heard, n_fft)[: count * hop : hop]
-        spectra = np.fft.rfft(framed * hann(n_fft)).astype(np.complex64, copy=False)
+        spectra = windowed_spectra(framed)
         self._heard = self._heard[count * hop :]
         return spectra
 
@@ -143,9 +140,9 @@ def _bounded(log_mel: Float32) -> Float32:
 
 
 def _round(part: Float32, before: int, after: int) -> Float32:
-    """What repeats along the last axis, with as much of it before and after as the networks hear."""
-    count = part.shape[-1]
-    return np.take(part, np.arange(-before, count + after) % count, axis=-1)
+    """What repeats [..., frames, n], with as many frames of it before and after as the networks hear."""
+    count = part.shape[-2]
+    return np.take(part, np.arange(-before, count + after) % count, axis=-2)
 
 
 def _unit(spectra: Complex64) -> Complex64:
@@ -153,12 +150,12 @@ def _unit(spectra: Complex64) -> Complex64:
 
 
 def _parts(spectra: Complex64) -> Float32:
-    """[frames, bins] -> real and imaginary, [2, bins, frames], as the networks take them."""
-    return np.stack([spectra.real.T, spectra.imag.T]).astype(np.float32, copy=False)
+    """[frames, bins] -> real and imaginary, [2, frames, bins], as the networks take them."""
+    return np.stack([spectra.real, spectra.imag])
 
 
 def _joined(parts: Float32) -> Complex64:
-    """[2, bins, frames] -> [frames, bins]."""
-    spectra = np.empty(parts.shape[:0:-1], np.complex64)
-    spectra.real, spectra.imag = parts[0].T, parts[1].T
+    """[2, frames, bins] -> [frames, bins]."""
+    spectra = np.empty(parts.shape[1:], np.complex64)
+    spectra.real, spectra.imag = parts
     return spectra

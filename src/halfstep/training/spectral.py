@@ -1,7 +1,7 @@
 """What the vocoder's networks are trained on: spectra of the sound they give against those of the recording.
 
 Phases begin anywhere, so a waveform is not compared sample by sample: only magnitudes are, at several resolutions
-(Yamamoto et al. 2020, arXiv:1910.11480), and the mel.
+(Yamamoto et al. 2020, arXiv:1910.11480), and log-mels.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from halfstep.audio.mel import MelConfig, hann
-from halfstep.audio.steady import steady_tones
+from halfstep.audio.steady import steady_units
 from halfstep.nets.vocoder import VocoderNet
+from halfstep.training.mel_errors import as_heard, log_mel_error
 
 # n_fft, hop, window. Half as many frames as Yamamoto's: the same gradient for half the computing.
 RESOLUTIONS = ((1024, 240, 600), (2048, 480, 1200), (512, 100, 240))
@@ -23,26 +24,30 @@ LEAST_OVERLAP = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralLossConfig:
-    """Weights of the log-magnitude error of the prior and of the log-mel error of the sound, beside the distance of
-    their spectra, which has 1. edge: frames at both ends of a clip that do not count.
+    """Weights beside the distance of the sounds' spectra, which has 1: prior, of the log-magnitude error of the prior;
+    mel, of `log_mel_error`; heard, moves, level, of the parts of `as_heard`. edge: frames at both ends of a clip that
+    do not count.
     """
 
-    prior: float = 0.15
-    mel: float = 0.25
+    prior: float = 0.125
+    mel: float = 0.5
+    heard: float = 3.125
+    moves: float = 3.125
+    level: float = 1.875
     edge: int = 4
 
 
 def analysed(signal: Tensor, mel: MelConfig) -> Tensor:
-    """[B, frames * hop] -> spectra [B, bins, frames], framed as `audio.mel` frames them."""
+    """[B, frames * hop] -> spectra [B, frames, bins], framed as `audio.mel` frames them."""
     window = torch.from_numpy(hann(mel.n_fft).copy()).to(signal.device)
     framed = F.pad(signal, (mel.lead, mel.lead)).unfold(1, mel.n_fft, mel.hop_length)
-    return torch.fft.rfft(framed * window).transpose(1, 2)
+    return torch.fft.rfft(framed * window)
 
 
 def overlapped(spectra: Tensor, mel: MelConfig) -> Tensor:
-    """Spectra [B, bins, frames] -> the signal [B, frames * hop] whose frames are nearest to them (least squares)."""
+    """Spectra [B, frames, bins] -> the signal [B, frames * hop] whose frames are nearest to them (least squares)."""
     window = torch.from_numpy(hann(mel.n_fft).copy()).to(spectra.device)
-    frames = torch.fft.irfft(spectra.transpose(1, 2), n=mel.n_fft) * window
+    frames = torch.fft.irfft(spectra, n=mel.n_fft) * window
     weight = (window**2).expand(1, frames.shape[1], -1)
     signal, overlap = _added(frames, mel.hop_length), _added(weight, mel.hop_length)
     return (signal / overlap.clamp(min=LEAST_OVERLAP))[:, mel.lead : mel.lead + frames.shape[1] * mel.hop_length]
@@ -57,7 +62,7 @@ def _added(frames: Tensor, hop: int) -> Tensor:
 
 def vocoded(net: VocoderNet, log_mel: Tensor, start: np.ndarray) -> tuple[Tensor, Tensor]:
     """Log-mel [B, n_mels, L], phases to begin at [B, bins] -> the sound [B, k * hop] of its frames 0..k-1, where k is
-    L less both delays, and the prior's magnitudes of them [B, bins, k].
+    L less both delays, and the prior's magnitudes of them [B, k, bins].
     """
     c, batch = net.mel, len(log_mel)
 
@@ -65,18 +70,18 @@ def vocoded(net: VocoderNet, log_mel: Tensor, start: np.ndarray) -> tuple[Tensor
         return log_mel.new_zeros(batch, *shape)
 
     prior, refiner = net.prior, net.refiner
-    told = prior(log_mel, log_mel[:, :, :1].expand(-1, -1, prior.delay), zeros(*prior.trunk.state_shape))
-    magnitude, hidden = told[0][:, :, prior.delay :], told[1][:, :, prior.delay :]
+    mels = log_mel.transpose(1, 2)
+    told = prior(mels, mels[:, :1].expand(-1, prior.delay, -1), zeros(*prior.trunk.state_shape))
+    magnitude, hidden = told[0][:, prior.delay :], told[1][:, prior.delay :]
     with torch.no_grad():
-        tones = steady_tones(magnitude.detach().cpu().numpy().swapaxes(1, 2), start, c)
-    planned = torch.from_numpy(tones).to(log_mel.device).transpose(1, 2)
-    planned = planned / planned.abs().clamp(min=1e-12)
+        planned = torch.from_numpy(steady_units(magnitude.detach().cpu().numpy(), start, c)).to(log_mel.device)
     heard = analysed(overlapped(magnitude * planned, c), c)
     parts = (torch.view_as_real(s).movedim(-1, 1) for s in (planned, heard))
-    waiting = zeros(refiner.waits, refiner.delay)
-    spectra = refiner(hidden, magnitude, *parts, waiting, zeros(*refiner.trunk.state_shape))[0][..., refiner.delay :]
+    waiting = zeros(5, refiner.delay, c.bins)
+    spectra, _, _ = refiner(hidden, magnitude, *parts, waiting, zeros(*refiner.trunk.state_shape))
+    spectra = spectra[:, :, refiner.delay :]
     signal = overlapped(torch.complex(spectra[:, 0], spectra[:, 1]), c)
-    return signal, magnitude[:, :, : spectra.shape[3]]
+    return signal, magnitude[:, : spectra.shape[2]]
 
 
 def spectral_distance(found: Tensor, real: Tensor) -> Tensor:
@@ -85,7 +90,7 @@ def spectral_distance(found: Tensor, real: Tensor) -> Tensor:
     for n_fft, hop, width in RESOLUTIONS:
         window = torch.hann_window(width, device=found.device)
         spectra = (torch.stft(s, n_fft, hop, width, window, return_complex=True) for s in (found, real))
-        a, b = (torch.view_as_real(s).square().sum(-1).clamp(min=QUIETEST**2).sqrt() for s in spectra)
+        a, b = ((s.real.square() + s.imag.square()).clamp(min=QUIETEST**2).sqrt() for s in spectra)
         convergence = (a - b).flatten(1).norm(dim=1) / b.flatten(1).norm(dim=1)
         total = total + convergence.mean() + (a.log() - b.log()).abs().mean()
     return total / len(RESOLUTIONS)
@@ -100,12 +105,9 @@ def vocoder_loss(
     edge = config.edge * c.hop_length
     found, real = found[:, edge:-edge], sound[:, edge : found.shape[1] - edge]
     with torch.no_grad():
-        true = analysed(sound, c).abs()[:, :, : magnitude.shape[2]]
-        real_mel = _log_mel(analysed(real, c).abs(), net)
-    prior_error = ((magnitude + 1e-3).log() - (true + 1e-3).log()).abs().mean()
-    mel_error = (_log_mel(analysed(found, c).abs(), net) - real_mel).abs().mean()
-    return spectral_distance(found, real) + config.prior * prior_error + config.mel * mel_error
-
-
-def _log_mel(magnitude: Tensor, net: VocoderNet) -> Tensor:
-    return (net.prior.filters @ magnitude).clamp(min=net.mel.floor).log()
+        true = analysed(sound, c).abs()[:, : magnitude.shape[1]]
+    prior = ((magnitude + 1e-3).log() - (true + 1e-3).log()).abs().mean()
+    heard = as_heard(found, real, c.sample_rate)
+    mels = config.mel * log_mel_error(found, real, c) + config.heard * heard.error
+    mels = mels + config.moves * heard.moves + config.level * heard.level
+    return spectral_distance(found, real) + config.prior * prior + mels

@@ -23,8 +23,8 @@ class ClipsConfig:
     """
 
     gain_db: tuple[float, float] = (-12.0, 6.0)
-    tones: float = 0.06
-    smoothed: float = 0.3
+    tones: float = 0.07
+    smoothed: float = 0.2
     blur: float = 1.5
     noise: float = 0.1
 

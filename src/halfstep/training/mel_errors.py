@@ -1,0 +1,75 @@
+"""Errors of a sound in log-mels: at two resolutions, and as a music tagger hears it.
+
+Signals are [B, n]. A mean |difference| of logarithms makes a network answer with medians, which move less from frame
+to frame than music does; `as_heard` therefore says apart how much more or less the one moves, and how its level lies.
+"""
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from halfstep.audio.mel import MelConfig, filterbank
+
+HEARD_SECONDS = 0.032  # of a window; the hop is half of it
+HEARD_BANDS = 96
+HEARD_TOP_HZ = 8000.0
+HEARD_GAIN = 1e4
+"""As musicnn's front end has them (Pons & Serra 2019, arXiv:1909.06654): log10(1 + gain * power), at 16 kHz."""
+LEAST_MOVE = 0.02
+
+
+def log_mel_error(found: Tensor, real: Tensor, mel: MelConfig) -> Tensor:
+    """Mean |difference| of log-mels in nepers: of `mel` and of one with half its window and 5/8 of its bands."""
+    finer = replace(mel, n_fft=mel.n_fft // 2, hop_length=mel.n_fft // 8, n_mels=mel.n_mels * 5 // 8)
+    coarser = replace(mel, hop_length=mel.n_fft // 4)
+    errors = []
+    for grid in (coarser, finer):
+        a, b = (
+            (_filters(grid) @ (_power(signal, grid) + 1e-14).sqrt()).clamp(min=mel.floor).log()
+            for signal in (found, real)
+        )
+        errors.append((a - b).abs().mean())
+    return (errors[0] + errors[1]) / 2
+
+
+class Heard(NamedTuple):
+    """Mean |differences| of two sounds, each a scalar.
+
+    error: of log-compressed mels. moves: of the logarithms of each band's mean |step| over time, to its next frame and
+    to the next band. level: of each band's mean over time.
+    """
+
+    error: Tensor
+    moves: Tensor
+    level: Tensor
+
+
+def as_heard(found: Tensor, real: Tensor, sample_rate: int) -> Heard:
+    """How differently a tagger that is given 8 kHz of sound hears the two."""
+    n_fft = 4 * round(HEARD_SECONDS * sample_rate / 4)
+    top_hz = min(HEARD_TOP_HZ, sample_rate / 2)
+    grid = MelConfig(
+        sample_rate=sample_rate, n_fft=n_fft, hop_length=n_fft // 2, n_mels=HEARD_BANDS, fmax_hz=top_hz
+    )  # fmt: skip
+    gain = HEARD_GAIN * (2 * HEARD_TOP_HZ / sample_rate) ** 2  # a window of more samples has the more power
+    a, b = (torch.log10(1 + gain * (_filters(grid) @ _power(signal, grid))) for signal in (found, real))
+    moves = []
+    for axis in (1, 2):
+        first, second = ((heard.diff(dim=axis).abs().mean(2) + LEAST_MOVE).log() for heard in (a, b))
+        moves.append((first - second).abs().mean())
+    return Heard((a - b).abs().mean(), (moves[0] + moves[1]) / 2, (a - b).mean(2).abs().mean())
+
+
+def _power(signal: Tensor, grid: MelConfig) -> Tensor:
+    """[B, n] -> [B, bins, frames]."""
+    window = torch.hann_window(grid.n_fft, device=signal.device)
+    spectra = torch.stft(signal, grid.n_fft, grid.hop_length, grid.n_fft, window, return_complex=True)
+    return spectra.real.square() + spectra.imag.square()
+
+
+@lru_cache(maxsize=16)
+def _filters(grid: MelConfig) -> Tensor:
+    return torch.from_numpy(filterbank(grid).copy())
