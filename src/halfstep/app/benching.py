@@ -90,7 +90,7 @@ def play_through(model: str, steps: str, seconds: str) -> None:
     from halfstep.machine import peak_bytes
 
     playing = halfstep.load(model or None)
-    mels, vocoder = playing.mels(0, int(steps)), playing.vocoder(0)
+    vocoder, mels = playing.vocoder(0), playing.mels(0, int(steps))
     while not vocoder.push(next(mels)).size:
         pass
     print("sound", flush=True)

@@ -166,7 +166,8 @@ class Model:
     def _onward(self, wanted: Wanted, drift: int, count: int | None) -> Iterator[Float32]:
         """`count` new samples, or without end for None; after the recording, if there is one."""
         noise = self._noise(wanted, drift)
-        painter, vocoder = self._painter(wanted.steps), self.vocoder(wanted.seed, wanted.vocoder)
+        # The vocoder first: the room that unpacking it takes is free again when the denoiser is loaded.
+        vocoder, painter = self.vocoder(wanted.seed, wanted.vocoder), self._painter(wanted.steps)
         if wanted.context is None:
             return first_samples(render(mel_stream(painter, noise), vocoder), count)
         recording = _blocks(wanted.context, self.sample_rate, mono=True)
