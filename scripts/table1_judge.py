@@ -3,7 +3,6 @@
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from halfstep.atomic import replacing
 from halfstep.data.library import Library
 from halfstep.data.windows import Windows
 from halfstep.errors import InputError
+from halfstep.evaluation.figures import as_json
 from halfstep.evaluation.sounds import Source, recordings, source_paths
 from halfstep.metrics.frechet import frechet_distance
 from halfstep.metrics.judge import Heard, hear, judge_windows, voiced
@@ -92,7 +92,7 @@ def _judge_set(folder: Path, library: Library, scale: Scale, options: argparse.N
         if not options.quick:
             against = _heard(folder / "heard" / "reference.npz", partial(voiced, reference, mel), mel.sample_rate)
             heard = _heard(folder / "heard" / f"{name}.npz", sound, mel.sample_rate)
-            figures |= {key: asdict(figure) for key, figure in judge_windows(heard, against).items()}
+            figures |= as_json(judge_windows(heard, against))
         rows[name] = {"figures": figures, **_facts(folder, name, scale, options)}
         print(f"{folder.name}, {rows[name]['title']}: judged", flush=True)
     return {"rows": rows, **_data_facts(library)}
