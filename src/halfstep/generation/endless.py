@@ -77,7 +77,7 @@ def fading(frames: int) -> Float32:
 
     Noise that fitted them all alike would end in a step, and the music with it.
     """
-    return 1 - (np.arange(frames, dtype=np.float32) + 1) / (frames + 1)
+    return ((frames - np.arange(frames, dtype=np.float32)) / (frames + 1)).astype(np.float32)
 
 
 def beginning(painter: Painter, past: Float32) -> tuple[Float32, Float32]:
