@@ -46,6 +46,8 @@ def test_the_page_holds_all_and_loads_nothing(report: Path):
     assert not re.search(r"""(src|href)=["'](?!data:)""", page)
     assert "<script" not in page
     assert "gauss, 4 steps" in page
+    for text in (page, (report / "report.md").read_text()):
+        assert len(re.findall(r"kernel median 0\.\d{3}", text)) >= 3 * 5
 
 
 @pytest.mark.slow

@@ -26,6 +26,10 @@ MEMORY = (
     "The nearest training window by log-mel over time shifts, beside the same for held-out music. A ratio of medians "
     "near 1 and a share below the 1st percentile of held-out distances near .01 mean that nothing is played back."
 )
+BEHIND = (
+    "The median of each kernel between the row and the reference: near 0 or 1 it sees nothing, and its width does not "
+    "fit. R^2 is of the line over 1 / n that FAD-inf is read from."
+)
 CEILING = "Real windows through mel and vocoder against themselves, at the same level: 0 would be the original."
 SEAMS = (
     "Whether the joins of windows can be told: |z| below 2 over at least 200 joins passes, if hard cuts at the same "
@@ -37,7 +41,11 @@ def markdown(report: Mapping[str, Any], speed: Mapping[str, Any]) -> str:
     """The tables, and what to know of them."""
     parts = [f"# {title(report)}\n", lead(report) + "\n", table(report["rows"])]
     parts += [f"- {note}" for note in (*report["notes"], *HOW_TO_READ)]
-    for head, rows in (_speed_table(speed), _ceiling_table(report), _memory_table(report), _continuity_table(report)):
+    tables = (
+        _notes_table(report), _speed_table(speed), _ceiling_table(report), _memory_table(report),
+        _continuity_table(report),
+    )  # fmt: skip
+    for head, rows in tables:
         if rows:
             parts.append("\n| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
             parts += ["| " + " | ".join(row) + " |" for row in rows]
@@ -77,6 +85,7 @@ def web_page(
         plots = [_ladder(report, factors, name) for name in ("fad_infinity", "ikid")]
         sections.append(page.section("Quality against steps and speed", *plots))
     for name, (head, its), about in (
+        ("Behind the figures", _notes_table(report), BEHIND),
         ("Speed", _speed_table(speed), "Processor seconds for a second of music, one thread."),
         ("The vocoder's ceiling", _ceiling_table(report), CEILING),
         ("Memory", _memory_table(report), MEMORY),
@@ -98,6 +107,13 @@ def _ladder(report: Mapping[str, Any], factors: dict[str, float], measure: str) 
 def _clips(row: Row, its: RowHeard, mel: MelConfig) -> str:
     addresses = [(png_address(spectrogram(clip, mel)), player_address(clip, mel.sample_rate)) for clip in its.clips]
     return page.clips_row(row.name, row.about, bool(row.steps), addresses)
+
+
+def _notes_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    rows = report["rows"]
+    noted = [name for name in MEASURES if any(row["figures"][name]["note"] for row in rows)]
+    head = ["music", *(MEASURES[name][0] for name in noted)]
+    return head, [[row["name"], *(row["figures"][name]["note"] or "-" for name in noted)] for row in rows]
 
 
 def _speed_table(speed: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
