@@ -22,7 +22,7 @@ from halfstep.metrics.melstats import frame_step
 from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.presets import PRESETS, Experiment
 from halfstep.tasks.music import MusicConfig
-from halfstep.training.loop import TrainConfig, train
+from halfstep.training.loop import NoObserver, TrainConfig, train
 from halfstep.training.pictures import draw_rows
 from halfstep.training.run import Run
 from halfstep.training.teacher import DiffusionConfig, denoising_loss
@@ -64,16 +64,6 @@ def _experiment(net: UNet1dConfig, packing: str, predicted: str) -> Experiment:
     )
 
 
-class _Quiet:
-    """Looks at nothing while the clock runs."""
-
-    def measure(self, denoiser: object) -> dict[str, float]:
-        return {}
-
-    def sample(self, denoiser: object, step: int) -> None:
-        return None
-
-
 def _trained(run: Run, steps: int, folder: Path) -> tuple[object, float]:
     """The averaged network after `steps`, and the processor seconds it took."""
     torch.manual_seed(0)
@@ -81,7 +71,7 @@ def _trained(run: Run, steps: int, folder: Path) -> tuple[object, float]:
     before = time.process_time()
     net = train(
         run.experiment.build(run.task), denoising_loss(run.experiment.diffusion), run.batches(config.batch_size),
-        folder, config, _Quiet(), run.device, lambda *_: None,
+        folder, config, NoObserver(), run.device, lambda *_: None,
     )  # fmt: skip
     return net, time.process_time() - before
 

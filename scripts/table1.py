@@ -38,22 +38,12 @@ from halfstep.generation.sampler import sample_ancestral
 from halfstep.presets import Experiment
 from halfstep.tasks.music import Music
 from halfstep.training.checkpoint import load_tensors, save_tensors
-from halfstep.training.loop import train
+from halfstep.training.loop import NoObserver, train
 from halfstep.training.observe import LOUDEST, sample_like
 from halfstep.training.run import Run, settle
 from halfstep.training.teacher import denoising_loss
 
 PACE_UPDATES = 8
-
-
-class _Quiet:
-    """Looks at nothing while the clock runs."""
-
-    def measure(self, denoiser: object) -> dict[str, float]:
-        return {}
-
-    def sample(self, denoiser: object, step: int) -> None:
-        return None
 
 
 def _now(device: torch.device) -> float:
@@ -92,7 +82,7 @@ def _teacher(run: Run, updates: int) -> Denoiser:
     with _costing(run.path / "teacher-cost.json", run.device):
         average = train(
             denoiser, denoising_loss(run.experiment.diffusion), run.batches(config.batch_size), run.path, config,
-            _Quiet(), run.device, _say,
+            NoObserver(), run.device, _say,
         )  # fmt: skip
     save_tensors(path, average.state_dict(), {"updates": updates})
     return frozen(average)
@@ -105,7 +95,7 @@ def _student(run: Run, teacher: Denoiser, updates: int, to: int = STUDENT_STEPS)
         return climb(
             teacher, config.rungs(to), config, run.experiment.train,
             lambda num_steps: run.batches(config.batch_size, num_steps),
-            run.path / "ladder", lambda num_steps: _Quiet(), run.device, _say, lambda *_: None,
+            run.path / "ladder", lambda num_steps: NoObserver(), run.device, _say, lambda *_: None,
         )  # fmt: skip
 
 

@@ -23,23 +23,13 @@ import halfstep
 from halfstep.data.library import Library
 from halfstep.presets import PRESETS
 from halfstep.training.checkpoint import save_tensors
-from halfstep.training.loop import train
+from halfstep.training.loop import NoObserver, train
 from halfstep.training.run import Run, settle
 from halfstep.training.teacher import denoising_loss
 
 PREFIX = "denoiser."
 STREAM = 1000
 """Of batches: others than the first training saw."""
-
-
-class _Quiet:
-    """Looks at nothing before the end."""
-
-    def measure(self, denoiser: object) -> dict[str, float]:
-        return {}
-
-    def sample(self, denoiser: object, step: int) -> None:
-        return None
 
 
 def weights_of(path: Path, shapes: dict[str, torch.Size]) -> dict[str, torch.Tensor]:
@@ -110,7 +100,7 @@ def main() -> None:
     denoiser.load_state_dict(weights_of(student, {name: value.shape for name, value in denoiser.state_dict().items()}))
     average = train(
         denoiser, denoising_loss(base.diffusion), run.batches(training.batch_size, STREAM), run.path, training,
-        _Quiet(), run.device, lambda done, of, line: print(done, of, line, flush=True) if done % 25 == 0 else None,
+        NoObserver(), run.device, lambda done, of, line: print(done, of, line, flush=True) if done % 25 == 0 else None,
     )  # fmt: skip
     figures = run.observer(run.path).measure(average)
     save_tensors(run.path / "teacher.safetensors", average.state_dict(), {"steps": options.updates, "figures": figures})

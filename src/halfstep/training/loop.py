@@ -132,6 +132,16 @@ class Observer(Protocol):
         ...
 
 
+class NoObserver:
+    """An `Observer` that looks at nothing: while a clock runs, or where the end alone counts."""
+
+    def measure(self, denoiser: Denoiser) -> dict[str, float]:
+        return {}
+
+    def sample(self, denoiser: Denoiser, step: int) -> None:
+        return None
+
+
 class NonFiniteLoss(RuntimeError):
     """The loss or a gradient was not finite; the last good checkpoint stands."""
 
