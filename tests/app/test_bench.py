@@ -1,6 +1,7 @@
 """halfstep bench: figures of every number of steps, as a table and as JSON."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,17 @@ def test_no_such_model_is_refused(capsys: pytest.CaptureFixture[str]):
     assert "no-such-model" in capsys.readouterr().err
 
 
-def test_a_process_that_fails_says_why(tiny_model: Path):
-    with pytest.raises(RuntimeError, match="3 steps"):
-        measured(str(tiny_model), 3, 5.0)
+def test_a_model_that_is_not_whole_is_refused(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    spoilt = Path(shutil.copytree(tiny_model, tmp_path / "spoilt"))
+    network = spoilt / "denoiser-4.onnx"
+    network.write_bytes(network.read_bytes()[:-9])
+    assert run(["bench", "--model", str(spoilt), "--seconds", "5"]) == 2
+    error = capsys.readouterr().err
+    assert "denoiser-4.onnx" in error
+    assert error.count("\n") == 1
+
+
+def test_a_process_that_fails_says_why(tiny_model: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("halfstep.app.benching._CHILD", "raise SystemError('no such luck')")
+    with pytest.raises(RuntimeError, match="4 steps: SystemError: no such luck"):
+        measured(str(tiny_model), 4, 5.0)

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from halfstep.app.failures import DONE, INPUT
 from halfstep.app.threads import keep_to_one_thread
 from halfstep.errors import InputError
 
 LEAST_SECONDS, MOST_SECONDS = 5.0, 3600.0
-_CHILD = "import sys; from halfstep.app.benching import play_through; play_through(*sys.argv[1:])"
+_CHILD = "import sys; from halfstep.app.benching import play_or_say; sys.exit(play_or_say(*sys.argv[1:]))"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ def bench(
 
 
 def measured(model: str | None, steps: int, seconds: float) -> Speed:
-    """What a fresh process takes; RuntimeError with what it said if it fails."""
+    """What a fresh process takes. InputError where the model is at fault, RuntimeError where it fails otherwise."""
     command = [sys.executable, "-c", _CHILD, model or "", str(steps), str(seconds)]
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:  # noqa: S603, ourselves
@@ -74,8 +75,19 @@ def measured(model: str | None, steps: int, seconds: float) -> Speed:
         first_sound = time.perf_counter() - began
         figures, complaint = child.communicate()
     if child.returncode:
-        raise RuntimeError(f"playing {steps} steps failed: {complaint.strip().splitlines()[-1:]}")
+        said = complaint.strip().rpartition("\n")[2]
+        raise InputError(said) if child.returncode == INPUT else RuntimeError(f"playing {steps} steps: {said}")
     return Speed(steps=steps, first_sound_seconds=first_sound, **json.loads(figures))
+
+
+def play_or_say(model: str, steps: str, seconds: str) -> int:
+    """`play_through`, in this process; its exit code, and a line on stderr where the input is at fault."""
+    try:
+        play_through(model, steps, seconds)
+    except InputError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return INPUT
+    return DONE
 
 
 def play_through(model: str, steps: str, seconds: str) -> None:
