@@ -31,7 +31,7 @@ from halfstep.nets.vocoder import VocoderNet, VocoderNetConfig
 from halfstep.tasks.base import Example
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.loop import StepRandom, TrainConfig, train
-from halfstep.training.spectral import SpectralLossConfig, spectral_distance, vocoded, vocoder_loss
+from halfstep.training.spectral import SpectralLossConfig, spectral_errors, vocoded, vocoder_loss, with_bass_of
 from halfstep.training.vocoder_clips import ClipsConfig, vocoder_example
 from halfstep.vocoder_export import PRIOR, REFINER, add_vocoder, input_ranges
 
@@ -44,7 +44,7 @@ WEIGHTS = "vocoder.safetensors"
 
 @dataclass
 class HeldOut:
-    """The distance of held-out clips from what the network makes of their mels."""
+    """How far what the network makes of their mels is from held-out clips, above the bass."""
 
     clips: np.ndarray
     mel: MelConfig
@@ -57,11 +57,9 @@ class HeldOut:
         with torch.no_grad():
             found, _ = vocoded(net, example.condition.aligned, start)
         edge = 4 * self.mel.hop_length
-        return {
-            "heldout/distance": spectral_distance(
-                found[:, edge:-edge], example.x[:, edge : found.shape[1] - edge]
-            ).item()
-        }
+        found, real = found[:, edge:-edge], example.x[:, edge : found.shape[1] - edge]
+        convergence, logs = spectral_errors(with_bass_of(real, found, self.mel), real)
+        return {"heldout/convergence": convergence.item(), "heldout/log_magnitude": logs.item()}
 
     def sample(self, net: VocoderNet, step: int) -> None:
         """Nothing to write: `halfstep vocode` plays the finished one."""

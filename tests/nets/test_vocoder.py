@@ -15,11 +15,11 @@ def noise_mel(frames: int) -> torch.Tensor:
 
 
 def test_an_untrained_prior_gives_back_the_mel_it_was_given():
-    """Zero-initialised, Richardson-Lucy steps that count as seven from the spread mel: within 3 % on average."""
+    """Zero-initialised, Richardson-Lucy steps that count as five from the spread mel: within 4 % on average."""
     mel, prior = noise_mel(40), VocoderNet(MEL, NET).prior
     magnitude, _, _, _ = prior(mel, mel[:, : prior.delay], torch.zeros(1, *prior.trunk.state_shape))
     back = (magnitude @ prior.filters.T)[:, prior.delay :].log()
-    assert (back - mel[:, : -prior.delay]).abs().mean() < 0.03
+    assert (back - mel[:, : -prior.delay]).abs().mean() < 0.04
 
 
 def test_an_untrained_refiner_sounds_the_prior_in_the_phases_it_heard():
@@ -30,6 +30,21 @@ def test_an_untrained_refiner_sounds_the_prior_in_the_phases_it_heard():
     spectra, _, _ = refiner(torch.randn(2, 9, 16), magnitude, planned, heard, waiting, state)
     wanted = magnitude[:, None] * heard / heard.norm(dim=1, keepdim=True)
     torch.testing.assert_close(spectra[:, :, refiner.delay :], wanted[:, :, : -refiner.delay], rtol=1e-4, atol=1e-4)
+
+
+def test_bins_above_the_turned_share_keep_the_phases_they_were_heard_in():
+    torch.manual_seed(0)
+    refiner = VocoderNet(MEL, NET).refiner
+    for weight in refiner.parameters():
+        torch.nn.init.normal_(weight, std=0.1)
+    heard, planned = torch.randn(1, 2, 9, MEL.bins), torch.randn(1, 2, 9, MEL.bins)
+    waiting, state = torch.zeros(1, 5, refiner.delay, MEL.bins), torch.zeros(1, *refiner.trunk.state_shape)
+    spectra, _, _ = refiner(torch.randn(1, 9, 16), torch.rand(1, 9, MEL.bins) + 0.1, planned, heard, waiting, state)
+    answers, asked = spectra[:, :, refiner.delay :], heard[:, :, : -refiner.delay]
+    along = (answers * asked).sum(1) / (answers.norm(dim=1) * asked.norm(dim=1))
+    assert refiner.turned == round(MEL.bins / 2)
+    torch.testing.assert_close(along[..., refiner.turned :], torch.ones_like(along[..., refiner.turned :]))
+    assert along[..., : refiner.turned].min() < 0.95
 
 
 def test_the_refiner_does_not_mind_where_phases_began():
@@ -80,5 +95,7 @@ def test_sizes_that_make_no_network_are_refused():
         VocoderNetConfig(prior_ahead=(9,))
     with pytest.raises(ValueError, match="width is 0"):
         VocoderNetConfig(width=0)
+    with pytest.raises(ValueError, match="turned_share is 0"):
+        VocoderNetConfig(turned_share=0)
     with pytest.raises(ValueError, match="mel_steps is"):
         VocoderNetConfig(mel_steps=(2, 3))

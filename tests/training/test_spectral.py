@@ -11,8 +11,9 @@ from halfstep.training.spectral import (
     SpectralLossConfig,
     analysed,
     overlapped,
-    spectral_distance,
+    spectral_errors,
     vocoder_loss,
+    with_bass_of,
 )
 from halfstep.training.vocoder_clips import ClipsConfig, tone, vocoder_example
 
@@ -45,9 +46,17 @@ def test_a_signals_own_spectra_give_it_back_in_both_halves():
 def test_distance_of_a_change_of_level_is_known(gain):
     """|1 - g| of convergence and |ln g| of log-magnitude at every resolution; 0 for itself."""
     sound = sounds(2, 100)
-    assert spectral_distance(sound, sound).item() == 0
-    expected = abs(1 - gain) + abs(math.log(gain))
-    assert spectral_distance(gain * sound, sound).item() == pytest.approx(expected, rel=1e-3)
+    assert [error.item() for error in spectral_errors(sound, sound)] == [0, 0]
+    expected = [abs(1 - gain), abs(math.log(gain))]
+    assert [error.item() for error in spectral_errors(gain * sound, sound)] == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_bass_of_another_sound_replaces_only_the_bass():
+    """Of tones at 500 and 4000 Hz the lower one is the other's: 2 kHz is half the slower rate at 16 kHz."""
+    t = np.arange(100 * MEL.hop_length) / MEL.sample_rate
+    low, high = (torch.from_numpy(np.sin(2 * np.pi * hertz * t).astype(np.float32))[None] for hertz in (500.0, 4000.0))
+    mixed = with_bass_of(0.5 * low, 0.3 * low + high, MEL)
+    torch.testing.assert_close(mixed, 0.5 * low + high, rtol=0, atol=1e-3)
 
 
 @pytest.mark.slow

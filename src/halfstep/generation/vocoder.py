@@ -1,4 +1,5 @@
-"""The learned vocoder: a prior of magnitudes, phases that run on as steady tones, a refiner. See `nets.vocoder`.
+"""The learned vocoder: a prior of magnitudes, phases that run on as steady tones, a refiner; see `nets.vocoder`.
+Below its reach, the lowest bins are found from the mel itself: `audio.bass`.
 
 In this file all but the mel is time-major: [frames, bins].
 """
@@ -6,6 +7,7 @@ In this file all but the mel is time-major: [frames, bins].
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from halfstep.audio.bass import Bass, bass_bins, retrieve_round, with_bass
 from halfstep.audio.circular import Circle, closing_tones, period_of_stream
 from halfstep.audio.mel import Float32, MelConfig, windowed_spectra
 from halfstep.audio.overlap import Overlap
@@ -13,8 +15,8 @@ from halfstep.audio.phase import LONGEST_CIRCLE_FRAMES, LOUDEST_LOG_MEL
 from halfstep.audio.steady import TINY, Complex64, scaled, steady_units
 from halfstep.bundle import OnnxVocoder
 
-BLOCK_FRAMES = 64
-"""Larger ones take less time a frame, and memory; a window gives four times as many frames at once."""
+BLOCK_FRAMES = 128
+"""Larger ones take less time a frame, and memory; a window gives twice as many frames at once."""
 
 
 class LearnedVocoder:
@@ -24,9 +26,13 @@ class LearnedVocoder:
     of the networks, of the phases, of what still sounds.
     """
 
-    def __init__(self, networks: OnnxVocoder, config: MelConfig, seed: int = 0) -> None:
-        """`seed` draws the phases of the first frame; all others follow."""
-        self._networks, self._config = networks, config
+    def __init__(
+        self, networks: OnnxVocoder, config: MelConfig, seed: int = 0, block_frames: int = BLOCK_FRAMES
+    ) -> None:
+        """`seed` draws the phases of the first frame; all others follow. The bass of a block is found from all its
+        frames, so a smaller block hears less far ahead and takes longer.
+        """
+        self._networks, self._config, self._block_frames = networks, config, block_frames
         self._rng = np.random.default_rng(seed)
         self._begin()
 
@@ -34,7 +40,11 @@ class LearnedVocoder:
         config, bins = self._config, self._config.bins
         self._networks.begin()
         self._phases = self._rng.uniform(0, 2 * np.pi, bins).astype(np.float32)
+        reach = -(-config.n_fft // config.hop_length) - 1
+        ahead = reach + self._networks.refiner_delay  # as far as the refiner's answers are behind its magnitudes
+        self._bass = Bass(config, ahead, self._rng)
         self._mels = np.zeros((config.n_mels, 0), np.float32)
+        self._heard_mels = np.zeros((0, config.n_mels), np.float32)  # of frames whose magnitudes are still to come
         # Of the frames that are still to be refined:
         self._hidden = np.zeros((0, self._networks.width), np.float32)
         self._magnitude = np.zeros((0, bins), np.float32)
@@ -47,7 +57,7 @@ class LearnedVocoder:
 
     @property
     def frames_ahead(self) -> int:
-        """How many frames beyond its own a hop waits for; blocks add up to BLOCK_FRAMES - 1."""
+        """How many frames beyond its own a hop hears, in blocks of one frame; longer ones add what they wait for."""
         reach = -(-self._config.n_fft // self._config.hop_length) - 1
         last = -(-(self._config.lead + self._config.hop_length) // self._config.hop_length) - 1
         return self._networks.prior_delay + reach + self._networks.refiner_delay + last
@@ -63,7 +73,7 @@ class LearnedVocoder:
             return np.zeros(0, np.float32)
         left = self._frames * self._config.hop_length - max(self._given, 0)
         waiting = self._mels.shape[1] + self.frames_ahead
-        padding = waiting + -waiting % BLOCK_FRAMES - self._mels.shape[1]
+        padding = waiting + -waiting % self._block_frames - self._mels.shape[1]
         floor = np.float32(np.log(self._config.floor))
         rest = self._blocks(np.full((self._config.n_mels, padding), floor, np.float32))[:left]
         self._begin()
@@ -86,22 +96,26 @@ class LearnedVocoder:
         tones = closing_tones(magnitude, self._config, self._rng)
         heard = circle.spectra(circle.signal(tones), slice(0, frames))
         told = (hidden, magnitude, _parts(_unit(tones)), _parts(heard))
-        spectra = nets.refiner(*(_round(part, nets.frames_back, nets.refiner_delay) for part in told))
+        parts = nets.refiner(*(_round(part, nets.frames_back, nets.refiner_delay) for part in told))
         nets.begin()
-        return np.roll(circle.signal(_joined(spectra[:, -frames:])), -self._config.lead)
+        spectra, low = _joined(parts[:, -frames:]), slice(0, bass_bins(self._config))
+        bass = retrieve_round(tones[:, low], magnitude[:, low], np.exp(_bounded(log_mel).T), self._config)
+        return np.roll(circle.signal(with_bass(spectra, bass, self._config)), -self._config.lead)
 
     def _blocks(self, log_mel: Float32) -> Float32:
         self._mels = np.concatenate([self._mels, _bounded(log_mel)], axis=1)
         parts = [np.zeros(0, np.float32)]
-        while self._mels.shape[1] >= BLOCK_FRAMES:
-            parts.append(self._block(np.ascontiguousarray(self._mels[:, :BLOCK_FRAMES])))
-            self._mels = self._mels[:, BLOCK_FRAMES:]
+        while self._mels.shape[1] >= self._block_frames:
+            parts.append(self._block(np.ascontiguousarray(self._mels[:, : self._block_frames])))
+            self._mels = self._mels[:, self._block_frames :]
         return np.concatenate(parts)
 
     def _block(self, log_mel: Float32) -> Float32:
-        """The samples [n] that follow from one more block [n_mels, BLOCK_FRAMES]."""
-        magnitude, hidden = (part[self._skipped[0] :] for part in self._networks.prior(log_mel.T))
-        self._skipped[0] = 0
+        """The samples [n] that follow from one more block [n_mels, k]."""
+        magnitude, hidden = self._answers(0, self._networks.prior(log_mel.T), frames_axis=0)
+        self._heard_mels = np.concatenate([self._heard_mels, log_mel.T])
+        mels, self._heard_mels = self._heard_mels[: len(magnitude)], self._heard_mels[len(magnitude) :]
+        bass = self._bass.push(magnitude, mels)
         units = steady_units(magnitude, self._phases, self._config)
         if len(units):
             self._phases = np.angle(units[-1])
@@ -117,12 +131,18 @@ class LearnedVocoder:
         hidden, self._hidden = self._hidden[:count], self._hidden[count:]
         magnitude, self._magnitude = self._magnitude[:count], self._magnitude[count:]
         planned, self._planned = self._planned[:count], self._planned[count:]
-        spectra = self._networks.refiner(hidden, magnitude, _parts(planned), _parts(heard))[:, self._skipped[1] :]
-        self._skipped[1] = 0
-        samples = self._sound.add(_joined(spectra))
+        refined = self._networks.refiner(hidden, magnitude, _parts(planned), _parts(heard))
+        (spectra,) = self._answers(1, (refined,), frames_axis=1)
+        samples = self._sound.add(with_bass(_joined(spectra), bass, self._config))
         before_start = min(max(-self._given, 0), len(samples))
         self._given += len(samples)
         return samples[before_start:]
+
+    def _answers(self, which: int, parts: tuple[Float32, ...], frames_axis: int) -> list[Float32]:
+        """What one of the networks says, less its first answers, which are about no frame."""
+        skipped = min(self._skipped[which], parts[0].shape[frames_axis])
+        self._skipped[which] -= skipped
+        return [part[:, skipped:] if frames_axis else part[skipped:] for part in parts]
 
     def _analysed(self) -> Complex64:
         """Spectra of the frames whose samples are all there."""

@@ -35,7 +35,8 @@ Pair = tuple[Tensor, Tensor]
 @dataclass(frozen=True, kw_only=True)
 class VocoderNetConfig:
     """width: channels of both networks. ahead: of each block, how many frames it sees ahead. expand: of a block's
-    hidden layer. local_width, local_kernel: of the convolutions over bins. mel_steps: the powers of the
+    hidden layer. local_width, local_kernel: of the convolutions over bins. turned_share: of the bins, from the lowest
+    up, those whose phases are refined; those above are only weighed. mel_steps: the powers of the
     Richardson-Lucy steps, each above 0 up to 2; 2 does what two plain ones would, and the last should be 1.
     """
 
@@ -46,12 +47,15 @@ class VocoderNetConfig:
     expand: int = 2
     local_width: int = 16
     local_kernel: int = 5
-    mel_steps: tuple[int, ...] = (2, 2, 2, 1)
+    turned_share: float = 0.5
+    mel_steps: tuple[int, ...] = (2, 2, 1)
 
     def __post_init__(self) -> None:
         for name in ("width", "expand", "local_width", "local_kernel"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: at least 1 was expected")
+        if not 0 < self.turned_share <= 1:
+            raise ValueError(f"turned_share is {self.turned_share}: above 0 up to 1 was expected")
         if self.local_kernel % 2 == 0:
             raise ValueError(f"local_kernel is {self.local_kernel}: an odd number was expected")
         if not all(power in (1, 2) for power in self.mel_steps):
@@ -155,9 +159,10 @@ class Refiner(nn.Module):
     def __init__(self, mel: MelConfig, config: VocoderNetConfig) -> None:
         super().__init__()
         self.trunk = Trunk(config, config.refiner_ahead)
-        self.bins = mel.bins
-        self.enter = nn.Linear(config.width + 3 * mel.bins, config.width)
-        self.leave = zeroed(nn.Linear(config.width, 3 * mel.bins))
+        self.bins, self.turned = mel.bins, round(config.turned_share * mel.bins)
+        told = mel.bins + 2 * self.turned  # a gain for every bin, two parts of a turn
+        self.enter = nn.Linear(config.width + told, config.width)
+        self.leave = zeroed(nn.Linear(config.width, told))
         between, reach = config.local_width, config.local_kernel // 2
         self.local = nn.Sequential(
             nn.Conv2d(LOCAL_FEATURES, between, (1, config.local_kernel), padding=(0, reach)),
@@ -179,34 +184,36 @@ class Refiner(nn.Module):
         of the frames not yet answered; state of the trunk. Comes back: spectra [B, 2, L, bins], `delay` frames
         behind; waiting, state.
         """
-        length = hidden.shape[1]
+        length, turned = hidden.shape[1], self.turned
         joined = torch.cat([waiting, torch.cat([magnitude[:, None], planned, heard], dim=1)], dim=2)
         magnitude, *parts = joined.split(1, dim=1)  # from here on [B, 1, delay + L, bins]
-        tones, sound = (parts[0], parts[1]), (parts[2], parts[3])
+        tones, sound = (parts[0][..., :turned], parts[1][..., :turned]), (parts[2], parts[3])
 
         loud = (sound[0] * sound[0] + sound[1] * sound[1] + TINY**2).sqrt()
         level = (magnitude + QUIET).log()
         lost = (loud + QUIET).log() - level
         units = sound[0] / loud, sound[1] / loud
-        turned = turn(tones, units)
-        told = torch.cat([part[:, 0, self.delay :] for part in (lost, *turned)], dim=2)
+        low = units[0][..., :turned], units[1][..., :turned]
+        turns = turn(tones, low)
+        told = torch.cat([part[:, 0, self.delay :] for part in (lost, *turns)], dim=2)
         h, state = self.trunk(self.enter(torch.cat([hidden, told], dim=2)).transpose(1, 2), state)
-        wanted = [part[:, None] for part in self.leave(h).split(self.bins, dim=2)]
+        gain, *wanted = (p[:, None] for p in self.leave(h).split([self.bins, turned, turned], dim=2))
 
-        now, after = ((units[0][:, :, at : at + length], units[1][:, :, at : at + length]) for at in (0, 1))
+        now, after = ((low[0][:, :, at : at + length], low[1][:, :, at : at + length]) for at in (0, 1))
         above = turn(now, (_next(now[0]), _next(now[1])))
-        slope = _next(level) - level
-        seen = torch.cat([lost, *turned, slope], dim=1)[:, :, :length]
-        features = torch.cat([*above, *turn(now, after), seen, *wanted], dim=1)
+        slope = (_next(level) - level)[..., :turned]
+        seen = torch.cat([lost[..., :turned], *turns, slope], dim=1)[:, :, :length]
+        features = torch.cat([*above, *turn(now, after), seen, gain[..., :turned], *wanted], dim=1)
         # In this order twice as fast to train on a processor.
         more = self.local(features.contiguous(memory_format=torch.channels_last)).split(1, dim=1)
-        gain, real, imag = (first + second for first, second in zip(wanted, more, strict=True))
+        gain = torch.cat([gain[..., :turned] + more[0], gain[..., turned:]], dim=3)
+        real, imag = 1 + wanted[0] + more[1], wanted[1] + more[2]
 
-        real = 1 + real
-        size = gain.clamp(max=LOUDEST_GAIN).exp() * (real * real + imag * imag + TINY).rsqrt()
-        size = size * magnitude[:, :, :length]
-        spectra = torch.cat(rotate(now, (real * size, imag * size)), dim=1)
-        return spectra, joined[:, :, length:], state
+        size = gain.clamp(max=LOUDEST_GAIN).exp() * magnitude[:, :, :length]
+        unit = (real * real + imag * imag + TINY).rsqrt()
+        rotated = torch.cat(rotate(now, (real * unit, imag * unit)), dim=1)
+        as_heard = torch.cat([part[:, :, :length, turned:] for part in units], dim=1)
+        return torch.cat([rotated, as_heard], dim=3) * size, joined[:, :, length:], state
 
 
 def _next(bins: Tensor) -> Tensor:
