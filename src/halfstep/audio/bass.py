@@ -23,6 +23,7 @@ COARSE_TOP_HZ = 600.0
 LEAST_N_FFT = 16
 ITERATIONS = (48, 16)
 """At the coarser rate, then at the finer one, which doubles the reach."""
+SHARPENING = 8
 MOMENTUM = np.float32(0.99)
 USED, FADED = 0.92, 4
 """Of a rate's bins, the share that is used, up to the middle of a fade over so many: those at the top alias."""
@@ -90,7 +91,7 @@ class Bass:
         count = max(0, len(self._mel) - SHARED_FRAMES - self._ahead)
         if not count or not self._bins:
             return np.zeros((count, self._bins), np.complex64)
-        new = self._magnitude[len(self._found) :]
+        new = _sharpened(self._magnitude[len(self._found) :], self._mel[len(self._found) :], self._config)
         planned = scaled(steady_units(new, self._phases, self._tones), new)
         spectra = retrieve(
             np.concatenate([self._found, planned]), self._magnitude, self._mel, SHARED_FRAMES, self._config
@@ -118,6 +119,10 @@ class _Rate:
     beyond: Float32
     """[bins]: ... less the share of bands that are not among these."""
 
+    def missed(self, magnitude: Float32, mel: Float32) -> Float32:
+        """By what each bin of magnitude [frames, bins] must be multiplied for its bands to have mel [frames, bands]."""
+        return (mel / (magnitude @ self.filters + TINY)) @ self.spread
+
     @property
     def bins(self) -> int:
         return self.filters.shape[0]
@@ -125,6 +130,14 @@ class _Rate:
     @property
     def bands(self) -> int:
         return self.filters.shape[1]
+
+
+def _sharpened(magnitude: Float32, mel: Float32, config: MelConfig) -> Float32:
+    """Richardson and Lucy's steps towards the mel: where a peak lies becomes the pitch of its tone."""
+    rate = _rates(config)[-1]
+    for _ in range(SHARPENING):
+        magnitude = magnitude * (rate.missed(magnitude, mel[:, : rate.bands]) + rate.beyond)
+    return magnitude
 
 
 def _searched(
@@ -217,8 +230,7 @@ class _Search:
                 self._framed[:, place] = ahead[at : at + frames, : place.stop - place.start]
             np.matmul(self._framed, rate.analysis, out=found.view(np.float32))
             size = np.abs(found) + TINY
-            missed = (self._mel / (size @ rate.filters + TINY)) @ rate.spread + self._edge / size
-            np.multiply(found, missed, out=spectra)
+            np.multiply(found, rate.missed(size, self._mel) + self._edge / size, out=spectra)
             spectra[: self._given] = given
         return spectra
 
