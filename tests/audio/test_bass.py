@@ -43,7 +43,7 @@ def magnitudes(mel: MelConfig, sound: np.ndarray) -> np.ndarray:
 
 
 def sounded(mel: MelConfig, spectra: np.ndarray, bass: np.ndarray, length: int) -> np.ndarray:
-    return Overlap(mel).add(with_bass(spectra, bass, mel))[mel.lead :][:length]
+    return Overlap(mel).add(with_bass(spectra.copy(), bass, mel))[mel.lead :][:length]
 
 
 def test_what_is_found_has_the_mel_and_is_nearer_to_the_recording_than_steady_tones():
@@ -126,7 +126,7 @@ def test_a_rate_that_can_not_be_divided_has_no_bass():
     found = bass.push(np.ones((9, INDIVISIBLE.bins), np.float32), np.zeros((9, 16), np.float32))
     assert found.shape == (5, 0)
     spectra = np.ones((5, INDIVISIBLE.bins), np.complex64)
-    np.testing.assert_array_equal(with_bass(spectra, found, INDIVISIBLE), spectra)
+    np.testing.assert_array_equal(with_bass(spectra.copy(), found, INDIVISIBLE), spectra)
 
 
 def test_the_bass_fades_into_what_is_above():

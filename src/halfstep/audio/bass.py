@@ -21,7 +21,7 @@ from halfstep.audio.steady import TINY, Complex64, scaled, steady_units
 COARSE_TOP_HZ = 600.0
 """What the coarser of the two rates must reach; most of the energy of music lies below."""
 LEAST_N_FFT = 16
-ITERATIONS = (48, 16)
+ITERATIONS = (40, 12)
 """At the coarser rate, then at the finer one, which doubles the reach."""
 SHARPENING = 8
 MOMENTUM = np.float32(0.99)
@@ -61,9 +61,8 @@ def bass_share(config: MelConfig) -> Float32:
 
 
 def with_bass(spectra: Complex64, bass: Complex64, config: MelConfig) -> Complex64:
-    """Spectra [frames, bins] with those [frames, b] in place of their lowest, as `bass_share` says."""
+    """Spectra [frames, bins], changed in place: their lowest become those of bass [frames, b], as `bass_share` says."""
     low = slice(0, bass.shape[1])
-    spectra = spectra.copy()
     spectra[:, low] += bass_share(config)[low] * (bass - spectra[:, low])
     return spectra
 
@@ -117,11 +116,13 @@ class _Rate:
     spread: Float32
     """[bands, bins]: of what bands say, the mean over those that hear each bin ..."""
     beyond: Float32
-    """[bins]: ... less the share of bands that are not among these."""
+    """[bins]: ... less the share of bands that are not among these. Bins that no band hears fall silent."""
 
     def missed(self, magnitude: Float32, mel: Float32) -> Float32:
         """By what each bin of magnitude [frames, bins] must be multiplied for its bands to have mel [frames, bands]."""
-        return (mel / (magnitude @ self.filters + TINY)) @ self.spread
+        bands = magnitude @ self.filters
+        bands += TINY
+        return np.divide(mel, bands, out=bands) @ self.spread
 
     @property
     def bins(self) -> int:
@@ -208,7 +209,8 @@ class _Search:
     def __init__(self, rate: _Rate, magnitude: Float32, mel: Float32, given: int, *, circular: bool) -> None:
         self._rate, self._given, self._circular = rate, given, circular
         self._mel = np.ascontiguousarray(mel)
-        self._edge = np.maximum(magnitude, LEAST_MAGNITUDE) * rate.beyond
+        self._top = slice(int(np.flatnonzero(rate.spread.sum(axis=0) > 1 - 1e-6)[-1]) + 1, rate.bins)
+        self._edge = np.maximum(magnitude[:, self._top], LEAST_MAGNITUDE) * rate.beyond[self._top]
         frames, n_fft = len(mel), len(rate.analysis)
         self._hops = -(-n_fft // rate.hop)
         self._signal = np.zeros((frames + self._hops - 1, rate.hop), np.float32)
@@ -218,7 +220,7 @@ class _Search:
     def run(self, spectra: Complex64) -> Complex64:
         rate, frames = self._rate, len(spectra)
         given, spectra = spectra[: self._given].copy(), spectra.copy()
-        found = np.empty_like(spectra)
+        found, size = np.empty_like(spectra), np.empty(spectra.shape, np.float32)
         before = None
         for _ in range(rate.iterations):
             np.matmul(spectra.view(np.float32), rate.synthesis, out=self._framed)
@@ -229,8 +231,11 @@ class _Search:
                 place = slice(at * rate.hop, min((at + 1) * rate.hop, len(rate.analysis)))
                 self._framed[:, place] = ahead[at : at + frames, : place.stop - place.start]
             np.matmul(self._framed, rate.analysis, out=found.view(np.float32))
-            size = np.abs(found) + TINY
-            np.multiply(found, rate.missed(size, self._mel) + self._edge / size, out=spectra)
+            np.abs(found, out=size)
+            size += TINY
+            weight = rate.missed(size, self._mel)
+            weight[:, self._top] += self._edge / size[:, self._top]
+            np.multiply(found, weight, out=spectra)
             spectra[: self._given] = given
         return spectra
 
