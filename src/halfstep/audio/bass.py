@@ -120,9 +120,7 @@ class _Rate:
 
     def missed(self, magnitude: Float32, mel: Float32) -> Float32:
         """By what each bin of magnitude [frames, bins] must be multiplied for its bands to have mel [frames, bands]."""
-        bands = magnitude @ self.filters
-        bands += TINY
-        return np.divide(mel, bands, out=bands) @ self.spread
+        return np.divide(mel, magnitude @ self.filters + TINY) @ self.spread
 
     @property
     def bins(self) -> int:
@@ -137,7 +135,7 @@ def _sharpened(magnitude: Float32, mel: Float32, config: MelConfig) -> Float32:
     """Richardson and Lucy's steps towards the mel: where a peak lies becomes the pitch of its tone."""
     rate = _rates(config)[-1]
     for _ in range(SHARPENING):
-        magnitude = magnitude * (rate.missed(magnitude, mel[:, : rate.bands]) + rate.beyond)
+        magnitude = np.multiply(magnitude, rate.missed(magnitude, mel[:, : rate.bands]) + rate.beyond)
     return magnitude
 
 
