@@ -69,7 +69,7 @@ def test_killed_thirty_times_at_random(start_prepare, tmp_path, write_song, smal
     lasts = time.monotonic() - begun
     expected = contents(tmp_path / "straight")
     rng, kills = random.Random(0), 0
-    for round_number in range(60):
+    for round_number in itertools.count():  # a run may end before it is killed
         data = tmp_path / f"data-{round_number // 2}"
         kills += kill_after(start_prepare(songs, data, small_config), rng.uniform(0, 1.1 * lasts))
         if round_number % 2:
@@ -77,7 +77,6 @@ def test_killed_thirty_times_at_random(start_prepare, tmp_path, write_song, smal
             assert contents(data) == expected
         if kills >= 30:
             break
-    assert kills >= 30
 
 
 @pytest.fixture
