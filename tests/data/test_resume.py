@@ -1,6 +1,7 @@
 """kill -9 at any moment (F1), a full disk (F5), little memory (F9): the same call again, the same bytes."""
 
 import errno
+import itertools
 import random
 import signal
 import subprocess
