@@ -129,6 +129,13 @@ def test_a_rate_that_can_not_be_divided_has_no_bass():
     np.testing.assert_array_equal(with_bass(spectra.copy(), found, INDIVISIBLE), spectra)
 
 
+def test_a_mel_that_begins_above_the_bass_leaves_it_at_its_magnitudes():
+    mel = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32, fmin_hz=4000)
+    bass = Bass(mel, 4, np.random.default_rng(0))
+    found = bass.push(np.ones((20, mel.bins), np.float32), np.zeros((20, 32), np.float32))
+    np.testing.assert_allclose(np.abs(found), 1, atol=1e-3)
+
+
 def test_the_bass_fades_into_what_is_above():
     share = bass_share(MEL)
     assert bass_bins(MEL) == 65

@@ -24,6 +24,7 @@ LEAST_N_FFT = 16
 ITERATIONS = (40, 12)
 """At the coarser rate, then at the finer one, which doubles the reach."""
 SHARPENING = 8
+"""Steps that make magnitudes fit the mel before their peaks become tones."""
 MOMENTUM = np.float32(0.99)
 USED, FADED = 0.92, 4
 """Of a rate's bins, the share that is used, up to the middle of a fade over so many: those at the top alias."""
@@ -207,7 +208,8 @@ class _Search:
     def __init__(self, rate: _Rate, magnitude: Float32, mel: Float32, given: int, *, circular: bool) -> None:
         self._rate, self._given, self._circular = rate, given, circular
         self._mel = np.ascontiguousarray(mel)
-        self._top = slice(int(np.flatnonzero(rate.spread.sum(axis=0) > 1 - 1e-6)[-1]) + 1, rate.bins)
+        whole = np.flatnonzero(rate.spread.sum(axis=0) > 1 - 1e-6)  # none where the mel begins above
+        self._top = slice(int(whole.max(initial=-1)) + 1, rate.bins)
         self._edge = np.maximum(magnitude[:, self._top], LEAST_MAGNITUDE) * rate.beyond[self._top]
         frames, n_fft = len(mel), len(rate.analysis)
         self._hops = -(-n_fft // rate.hop)
