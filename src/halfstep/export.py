@@ -88,7 +88,7 @@ def carried_vocoder(folder: Path, mel: MelConfig) -> VocoderFiles | None:
     for model in installed_folders():
         files = model.manifest.vocoder if isinstance(model, ModelFolder) else None
         if isinstance(model, ModelFolder) and files is not None and model.manifest.mel == mel:
-            for name in (files.prior, files.refiner):
+            for name in files.files:
                 (folder / name).write_bytes(model.read(name))
             return files
     return None

@@ -1,4 +1,4 @@
-"""A trained vocoder's networks as ONNX, and into a model folder."""
+"""A trained vocoder's networks, and the search for its bass, as ONNX, and into a model folder."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from halfstep.bundle import Manifest, VocoderFiles, read_manifest, verify, write_manifest
 from halfstep.errors import InputError
+from halfstep.nets.bass import BLOCK, bass_net
 from halfstep.nets.vocoder import VocoderNet
 from halfstep.onnx_writing import Range, write_onnx
 from halfstep.training.spectral import vocoded
 
-PRIOR, REFINER = "vocoder-prior.onnx", "vocoder-refiner.onnx"
+PRIOR, REFINER, BASS = "vocoder-prior.onnx", "vocoder-refiner.onnx", "vocoder-bass.onnx"
 TRACED_FRAMES = 16
 Ranges = Mapping[str, Mapping[str, Range]]
 """prior or refiner -> weight -> the numbers it is multiplied with."""
@@ -82,15 +83,26 @@ def write_vocoder(net: VocoderNet, folder: Path, weights: str = "fp32", ranges: 
     )
 
 
+def write_bass(net: VocoderNet, folder: Path) -> str | None:
+    """BASS in `folder`, beside these networks, and its name; None if `nets.bass.bass_net` has none."""
+    bass = bass_net(net)
+    if bass is None:
+        return None
+    found, wanted = (torch.ones(shape) for shape in bass.state_shapes)
+    inputs = {"log_mel": torch.zeros(BLOCK, net.mel.n_mels), "found": found, "wanted": wanted}
+    write_onnx(bass, inputs, ("spectra", "found_after", "wanted_after"), {}, folder / BASS)
+    return BASS
+
+
 def add_vocoder(
     net: VocoderNet, folder: Path, card: VocoderFiles, weights: str = "fp32", ranges: Ranges | None = None
 ) -> Manifest:
-    """Give the model in `folder` this vocoder, in place of any it has. InputError if their mels differ."""
+    """Give the model in `folder` this vocoder, and its bass, in place of any it has. InputError: their mels differ."""
     manifest = read_manifest(folder)
     if manifest.mel != net.mel:
         raise InputError(f"{folder}: its mel is {manifest.mel}, the vocoder's {net.mel}; train one for this mel")
     write_vocoder(net, folder, weights, ranges)
-    manifest = write_manifest(folder, replace(manifest, vocoder=card))
+    manifest = write_manifest(folder, replace(manifest, vocoder=replace(card, bass=write_bass(net, folder))))
     if problems := verify(folder):
         raise RuntimeError(f"{folder}: does not verify with its vocoder: {problems[0]}")
     return manifest

@@ -19,7 +19,7 @@ from halfstep.export import carried_vocoder
 from halfstep.generation.vocoder import LearnedVocoder
 from halfstep.nets.vocoder import VocoderNet, VocoderNetConfig
 from halfstep.training.spectral import vocoded
-from halfstep.vocoder_export import PRIOR, REFINER, add_vocoder, input_ranges, write_vocoder
+from halfstep.vocoder_export import BASS, PRIOR, REFINER, add_vocoder, input_ranges, write_bass, write_vocoder
 
 SMALL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
 NET = VocoderNetConfig(width=16, prior_ahead=(1, 1, 0), refiner_ahead=(1, 0), local_width=4)
@@ -48,8 +48,9 @@ def networks(
     folder = tmp_path_factory.mktemp("vocoder")
     ranges = input_ranges(net, torch.from_numpy(melody())[None]) if request.param == "bytes" else None
     write_vocoder(net, folder, ranges=ranges)
-    prior, refiner = (OnnxNetwork((folder / name).read_bytes(), name, 1) for name in (PRIOR, REFINER))
-    return lambda: OnnxVocoder(prior, refiner, SMALL)
+    write_bass(net, folder)
+    prior, refiner, bass = (OnnxNetwork((folder / name).read_bytes(), name, 1) for name in (PRIOR, REFINER, BASS))
+    return lambda: OnnxVocoder(prior, refiner, SMALL, bass)
 
 
 def melody(seconds: float = 1.2) -> np.ndarray:
@@ -130,7 +131,8 @@ def test_networks_called_block_by_block_answer_as_in_one_call(networks):
     np.testing.assert_allclose(np.concatenate(pieces, axis=1), once, atol=1e-5)
 
 
-def test_what_comes_later_than_the_look_ahead_changes_nothing(networks):
+@pytest.mark.parametrize("block_frames", [1, 128])
+def test_what_comes_later_than_the_look_ahead_changes_nothing(networks, block_frames):
     mel = melody()
     other = mel.copy()
     vocoder = LearnedVocoder(networks(), SMALL)
@@ -138,10 +140,29 @@ def test_what_comes_later_than_the_look_ahead_changes_nothing(networks):
     place = 80
     other[:, place:] = -3.0
     same = (place - vocoder.frames_ahead) * SMALL.hop_length
-    one, two = (played(LearnedVocoder(networks(), SMALL, block_frames=1), m) for m in (mel, other))
+    one, two = (played(LearnedVocoder(networks(), SMALL, block_frames=block_frames), m) for m in (mel, other))
     np.testing.assert_allclose(one[:same], two[:same], atol=1e-5)
     soon = slice(same, same + 4 * SMALL.hop_length)  # the windows are all but 0 where they begin
     assert np.abs(one[soon] - two[soon]).max() > 1e-4
+
+
+def test_samples_come_as_soon_as_they_are_settled(networks):
+    """In blocks of one frame nothing waits for more than `frames_ahead` frames after its own, the bass included."""
+    vocoder, given = LearnedVocoder(networks(), SMALL, block_frames=1), 0
+    for count, frame in enumerate(melody().T[:40], start=1):
+        given += len(vocoder.push(frame[:, None]))
+        assert given >= (count - vocoder.frames_ahead) * SMALL.hop_length
+
+
+def test_the_bass_is_what_is_found_and_without_it_the_refiners(networks):
+    mel = melody()
+    with_bass = played(LearnedVocoder(networks(), SMALL), mel)
+    deaf = networks()
+    deaf = OnnxVocoder(deaf._prior, deaf._refiner, SMALL)
+    assert deaf.bass_bins == 0
+    without = played(LearnedVocoder(deaf, SMALL), mel)
+    np.testing.assert_allclose(treble(with_bass), treble(without), atol=1e-3)
+    assert np.abs(with_bass - without).max() > 1e-2
 
 
 @pytest.mark.parametrize("frames", [0, 1, 31, 32, 33, 64])
@@ -182,7 +203,7 @@ def test_a_model_folder_carries_its_vocoder(tmp_path: Path, write_model, tiny_ma
     plain = halfstep.load(folder).generate(0.5)
     add_vocoder(stirred(VocoderNet(tiny_manifest.mel, NET)), folder, CARD, weights="int8")
     assert verify(folder) == []
-    assert read_manifest(folder).vocoder == CARD
+    assert read_manifest(folder).vocoder == replace(CARD, bass=BASS)
     sound = halfstep.load(folder).generate(0.5)
     assert sound.samples.shape == plain.samples.shape
     assert not np.array_equal(sound.samples, plain.samples)
@@ -197,8 +218,8 @@ def test_what_is_exported_carries_the_installed_vocoder_of_its_mel(
     monkeypatch.setenv("HALFSTEP_MODELS", str(tmp_path / "installed"))
     out = tmp_path / "out"
     out.mkdir()
-    assert carried_vocoder(out, tiny_manifest.mel) == CARD
-    assert all((out / name).read_bytes() == (folder / name).read_bytes() for name in (PRIOR, REFINER))
+    assert carried_vocoder(out, tiny_manifest.mel) == replace(CARD, bass=BASS)
+    assert all((out / name).read_bytes() == (folder / name).read_bytes() for name in (PRIOR, REFINER, BASS))
     assert carried_vocoder(out, SMALL) is None
 
 

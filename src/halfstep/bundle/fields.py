@@ -68,6 +68,11 @@ class Fields:
             raise self.fail(name, value, "a plain file name")
         return value
 
+    def plain_name_or_null(self, name: str) -> str | None:
+        if self._left.get(name, name) is None:
+            return self.take(name)
+        return self.plain_name(name)
+
     def flag(self, name: str) -> bool:
         value = self.take(name)
         if not isinstance(value, bool):

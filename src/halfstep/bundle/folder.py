@@ -41,10 +41,12 @@ class ModelFolder:
         files = self.manifest.vocoder
         if files is None:
             return None
-        prior, refiner = (
-            OnnxNetwork(self.read(name), str(self.path / name), threads) for name in (files.prior, files.refiner)
-        )
-        make = functools.partial(OnnxVocoder, prior, refiner, self.manifest.mel)
+
+        def network(name: str) -> OnnxNetwork:
+            return OnnxNetwork(self.read(name), str(self.path / name), threads)
+
+        bass = None if files.bass is None else network(files.bass)
+        make = functools.partial(OnnxVocoder, network(files.prior), network(files.refiner), self.manifest.mel, bass)
         make()
         return make
 
@@ -124,10 +126,13 @@ def _trial(folder: ModelFolder, steps: int) -> str | None:
 
 
 def _vocoder_trial(folder: ModelFolder) -> str | None:
-    """The same for the prior, and for the interface of both networks."""
+    """The same for the prior and the bass, and for the interface of all networks."""
+    log_mel = np.zeros((8, folder.manifest.mel.n_mels), np.float32)
     try:
         if make := folder.vocoder():
-            make().prior(np.zeros((8, folder.manifest.mel.n_mels), np.float32))
+            networks = make()
+            networks.prior(log_mel)
+            networks.bass(log_mel)
     except InputError as error:
         return str(error)
     return None

@@ -31,13 +31,19 @@ class DenoiserFile:
 
 @dataclass(frozen=True, kw_only=True)
 class VocoderFiles:
-    """The two networks of the learned vocoder, and the recordings it learned from."""
+    """The learned vocoder: its two networks, the search for the bass, and the recordings it learned from."""
 
     prior: str
     refiner: str
+    bass: str | None = None
+    """None: its bass is the refiner's."""
     licence: str
     trained_on: tuple[Origin, ...]
     measured: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return (self.prior, self.refiner, *(() if self.bass is None else (self.bass,)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +106,7 @@ class Manifest:
     @property
     def networks(self) -> tuple[str, ...]:
         """The files that hold a network."""
-        vocoder = (self.vocoder.prior, self.vocoder.refiner) if self.vocoder else ()
+        vocoder = self.vocoder.files if self.vocoder else ()
         return (*(denoiser.file for denoiser in self.denoisers), *vocoder)
 
     @property

@@ -139,6 +139,7 @@ def _parse_vocoder(outer: Fields) -> VocoderFiles | None:
     vocoder = VocoderFiles(
         prior=fields.plain_name("prior"),
         refiner=fields.plain_name("refiner"),
+        bass=fields.plain_name_or_null("bass"),
         licence=fields.text("licence"),
         trained_on=tuple(_parse_origin(origin) for origin in fields.objects("trained_on", most=10_000)),
         measured=_parse_measured(fields),

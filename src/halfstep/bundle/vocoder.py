@@ -1,19 +1,25 @@
-"""The two networks of a folder's vocoder, as a stream: each call goes on where the last one ended."""
+"""The networks of a folder's vocoder, as a stream: each call goes on where the last one ended."""
 
 import numpy as np
 
+from halfstep.audio.bass import as_parts, bass_bins
 from halfstep.audio.mel import Float32, MelConfig
 from halfstep.bundle.session import OnnxNetwork
 
 WAITING_PARTS = 5  # magnitude, both parts of planned and heard, of frames that are not yet answered
+FAINT = 1e-6  # of a bin before the first frame, of 512 for a sine at full scale: its phase is all that is of use
 
 
 class OnnxVocoder:
-    """The prior and the refiner of one piece; what `nets.vocoder` says of shapes and delays holds, without batch."""
+    """The prior, the refiner and, if there is one, the search for the bass of one piece; what `nets.vocoder` and
+    `nets.bass` say of shapes and delays holds, without batch.
+    """
 
-    def __init__(self, prior: OnnxNetwork, refiner: OnnxNetwork, mel: MelConfig) -> None:
+    def __init__(
+        self, prior: OnnxNetwork, refiner: OnnxNetwork, mel: MelConfig, bass: OnnxNetwork | None = None
+    ) -> None:
         """InputError if the networks disagree with the mel or with each other."""
-        self._prior, self._refiner, self._mel = prior, refiner, mel
+        self._prior, self._refiner, self._mel, self._bass = prior, refiner, mel, bass
         self.prior_delay = prior.fixed_size("mels", 1)
         self.refiner_delay = refiner.fixed_size("waiting", 2)
         self._states = (prior.fixed_size("state", 1), refiner.fixed_size("state", 1))
@@ -35,14 +41,39 @@ class OnnxVocoder:
         waiting = (1, WAITING_PARTS, self.refiner_delay, bins)
         after = {"waiting_after": (1, WAITING_PARTS, None, bins), "state_after": (*state[:2], None)}
         refiner.expect({**inputs, "waiting": waiting, "state": state}, {"spectra": spectra, **after})
-        self.begin()
+        self.bass_delay = 0
+        if bass is not None:
+            self._expect_bass(bass)
+        self.begin(np.random.default_rng(0))
 
-    def begin(self) -> None:
-        """Forget what came before."""
+    def _expect_bass(self, bass: OnnxNetwork) -> None:
+        self._bass_block, kept = bass.fixed_size("log_mel", 0), bass.fixed_size("found", 0)
+        self.bass_delay, lines = bass.fixed_size("wanted", 0), bass.fixed_size("wanted", 1)
+        parts, n_mels = 2 * bass_bins(self._mel), self._mel.n_mels
+        found, wanted = (kept, parts), (self.bass_delay, lines)
+        bass.expect(
+            {"log_mel": (self._bass_block, n_mels), "found": found, "wanted": wanted},
+            {"spectra": (self._bass_block, parts), "found_after": found, "wanted_after": wanted},
+        )
+
+    def begin(self, rng: np.random.Generator) -> None:
+        """Forget what came before. `rng` draws the phases in which the bass begins."""
         self._mels: Float32 | None = None
         self._prior_state = np.zeros((1, self._states[0], self._kept), np.float32)
         self._refiner_state = np.zeros((1, self._states[1], self._kept), np.float32)
         self._waiting = np.zeros((1, WAITING_PARTS, self.refiner_delay, self._mel.bins), np.float32)
+        self._unheard = np.zeros((0, self._mel.n_mels), np.float32)  # less than a block of the bass
+        if self._bass is not None:
+            kept, parts = self._bass.fixed_size("found", 0), self._bass.fixed_size("found", 1)
+            turns = np.exp(1j * rng.uniform(0, 2 * np.pi, (kept, parts // 2)))
+            self._found = as_parts((FAINT * turns).astype(np.complex64))
+            lines = self._bass.fixed_size("wanted", 1)
+            self._wanted = np.full((self.bass_delay, lines), self._mel.floor, np.float32)
+
+    @property
+    def bass_bins(self) -> int:
+        """How many of the lowest bins `bass` answers for."""
+        return 0 if self._bass is None else bass_bins(self._mel)
 
     @property
     def frames_back(self) -> int:
@@ -70,3 +101,19 @@ class OnnxVocoder:
         }  # fmt: skip
         spectra, self._waiting, self._refiner_state = self._refiner(inputs, ["spectra", "waiting_after", "state_after"])
         return spectra[0]
+
+    def bass(self, log_mel: Float32) -> Float32:
+        """Log-mel [k, n_mels] -> the lowest bins' spectra [m, 2 b], real parts before imaginary ones, `bass_delay`
+        frames behind; m is k less what waits for a whole block. b is 0 if there is no bass.
+        """
+        if self._bass is None:
+            return np.zeros((len(log_mel), 0), np.float32)
+        frames, block = np.concatenate([self._unheard, log_mel]), self._bass_block
+        whole = len(frames) - len(frames) % block
+        self._unheard = frames[whole:]
+        parts = [np.zeros((0, 2 * self.bass_bins), np.float32)]
+        for start in range(0, whole, block):
+            inputs = {"log_mel": frames[start : start + block], "found": self._found, "wanted": self._wanted}
+            found, self._found, self._wanted = self._bass(inputs, ["spectra", "found_after", "wanted_after"])
+            parts.append(found)
+        return np.concatenate(parts)

@@ -1,5 +1,5 @@
 """The learned vocoder: a prior of magnitudes, phases that run on as steady tones, a refiner; see `nets.vocoder`.
-Below its reach, the lowest bins are found from the mel itself: `audio.bass`.
+The lowest bins are found from the mel itself: `audio.bass`.
 
 In this file all but the mel is time-major: [frames, bins].
 """
@@ -7,7 +7,7 @@ In this file all but the mel is time-major: [frames, bins].
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from halfstep.audio.bass import Bass, bass_bins, retrieve_round, with_bass
+from halfstep.audio.bass import as_complex, retrieve_round, with_bass
 from halfstep.audio.circular import Circle, closing_tones, period_of_stream
 from halfstep.audio.mel import Float32, MelConfig, windowed_spectra
 from halfstep.audio.overlap import Overlap
@@ -29,8 +29,8 @@ class LearnedVocoder:
     def __init__(
         self, networks: OnnxVocoder, config: MelConfig, seed: int = 0, block_frames: int = BLOCK_FRAMES
     ) -> None:
-        """`seed` draws the phases of the first frame; all others follow. The bass of a block is found from all its
-        frames, so a smaller block hears less far ahead and takes longer.
+        """`seed` draws the phases of the first frame; all others follow. No block hears farther ahead than
+        `frames_ahead`: a smaller one gives its samples sooner, and takes longer.
         """
         self._networks, self._config, self._block_frames = networks, config, block_frames
         self._rng = np.random.default_rng(seed)
@@ -38,21 +38,19 @@ class LearnedVocoder:
 
     def _begin(self) -> None:
         config, bins = self._config, self._config.bins
-        self._networks.begin()
         self._phases = self._rng.uniform(0, 2 * np.pi, bins).astype(np.float32)
-        reach = -(-config.n_fft // config.hop_length) - 1
-        ahead = reach + self._networks.refiner_delay  # as far as the refiner's answers are behind its magnitudes
-        self._bass = Bass(config, ahead, self._rng)
+        self._networks.begin(self._rng)
         self._mels = np.zeros((config.n_mels, 0), np.float32)
-        self._heard_mels = np.zeros((0, config.n_mels), np.float32)  # of frames whose magnitudes are still to come
         # Of the frames that are still to be refined:
         self._hidden = np.zeros((0, self._networks.width), np.float32)
         self._magnitude = np.zeros((0, bins), np.float32)
         self._planned = np.zeros((0, bins), np.complex64)
+        self._bass = np.zeros((0, 2 * self._networks.bass_bins), np.float32)  # before the spectra it is to replace
         self._sounding, self._sound = Overlap(config), Overlap(config)
         self._heard = np.zeros(0, np.float32)  # the tones' signal, from the first frame not yet analysed on
         self._frames = 0
-        self._skipped = [self._networks.prior_delay, self._networks.refiner_delay]  # answers about no frame
+        nets = self._networks
+        self._skipped = [nets.prior_delay, nets.refiner_delay, nets.bass_delay]  # answers about no frame
         self._given = -config.lead
 
     @property
@@ -97,10 +95,11 @@ class LearnedVocoder:
         heard = circle.spectra(circle.signal(tones), slice(0, frames))
         told = (hidden, magnitude, _parts(_unit(tones)), _parts(heard))
         parts = nets.refiner(*(_round(part, nets.frames_back, nets.refiner_delay) for part in told))
-        nets.begin()
-        spectra, low = _joined(parts[:, -frames:]), slice(0, bass_bins(self._config))
-        bass = retrieve_round(tones[:, low], magnitude[:, low], np.exp(_bounded(log_mel).T), self._config)
-        return np.roll(circle.signal(with_bass(spectra, bass, self._config)), -self._config.lead)
+        nets.begin(self._rng)
+        low = slice(0, nets.bass_bins)
+        bass = retrieve_round(tones[:, low], _bounded(log_mel).T, self._config)
+        spectra = with_bass(_joined(parts[:, -frames:]), bass, self._config)
+        return np.roll(circle.signal(spectra), -self._config.lead)
 
     def _blocks(self, log_mel: Float32) -> Float32:
         self._mels = np.concatenate([self._mels, _bounded(log_mel)], axis=1)
@@ -113,9 +112,8 @@ class LearnedVocoder:
     def _block(self, log_mel: Float32) -> Float32:
         """The samples [n] that follow from one more block [n_mels, k]."""
         magnitude, hidden = self._answers(0, self._networks.prior(log_mel.T), frames_axis=0)
-        self._heard_mels = np.concatenate([self._heard_mels, log_mel.T])
-        mels, self._heard_mels = self._heard_mels[: len(magnitude)], self._heard_mels[len(magnitude) :]
-        bass = self._bass.push(magnitude, mels)
+        (bass,) = self._answers(2, (self._networks.bass(log_mel.T),), frames_axis=0)
+        self._bass = np.concatenate([self._bass, bass])
         units = steady_units(magnitude, self._phases, self._config)
         if len(units):
             self._phases = np.angle(units[-1])
@@ -133,7 +131,9 @@ class LearnedVocoder:
         planned, self._planned = self._planned[:count], self._planned[count:]
         refined = self._networks.refiner(hidden, magnitude, _parts(planned), _parts(heard))
         (spectra,) = self._answers(1, (refined,), frames_axis=1)
-        samples = self._sound.add(with_bass(_joined(spectra), bass, self._config))
+        spectra = _joined(spectra)
+        bass, self._bass = self._bass[: len(spectra)], self._bass[len(spectra) :]
+        samples = self._sound.add(with_bass(spectra, as_complex(bass), self._config))
         before_start = min(max(-self._given, 0), len(samples))
         self._given += len(samples)
         return samples[before_start:]
