@@ -4,10 +4,12 @@ Griffin-Lim is ours, which begins at steady tones and a mel inverted by Richards
 one, from random phases and its non-negative least squares: the usual way, which ours improves on.
 
 python benchmarks/copy_synthesis.py AUDIO... [--model ID|DIR] [--start 20] [--seconds 12] [--opinions 4]
+                                    [--picture PNG]
 
 Each excerpt is set to the original's RMS. FAD is of musicnn's embedding over windows of 4.46 s, against the originals';
 `--opinions` is of how many excerpts ViSQOL, which is slow, is asked. The real-time factor is processor seconds of one
-thread a second of audio, the mel given. Prints JSON.
+thread a second of audio, the mel given. `--picture`: four seconds of the first excerpt by each of them, the log-mel and
+the lines below 1.4 kHz. Prints JSON.
 """
 
 import argparse
@@ -35,6 +37,7 @@ from halfstep.metrics.waveform import (
     multi_resolution_stft_distance,
     pitch_of_tone,
 )
+from halfstep.training.pictures import draw_rows
 
 Voice = Callable[[Float32], Float32]
 WINDOW_SECONDS = 4.46
@@ -62,7 +65,7 @@ def voices(model: Model) -> dict[str, Voice]:
         return np.pad(sound, (late, mel.hop_length)).astype(np.float32)[: found.shape[1] * mel.hop_length]
 
     return {
-        "its own": streamed(None),
+        "the vocoder": streamed(None),
         "Griffin-Lim, 32 iterations": usual,
         "Griffin-Lim stream": streamed("griffin-lim"),
         "librosa's Griffin-Lim, 32 iterations": librosas,
@@ -125,6 +128,22 @@ def tones(voice: Voice, mel: MelConfig) -> dict[str, float]:
     }
 
 
+def views(sound: Float32, mel: MelConfig) -> Float32:
+    """[2, n_mels, frames]: the log-mel, and in finer lines the log spectrum's lowest n_mels."""
+    spectrum = librosa.stft(sound, n_fft=2 * mel.n_fft, hop_length=mel.hop_length)[: mel.n_mels]
+    fine = np.log(np.abs(spectrum) + mel.floor).astype(np.float32)
+    whole = log_mel(sound, mel)
+    return np.stack([whole, fine[:, : whole.shape[1]] - fine.max() + whole.max()])
+
+
+def draw(path: Path, voices: dict[str, Voice], excerpt: Float32, mel: MelConfig) -> None:
+    found = log_mel(excerpt, mel)
+    rows = {name: loudness_matched(voice(found)[: len(excerpt)], excerpt) for name, voice in voices.items()}
+    middle = len(excerpt) // 2
+    shown = slice(max(0, middle - 2 * mel.sample_rate), middle + 2 * mel.sample_rate)
+    draw_rows(path, {name: views(sound[shown], mel) for name, sound in (rows | {"the recording": excerpt}).items()})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Copy-synthesis by a model's vocoder and by Griffin-Lim.")
     parser.add_argument("audio", type=Path, nargs="+")
@@ -132,12 +151,15 @@ def main() -> None:
     parser.add_argument("--start", type=float, default=20.0)
     parser.add_argument("--seconds", type=float, default=12.0)
     parser.add_argument("--opinions", type=int, default=4)
+    parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
     model = halfstep.load(options.model)
     rate = model.sample_rate
     first, last = round(options.start * rate), round((options.start + options.seconds) * rate)
     excerpts = [read(path, rate, mono=True).samples[0, first:last] for path in options.audio]
     excerpts = [excerpt for excerpt in excerpts if len(excerpt) == last - first]
+    if options.picture is not None:
+        draw(options.picture, voices(model), excerpts[0], model.manifest.mel)
     half = len(excerpts) // 2
     floor = frechet_distance(heard(excerpts[:half], rate), heard(excerpts[half:], rate))
     figures = {
