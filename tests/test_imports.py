@@ -17,7 +17,7 @@ SOURCE = Path(halfstep.__file__).parent
 PLAYING = ("errors", "atomic", "lock", "machine", "packing", "audio", "bundle", "generation")
 MAKING = (
     *("diffusion", "nets", "tasks", "data", "metrics", "training"),
-    *("distillation", "presets", "onnx_writing", "runs", "export", "vocoder_export", "evaluation"),
+    *("distillation", "presets", "onnx_writing", "onnx_reading", "runs", "export", "vocoder_export", "evaluation"),
 )
 RUNS = ("training.run", "distillation.run")
 LAYERS = (*PLAYING, *MAKING, "app")
