@@ -121,6 +121,17 @@ def test_networks_that_hear_no_block_ahead_or_no_bass_have_none(tmp_path):
     assert not (tmp_path / BASS).exists()
 
 
+@pytest.mark.parametrize("hop_length", [64, 256])
+def test_frames_may_overlap_more_or_less(hop_length):
+    mel = MelConfig(sample_rate=16000, n_fft=512, hop_length=hop_length, n_mels=32)
+    sound = chords(mel, 0.5)
+    net = BassNet(mel, 1)
+    found = streamed(net, whole_blocks(log_mel(sound, mel)))
+    said = np.abs(found) @ net._grid.filters
+    wanted = np.exp(log_mel(sound, mel).T[: len(said)]) @ net._grid.told
+    assert np.abs(said - wanted)[4:].mean() < 0.1 * wanted.mean()
+
+
 def test_a_mel_that_begins_above_the_bass_leaves_it_silent():
     mel = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32, fmin_hz=4000)
     found = streamed(BassNet(mel, 3), np.zeros((32, 40), np.float32))

@@ -83,6 +83,7 @@ def searched(
     heard: the hops of all frames, windowed [frames * n_fft / hop, hop] -> the frames [frames, n_fft] of the signal they
     make when laid over each other.
     """
+    # Ahead by the momentum, hops + MOMENTUM (hops - before), where hops are too large by 1 + MOMENTUM: one call less.
     swing = 1 + MOMENTUM
     onward = grid.synthesis * swing
     before = None

@@ -21,7 +21,7 @@ ITERATIONS = 24
 SHARPENING = 2
 """Richardson-Lucy steps of a new frame's magnitudes towards its mel."""
 TURNS = 3
-"""Hops over which it is measured how tones turn."""
+"""Hops, at most, over which it is measured how tones turn."""
 TINY = 1e-12
 MATRICES = ("analysis", "synthesis", "told", "filters", "least", "spread", "levels", "pairs")
 
@@ -89,9 +89,8 @@ def bass_net(net: VocoderNet) -> BassNet | None:
 
 def _turning_on(found: Tensor, count: int) -> Tensor:
     """Unit spectra [count, 2 b] of what follows found [k, 2 b]: each bin turns on as over the last TURNS hops."""
-    real, imag = found.chunk(2, dim=1)
-    last, before = slice(-TURNS, None), slice(-1 - TURNS, -1)
-    step = _unit(*(part.sum(0) for part in turn((real[before], imag[before]), (real[last], imag[last]))))
+    real, imag = found[-1 - TURNS :].chunk(2, dim=1)
+    step = _unit(*(part.sum(0) for part in turn((real[:-1], imag[:-1]), (real[1:], imag[1:]))))
     phase, frames = _unit(real[-1], imag[-1]), []
     for _ in range(count):
         phase = rotate(phase, step)
