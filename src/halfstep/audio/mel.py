@@ -102,16 +102,24 @@ def filterbank(config: MelConfig) -> Float32:
     return filters
 
 
+def tiles(matrix: Float32, rows_at_once: int) -> list[tuple[slice, slice]]:
+    """Groups of rows, each with the only columns that it has use for, one at least: a filterbank is a narrow band along
+    a diagonal, so that few of its products need be made.
+    """
+    groups = []
+    for start in range(0, len(matrix), rows_at_once):
+        rows = slice(start, min(start + rows_at_once, len(matrix)))
+        used = np.flatnonzero(matrix[rows].any(axis=0))
+        groups.append((rows, slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)))
+    return groups
+
+
 @lru_cache(maxsize=16)
 def _tiles(config: MelConfig) -> tuple[tuple[slice, slice, Float32], ...]:
-    """The filterbank cut into groups of bands, each with the only bins it hears: a sixth of the products."""
-    filters, tiles = filterbank(config), []
-    for start in range(0, config.n_mels, BANDS_AT_ONCE):
-        bands = slice(start, min(start + BANDS_AT_ONCE, config.n_mels))
-        heard = np.flatnonzero(filters[bands].any(axis=0))
-        bins = slice(heard[0], heard[-1] + 1) if len(heard) else slice(0, 0)
-        tiles.append((bands, bins, np.ascontiguousarray(filters[bands, bins])))
-    return tuple(tiles)
+    """The filterbank in `tiles`: a sixth of the products."""
+    filters = filterbank(config)
+    cut = tiles(filters, BANDS_AT_ONCE)
+    return tuple((bands, bins, np.ascontiguousarray(filters[bands, bins])) for bands, bins in cut)
 
 
 def bands_of(spectrum: NDArray[np.floating], config: MelConfig) -> Float32:

@@ -12,21 +12,20 @@ Training and playing share that form. Shapes are time-major, [B, L, bins], as th
 [B, channels, L] within a trunk; a spectrum in two real parts is [B, 2, L, bins].
 """
 
-import itertools
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfstep.audio.mel import MelConfig, filterbank
+from halfstep.audio.mel import MelConfig, filterbank, tiles
 from halfstep.nets.blocks import zeroed
 
 TINY = 1e-6
 MEL_CENTRE, MEL_SPREAD = -4.0, 3.0  # nepers: roughly standardises the log-mel of music
 LOUDEST_GAIN = 4.0  # nepers
 LOCAL_FEATURES = 11
-FILTER_PIECES = 4
+FILTER_TILES = 4
 QUIET = 1e-3
 """Magnitude of a bin, of 512 for a sine at full scale, below which a change is no change: -114 dB."""
 
@@ -110,18 +109,6 @@ class Trunk(nn.Module):
         return self.norm(h.transpose(1, 2)), torch.cat(states, dim=1)
 
 
-def _pieces(count: int) -> list[slice]:
-    """The filterbank is a narrow band along a diagonal: in pieces, few of its products are with zeros."""
-    edges = [round(count * part / FILTER_PIECES) for part in range(FILTER_PIECES + 1)]
-    return [slice(a, b) for a, b in itertools.pairwise(edges) if b > a]
-
-
-def _heard(filters: Tensor) -> slice:
-    """From the first to the last column that is not 0; one at least."""
-    places = filters.any(dim=0).nonzero()[:, 0].tolist() or [0]
-    return slice(places[0], places[-1] + 1)
-
-
 class Prior(nn.Module):
     """Log-mel -> magnitudes that have this mel, and what the refiner is told of them."""
 
@@ -135,8 +122,9 @@ class Prior(nn.Module):
         self.register_buffer("filters", filters)
         self.register_buffer("area", filters.sum(1).clamp(min=TINY))
         self.register_buffer("reach", filters.sum(0).clamp(min=TINY))
-        self._bins_of = [(bands, _heard(filters[bands])) for bands in _pieces(mel.n_mels)]
-        self._bands_of = [(_heard(filters[:, bins].T), bins) for bins in _pieces(mel.bins)]
+        self._bins_of, self._bands_of = (
+            tiles(matrix, -(-len(matrix) // FILTER_TILES)) for matrix in (filterbank(mel), filterbank(mel).T)
+        )
         self.mel_steps = config.mel_steps
         self.trunk = Trunk(config, config.prior_ahead)
         self.enter = nn.Linear(mel.n_mels, config.width)
@@ -156,17 +144,17 @@ class Prior(nn.Module):
         length = log_mel.shape[1]
         mel = joined[:, :length].exp()
         # Of levels their mean over the filters that hear each bin; no bin is quite 0.
-        bands = [self.filters[rows, bins].T for rows, bins in self._bins_of]
-        bins = [self.filters[rows, bins] for rows, bins in self._bands_of]
+        to_bands = [self.filters[bands, bins].T for bands, bins in self._bins_of]
+        to_bins = [self.filters[bands, bins] for bins, bands in self._bands_of]
 
         def heard(magnitude: Tensor) -> Tensor:
             """[..., bins] -> [..., n_mels], band by band the sum over the bins that it hears."""
-            parts = [magnitude[..., bins] @ part for (_, bins), part in zip(self._bins_of, bands, strict=True)]
+            parts = [magnitude[..., bins] @ part for (_, bins), part in zip(self._bins_of, to_bands, strict=True)]
             return torch.cat(parts, dim=-1)
 
         def spread(levels: Tensor) -> Tensor:
             """[..., n_mels] -> [..., bins], bin by bin the mean over the bands that hear it."""
-            parts = [levels[..., rows] @ part for (rows, _), part in zip(self._bands_of, bins, strict=True)]
+            parts = [levels[..., bands] @ part for (_, bands), part in zip(self._bands_of, to_bins, strict=True)]
             return torch.cat(parts, dim=-1) / self.reach
 
         magnitude = (spread(mel / self.area) + TINY) * self.leave(h).exp()
