@@ -3,8 +3,9 @@
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from halfstep.errors import InputError
@@ -14,47 +15,35 @@ from halfstep.errors import InputError
 def folder_lock(folder: Path) -> Iterator[None]:
     """Hold `folder`/lock while the block runs. InputError naming pid and host when a live process holds it."""
     path = folder / "lock"
-    while not _create(path):
+    with _looking_alone(folder):
         holder = _holder(path)
         if _alive(holder):
             raise InputError(
                 f"{folder}: in use by process {holder['pid']} on {holder['host']}; wait for it, or stop it first"
             )
-        _clear(path, holder)
+        mine = {"pid": os.getpid(), "host": socket.gethostname(), "start": _start_time(os.getpid())}
+        path.write_text(json.dumps(mine), encoding="utf-8")
     try:
-        for left in folder.glob(".lock-*"):  # of processes killed while they locked
-            if (holder := _holder(left)) and not _alive(holder):
-                left.unlink(missing_ok=True)
         yield
     finally:
         path.unlink(missing_ok=True)
 
 
-def _create(path: Path) -> bool:
-    """Make the lock appear with its content in one step (a hard link fails if the name is taken)."""
-    mine = path.with_name(f".lock-{os.getpid()}")
-    start = _start_time(os.getpid())
-    mine.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "start": start}), encoding="utf-8")
-    try:
-        os.link(mine, path)
-    except FileExistsError:
-        return False
-    finally:
-        mine.unlink(missing_ok=True)
-    return True
+@contextmanager
+def _looking_alone(folder: Path) -> Iterator[None]:
+    """Of processes that would look at a lock and take it over, one at a time; the system lets go for one that dies."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
 
-
-def _clear(path: Path, stale: dict) -> None:
-    """Take a stale lock away; one that another process has put in its place meanwhile is given back."""
-    aside = path.with_name(f".lock-{os.getpid()}")
+    opened = os.open(folder, os.O_RDONLY)
     try:
-        path.rename(aside)
-        if _holder(aside) != stale:
-            os.link(aside, path)
-    except (FileNotFoundError, FileExistsError):  # others were quicker; the next look tells
-        pass
+        with suppress(OSError):  # some network file systems lock no folders
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
     finally:
-        aside.unlink(missing_ok=True)
+        os.close(opened)
 
 
 def _holder(path: Path) -> dict:
