@@ -17,7 +17,7 @@ from halfstep.nets.vocoder import Pair, VocoderNet, rotate, turn
 
 BLOCK = 4
 """Frames a call. More of them take less time, fewer hear farther ahead."""
-ITERATIONS = 24
+ITERATIONS = 28
 SHARPENING = 2
 """Richardson-Lucy steps of a new frame's magnitudes towards its mel."""
 TURNS = 3
