@@ -223,6 +223,15 @@ def test_what_is_exported_carries_the_installed_vocoder_of_its_mel(
     assert carried_vocoder(out, SMALL) is None
 
 
+def test_a_bass_that_comes_later_than_the_rest_is_refused(net, tmp_path: Path):
+    write_vocoder(net, tmp_path)
+    late = replace(NET, prior_ahead=(2, 1, 0))  # a frame more than the networks beside it
+    write_bass(VocoderNet(SMALL, late), tmp_path)
+    prior, refiner, bass = (OnnxNetwork((tmp_path / name).read_bytes(), name, 1) for name in (PRIOR, REFINER, BASS))
+    with pytest.raises(InputError, match="bass is up to 7 frames late, its other networks 6; export"):
+        OnnxVocoder(prior, refiner, SMALL, bass)
+
+
 def test_networks_that_do_not_fit_are_refused(tmp_path: Path, write_model, tiny_manifest: Manifest):
     folder = write_model(tmp_path / "model")
     with pytest.raises(InputError, match=r"its mel is .*, the vocoder's"):

@@ -4,7 +4,9 @@ import numpy as np
 
 from halfstep.audio.bass import as_parts, bass_bins
 from halfstep.audio.mel import Float32, MelConfig
+from halfstep.bundle.fields import AGAIN
 from halfstep.bundle.session import OnnxNetwork
+from halfstep.errors import InputError
 
 WAITING_PARTS = 5  # magnitude, both parts of planned and heard, of frames that are not yet answered
 FAINT = 1e-6  # of a bin before the first frame, of 512 for a sine at full scale: its phase is all that is of use
@@ -55,6 +57,10 @@ class OnnxVocoder:
             {"log_mel": (self._bass_block, n_mels), "found": found, "wanted": wanted},
             {"spectra": (self._bass_block, parts), "found_after": found, "wanted_after": wanted},
         )
+        late = self.bass_delay + self._bass_block - 1
+        allowed = self.prior_delay + -(-self._mel.n_fft // self._mel.hop_length) - 1 + self.refiner_delay
+        if late > allowed:
+            raise InputError(f"the vocoder's bass is up to {late} frames late, its other networks {allowed}; {AGAIN}")
 
     def begin(self, rng: np.random.Generator) -> None:
         """Forget what came before. `rng` draws the phases in which the bass begins."""
