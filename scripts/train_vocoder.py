@@ -28,6 +28,7 @@ from halfstep.errors import InputError
 from halfstep.export import origins
 from halfstep.lock import folder_lock
 from halfstep.nets.vocoder import VocoderNet, VocoderNetConfig
+from halfstep.onnx_writing import STORED
 from halfstep.tasks.base import Example
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.loop import StepRandom, TrainConfig, train
@@ -100,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--from", dest="start", type=Path, metavar="RUN")
     parser.add_argument("--into", type=Path, metavar="MODEL")
     parser.add_argument("--credits", type=Path, action="append", default=[])
-    parser.add_argument("--weights", default="int4")
+    parser.add_argument("--weights", choices=STORED, default="int4")
     options = parser.parse_args(arguments)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     try:

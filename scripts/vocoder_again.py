@@ -21,6 +21,7 @@ from halfstep.bundle import read_manifest
 from halfstep.errors import InputError
 from halfstep.nets.vocoder import VocoderNet, VocoderNetConfig
 from halfstep.onnx_reading import ranges_of, weights_of
+from halfstep.onnx_writing import STORED
 from halfstep.training.checkpoint import save_tensors
 from halfstep.vocoder_export import Ranges, add_vocoder
 
@@ -46,7 +47,7 @@ def read_vocoder(folder: Path) -> tuple[VocoderNet, Ranges]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write the vocoder of a model folder anew.")
     parser.add_argument("model", type=Path, metavar="MODEL")
-    parser.add_argument("--weights", default="int4")
+    parser.add_argument("--weights", choices=STORED, default="int4")
     parser.add_argument("--run", type=Path, metavar="RUN")
     options = parser.parse_args(arguments)
     try:

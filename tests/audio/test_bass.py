@@ -82,6 +82,14 @@ def test_a_rate_that_can_not_be_divided_has_no_bass():
     assert bass_bins(MelConfig(n_fft=2048, hop_length=480)) == 0  # frames are not whole hops
 
 
+def test_a_mel_that_begins_above_the_bass_leaves_it_as_it_is():
+    mel = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32, fmin_hz=4000)
+    spectra = np.ones((3, mel.bins), np.complex64)
+    mixed = with_bass(spectra.copy(), np.zeros((3, bass_bins(mel)), np.complex64), mel)
+    np.testing.assert_array_equal(mixed[:, 1:], spectra[:, 1:])
+    assert not mixed[:, 0].any()  # but for DC
+
+
 def test_the_bass_fades_into_what_is_above():
     share = bass_share(MEL)
     assert bass_bins(MEL) == 64

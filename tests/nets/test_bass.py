@@ -132,7 +132,7 @@ def test_frames_may_overlap_more_or_less(hop_length):
     assert np.abs(said - wanted)[4:].mean() < 0.1 * wanted.mean()
 
 
-def test_a_mel_that_begins_above_the_bass_leaves_it_silent():
+def test_of_what_a_mel_does_not_hear_nothing_is_found():
     mel = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32, fmin_hz=4000)
     found = streamed(BassNet(mel, 3), np.zeros((32, 40), np.float32))
     assert np.abs(found).max() < 1e-3

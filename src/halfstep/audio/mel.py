@@ -57,6 +57,11 @@ class MelConfig:
         return (self.n_fft - self.hop_length) // 2
 
     @property
+    def reach(self) -> int:
+        """How many frames after its own a frame's samples lie in."""
+        return -(-self.n_fft // self.hop_length) - 1
+
+    @property
     def frames_per_second(self) -> float:
         return self.sample_rate / self.hop_length
 

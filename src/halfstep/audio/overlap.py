@@ -17,7 +17,7 @@ class Overlap:
     def __init__(self, config: MelConfig) -> None:
         self._config = config
         self._window = hann(config.n_fft)
-        reach = -(-config.n_fft // config.hop_length)
+        reach = config.reach + 1
         # Window overlap of the first hops; from the last of these on it is the same.
         self._gain = np.zeros((2 * reach - 1, config.hop_length), np.float32)
         add_frames(self._gain, np.broadcast_to(np.square(self._window), (reach, config.n_fft)))

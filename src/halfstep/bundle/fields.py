@@ -63,15 +63,11 @@ class Fields:
 
     def plain_name(self, name: str) -> str:
         """A file name of letters, digits and ._- that can lead nowhere else."""
-        value = self.take(name)
-        if not isinstance(value, str) or not PLAIN_NAME.fullmatch(value):
-            raise self.fail(name, value, "a plain file name")
-        return value
+        return self._plain_name(name, self.take(name))
 
     def plain_name_or_null(self, name: str) -> str | None:
-        if self._left.get(name, name) is None:
-            return self.take(name)
-        return self.plain_name(name)
+        value = self.take(name)
+        return None if value is None else self._plain_name(name, value)
 
     def flag(self, name: str) -> bool:
         value = self.take(name)
@@ -104,6 +100,11 @@ class Fields:
         if self._left:
             left = ", ".join(_short(name) for name in self._left)
             raise InputError(f"{self.where}: unknown {left}; a newer halfstep may read it")
+
+    def _plain_name(self, name: str, value: Any) -> str:
+        if not isinstance(value, str) or not PLAIN_NAME.fullmatch(value):
+            raise self.fail(name, value, "a plain file name")
+        return value
 
     def _number(self, name: str, value: object, low: float, high: float) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:

@@ -58,7 +58,7 @@ class OnnxVocoder:
             {"spectra": (self._bass_block, parts), "found_after": found, "wanted_after": wanted},
         )
         late = self.bass_delay + self._bass_block - 1
-        allowed = self.prior_delay + -(-self._mel.n_fft // self._mel.hop_length) - 1 + self.refiner_delay
+        allowed = self.prior_delay + self._mel.reach + self.refiner_delay
         if late > allowed:
             raise InputError(f"the vocoder's bass is up to {late} frames late, its other networks {allowed}; {AGAIN}")
 

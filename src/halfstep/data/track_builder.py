@@ -33,7 +33,7 @@ class TrackBuilder:
         self._spectra = MagnitudeStream(mel)
         self._framer = store.framer(mel)
         self._kept_silence = round(KEPT_SILENCE_SECONDS * mel.frames_per_second)
-        self._edge = -(-mel.n_fft // mel.hop_length)
+        self._edge = mel.reach + 1
         self._held = np.zeros((store.width(mel), 0), np.float32)  # silence that may turn out to lead in
         self._frames = 0
         self._first: int | None = None

@@ -56,9 +56,8 @@ class LearnedVocoder:
     @property
     def frames_ahead(self) -> int:
         """How many frames beyond its own a hop hears, in blocks of one frame; longer ones add what they wait for."""
-        reach = -(-self._config.n_fft // self._config.hop_length) - 1
         last = -(-(self._config.lead + self._config.hop_length) // self._config.hop_length) - 1
-        return self._networks.prior_delay + reach + self._networks.refiner_delay + last
+        return self._networks.prior_delay + self._config.reach + self._networks.refiner_delay + last
 
     def push(self, log_mel: Float32) -> Float32:
         """log_mel [n_mels, k] -> the samples [n] that are settled by now; n may be 0."""

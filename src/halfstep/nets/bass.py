@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from halfstep.audio.bass import bass_bins, bass_grid, missed, searched
+from halfstep.audio.bass import TINY, bass_bins, bass_grid, missed, searched
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.overlap import reciprocal
 from halfstep.nets.vocoder import Pair, VocoderNet, rotate, turn
@@ -22,7 +22,6 @@ SHARPENING = 2
 """Richardson-Lucy steps of a new frame's magnitudes towards its mel."""
 TURNS = 3
 """Hops, at most, over which it is measured how tones turn."""
-TINY = 1e-12
 MATRICES = ("analysis", "synthesis", "told", "filters", "least", "spread", "levels", "pairs")
 
 
@@ -82,8 +81,7 @@ def bass_net(net: VocoderNet) -> BassNet | None:
     mel = net.mel
     if not bass_bins(mel):
         return None
-    reach = -(-mel.n_fft // mel.hop_length) - 1
-    ahead = net.prior.delay + reach + net.refiner.delay - (BLOCK - 1)
+    ahead = net.prior.delay + mel.reach + net.refiner.delay - (BLOCK - 1)
     return BassNet(mel, ahead) if ahead > 0 else None
 
 
