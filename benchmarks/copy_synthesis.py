@@ -4,12 +4,14 @@ Griffin-Lim is ours, which begins at steady tones and a mel inverted by Richards
 one, from random phases and its non-negative least squares: the usual way, which ours improves on.
 
 python benchmarks/copy_synthesis.py AUDIO... [--model ID|DIR] [--start 20] [--seconds 12] [--opinions 4]
-                                    [--picture PNG]
+                                    [--made 90] [--picture PNG]
 
 Each excerpt is set to the original's RMS. FAD is of musicnn's embedding over windows of 4.46 s, against the originals';
 `--opinions` is of how many excerpts ViSQOL, which is slow, is asked. The real-time factor is processor seconds of one
-thread a second of audio, the mel given. `--picture`: four seconds of the first excerpt by each of them, the log-mel and
-the lines below 1.4 kHz. Prints JSON.
+thread a second of audio, the mel given. `--made`: seconds of a mel that the model makes (seed 0, the most steps it
+serves); what comes out against what was asked for: log-mel L1, of all bands and of the lowest eight, and how much the
+bands below 1.5 kHz move from frame to frame, as a share of what was asked for. `--picture`: four seconds of the first
+excerpt by each of them, the log-mel and the lines below 1.4 kHz. Prints JSON.
 """
 
 import argparse
@@ -24,9 +26,12 @@ import soxr
 
 import halfstep
 from halfstep.audio.io import read
-from halfstep.audio.mel import Float32, MelConfig, filterbank, log_mel
+from halfstep.audio.mel import Float32, MelConfig, band_edges_hz, filterbank, frames_for, log_mel
 from halfstep.audio.phase import griffin_lim, mel_to_magnitude
+from halfstep.generation.endless import mel_stream
 from halfstep.generation.model import Model
+from halfstep.generation.noise import seed_noise
+from halfstep.generation.window import Painter
 from halfstep.metrics.frechet import frechet_distance
 from halfstep.metrics.judges.musicnn import musicnn
 from halfstep.metrics.perceptual import visqol_mos, zimtohrli_distance
@@ -41,6 +46,7 @@ from halfstep.training.pictures import draw_rows
 
 Voice = Callable[[Float32], Float32]
 WINDOW_SECONDS = 4.46
+LOW_HZ = 1500.0
 TONES_HZ = (220.0, 311.1, 440.0, 587.3, 880.0)
 
 
@@ -128,6 +134,31 @@ def tones(voice: Voice, mel: MelConfig) -> dict[str, float]:
     }
 
 
+def made_mel(model: Model, seconds: float) -> Float32:
+    """[n_mels, frames] of a piece by the model, seed 0."""
+    manifest, steps = model.manifest, max(model.manifest.steps)
+    painter = Painter(model.folder.denoiser(steps), manifest, steps)
+    wanted, blocks, frames = frames_for(seconds, manifest.mel), [], 0
+    for block in mel_stream(painter, seed_noise(manifest.mel.n_mels, 0)):
+        blocks.append(block)
+        frames += block.shape[1]
+        if frames >= wanted:
+            break
+    return np.concatenate(blocks, axis=1)[:, :wanted]
+
+
+def as_asked(voice: Voice, asked: Float32, mel: MelConfig) -> dict[str, float]:
+    inside = slice(mel.reach, asked.shape[1] - mel.reach)
+    found, asked = log_mel(voice(asked), mel)[:, inside], asked[:, inside]
+    low = band_edges_hz(mel)[1:-1] < LOW_HZ
+    moves = [float(np.abs(np.diff(one[low], axis=1)).mean()) for one in (found, asked)]
+    return {
+        "made: mel_l1": float(np.abs(found - asked).mean()),
+        "made: mel_l1 of the lowest eight": float(np.abs(found - asked)[:8].mean()),
+        "made: movement": moves[0] / moves[1],
+    }
+
+
 def views(sound: Float32, mel: MelConfig) -> Float32:
     """[2, n_mels, frames]: the log-mel, and in finer lines the log spectrum's lowest n_mels."""
     spectrum = librosa.stft(sound, n_fft=2 * mel.n_fft, hop_length=mel.hop_length)[: mel.n_mels]
@@ -151,6 +182,7 @@ def main() -> None:
     parser.add_argument("--start", type=float, default=20.0)
     parser.add_argument("--seconds", type=float, default=12.0)
     parser.add_argument("--opinions", type=int, default=4)
+    parser.add_argument("--made", type=float, default=90.0)
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
     model = halfstep.load(options.model)
@@ -162,8 +194,9 @@ def main() -> None:
         draw(options.picture, voices(model), excerpts[0], model.manifest.mel)
     half = len(excerpts) // 2
     floor = frechet_distance(heard(excerpts[:half], rate), heard(excerpts[half:], rate))
+    made, mel = made_mel(model, options.made), model.manifest.mel
     figures = {
-        name: measured(voice, excerpts, model.manifest.mel, options.opinions)
+        name: measured(voice, excerpts, mel, options.opinions) | as_asked(voice, made, mel)
         for name, voice in voices(model).items()
     }  # fmt: skip
     print(json.dumps({"excerpts": len(excerpts), "fad of two halves": floor, "vocoders": figures}, indent=1))

@@ -134,10 +134,9 @@ def bass_bins(config: MelConfig) -> int:
 
 def bass_share(config: MelConfig) -> Float32:
     """[bins]: how much of each bin is what is found here, 1 to 0; the rest, and what no band hears, is not."""
-    top = _top_bin(config) if bass_bins(config) else -FADED
-    share = np.clip((top - np.arange(config.bins)) / FADED + 0.5, 0, 1)
-    heard = filterbank(config).any(axis=0)
-    heard[0] = True  # DC, which no band hears, is found silent, as it should be
+    top, numbers = _top_bin(config) if bass_bins(config) else -FADED, np.arange(config.bins)
+    share = np.clip((top - numbers) / FADED + 0.5, 0, 1)
+    heard = filterbank(config).any(axis=0) | (numbers == 0)  # DC, which no band hears, is found silent, as it should be
     return (share * heard).astype(np.float32)
 
 
