@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halfstep.audio.mel import LogMelStream, MelConfig, band_edges_hz, filterbank, frames_for, log_mel
+from halfstep.audio.mel import (
+    LogMelStream,
+    MelConfig,
+    band_edges_hz,
+    filterbank,
+    frames_for,
+    log_mel,
+    windowed_spectra,
+)
 
 SMALL = MelConfig(sample_rate=8000, n_fft=256, hop_length=64, n_mels=20)
 CONFIGS = [
@@ -120,3 +128,41 @@ def test_frames_for_counts_the_frames_of_so_much_sound():
 def test_config_names_what_makes_no_sense(changes, named):
     with pytest.raises(ValueError, match=named):
         MelConfig(**changes)
+
+
+LOG_BANDS = MelConfig(n_fft=8192, window_length=4096, n_mels=192, spacing="log", fmin_hz=30)
+
+
+def test_log_bands_lie_evenly_in_the_logarithm_of_one_plus_f_over_the_break():
+    edges = band_edges_hz(LOG_BANDS)
+    steps = np.diff(np.log1p(edges / 150))
+    np.testing.assert_allclose(steps, steps[0])
+    assert edges[0] == pytest.approx(30) and edges[-1] == pytest.approx(22050)
+
+
+def test_log_bands_have_unit_sum_and_none_is_empty():
+    np.testing.assert_allclose(filterbank(LOG_BANDS).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_bands_between_two_bins_are_refused():
+    with pytest.raises(ValueError, match="bands lie between two bins"):
+        filterbank(MelConfig(n_fft=1024, n_mels=192, spacing="log", fmin_hz=30))
+
+
+@pytest.mark.parametrize("hz", [110.0, 440.0, 1760.0])
+def test_a_semitone_moves_the_loudest_log_band_where_a_mel_band_may_stay(hz):
+    """The half step that gives the project its name is at least one band up to 2 kHz."""
+
+    def loudest(pitch_hz):
+        tone = np.sin(2 * np.pi * pitch_hz * np.arange(22050) / 44100).astype(np.float32)
+        return int(log_mel(tone, LOG_BANDS)[:, 20].argmax())
+
+    assert loudest(hz * 2 ** (1 / 12)) > loudest(hz)
+
+
+def test_a_window_shorter_than_the_fft_is_the_same_sound_on_a_finer_grid():
+    """Every second bin of a window padded to twice its length is a bin of the window alone."""
+    rng = np.random.default_rng(0)
+    framed = rng.standard_normal((3, 256)).astype(np.float32)
+    fine, coarse = (np.abs(windowed_spectra(framed, size)) for size in (512, None))
+    np.testing.assert_allclose(fine[:, ::2], coarse, rtol=1e-4, atol=1e-4)

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from halfstep.audio.joining import joined
-from halfstep.audio.mel import FRAMES_AT_ONCE, Float32, MelConfig, hann, windowed_spectra
+from halfstep.audio.mel import FRAMES_AT_ONCE, Float32, MelConfig, hann, in_padding, windowed_spectra
 from halfstep.audio.steady import TINY, Complex64, steady_tones
 
 
@@ -88,30 +88,34 @@ def closing_tones(magnitude: Float32, config: MelConfig, rng: np.random.Generato
 
 
 class Circle:
-    """A signal of frames * hop samples whose frames of n_fft samples, a hop apart, run round it."""
+    """A signal of frames * hop samples whose frames of `window` samples, a hop apart, run round it."""
 
     def __init__(self, frames: int, config: MelConfig) -> None:
         self._hop, self._n_fft = config.hop_length, config.n_fft
-        self._window = hann(config.n_fft)
+        self._window = hann(config.window)
+        self._place = in_padding(config.window, config.n_fft)
         self._frames = frames
-        squares = np.broadcast_to(np.square(self._window), (frames, config.n_fft))
+        squares = np.broadcast_to(np.square(self._window), (frames, config.window))
         self._gain = np.reciprocal(np.maximum(self._overlapped(squares), TINY))
 
     def signal(self, spectra: Complex64) -> Float32:
         """[frames * hop]; its first sample is the first of frame 0."""
-        parts = [np.fft.irfft(spectra[at], self._n_fft).astype(np.float32) for at in _chunks(len(spectra))]
+        parts = [self._frames_of(spectra[at]) for at in _chunks(len(spectra))]
         return self._overlapped(np.concatenate(parts) * self._window) * self._gain
 
     def spectra(self, signal: Float32, at: slice) -> Complex64:
         """Of the frames `at`, [k, bins]."""
         starts = np.arange(at.start, at.stop) * self._hop
-        places = (starts[:, None] + np.arange(self._n_fft)) % len(signal)
-        return windowed_spectra(signal[places])
+        places = (starts[:, None] + np.arange(len(self._window))) % len(signal)
+        return windowed_spectra(signal[places], self._n_fft)
+
+    def _frames_of(self, spectra: Complex64) -> Float32:
+        return np.fft.irfft(spectra, self._n_fft)[:, self._place].astype(np.float32)
 
     def _overlapped(self, framed: Float32) -> Float32:
-        """Frames [frames, n_fft] laid over each other round the circle."""
+        """Frames [frames, window] laid over each other round the circle."""
         hops = np.zeros((self._frames, self._hop), np.float32)
-        for shift, start in enumerate(range(0, self._n_fft, self._hop)):
+        for shift, start in enumerate(range(0, len(self._window), self._hop)):
             part = framed[:, start : start + self._hop]
             hops[:, : part.shape[1]] += np.roll(part, shift, axis=0)
         return hops.reshape(-1)

@@ -1,11 +1,13 @@
-"""Waveform -> log-mel spectrogram, whole or block by block, by one rule everywhere.
+"""Waveform -> log of spectral bands, whole or block by block, by one rule everywhere.
 
-The convention is BigVGAN v2's: magnitude of an STFT with a periodic Hann window, Slaney's mel scale and
-normalisation, natural logarithm of max(mel, floor). Frame f is centred at sample f * hop + hop / 2: it covers
-n_fft samples from f * hop - (n_fft - hop) / 2 on, with zeros outside the signal.
+The usual bands are a mel spectrogram in BigVGAN v2's convention: magnitude of an STFT with a periodic Hann window,
+Slaney's mel scale and normalisation, natural logarithm of max(mel, floor). Bands that hold pitch lie evenly in
+log(1 + f / break_hz) instead (`spacing`), of a window that is longer than a mel's. Frame f is centred at sample
+f * hop + hop / 2: it covers `window` samples from f * hop - (window - hop) / 2 on, with zeros outside the signal.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 
 BANDS_AT_ONCE = 16
 FRAMES_AT_ONCE = 32  # of spectra worked on together: what they need stays in the cache of a core
@@ -32,12 +35,21 @@ class MelConfig:
     """Upper edge of the highest band; None is half the sample rate."""
     floor: float = 1e-5
     """The smallest mel magnitude told apart from silence."""
+    spacing: str = "slaney"
+    """How the bands lie, a key of SPACINGS."""
+    break_hz: float = 150.0
+    """With the spacing "log": below it bands are nearly as wide as each other, above it they grow with frequency."""
+    window_length: int | None = None
+    """Samples of the window, padded with zeros to n_fft; None is n_fft."""
 
     def __post_init__(self) -> None:
         _expect(1000 <= self.sample_rate <= 768_000, "sample_rate", self.sample_rate, "1000 to 768000 Hz")
         _expect(16 <= self.n_fft <= 65536 and self.n_fft % 2 == 0, "n_fft", self.n_fft, "even, 16 to 65536")
-        whole_hops = 1 <= self.hop_length <= self.n_fft and (self.n_fft - self.hop_length) % 2 == 0
-        _expect(whole_hops, "hop_length", self.hop_length, "even and at most n_fft")
+        _expect(16 <= self.window <= self.n_fft, "window_length", self.window_length, "16 to n_fft")
+        whole_hops = 1 <= self.hop_length <= self.window and (self.window - self.hop_length) % 2 == 0
+        _expect(whole_hops, "hop_length", self.hop_length, "even and at most the window's length")
+        _expect(self.spacing in SPACINGS, "spacing", self.spacing, f"one of {', '.join(SPACINGS)}")
+        _expect(1 <= self.break_hz <= 20_000, "break_hz", self.break_hz, "1 to 20000 Hz")
         _expect(1 <= self.n_mels <= self.n_fft // 2, "n_mels", self.n_mels, "1 to n_fft / 2")
         _expect(0 <= self.fmin_hz < self.top_hz, "fmin_hz", self.fmin_hz, "0 or more and below fmax_hz")
         _expect(self.top_hz <= self.sample_rate / 2, "fmax_hz", self.fmax_hz, "at most half the sample rate")
@@ -48,18 +60,23 @@ class MelConfig:
         return self.sample_rate / 2 if self.fmax_hz is None else self.fmax_hz
 
     @property
+    def window(self) -> int:
+        """Samples of a frame."""
+        return self.n_fft if self.window_length is None else self.window_length
+
+    @property
     def bins(self) -> int:
         return self.n_fft // 2 + 1
 
     @property
     def lead(self) -> int:
         """Samples that frame 0 reaches before the start of the signal."""
-        return (self.n_fft - self.hop_length) // 2
+        return (self.window - self.hop_length) // 2
 
     @property
     def reach(self) -> int:
         """How many frames after its own a frame's samples lie in."""
-        return -(-self.n_fft // self.hop_length) - 1
+        return -(-self.window // self.hop_length) - 1
 
     @property
     def frames_per_second(self) -> float:
@@ -84,25 +101,39 @@ def hann(n_fft: int) -> Float32:
     return window
 
 
-def windowed_spectra(framed: Float32) -> NDArray[np.complex64]:
-    """Frames [..., n_fft] -> their spectra under a Hann window, [..., bins].
+def windowed_spectra(framed: Float32, n_fft: int | None = None) -> NDArray[np.complex64]:
+    """Frames [..., window] -> their spectra under a Hann window, [..., bins], padded evenly with zeros to n_fft (None:
+    not at all).
 
     numpy's "forward" norm divides by n_fft, which the window makes up for; without it the transform takes three times
     as long, since its factor, an integer, leads numpy to double precision.
     """
-    n_fft = framed.shape[-1]
-    return np.fft.rfft(framed * (hann(n_fft) * np.float32(n_fft)), norm="forward").astype(np.complex64, copy=False)
+    window = framed.shape[-1]
+    size = window if n_fft is None else n_fft
+    shaped = framed * (hann(window) * np.float32(size))
+    if size > window:
+        padded = np.zeros((*framed.shape[:-1], size), np.float32)
+        padded[..., in_padding(window, size)] = shaped
+        shaped = padded
+    return np.fft.rfft(shaped, norm="forward").astype(np.complex64, copy=False)
+
+
+def in_padding(window: int, n_fft: int) -> slice:
+    """Where a frame of `window` samples lies in the middle of n_fft."""
+    start = (n_fft - window) // 2
+    return slice(start, start + window)
 
 
 @lru_cache(maxsize=16)
 def filterbank(config: MelConfig) -> Float32:
-    """Slaney's triangular filters of equal area, [n_mels, bins]; read-only."""
+    """Triangular filters [n_mels, bins], read-only: Slaney's of equal area, those spaced in log of unit sum."""
     edges_hz = band_edges_hz(config)
     bins_hz = np.linspace(0, config.sample_rate / 2, config.bins)
     rising = (bins_hz - edges_hz[:-2, None]) / np.diff(edges_hz)[:-1, None]
     falling = (edges_hz[2:, None] - bins_hz) / np.diff(edges_hz)[1:, None]
     triangles = np.maximum(0, np.minimum(rising, falling))
-    filters = (triangles * (2 / (edges_hz[2:] - edges_hz[:-2]))[:, None]).astype(np.float32)
+    gain = SPACINGS[config.spacing].gain(triangles, edges_hz)
+    filters = (triangles * gain[:, None]).astype(np.float32)
     filters.flags.writeable = False
     return filters
 
@@ -145,8 +176,9 @@ def spread_over_bins(levels: NDArray[np.floating], config: MelConfig) -> Float32
 
 def band_edges_hz(config: MelConfig) -> NDArray[np.float64]:
     """Lower edge, centre and upper edge of band b are entries b, b + 1 and b + 2; [n_mels + 2]."""
-    low, high = _hz_to_mel(config.fmin_hz), _hz_to_mel(config.top_hz)
-    return _mel_to_hz(np.linspace(low, high, config.n_mels + 2))
+    spacing = SPACINGS[config.spacing]
+    low, high = (spacing.from_hz(hz, config.break_hz) for hz in (config.fmin_hz, config.top_hz))
+    return spacing.to_hz(np.linspace(low, high, config.n_mels + 2), config.break_hz)
 
 
 # Slaney's scale (Auditory Toolbox, 1998): linear to 1 kHz, 27 steps to each factor of 6.4 above.
@@ -156,13 +188,50 @@ _BREAK_MEL = _BREAK_HZ / _HZ_A_MEL
 _LOG_STEP = math.log(6.4) / 27
 
 
-def _hz_to_mel(hz: float) -> float:
+def _hz_to_mel(hz: float, _: float) -> float:
     return hz / _HZ_A_MEL if hz < _BREAK_HZ else _BREAK_MEL + math.log(hz / _BREAK_HZ) / _LOG_STEP
 
 
-def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+def _mel_to_hz(mel: Float64, _: float) -> Float64:
     above = _BREAK_HZ * np.exp(_LOG_STEP * np.maximum(mel - _BREAK_MEL, 0))
     return np.where(mel < _BREAK_MEL, mel * _HZ_A_MEL, above)
+
+
+def _hz_to_log(hz: float, break_hz: float) -> float:
+    return math.log1p(hz / break_hz)
+
+
+def _log_to_hz(place: Float64, break_hz: float) -> Float64:
+    return break_hz * np.expm1(place)
+
+
+def _equal_area(_: Float64, edges_hz: Float64) -> Float64:
+    return 2 / (edges_hz[2:] - edges_hz[:-2])
+
+
+def _unit_sum(triangles: Float64, _: Float64) -> Float64:
+    total = triangles.sum(axis=1)
+    empty = int(np.count_nonzero(total == 0))
+    if empty:
+        raise ValueError(
+            f"{empty} bands lie between two bins of the spectrum: a larger n_fft, or fewer bands, was expected"
+        )
+    return 1 / total
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """A scale on which bands lie evenly. from_hz, to_hz: (value, break_hz); gain: (triangles, edges) -> [n_mels]."""
+
+    from_hz: Callable[[float, float], float]
+    to_hz: Callable[[Float64, float], Float64]
+    gain: Callable[[Float64, Float64], Float64]
+
+
+SPACINGS = {
+    "slaney": Spacing(_hz_to_mel, _mel_to_hz, _equal_area),
+    "log": Spacing(_hz_to_log, _log_to_hz, _unit_sum),
+}
 
 
 def log_mel(samples: Float32, config: MelConfig) -> Float32:
@@ -199,27 +268,22 @@ class MagnitudeStream:
 
     def finish(self) -> Float32:
         """The last spectra [bins, k], which reach past the end of the signal."""
-        hop, n_fft = self.config.hop_length, self.config.n_fft
+        hop, window = self.config.hop_length, self.config.window
         missing = -(-self._samples // hop) - self._frames
-        wanted = (missing - 1) * hop + n_fft if missing else 0
+        wanted = (missing - 1) * hop + window if missing else 0
         padding = np.zeros(max(0, wanted - len(self._waiting)), np.float32)
         return self._take(np.concatenate([self._waiting, padding])[:wanted])
 
     def _take(self, samples: Float32) -> Float32:
-        hop, n_fft = self.config.hop_length, self.config.n_fft
-        count = max(0, (len(samples) - n_fft) // hop + 1)
+        hop, window = self.config.hop_length, self.config.window
+        count = max(0, (len(samples) - window) // hop + 1)
         self._frames += count
         self._waiting = samples[count * hop :].copy()
         if count == 0:
             return np.zeros((self.config.bins, 0), np.float32)
-        framed = sliding_window_view(samples, n_fft)[::hop][:count]
-        parts = [_magnitude(framed[i : i + FRAMES_AT_ONCE]) for i in range(0, count, FRAMES_AT_ONCE)]
-        return np.concatenate(parts).T
-
-
-def _magnitude(framed: Float32) -> Float32:
-    """[k, n_fft] -> [k, bins]."""
-    return np.abs(windowed_spectra(framed))
+        framed = sliding_window_view(samples, window)[::hop][:count]
+        blocks = (framed[i : i + FRAMES_AT_ONCE] for i in range(0, count, FRAMES_AT_ONCE))
+        return np.concatenate([np.abs(windowed_spectra(block, self.config.n_fft)) for block in blocks]).T
 
 
 class LogMelStream:

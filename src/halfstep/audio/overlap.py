@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from halfstep.audio.mel import FRAMES_AT_ONCE, Float32, MelConfig, hann
+from halfstep.audio.mel import FRAMES_AT_ONCE, Float32, MelConfig, hann, in_padding
 from halfstep.audio.steady import Complex64
 
 LEAST_OVERLAP = np.float32(0.1)  # of squared windows; where there is less, a frame has only its own edge
@@ -16,11 +16,12 @@ class Overlap:
 
     def __init__(self, config: MelConfig) -> None:
         self._config = config
-        self._window = hann(config.n_fft)
+        self._window = hann(config.window)
+        self._place = in_padding(config.window, config.n_fft)
         reach = config.reach + 1
         # Window overlap of the first hops; from the last of these on it is the same.
         self._gain = np.zeros((2 * reach - 1, config.hop_length), np.float32)
-        add_frames(self._gain, np.broadcast_to(np.square(self._window), (reach, config.n_fft)))
+        add_frames(self._gain, np.broadcast_to(np.square(self._window), (reach, config.window)))
         self._gain = reciprocal(self._gain[:reach])
         self._tail = np.zeros((reach - 1, config.hop_length), np.float32)
         self._given = 0
@@ -31,7 +32,7 @@ class Overlap:
         signal = np.zeros((count + len(self._tail), hop), np.float32)
         signal[: len(self._tail)] = self._tail
         for start in range(0, count, FRAMES_AT_ONCE):
-            frames = np.fft.irfft(spectra[start : start + FRAMES_AT_ONCE], self._config.n_fft)
+            frames = np.fft.irfft(spectra[start : start + FRAMES_AT_ONCE], self._config.n_fft)[:, self._place]
             frames *= self._window
             add_frames(signal[start:], frames.astype(np.float32, copy=False))
         self._tail = signal[count:].copy()
@@ -41,7 +42,7 @@ class Overlap:
 
 
 def add_frames(hops: Float32, frames: Float32) -> None:
-    """Add frame f [n_fft] to the hops [n, hop] from f on, in place."""
+    """Add frame f [window] to the hops [n, hop] from f on, in place."""
     hop = hops.shape[1]
     for shift, start in enumerate(range(0, frames.shape[1], hop)):
         part = frames[:, start : start + hop]

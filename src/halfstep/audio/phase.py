@@ -16,6 +16,7 @@ from halfstep.audio.mel import (
     bands_of,
     filterbank,
     hann,
+    in_padding,
     spread_over_bins,
     windowed_spectra,
 )
@@ -129,7 +130,8 @@ class _Engine:
         self._config = config
         self._beta = np.float32(momentum / (1 + momentum))
         self._phases = rng.uniform(0, 2 * np.pi, config.bins).astype(np.float32)
-        self._window = hann(config.n_fft)
+        self._window = hann(config.window)
+        self._place = in_padding(config.window, config.n_fft)
         self._tail = np.zeros(0, np.float32)
         self._tail_overlap = np.zeros(0, np.float32)
         self._magnitude = np.zeros((0, config.bins), np.float32)
@@ -154,9 +156,9 @@ class _Engine:
         last = np.zeros_like(self._spectra)
         for _ in range(iterations):
             signal = self._overlapped(self.frames) * gain
-            framed = sliding_window_view(signal, self._config.n_fft)[:: self._config.hop_length]
+            framed = sliding_window_view(signal, self._config.window)[:: self._config.hop_length]
             for at in _chunks(self.frames):
-                consistent = windowed_spectra(framed[at])
+                consistent = windowed_spectra(framed[at], self._config.n_fft)
                 ahead = consistent - self._beta * last[at]
                 last[at] = consistent
                 ahead *= self._magnitude[at] / np.maximum(np.abs(ahead), TINY)
@@ -188,7 +190,7 @@ class _Engine:
         signal = self._room(count, self._tail)
         for at in _chunks(count):
             frames = np.fft.irfft(self._spectra[at], self._config.n_fft).astype(np.float32, copy=False)
-            add_frames(signal[at.start :], frames * self._window)
+            add_frames(signal[at.start :], frames[:, self._place] * self._window)
         return signal.reshape(-1)
 
     def _window_overlap(self, count: int) -> Float32:
@@ -197,9 +199,9 @@ class _Engine:
         return overlap.reshape(-1)
 
     def _room(self, count: int, tail: Float32) -> Float32:
-        """Hops [count + n_fft / hop - 1, hop] that begin with `tail`."""
+        """Hops [count + window / hop - 1, hop] that begin with `tail`."""
         hop = self._config.hop_length
-        hops = np.zeros((count + -(-self._config.n_fft // hop) - 1, hop), np.float32)
+        hops = np.zeros((count + self._config.reach, hop), np.float32)
         hops.reshape(-1)[: len(tail)] = tail
         return hops
 

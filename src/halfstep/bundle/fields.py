@@ -32,11 +32,20 @@ class Fields:
             raise InputError(f"{self.where}: {name} is missing; {AGAIN}")
         return self._left.pop(name)
 
+    def has(self, name: str) -> bool:
+        """Whether it is there: for members that older folders lack."""
+        return name in self._left
+
     def integer(self, name: str, low: int, high: int) -> int:
         value = self.take(name)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise self.fail(name, value, f"a whole number from {low} to {high}")
         return value
+
+    def integer_or_null(self, name: str, low: int, high: int) -> int | None:
+        if self._left.get(name, 0) is None:
+            return self.take(name)
+        return self.integer(name, low, high)
 
     def number(self, name: str, low: float, high: float) -> float:
         return self._number(name, self.take(name), low, high)

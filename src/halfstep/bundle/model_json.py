@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from halfstep.atomic import write_json
-from halfstep.audio.mel import MelConfig
+from halfstep.audio.mel import SPACINGS, MelConfig
 from halfstep.bundle.fields import AGAIN, PLAIN_NAME, Fields, read_json
 from halfstep.bundle.manifest import DenoiserFile, FileEntry, Manifest, Origin, VocoderFiles
 from halfstep.errors import InputError
@@ -105,6 +105,7 @@ def _parse_mel(fields: Fields) -> MelConfig:
             fmin_hz=fields.number("fmin_hz", 0, 96_000),
             fmax_hz=fields.number_or_null("fmax_hz", 1, 96_000),
             floor=fields.number("floor", 1e-12, 0.1),
+            **_parse_spacing(fields),
         )
     except InputError:
         raise
@@ -112,6 +113,16 @@ def _parse_mel(fields: Fields) -> MelConfig:
         raise InputError(f"{fields.where}: {error}; {AGAIN}") from error
     fields.done()
     return mel
+
+
+def _parse_spacing(fields: Fields) -> dict[str, Any]:
+    """How the bands lie; folders made before there was a choice do not say, and have a mel's."""
+    parts = {
+        "spacing": lambda name: fields.choice(name, SPACINGS),
+        "break_hz": lambda name: fields.number(name, 1, 20_000),
+        "window_length": lambda name: fields.integer_or_null(name, 16, 16384),
+    }
+    return {name: parse(name) for name, parse in parts.items() if fields.has(name)}
 
 
 def _parse_origin(fields: Fields) -> Origin:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from halfstep.atomic import remove_partials, write_json
 from halfstep.audio.io import READABLE
+from halfstep.audio.mel import MelConfig
 from halfstep.data.catalogue import Failed, Outcome, Report, Skipped, Used, counted_once, manifest, report
 from halfstep.data.decode import DecodeConfig
 from halfstep.data.journal import Journal
@@ -232,5 +233,9 @@ def _settings_hash(config: DecodeConfig) -> str:
     settings = asdict(config)
     if config.stores == LOG_MEL:
         del settings["stores"]  # tracks made before there was a choice keep their names
+    usual = asdict(MelConfig())
+    for name in ("spacing", "break_hz", "window_length"):
+        if settings["mel"][name] == usual[name]:
+            del settings["mel"][name]
     text = json.dumps({"recipe": RECIPE, **settings}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
