@@ -1,9 +1,12 @@
-"""A window [n_mels, frames] <-> what the network sees [planes, n_mels, frames // planes]: snake, patch, none.
+"""A window [n_mels, frames] <-> what the network sees: snake, patch, none, components.
 
-Every packing is a permutation of frames, so unpacking is exact. The same permutation serves a window and its
-per-frame mask.
+Snake, patch and none fold a window into [planes, n_mels, frames // planes]: a permutation of frames, so unpacking is
+exact, and the same permutation serves a window and its per-frame mask. Components keep, of every patch of a few
+adjacent frames, the coordinates along the first principal directions of the training set's patches: a projection, so
+that what comes back is the nearest point of the subspace.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,16 +14,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Components:
+    """The first principal directions of patches of adjacent, standardised frames.
+
+    Args:
+        matrix: [count, planes * n_mels], orthonormal rows, plane after plane, the largest variance first.
+        scale: what coordinates are multiplied with, so that their mean variance is 1.
+        explained: the share of the patches' variance that the subspace holds, 0 to 1.
+    """
+
+    matrix: NDArray[np.float32]
+    scale: float
+    explained: float
+
+    @property
+    def count(self) -> int:
+        """Coordinates of a patch: the channels of x."""
+        return self.matrix.shape[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Packing:
     """How `planes` planes are cut out of a window.
 
-    `order(frames)` gives [planes, frames // planes]: which frame of the window stands at each place.
+    `order(frames)` gives [planes, frames // planes]: which frame of the window stands at each place. With
+    `components`, a place's frames are projected on them.
     """
 
     name: str
     planes: int
     order: Callable[[int], NDArray[np.intp]]
+    components: Components | None = None
+
+    def channels(self, n_mels: int) -> int:
+        """C, of x."""
+        return self.planes * n_mels if self.components is None else self.components.count
+
+    @property
+    def mask_channels(self) -> int:
+        """Channels of a packed mask: a place of components is known as a whole or not at all."""
+        return self.planes if self.components is None else 1
 
     def pack(self, window: NDArray) -> NDArray:
         """[..., n_mels, frames] -> [..., planes, n_mels, frames // planes]; ValueError if it does not fit."""
@@ -39,12 +73,20 @@ class Packing:
         return per_frame[..., self._checked_order(per_frame.shape[-1])]
 
     def flat(self, window: NDArray) -> NDArray:
-        """[..., n_mels, frames] -> [..., planes n_mels, length], plane after plane: the channels of x."""
-        packed = self.pack(window)
-        return np.ascontiguousarray(packed.reshape(*packed.shape[:-3], -1, packed.shape[-1]))
+        """[..., n_mels, frames] -> x [..., C, length]: plane after plane, or coordinates along the components."""
+        if self.components is None:
+            return self._planes_of(window)
+        return self.noise(window) * np.float32(self.components.scale)
+
+    def noise(self, noise: NDArray) -> NDArray:
+        """Unit noise [..., n_mels, frames] -> unit noise shaped as x: orthonormal directions keep it so."""
+        packed = self._planes_of(noise)
+        return packed if self.components is None else self.components.matrix @ packed
 
     def unflat(self, channels: NDArray) -> NDArray:
-        """[..., planes n_mels, length] -> [..., n_mels, planes length]; the exact inverse of `flat`."""
+        """x [..., C, length] -> [..., n_mels, planes length]; the inverse of `flat`, exact on its image."""
+        if self.components is not None:
+            channels = self.components.matrix.T @ (channels * np.float32(1 / self.components.scale))
         *batch, count, length = channels.shape
         return self.unpack(channels.reshape(*batch, self.planes, count // self.planes, length))
 
@@ -52,13 +94,22 @@ class Packing:
         """What a network is told of a window, and where its x is given.
 
         known [..., n_mels, frames] counts where mask [..., frames] is 1. Comes back as
-        aligned [..., planes n_mels + planes, length], the known frames under the mask, then the mask itself, and
-        held [..., planes n_mels, length], 1 where x is given.
+        aligned [..., C + mask_channels, length], the known frames under the mask, then the mask itself, and
+        held [..., C, length], 1 where x is given. Of components, a place is given where all its frames are known.
         """
         packed_mask = np.ascontiguousarray(self.pack_frames(mask))
-        shown = self.flat(known * mask[..., None, :])
-        held = np.repeat(packed_mask, known.shape[-2], axis=-2)
+        if self.components is None:
+            shown = self.flat(known * mask[..., None, :])
+            held = np.repeat(packed_mask, known.shape[-2], axis=-2)
+        else:
+            packed_mask = packed_mask.min(axis=-2, keepdims=True)
+            shown = self.flat(known) * packed_mask
+            held = np.repeat(packed_mask, self.components.count, axis=-2)
         return np.concatenate([shown, packed_mask], axis=-2), held
+
+    def _planes_of(self, window: NDArray) -> NDArray:
+        packed = self.pack(window)
+        return np.ascontiguousarray(packed.reshape(*packed.shape[:-3], -1, packed.shape[-1]))
 
     def _checked_order(self, frames: int) -> NDArray[np.intp]:
         if frames == 0 or frames % self.planes:
@@ -73,9 +124,9 @@ def _snake_order(frames: int) -> NDArray[np.intp]:
     return runs
 
 
-def _patch_order(frames: int) -> NDArray[np.intp]:
-    """Frame 3 l + p stands on plane p at place l: three adjacent frames share a place."""
-    return np.ascontiguousarray(np.arange(frames).reshape(-1, 3).T)
+def _patch_order(frames: int, planes: int = 3) -> NDArray[np.intp]:
+    """Frame `planes` l + p stands on plane p at place l: adjacent frames share a place."""
+    return np.ascontiguousarray(np.arange(frames).reshape(-1, planes).T)
 
 
 def _plain_order(frames: int) -> NDArray[np.intp]:
@@ -90,3 +141,31 @@ PACKINGS: dict[str, Packing] = {
         Packing(name="none", planes=1, order=_plain_order),
     )
 }
+
+COMPONENTS = "components"
+"""The name of the packing that is fitted to a training set; every other is one of PACKINGS."""
+
+
+def components_packing(components: Components, n_mels: int) -> Packing:
+    """The packing of patches of `planes` adjacent frames as coordinates along `components`."""
+    planes = components.matrix.shape[1] // n_mels
+    order = functools.partial(_patch_order, planes=planes)
+    return Packing(name=COMPONENTS, planes=planes, order=order, components=components)
+
+
+def fit_components(patches: NDArray, count: int) -> Components:
+    """The first `count` principal directions of patches [n, planes * n_mels], of bands standardised and centred.
+
+    Raises ValueError if there are fewer patches, or fewer numbers in one, than directions.
+    """
+    if count > min(patches.shape):
+        raise ValueError(f"count is {count}: at most {min(patches.shape)} was expected, of patches {patches.shape}")
+    covariance = np.cov(patches.astype(np.float64), rowvar=False, bias=True)
+    variances, directions = np.linalg.eigh(covariance)
+    kept, rows = variances[::-1][:count], directions[:, ::-1][:, :count].T
+    rows = rows * np.where(rows.sum(axis=1) < 0, -1.0, 1.0)[:, None]  # eigenvectors have no sign of their own
+    return Components(
+        matrix=np.ascontiguousarray(rows, np.float32),
+        scale=float(1 / np.sqrt(max(kept.mean(), 1e-12))),
+        explained=float(kept.sum() / max(variances.sum(), 1e-12)),
+    )
