@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from halfstep.diffusion.condition import Condition
-from halfstep.packing import PACKINGS, Packing
+from halfstep.packing import COMPONENTS, PACKINGS, Components, Packing, components_packing
 from halfstep.tasks.base import Example
 
 Draw: TypeAlias = Callable[[np.random.Generator, int], np.ndarray]
@@ -64,7 +64,8 @@ KINDS: tuple[Draw, ...] = (beginning, end, both_ends, random_spans)
 
 @dataclass(frozen=True, kw_only=True)
 class MusicConfig:
-    """n_mels x frames: the window. packing: a key of PACKINGS. context: whether the network is told of known frames.
+    """n_mels x frames: the window. packing: a key of PACKINGS, or "components": of every `patch_frames` frames their
+    coordinates along the first `components` principal directions. context: whether the network is told of known frames.
 
     nothing_share: how often nothing is known. context_noise: the largest deviation of the noise laid over the known
     frames in training (drawn a clip), so that the model's own frames, never quite real, are as good a context.
@@ -73,13 +74,21 @@ class MusicConfig:
     n_mels: int = 128
     frames: int = 384
     packing: str = "patch"
+    components: int = 160
+    patch_frames: int = 4
     context: bool = True
     nothing_share: float = 0.5
     context_noise: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.packing not in PACKINGS:
-            raise ValueError(f"packing is {self.packing!r}: one of {', '.join(PACKINGS)} was expected")
+        names = (*PACKINGS, COMPONENTS)
+        if self.packing not in names:
+            raise ValueError(f"packing is {self.packing!r}: one of {', '.join(names)} was expected")
+        if not 1 <= self.patch_frames <= self.frames:
+            raise ValueError(f"patch_frames is {self.patch_frames}: 1 to frames, {self.frames}, was expected")
+        if not 1 <= self.components <= self.patch_frames * self.n_mels:
+            most = self.patch_frames * self.n_mels
+            raise ValueError(f"components is {self.components}: 1 to patch_frames * n_mels, {most}, was expected")
         if self.frames % self.planes:
             raise ValueError(f"frames is {self.frames}: a multiple of {self.planes} was expected")
         if self.frames < SHORTEST:
@@ -92,7 +101,12 @@ class MusicConfig:
     @property
     def planes(self) -> int:
         """How many planes the packing folds the window into."""
-        return PACKINGS[self.packing].planes
+        return self.patch_frames if self.fitted else PACKINGS[self.packing].planes
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the packing must be fitted to a training set first."""
+        return self.packing == COMPONENTS
 
     @property
     def clip_frames(self) -> int:
@@ -108,17 +122,22 @@ class MusicConfig:
 class Music:
     """The task. Clips are standardised windows [B, n_mels, frames], float32."""
 
-    def __init__(self, config: MusicConfig) -> None:
+    def __init__(self, config: MusicConfig, components: Components | None = None) -> None:
+        """components: what the packing of that name was fitted to; for any other, None."""
+        if config.fitted != (components is not None):
+            raise ValueError(f"packing is {config.packing!r}, components are {'' if components else 'not '}given")
         self.config = config
-        self.packing: Packing = PACKINGS[config.packing]
+        self.packing: Packing = (
+            PACKINGS[config.packing] if components is None else components_packing(components, config.n_mels)
+        )
 
     @property
     def channels(self) -> int:
-        return self.config.planes * self.config.n_mels
+        return self.packing.channels(self.config.n_mels)
 
     @property
     def aligned(self) -> int:
-        return self.channels + self.config.planes if self.config.context else 0
+        return self.channels + self.packing.mask_channels if self.config.context else 0
 
     def example(self, clips: np.ndarray, rng: np.random.Generator) -> Example:
         masks = np.stack([self._draw(rng) for _ in clips])

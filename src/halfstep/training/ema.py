@@ -23,7 +23,7 @@ class Ema(Generic[Network]):
     def update(self, model: Network, step: int) -> None:
         """Take in the weights after `step` (counted from 1)."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for average, weights in zip(self.model.parameters(), model.parameters(), strict=True):
-            average.lerp_(weights, 1 - decay)
+        # All parameters at once: on a GPU one call each costs more than the arithmetic.
+        torch._foreach_lerp_([*self.model.parameters()], [*model.parameters()], 1 - decay)
         for kept, now in zip(self.model.buffers(), model.buffers(), strict=True):
             kept.copy_(now)

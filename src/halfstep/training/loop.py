@@ -25,6 +25,8 @@ from halfstep.training.stop import Stop
 class TrainConfig:
     """One training, whole: `steps` updates of Adam on batches of `batch_size`, or as many as `epochs` take.
 
+    seconds: end after so much time if the updates are not done by then; the rate is annealed by whichever of the two is
+    farther on. What such a training gives depends on the machine's speed, so it cannot be had again bit for bit.
     anneal: "cosine" or "linear" to 0 over all steps, after `warmup_steps` of linear rise. ema_decay 0 is off.
     precision: "fp32", "bf16" (the network under autocast, loss and form in float32), or "auto". compile: torch.compile.
     nonfinite_allowed: updates with a non-finite loss or gradient to skip and count before stopping.
@@ -33,6 +35,7 @@ class TrainConfig:
 
     steps: int | None = None
     epochs: int | None = None
+    seconds: float | None = None
     batch_size: int = 32
     learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.99)
@@ -55,6 +58,8 @@ class TrainConfig:
         wanted = self.steps if self.steps is not None else self.epochs
         if not isinstance(wanted, int) or wanted < 1:
             raise ValueError(f"steps is {self.steps}, epochs {self.epochs}: a whole number from 1 on was expected")
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise ValueError(f"seconds is {self.seconds}: a number above 0 or null was expected")
         for name, least in LEAST.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} is {getattr(self, name)}: at least {least} was expected")
@@ -146,12 +151,23 @@ class NonFiniteLoss(RuntimeError):
     """The loss or a gradient was not finite; the last good checkpoint stands."""
 
 
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Of update `step` (from 0): linear warm-up, then annealed to 0 at the last."""
+def learning_rate(config: TrainConfig, step: int, share: float = 0.0) -> float:
+    """Of update `step` (from 0): linear warm-up, then annealed to 0 at the last, or as `share` of the time is up."""
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
     rest = max(1, config.updates - config.warmup_steps)
-    return config.learning_rate * ANNEAL[config.anneal]((step - config.warmup_steps) / rest)
+    return config.learning_rate * ANNEAL[config.anneal](min(1.0, max((step - config.warmup_steps) / rest, share)))
+
+
+class Clock:
+    """How much of a training's time is up: 0 to 1, always 0 for one without a limit."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds, self._begun = seconds, time.monotonic()
+
+    @property
+    def share(self) -> float:
+        return 0.0 if self._seconds is None else min(1.0, (time.monotonic() - self._begun) / self._seconds)
 
 
 def train(
@@ -182,14 +198,17 @@ def train(
     run = cast("Denoiser", torch.compile(denoiser)) if config.compile else denoiser
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=PRECISION[config.precision](device))
     denoiser.train()
+    clock = Clock(config.seconds)
 
     with Journal(folder, first) as journal, Stop() as stop, _ahead(batches, first, config.updates) as upcoming:
         saved, saved_at = first, time.monotonic()
         last_log = saved_at
         for step in range(first, config.updates):
             example = move(next(upcoming), device)
+            share = clock.share
+            rate = learning_rate(config, step, share)
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(config, step)
+                group["lr"] = rate
 
             # Loss and gradient
             buffers = [buffer.clone() for buffer in denoiser.buffers()]
@@ -215,30 +234,33 @@ def train(
 
             # What is seen of it
             done = step + 1
-            if done % config.log_every == 0 or done == config.updates:
+            last = done == config.updates or share == 1
+            if done % config.log_every == 0 or last:
                 now = time.monotonic()
                 speed = config.batch_size * (done - max(first, journal.last_logged)) / (now - last_log)
                 journal.log(
                     done,
                     loss=loss.item(),
                     gradient_norm=norm.item(),
-                    learning_rate=learning_rate(config, step),
+                    learning_rate=rate,
                     skipped=counts["skipped"],
                     windows_per_second=speed,
                 )
                 last_log = now
                 progress(done, config.updates, f"loss {loss.item():.4f}, {speed:.0f} windows/s")
-            if done % config.measure_every == 0 or done == config.updates:
+            if done % config.measure_every == 0 or last:
                 journal.log(done, **observer.measure(ema.model))
-            if done % config.sample_every == 0 or done == config.updates:
+            if done % config.sample_every == 0 or last:
                 observer.sample(ema.model, done)
 
             # What is kept of it
-            if stop.signal or done == config.updates or time.monotonic() - saved_at > config.save_seconds:
+            if stop.signal or last or time.monotonic() - saved_at > config.save_seconds:
                 journal.flush()
                 save_checkpoint(folder / "checkpoints", done, state, counts)
                 saved, saved_at = done, time.monotonic()
             stop.raise_if_asked()
+            if last:
+                break
     return ema.model
 
 

@@ -1,0 +1,143 @@
+"""A data set as components in one small file: what a training on another machine needs, and nothing else.
+
+Ten hours of music are some 60 MB: every patch's coordinates along the components (`packing.Components`) in bytes, each
+coordinate with a step of its own. Windows begin at whole patches, so they are a quarter of those of the data set.
+"""
+
+import io
+import json
+import lzma
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfstep.atomic import replacing
+from halfstep.audio.mel import Float32, MelConfig
+from halfstep.data.manifest import Library, Track
+from halfstep.errors import InputError
+from halfstep.packing import Components, components_packing, fit_components
+
+FITTED_PATCHES = 40_000
+FINEST_STEP = 0.06
+"""Of a coordinate, where their mean variance is 1: quantised so, it gains noise of .017 deviations."""
+LARGEST = 127
+SPLITS = ("train", "heldout")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Carried:
+    """codes [patches, C] of all tracks, one after the other; coordinates are codes * steps [C].
+
+    ends [tracks]: of each track, where it ends among the patches. heldout [tracks]: whether it is for judging alone.
+    """
+
+    mel: MelConfig
+    components: Components
+    band_mean: Float32
+    band_std: Float32
+    codes: NDArray[np.int8]
+    steps: Float32
+    ends: NDArray[np.int64]
+    heldout: NDArray[np.bool_]
+    names: tuple[str, ...]
+
+    @property
+    def hours(self) -> float:
+        """Of music."""
+        planes = self.components.matrix.shape[1] // self.mel.n_mels
+        return len(self.codes) * planes / self.mel.frames_per_second / 3600
+
+    def starts(self, split: str, length: int) -> NDArray[np.int64]:
+        """Every patch at which a window of `length` patches of that split may begin. InputError if there is none."""
+        begins = np.concatenate([[0], self.ends[:-1]])
+        wanted = self.heldout == (split == "heldout")
+        parts = [np.arange(begin, end - length + 1) for begin, end, use in
+                 zip(begins, self.ends, wanted, strict=True) if use]  # fmt: skip
+        starts = np.concatenate([np.zeros(0, np.int64), *parts])
+        if not len(starts):
+            raise InputError(f"the {split} split has no track of {length} patches; carry more or longer recordings")
+        return starts
+
+
+def standardised_frames(library: Library, track: Track) -> Float32:
+    """A track's log-mel [frames, n_mels], every band of mean 0 and deviation 1 over the training split."""
+    return (library.array(track).astype(np.float32) - library.band_mean) / library.band_std
+
+
+def patches_of(frames: Float32, planes: int) -> Float32:
+    """Frames [n, n_mels] -> patches [n // planes, planes * n_mels], plane after plane."""
+    whole = len(frames) // planes
+    return frames[: whole * planes].reshape(whole, -1)
+
+
+def fitted(library: Library, planes: int, count: int) -> Components:
+    """Components of a data set's training split, from patches spread evenly over it: always the same."""
+    tracks = library.split("train")
+    total = sum(track.frames for track in tracks) // planes
+    apart = max(1, total // FITTED_PATCHES)
+    parts = [patches_of(standardised_frames(library, track), planes)[::apart] for track in tracks]
+    return fit_components(np.concatenate(parts), count)
+
+
+def carry(library: Library, components: Components) -> Carried:
+    """The whole data set as components, in bytes."""
+    packing = components_packing(components, library.mel.n_mels)
+    parts = [
+        patches_of(standardised_frames(library, track), packing.planes) @ components.matrix.T
+        for track in library.tracks
+    ]
+    x = np.concatenate(parts) * np.float32(components.scale)
+    steps = np.maximum(np.abs(x).max(axis=0) / LARGEST, FINEST_STEP).astype(np.float32)
+    return Carried(
+        mel=library.mel,
+        components=components,
+        band_mean=library.band_mean,
+        band_std=library.band_std,
+        codes=np.rint(x / steps).astype(np.int8),
+        steps=steps,
+        ends=np.cumsum([len(part) for part in parts]),
+        heldout=np.array([track.split == "heldout" for track in library.tracks]),
+        names=tuple(track.source for track in library.tracks),
+    )
+
+
+def write_carried(carried: Carried, path: Path) -> None:
+    """One file: numpy's archive of arrays, the codes compressed coordinate by coordinate."""
+    facts = {
+        "mel": asdict(carried.mel), "scale": carried.components.scale, "explained": carried.components.explained,
+        "names": carried.names,
+    }  # fmt: skip
+    packed = lzma.compress(np.ascontiguousarray(carried.codes.T).tobytes(), preset=1)
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(
+            file, facts=np.array(json.dumps(facts)), matrix=carried.components.matrix, band_mean=carried.band_mean,
+            band_std=carried.band_std, steps=carried.steps, ends=carried.ends, heldout=carried.heldout,
+            codes=np.frombuffer(packed, np.uint8),
+        )  # fmt: skip
+
+
+def read_carried(path: Path) -> Carried:
+    """What `write_carried` wrote. InputError naming a file that is none."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            facts = json.loads(str(arrays["facts"]))
+            steps = arrays["steps"]
+            codes = np.frombuffer(lzma.decompress(arrays["codes"].tobytes()), np.int8)
+            return Carried(
+                mel=MelConfig(**facts["mel"]),
+                components=Components(
+                    matrix=arrays["matrix"], scale=facts["scale"], explained=facts["explained"]
+                ),
+                band_mean=arrays["band_mean"],
+                band_std=arrays["band_std"],
+                codes=np.ascontiguousarray(codes.reshape(len(steps), -1).T),
+                steps=steps,
+                ends=arrays["ends"],
+                heldout=arrays["heldout"],
+                names=tuple(facts["names"]),
+            )
+    except (ValueError, KeyError, TypeError, lzma.LZMAError) as fault:
+        raise InputError(f"{path}: not a carried data set ({fault}); make it again with recipes/carry.py") from None
