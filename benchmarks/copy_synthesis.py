@@ -25,9 +25,8 @@ import numpy as np
 import soxr
 
 import halfstep
-from halfstep.audio.io import read
+from halfstep.audio.files.io import read
 from halfstep.audio.mel import Float32, MelConfig, band_edges_hz, filterbank, frames_for, log_mel
-from halfstep.audio.phase import griffin_lim, mel_to_magnitude
 from halfstep.generation.endless import mel_stream
 from halfstep.generation.model import Model
 from halfstep.generation.noise import seed_noise
@@ -42,7 +41,8 @@ from halfstep.metrics.waveform import (
     multi_resolution_stft_distance,
     pitch_of_tone,
 )
-from halfstep.training.pictures import draw_rows
+from halfstep.training.drawing import draw_rows
+from halfstep.vocoders.griffin_lim import griffin_lim, mel_to_magnitude
 
 Voice = Callable[[Float32], Float32]
 WINDOW_SECONDS = 4.46

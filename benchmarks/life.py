@@ -19,12 +19,13 @@ import numpy as np
 from seams import ENDINGS
 
 import halfstep
-from halfstep.audio.io import read_blocks
+from halfstep.audio.files.io import read_blocks
+from halfstep.audio.limiter import limit
 from halfstep.audio.mel import log_mel
 from halfstep.generation.endless import beginning, mel_stream
 from halfstep.generation.model import Model
 from halfstep.generation.noise import Noise, seed_noise
-from halfstep.generation.render import limit, unlimited
+from halfstep.generation.render import unlimited
 from halfstep.generation.transition import blended
 from halfstep.generation.window import Painter
 from halfstep.machine import processor

@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from halfstep.audio.io import encoding_for, read_blocks, read_info, write
-from halfstep.data.library import PrepareConfig, prepare
+from halfstep.audio.files.io import encoding_for, read_blocks, read_info, write
+from halfstep.data.preparing import PrepareConfig, prepare
 from halfstep.errors import InputError
 from halfstep.machine import processor
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import halfstep
-from halfstep.audio.io import Audio, read_blocks
+from halfstep.audio.files.io import Audio, read_blocks
 from halfstep.generation.continuation import known_end, tail_samples
 from halfstep.generation.model import Model
 from halfstep.generation.window import layout_of

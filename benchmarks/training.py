@@ -18,18 +18,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from halfstep.audio.writing import write
-from halfstep.data.library import Library, PrepareConfig, prepare
-from halfstep.diffusion.denoiser import Denoiser, rates_like
-from halfstep.diffusion.loss import weighted_loss
-from halfstep.diffusion.parameterization import velocity
-from halfstep.generation.sampler import cosine_rates
+from halfstep.audio.files.writing import write
+from halfstep.data.dataset import Library
+from halfstep.data.preparing import PrepareConfig, prepare
+from halfstep.diffusion.forms import velocity
+from halfstep.diffusion.rates import cosine_rates
 from halfstep.machine import processor
-from halfstep.presets import PRESETS
-from halfstep.tasks.base import Example
+from halfstep.nets.denoiser import Denoiser, rates_like
+from halfstep.runs.presets import PRESETS
+from halfstep.runs.run_folder import Run
+from halfstep.training.denoising import denoising_loss, noised
+from halfstep.training.example import Example
 from halfstep.training.loop import StepRandom, train
-from halfstep.training.run import Run
-from halfstep.training.teacher import denoising_loss, noised
+from halfstep.training.loss import weighted_loss
 
 ROUNDS = 3
 WARM = 2  # updates of a round that do not count

@@ -14,16 +14,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from halfstep.audio.io import read
+from halfstep.audio.files.io import read
 from halfstep.audio.mel import Float32, MelConfig, log_mel
-from halfstep.audio.phase import griffin_lim, mel_to_magnitude
-from halfstep.diffusion.condition import Condition
-from halfstep.diffusion.denoiser import Denoiser, rates_like
-from halfstep.distillation.run import finished_rungs
-from halfstep.generation.sampler import cosine_rates, sample
+from halfstep.diffusion.rates import cosine_rates
+from halfstep.diffusion.sampler import sample
 from halfstep.metrics.waveform import loudness_matched, mel_l1, multi_resolution_stft_distance
-from halfstep.tasks.vocoder import Vocoder
-from halfstep.training.run import open_run
+from halfstep.nets.condition import Condition
+from halfstep.nets.denoiser import Denoiser, rates_like
+from halfstep.runs.distill import finished_rungs
+from halfstep.runs.run_folder import open_run
+from halfstep.tasks.diffusion_vocoder.task import Vocoder
+from halfstep.vocoders.griffin_lim import griffin_lim, mel_to_magnitude
 
 CONTEXT = 8
 """Frames on either side that a window only hears: what it was trained on, it is asked in windows of."""

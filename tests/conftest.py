@@ -1,9 +1,9 @@
-"""What many tests need: no network, and a small model folder whose music is known in closed form."""
+"""What many tests need: no network, a small data set, a model folder whose music is known in closed form."""
 
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,10 @@ import pytest
 from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
+from halfstep.atomic import write_json
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import DenoiserFile, Manifest, Origin, write_manifest
+from halfstep.data.dataset import FORMAT, MANIFEST_NAME, TRACKS_FOLDER
 
 # A busy machine is not a slow test; and what lands is judged by the same examples every time.
 settings.register_profile("halfstep", deadline=None, derandomize="CI" in os.environ)
@@ -59,6 +61,42 @@ def tiny_manifest() -> Manifest:
         context=True,
         parameters=1,
     )
+
+
+@pytest.fixture(scope="session")
+def write_library():
+    """write_library(folder, train=(300, 200), heldout=(80,)) -> a data set of tracks of so many frames."""
+
+    def write(folder: Path, train: tuple[int, ...] = (300, 200), heldout: tuple[int, ...] = (80,)) -> Path:
+        mel = MelConfig()
+        rng = np.random.default_rng(0)
+        (folder / TRACKS_FOLDER).mkdir(parents=True)
+        tracks, contents = [], []
+        for number, (split, frames) in enumerate([("train", n) for n in train] + [("heldout", n) for n in heldout]):
+            slow = np.cumsum(rng.standard_normal((frames, 1)), axis=0) / 10
+            content = (-4 + slow + rng.standard_normal((frames, mel.n_mels))).astype(np.float16)
+            file = f"{TRACKS_FOLDER}/{number}.npy"
+            np.save(folder / file, content)
+            contents.append(content.astype(np.float64))
+            tracks.append({
+                "id": f"{number:016d}", "source": f"{number}.wav", "group": str(number), "seconds": frames / 86.13,
+                "frames": frames, "loudness_lufs": -20.0, "trimmed_seconds": [0.0, 0.0], "split": split, "file": file,
+            })  # fmt: skip
+        learned = np.concatenate(contents[: len(train)]) if train else np.zeros((2, mel.n_mels))
+        bands = {"mean": learned.mean(0).tolist(), "std": np.maximum(learned.std(0), 0.1).tolist()}
+        write_json(
+            folder / MANIFEST_NAME,
+            {"format": FORMAT, "mel": asdict(mel), "bands": bands, "tracks": tracks, "near_duplicates": []},
+        )
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory, write_library: Callable[..., Path]) -> Path:
+    """The small data set; read only."""
+    return write_library(tmp_path_factory.mktemp("data") / "small")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from halfstep.audio.circular import griffin_lim_loop, stretched
 from halfstep.audio.mel import MelConfig, log_mel
-from halfstep.audio.phase import GriffinLimStream, mel_to_magnitude
+from halfstep.vocoders.griffin_lim import GriffinLimStream, mel_to_magnitude
 
 SMALL = MelConfig(sample_rate=16000, n_fft=1024, hop_length=256, n_mels=64)
 UNEVEN = MelConfig(sample_rate=8000, n_fft=256, hop_length=100, n_mels=20)
@@ -71,7 +71,7 @@ def test_a_long_loop_is_made_as_a_stream_and_closes(monkeypatch: pytest.MonkeyPa
     frames = 400
     samples = tones(SMALL, frames)
     mel = mel_of_period(samples, SMALL, frames)
-    monkeypatch.setattr("halfstep.audio.phase.LONGEST_CIRCLE_FRAMES", 100)
+    monkeypatch.setattr("halfstep.vocoders.griffin_lim.LONGEST_CIRCLE_FRAMES", 100)
     loop = GriffinLimStream(SMALL, seed=1).loop(mel)
     assert loop.shape == samples.shape
     error = np.abs(mel_of_period(loop, SMALL, frames) - mel).mean(axis=0)

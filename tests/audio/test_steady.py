@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from halfstep.audio.mel import MagnitudeStream, MelConfig
-from halfstep.audio.phase import griffin_lim
 from halfstep.audio.steady import steady_tones, steady_units
+from halfstep.vocoders.griffin_lim import griffin_lim
 
 SMALL = MelConfig(sample_rate=16000, n_fft=1024, hop_length=256, n_mels=64)
 

@@ -12,7 +12,8 @@ import pytest
 import soundfile
 
 from halfstep.audio.mel import MelConfig
-from halfstep.data.library import DecodeConfig, PrepareConfig
+from halfstep.data.decode import DecodeConfig
+from halfstep.data.preparing import PrepareConfig
 from halfstep.data.supervisor import _environment
 from halfstep.data.synthetic import piece
 
@@ -23,7 +24,8 @@ SCRIPT = """
 import json, re, resource, sys
 from pathlib import Path
 from halfstep.audio.mel import MelConfig
-from halfstep.data.library import DecodeConfig, PrepareConfig, prepare
+from halfstep.data.decode import DecodeConfig
+from halfstep.data.preparing import PrepareConfig, prepare
 decode = json.loads(sys.argv[3])
 decode["mel"] = MelConfig(**decode["mel"])
 config = PrepareConfig(decode=DecodeConfig(**decode), heldout_share=0.3)

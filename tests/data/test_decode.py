@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from halfstep.audio.io import read
+from halfstep.audio.files.io import read
 from halfstep.audio.mel import log_mel
 from halfstep.data import decode as decoding
 from halfstep.data.decode import DecodeConfig, decode, identify

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from halfstep.data.library import Library, prepare
+from halfstep.data.dataset import Library
+from halfstep.data.preparing import prepare
 
 RATE = 8000
 LATIN_1 = os.fsdecode(b"caf\xe9.flac")

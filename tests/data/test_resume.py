@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from halfstep.data.library import DecodeConfig, Library, PrepareConfig, prepare
+from halfstep.data.dataset import Library
+from halfstep.data.decode import DecodeConfig
+from halfstep.data.preparing import PrepareConfig, prepare
 from halfstep.data.stores import STORES
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from halfstep.audio.mel import log_mel
-from halfstep.data.library import DecodeConfig, Library, PrepareConfig, prepare
+from halfstep.data.dataset import Library
+from halfstep.data.decode import DecodeConfig
+from halfstep.data.preparing import PrepareConfig, prepare
 from halfstep.data.stores import LOG_MEL, STORES, WAVEFORM, decoded
 from halfstep.data.windows import Windows
 from halfstep.errors import InputError

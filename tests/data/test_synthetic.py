@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from halfstep.audio.io import read
+from halfstep.audio.files.io import read
 from halfstep.data.synthetic import hz_of, piece, pluck, write_pieces
 
 

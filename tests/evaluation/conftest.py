@@ -8,7 +8,7 @@ import pytest
 from halfstep.app.cli import run
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import Origin
-from halfstep.data.manifest import Library
+from halfstep.data.dataset import Library
 from halfstep.data.synthetic import write_pieces
 
 

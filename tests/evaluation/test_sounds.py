@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from halfstep.audio.mel import log_mel
-from halfstep.data.manifest import Library
+from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
-from halfstep.evaluation.controls import repeated
+from halfstep.evaluation.control_report import repeated
 from halfstep.evaluation.sounds import Sounds, noise_mels, recordings, source_paths, stored_mels
 
 FRAMES = 96

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import halfstep
-from halfstep.audio.io import Audio, read, write
+from halfstep.audio.files.io import Audio, read, write
+from halfstep.audio.limiter import limit
 from halfstep.errors import InputError
 from halfstep.generation.endless import mel_stream
 from halfstep.generation.model import Model
-from halfstep.generation.render import limit
 from halfstep.generation.wanted import Wanted
 
 

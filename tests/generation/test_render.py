@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfstep.generation.render import CEILING, equal_blocks, first_samples, limit, render
+from halfstep.audio.limiter import CEILING, limit
+from halfstep.generation.render import equal_blocks, first_samples, render
 
 blocks_of_ramp = st.lists(st.integers(0, 7), max_size=8).map(
     lambda sizes: [

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from halfstep.diffusion.condition import Condition
 from halfstep.nets.blocks import Sizes, TimeEmbedding
+from halfstep.nets.condition import Condition
 from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
 
 Network = TypeVar("Network", bound=nn.Module)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from halfstep.diffusion.condition import Condition
 from halfstep.nets.blocks import Sizes
+from halfstep.nets.condition import Condition
 from halfstep.nets.unet2d import UNet2d, UNet2dConfig
 
 pytestmark = pytest.mark.slow  # importing the library takes seconds

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from halfstep.training.journal import Journal
+from halfstep.training.log import Journal
 
 NOBODY = 65534
 

@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from halfstep.diffusion.condition import Condition
-from halfstep.diffusion.denoiser import Denoiser
 from halfstep.nets.blocks import Sizes
+from halfstep.nets.condition import Condition
+from halfstep.nets.denoiser import Denoiser
 from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
-from halfstep.tasks.base import Example
 from halfstep.training import loop
 from halfstep.training.checkpoint import load_tensors
-from halfstep.training.journal import Journal, read_log
+from halfstep.training.denoising import DiffusionConfig, denoising_loss
+from halfstep.training.example import Example
+from halfstep.training.log import Journal, read_log
 from halfstep.training.loop import NonFiniteLoss, StepRandom, TrainConfig, learning_rate, train
-from halfstep.training.teacher import DiffusionConfig, denoising_loss
 
 DEVICE = torch.device("cpu")
 NET = UNet1dConfig(widths=(16, 16), blocks=(1, 1), attention=(False, True), attention_heads=4, embedding=8)

@@ -17,15 +17,15 @@ from unittest import mock
 import numpy as np
 import torch
 
-from halfstep.diffusion.condition import Condition
-from halfstep.diffusion.denoiser import Denoiser
 from halfstep.nets.blocks import Sizes
+from halfstep.nets.condition import Condition
+from halfstep.nets.denoiser import Denoiser
 from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig
-from halfstep.tasks.base import Example
 from halfstep.training import loop
-from halfstep.training.journal import Journal
+from halfstep.training.denoising import DiffusionConfig, denoising_loss
+from halfstep.training.example import Example
+from halfstep.training.log import Journal
 from halfstep.training.loop import TrainConfig, train
-from halfstep.training.teacher import DiffusionConfig, denoising_loss
 
 NET = PaperUNet1dConfig(widths=(8, 16), kernels=(3,), attention_heads=2, embedding=8)
 
@@ -141,9 +141,9 @@ def run(job: dict[str, Any]) -> None:
         os.seteuid(job["as_user"])
     if "command" in job:
         from halfstep.app import cli
-        from halfstep.training import pictures
+        from halfstep.training import drawing
 
-        mock.patch.object(pictures, "write_samples").start()  # drawing takes longer than the rest
+        mock.patch.object(drawing, "write_samples").start()  # drawing takes longer than the rest
         sys.exit(cli.run(job["command"]))
     small_training(Path(job["folder"]), job["steps"], job.get("save_seconds", 0.0), job.get("kill", []))
 

@@ -8,8 +8,12 @@ from typing import Annotated, NoReturn
 import typer
 
 import halfstep
-from halfstep.app import benching, evaluating, making, playing, vocoding
+from halfstep.app.evaluate import evaluating
 from halfstep.app.failures import DONE, INTERRUPTED, exit_code_and_line
+from halfstep.app.generate import composing, vocoding
+from halfstep.app.inspect import inspecting
+from halfstep.app.make import making
+from halfstep.app.play import benching, playing
 from halfstep.app.stopping import terminate
 
 app = typer.Typer(
@@ -35,7 +39,9 @@ def _halfstep(
     """Endless music from your own recordings: play it, or make a model of them."""
 
 
+composing.add_to(app)
 playing.add_to(app)
+inspecting.add_to(app)
 benching.add_to(app)
 vocoding.add_to(app)
 making.add_to(app)

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from halfstep.audio.io import encoding_for
+from halfstep.audio.files.io import encoding_for
 from halfstep.errors import InputError
 
 BYTES_A_SAMPLE = {"WAV": 2.0, "FLAC": 1.6, "OGG": 0.4, "MP3": 0.4}

@@ -1,11 +1,11 @@
 """The model folder: what passes from the making half to the playing half. Nothing in it executes."""
 
-from halfstep.bundle.denoiser import OnnxDenoiser
 from halfstep.bundle.folder import ModelFolder, is_model_folder, open_folder, verify
 from halfstep.bundle.installed import installed, installed_folders, load_folder, model_places
 from halfstep.bundle.manifest import DenoiserFile, FileEntry, Manifest, Origin, VocoderFiles
 from halfstep.bundle.model_json import read_manifest, write_manifest
-from halfstep.bundle.vocoder import OnnxVocoder
+from halfstep.bundle.onnx_denoiser import OnnxDenoiser
+from halfstep.bundle.onnx_vocoder import OnnxVocoder
 
 __all__ = [
     "DenoiserFile",

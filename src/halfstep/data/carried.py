@@ -7,7 +7,6 @@ coordinate with a step of its own. Windows begin at whole patches, so they are a
 import io
 import json
 import lzma
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from halfstep.atomic import replacing
 from halfstep.audio.mel import Float32, MelConfig
-from halfstep.data.manifest import Library, Track
+from halfstep.data.dataset import Library, Track
 from halfstep.errors import InputError
 from halfstep.packing import Components, components_packing, fit_components
 
@@ -128,9 +127,7 @@ def read_carried(path: Path) -> Carried:
             codes = np.frombuffer(lzma.decompress(arrays["codes"].tobytes()), np.int8)
             return Carried(
                 mel=MelConfig(**facts["mel"]),
-                components=Components(
-                    matrix=arrays["matrix"], scale=facts["scale"], explained=facts["explained"]
-                ),
+                components=Components(matrix=arrays["matrix"], scale=facts["scale"], explained=facts["explained"]),
                 band_mean=arrays["band_mean"],
                 band_std=arrays["band_std"],
                 codes=np.ascontiguousarray(codes.reshape(len(steps), -1).T),

@@ -6,8 +6,8 @@ from typing import Any
 
 from halfstep.audio.mel import MelConfig
 from halfstep.data.bands import BandMoments, merged
+from halfstep.data.dataset import FORMAT, TRACKS_FOLDER
 from halfstep.data.fingerprint import Fingerprint, near_duplicates
-from halfstep.data.manifest import FORMAT, TRACKS_FOLDER
 from halfstep.data.sources import Found, printable
 from halfstep.data.splits import heldout_groups, linked_groups
 from halfstep.data.stores import LOG_MEL

@@ -9,8 +9,8 @@ from typing import Any
 import soundfile
 
 from halfstep.atomic import replacing
-from halfstep.audio import io
-from halfstep.audio.endings import UNKNOWN_FRAMES, cut_off
+from halfstep.audio.files import io
+from halfstep.audio.files.endings import UNKNOWN_FRAMES, cut_off
 from halfstep.audio.mel import MelConfig
 from halfstep.data import not_audio
 from halfstep.data.sources import Stamp, stamp_of

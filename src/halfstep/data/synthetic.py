@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from halfstep.audio.writing import write
+from halfstep.audio.files.writing import write
 
 Float32 = NDArray[np.float32]
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from halfstep.audio.loudness import ABSOLUTE_GATE_LUFS, LoudnessMeter
 from halfstep.audio.mel import MagnitudeStream, MelConfig
-from halfstep.data.loudness import ABSOLUTE_GATE_LUFS, LoudnessMeter
 from halfstep.data.stores import LOG_MEL, STORES, Store
 from halfstep.data.track_file import TrackWriter
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from halfstep.data.library import Library
-from halfstep.data.manifest import Track
+from halfstep.data.dataset import Library, Track
 from halfstep.data.stores import STORES
 from halfstep.errors import InputError
 

@@ -1,1 +1,1 @@
-"""The mathematics of noise; knows neither audio nor networks."""
+"""The mathematics of noise: rates, forms, one step, samplers, the two-step target. Arithmetic alone, no torch."""

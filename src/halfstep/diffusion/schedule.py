@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from halfstep.generation.sampler import Rates, cosine_rates
+from halfstep.diffusion.rates import Rates, cosine_rates
 
 Float64: TypeAlias = NDArray[np.float64]
 

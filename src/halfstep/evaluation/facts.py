@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from halfstep.atomic import write_json
-from halfstep.data.library import Library
+from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
 from halfstep.evaluation.continuity import continuity
 from halfstep.evaluation.figures import as_json, rounded

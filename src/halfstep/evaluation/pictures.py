@@ -8,9 +8,9 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from halfstep.audio.limiter import limit
 from halfstep.audio.mel import Float32, MelConfig, log_mel
 from halfstep.audio.picture import coloured
-from halfstep.generation.render import limit
 
 REAL_KINDS = {"real": ("real, other half", "#2a7f62"), "ceiling": ("real through mel and vocoder", "#b06a00")}
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from halfstep.data.library import Library
+from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
 from halfstep.errors import InputError
 from halfstep.evaluation.hearing import Row

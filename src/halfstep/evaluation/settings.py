@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import halfstep
-from halfstep.data.manifest import MANIFEST_NAME
+from halfstep.data.dataset import MANIFEST_NAME
 from halfstep.metrics.judges import FOLDER
 
 

@@ -8,17 +8,16 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from halfstep.audio.io import open_sound
+from halfstep.audio.files.io import open_sound
 from halfstep.audio.mel import Float32, MelConfig
+from halfstep.data.dataset import JOURNAL_NAME, Library, Track
 from halfstep.data.journal import paths_by_content
-from halfstep.data.library import Library
-from halfstep.data.manifest import JOURNAL_NAME, Track
 from halfstep.data.stores import LOG_MEL
 from halfstep.errors import InputError
 from halfstep.generation.noise import seed_noise
-from halfstep.generation.render import Vocoder
 from halfstep.generation.window import Painter
 from halfstep.metrics.judge import voiced
+from halfstep.vocoders.base import Vocoder
 
 MARGIN_SECONDS = 0.1
 """Read on either side of a window, so that resampling knows its neighbours."""

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from halfstep.audio.mel import MelConfig
-from halfstep.audio.phase import GriffinLimStream
 from halfstep.bundle import ModelFolder, is_model_folder, load_folder
 from halfstep.bundle.model_json import sha256_of
-from halfstep.distillation.run import finished_rungs
 from halfstep.errors import InputError
 from halfstep.evaluation.hearing import Row
 from halfstep.evaluation.sounds import MakeVocoder, model_mels, through_vocoder
 from halfstep.evaluation.teacher import teacher_mels
-from halfstep.export import Card, write_model
 from halfstep.generation.model import Model
 from halfstep.generation.window import Painter
-from halfstep.training.run import Run, open_run
+from halfstep.runs.distill import finished_rungs
+from halfstep.runs.export import Card, write_model
+from halfstep.runs.run_folder import Run, open_run
+from halfstep.vocoders.griffin_lim import GriffinLimStream
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

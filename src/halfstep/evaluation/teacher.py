@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from halfstep.audio.mel import Float32
-from halfstep.diffusion.denoiser import Denoiser
 from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.errors import InputError
-from halfstep.tasks.music import Music
+from halfstep.nets.denoiser import Denoiser
+from halfstep.runs.run_folder import Run
+from halfstep.tasks.music.task import Music
 from halfstep.training.observe import sample_like
-from halfstep.training.run import Run
 
 
 def teacher_mels(run: Run, denoiser: Denoiser, num_steps: int, seed: int) -> Callable[[range], Float32]:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from halfstep.audio.joining import joined
+from halfstep.audio.limiter import limit
 from halfstep.audio.mel import Float32, MelConfig, log_mel
 from halfstep.errors import InputError
 from halfstep.generation.endless import rendered_anew
-from halfstep.generation.render import Vocoder, first_samples, limit, unlimited
+from halfstep.generation.render import first_samples, unlimited
 from halfstep.generation.window import Painter
+from halfstep.vocoders.base import Vocoder
 
 Piece = Callable[..., Iterator[Float32]]
 """From the log-mel that is continued to the blocks after it, the frames rendered anew first."""

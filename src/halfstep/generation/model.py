@@ -8,9 +8,9 @@ import numpy as np
 import soxr
 
 from halfstep.audio.circular import stretched
-from halfstep.audio.io import Audio, read, read_blocks
+from halfstep.audio.files.io import Audio, read, read_blocks
+from halfstep.audio.limiter import limit
 from halfstep.audio.mel import Float32
-from halfstep.audio.phase import GriffinLimStream
 from halfstep.bundle import Manifest, ModelFolder, OnnxDenoiser, OnnxVocoder, load_folder
 from halfstep.errors import InputError
 from halfstep.generation.continuation import bridge, continued_sound
@@ -18,11 +18,13 @@ from halfstep.generation.endless import mel_stream
 from halfstep.generation.infill import filled
 from halfstep.generation.loops import mel_loop
 from halfstep.generation.noise import BESIDE, Noise, between, seed_noise
-from halfstep.generation.render import MakeVocoder, Vocoder, equal_blocks, first_samples, limit, render
-from halfstep.generation.revoicing import revoiced
-from halfstep.generation.vocoder import LearnedVocoder
+from halfstep.generation.render import equal_blocks, first_samples, render
 from halfstep.generation.wanted import MOST_SEED, Recording, Wanted, check_seeds, check_vocoder, samples_in
 from halfstep.generation.window import Painter
+from halfstep.vocoders.base import MakeVocoder, Vocoder
+from halfstep.vocoders.griffin_lim import GriffinLimStream
+from halfstep.vocoders.learned import LearnedVocoder
+from halfstep.vocoders.revoicing import revoiced
 
 
 class Model:

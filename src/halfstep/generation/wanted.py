@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from halfstep.audio.io import Audio
+from halfstep.audio.files.io import Audio
 from halfstep.audio.mel import MelConfig
 from halfstep.errors import InputError
-from halfstep.generation.render import GRIFFIN_LIM, MakeVocoder
+from halfstep.vocoders.base import GRIFFIN_LIM, MakeVocoder
 
 MOST_SECONDS = 86_400.0
 MOST_LOOP_SECONDS = 900.0

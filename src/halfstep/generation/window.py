@@ -7,7 +7,9 @@ import numpy as np
 
 from halfstep.audio.mel import Float32
 from halfstep.bundle import Manifest
-from halfstep.generation.sampler import Rates, cosine_rates, hold_known, sample
+from halfstep.diffusion.forms import hold_known
+from halfstep.diffusion.rates import Rates, cosine_rates
+from halfstep.diffusion.sampler import sample
 
 Network = Callable[[Float32, float, float, Float32 | None], Float32]
 """(z_t [B, C, L], alpha_t, sigma_t, aligned [B, A, L]) -> v [B, C, L]; an OnnxDenoiser is one."""

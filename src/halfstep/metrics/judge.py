@@ -13,8 +13,6 @@ import numpy as np
 import soxr
 
 from halfstep.audio.mel import Float32, MelConfig, log_mel
-from halfstep.audio.phase import GriffinLimStream
-from halfstep.generation.render import Vocoder
 from halfstep.metrics.bootstrap import LEVEL, RESAMPLES, ends, spread
 from halfstep.metrics.frechet import few_rows, frechet_distance, frechet_infinity
 from halfstep.metrics.inception import inception_score, probabilities
@@ -25,6 +23,8 @@ from halfstep.metrics.judges.pieces import SAMPLE_RATE
 from halfstep.metrics.kernel import KAD_SCALE, KernelMeans, kernel_audio_distance, kernel_inception_distance
 from halfstep.metrics.melstats import features
 from halfstep.metrics.neighbours import reach
+from halfstep.vocoders.base import Vocoder
+from halfstep.vocoders.griffin_lim import GriffinLimStream
 
 AT_ONCE = 16
 FIELDS = ("pitch", "instrument", "embedding", "spectrum")

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from halfstep.audio.loudness import ABSOLUTE_GATE_LUFS, k_weights, lufs
 from halfstep.audio.mel import Float32, MagnitudeStream, MelConfig, magnitude_to_log_mel
-from halfstep.data.loudness import ABSOLUTE_GATE_LUFS, k_weights, lufs
 
 # Drift: loudness and centroid of blocks that do not overlap.
 BLOCK_SECONDS = 3.0

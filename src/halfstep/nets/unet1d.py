@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfstep.diffusion.condition import Condition
 from halfstep.nets.blocks import (
     Attention,
     PaperBlock,
@@ -17,6 +16,7 @@ from halfstep.nets.blocks import (
     group_norm,
     zeroed,
 )
+from halfstep.nets.condition import Condition
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from halfstep.diffusion.condition import Condition
-from halfstep.diffusion.denoiser import LOG_SNR_LIMIT
 from halfstep.nets.blocks import Sizes, check_sizes, zeroed
+from halfstep.nets.condition import Condition
+from halfstep.nets.denoiser import LOG_SNR_LIMIT
 
 
 @dataclass(frozen=True, kw_only=True)

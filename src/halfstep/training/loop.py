@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from halfstep.diffusion.denoiser import Denoiser
-from halfstep.tasks.base import Example
+from halfstep.nets.denoiser import Denoiser
 from halfstep.training.checkpoint import TrainState, load_latest, save_checkpoint
 from halfstep.training.ema import Ema
-from halfstep.training.journal import Journal
+from halfstep.training.example import Example
+from halfstep.training.log import Journal
 from halfstep.training.stop import Stop
 
 

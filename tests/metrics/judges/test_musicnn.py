@@ -5,7 +5,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 
-from halfstep.audio.io import read
+from halfstep.audio.files.io import read
 from halfstep.metrics.judges.musicnn import FRAMES, PIECE_SAMPLES, TAGS, log_compressed_mel, musicnn
 
 PIANO = Path(__file__).parent / "piano.ogg"

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-SCRIPTS = Path(__file__).parents[3] / "scripts"
+RECIPES = Path(__file__).parents[3] / "recipes" / "judges"
 RATE = 22050
 CYCLES = np.sin(2 * np.pi * 441 * np.arange(RATE) / RATE)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def scripts():
-    sys.path.insert(0, str(SCRIPTS))
+def recipes():
+    sys.path.insert(0, str(RECIPES))
     yield
-    sys.path.remove(str(SCRIPTS))
+    sys.path.remove(str(RECIPES))
 
 
 def patch(mode: int = 1, loop: tuple[int, int] = (0, 0), envelope: tuple[int, ...] = (0,) * 12) -> bytes:

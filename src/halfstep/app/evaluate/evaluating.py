@@ -1,0 +1,55 @@
+"""The command `halfstep evaluate`. It imports late what it needs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halfstep.app.progress import progress
+from halfstep.app.threads import keep_to_one_thread
+from halfstep.errors import InputError
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(epilog="Example: halfstep evaluate ambient-piano --data data/mine --out report")(evaluate)
+
+
+def evaluate(
+    data: Annotated[Path, typer.Option(metavar="DATA", help="A data set that `halfstep prepare` made.")],
+    out: Annotated[Path, typer.Option(metavar="REPORT", help="The folder of the report.")],
+    subject: Annotated[
+        str | None, typer.Argument(metavar="[RUN|MODEL]", help="A run folder, or a model by id or folder.")
+    ] = None,
+    windows: Annotated[int, typer.Option(min=10, help="Windows of music a row.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Of the generated music and of all resampling.")] = 0,
+    embedding: Annotated[
+        str, typer.Option(help="What FAD, KAD, density and coverage hear with: musicnn, vggish=FILE or clap=FILE.")
+    ] = "musicnn",
+    seams: Annotated[int, typer.Option(min=0, help="Joins of the endless stream that are listened to.")] = 200,
+    workers: Annotated[int | None, typer.Option(min=1, help="Threads; one a core if not given.")] = None,
+    controls: Annotated[
+        bool, typer.Option("--controls", help="Instead: whether every measure is worse for music spoilt on purpose.")
+    ] = False,
+) -> None:
+    """Judge a model or a run against real music: one page to hear and read, JSON and Markdown beside it.
+
+    The same command again goes on where it was stopped, and the same report.json comes out.
+    """
+    keep_to_one_thread()
+    if controls == (subject is not None):
+        raise InputError("evaluate: give either RUN|MODEL or --controls")
+    from halfstep.evaluation.settings import Options
+
+    options = Options(data=data, out=out, windows=windows, seed=seed, embedding=embedding, seams=seams, workers=workers)
+    with progress("evaluate") as tell:
+        if subject is None:
+            from halfstep.evaluation.control_report import controls_command
+
+            text = controls_command(options, tell)
+        else:
+            from halfstep.evaluation.evaluate import evaluate_command
+
+            text = evaluate_command(subject, options, tell)
+    print(text, end="")
+    print(f"{out / 'report.html'}: the page")

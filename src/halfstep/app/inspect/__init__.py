@@ -1,0 +1,1 @@
+"""The commands models, verify and doctor: what is here, and whether it is whole."""

@@ -1,0 +1,120 @@
+"""The commands models, verify and doctor. Each imports late what it needs."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from halfstep.app.options import AsJson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from halfstep.bundle import ModelFolder
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    app.command(epilog="Example: halfstep models --json")(models)
+    app.command(epilog="Example: halfstep verify my-model")(verify)
+    app.command(epilog="Example: halfstep doctor")(doctor)
+
+
+def models(as_json: AsJson = False) -> None:
+    """List the installed models.
+
+    Of each: id, size, licences, steps, what was measured.
+    """
+    from halfstep.bundle import ModelFolder, installed_folders, model_places
+
+    found = list(installed_folders())
+    whole = [folder for folder in found if isinstance(folder, ModelFolder)]
+    problems = [str(folder) for folder in found if not isinstance(folder, ModelFolder)]
+    if as_json:
+        print(json.dumps({"models": [_facts(folder) for folder in whole], "problems": problems}, indent=1))
+        return
+    for folder in whole:
+        print(_described(folder))
+    for problem in problems:
+        print(f"not usable: {problem}")
+    if not found:
+        print(f"no models in {', '.join(str(place) for place in model_places())}")
+
+
+def verify(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A data set, a run or a model folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check that a data set, run or model is whole.
+
+    Every problem is a line, and the exit code 2.
+    """
+    from halfstep.app.inspect.verifying import kind_and_problems
+
+    kind, problems = kind_and_problems(path)
+    if as_json:
+        print(json.dumps({"path": str(path), "kind": kind, "problems": problems}, indent=1))
+    else:
+        print("\n".join(problems) or f"{path}: {kind}, whole")
+    if problems:
+        raise typer.Exit(2)
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Say what this machine lacks.
+
+    And the command that mends each lack. The exit code is 2 if no music can be made.
+    """
+    from dataclasses import asdict
+
+    from halfstep.app.inspect.doctor import examine
+
+    findings = examine()
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=1))
+    else:
+        print("\n".join(finding.line() for finding in findings))
+    if any(finding.needed and not finding.well for finding in findings):
+        raise typer.Exit(2)
+
+
+def _facts(folder: "ModelFolder") -> dict[str, object]:
+    manifest = folder.manifest
+    return {
+        "id": manifest.id,
+        "path": str(folder.path),
+        "description": manifest.description,
+        "bytes": manifest.bytes,
+        "parameters": manifest.parameters,
+        "licence": manifest.licence,
+        "output_licence": manifest.output_licence,
+        "sample_rate": manifest.mel.sample_rate,
+        "window_seconds": manifest.seconds,
+        "steps": manifest.steps,
+        "measured": manifest.measured,
+    }
+
+
+def _described(folder: "ModelFolder") -> str:
+    manifest = folder.manifest
+    lines = [
+        f"{manifest.id}  {manifest.bytes / 1e6:.1f} MB  {manifest.parameters / 1e6:.1f} M parameters",
+        f"  {' '.join(manifest.description.split())}",
+        f"  steps {', '.join(str(steps) for steps in manifest.steps)} (default {manifest.default_steps}), "
+        f"{manifest.mel.sample_rate} Hz, windows of {manifest.seconds:.2f} s",
+        f"  licence {manifest.licence}; of its music {manifest.output_licence}",
+    ]
+    return "\n".join([*lines, *_measured_lines(manifest.measured, manifest.steps)])
+
+
+def _measured_lines(measured: "Mapping[str, Any]", steps: tuple[int, ...]) -> list[str]:
+    """Single values in one line; of a table, a line for each number of steps that is served."""
+    plain = [f"{name} {json.dumps(value)}" for name, value in measured.items() if not isinstance(value, list | dict)]
+    rows = [row for value in measured.values() if isinstance(value, list) for row in value if isinstance(row, dict)]
+    served = [row for row in rows if row.get("steps") in steps]
+    lines = [
+        ", ".join(f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, int | float))
+        for row in served
+    ]
+    return [f"  measured: {line}" for line in (", ".join(plain), *lines) if line]

@@ -1,0 +1,66 @@
+"""`halfstep verify`: what a folder is, and everything in it that is not whole or not finite."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from halfstep import bundle
+from halfstep.errors import InputError
+
+FRAMES_AT_ONCE = 1 << 16
+
+
+def kind_and_problems(path: Path) -> tuple[str, list[str]]:
+    """("model" | "data set" | "run", its problems, a line each). InputError if it is none of these."""
+    for kind, mark, look in KINDS:
+        if (path / mark).is_file():
+            return kind, look(path)
+    marks = ", ".join(mark for _, mark, _ in KINDS)
+    raise InputError(f"{path}: neither a model nor a data set nor a run (none of {marks} in it)")
+
+
+def _data_set(path: Path) -> list[str]:
+    """Every track there, of the declared shape, every frame a number."""
+    from halfstep.data.dataset import Library, Track
+
+    def problem(track: Track) -> str | None:
+        file = path / track.file
+        try:
+            frames = library.array(track)
+        except (OSError, ValueError) as error:
+            return f"{file}: {error}; prepare again"
+        if frames.shape != (track.frames, library.width):
+            return f"{file}: {frames.shape}, declared {(track.frames, library.width)}; prepare again"
+        blocks = (frames[start : start + FRAMES_AT_ONCE] for start in range(0, len(frames), FRAMES_AT_ONCE))
+        whole = all(np.isfinite(block).all() for block in blocks)
+        return None if whole else f"{file}: holds values that are not finite; prepare again"
+
+    try:
+        library = Library(path)
+    except (InputError, KeyError, TypeError, ValueError) as error:
+        return [f"{path / 'dataset.json'}: {error}; prepare again"]
+    problems = [line for track in library.tracks if (line := problem(track))]
+    if not (np.isfinite(library.band_mean).all() and (library.band_std > 0).all()):
+        problems.append(f"{path / 'dataset.json'}: band statistics are not finite; prepare again")
+    return problems
+
+
+def _run(path: Path) -> list[str]:
+    """Every checkpoint and every network kept: its checksum, and every weight a number."""
+    from halfstep.training.checkpoint import load_tensors
+
+    problems = []
+    for file in sorted(path.rglob("*.safetensors")):
+        try:
+            load_tensors(file)
+        except ValueError as error:
+            problems.append(f"{error}; the same training command again goes on from what is whole")
+    return problems
+
+
+KINDS: list[tuple[str, str, Callable[[Path], list[str]]]] = [
+    ("model", "model.json", bundle.verify),
+    ("data set", "dataset.json", _data_set),
+    ("run", "config.json", _run),
+]

@@ -1,0 +1,164 @@
+"""The commands of the making half: prepare, train, distill, export. Each imports late what it needs."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from halfstep.app.failures import STRICT
+from halfstep.app.progress import progress
+
+if TYPE_CHECKING:
+    from halfstep.data.preparing import PrepareConfig
+
+DEFAULT_PRESET = "base"
+
+Preset = Annotated[
+    str,
+    typer.Option(help="A named experiment: tiny, base, long, vocoder-diffusion, paper-ddpm-unet2d, paper-pdd-unet1d."),
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of the run.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    app.command(epilog="Example: halfstep prepare ~/Music/mine --out data/mine")(prepare)
+    app.command(epilog="Example: halfstep train data/mine --out runs/mine --set train.batch_size=16")(train)
+    app.command(epilog="Example: halfstep distill runs/mine --to 4")(distill)
+    app.command(epilog="Example: halfstep export runs/mine --out models/mine")(export)
+
+
+def prepare(
+    audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Recordings, and folders of them.")],
+    out: Annotated[Path, typer.Option(metavar="DATA", help="The folder of the data set.")],
+    preset: Preset = DEFAULT_PRESET,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the report there too, besides DATA/report.json."),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 3 if any file could not be used as it is.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Turn recordings into a data set. Again, it does only what changed; what it cannot read, it lists."""
+    from dataclasses import asdict
+
+    from halfstep.atomic import write_json
+    from halfstep.data import preparing
+
+    config = _prepare_config(preset)
+    with progress("prepare") as tell:
+        done = preparing.prepare(
+            audio,
+            out,
+            config,
+            workers or os.cpu_count() or 1,
+            lambda p: tell(p.files_done, p.files_total, f"{p.stage}, {p.audio_seconds / 60:.0f} min of sound"),
+        )
+    facts = asdict(done)
+    if report is not None:
+        write_json(report, facts)
+    if as_json:
+        print(json.dumps(facts, indent=1))
+    else:
+        for kind, entries in (("skipped", done.skipped), ("failed", done.failed), ("flagged", done.flagged)):
+            for entry in entries:
+                print(f"{kind}: {entry['source']}: {entry['reason']}")
+        print(
+            f"{out}: {done.found} files found, {done.used} used ({done.seconds / 60:.1f} minutes, "
+            f"{done.heldout_seconds / 60:.1f} of them held out), "
+            f"{len(done.skipped)} skipped, {len(done.failed)} failed"
+        )
+    if strict and (done.skipped or done.failed or done.flagged):
+        raise typer.Exit(STRICT)
+
+
+def train(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `halfstep prepare` made.")],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="The folder of the run.")],
+    preset: Preset = DEFAULT_PRESET,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be given again."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Updates in all, if not the preset's.")] = None,
+) -> None:
+    """Train a teacher on a data set. The same command again goes on where it was stopped."""
+    from halfstep.runs.train import train_command
+
+    with progress("train") as tell:
+        figures = train_command(data, out, preset, settings or [], steps, tell)
+    print(f"{out}: teacher finished; {_figures(figures)}")
+
+
+def distill(
+    run: RunFolder,
+    to: Annotated[int, typer.Option(metavar="K", min=1, help="How few steps the last rung takes.")] = 1,
+    updates: Annotated[int | None, typer.Option(min=1, help="Updates a rung, if not the preset's.")] = None,
+) -> None:
+    """Halve the teacher's steps, rung by rung. The same command again goes on where it was stopped."""
+    from halfstep.runs.distill import distill_command, table
+
+    with progress("distill") as tell:
+        rows = distill_command(run, to, updates, tell)
+    print(table(rows), end="")
+
+
+def export(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(metavar="MODEL", help="The model folder to make.")],
+    with_teacher: Annotated[
+        bool, typer.Option("--with-teacher", help="Add the teacher's weights, to go on training from.")
+    ] = False,
+    weights: Annotated[str, typer.Option(help="How they are stored: fp32, fp16, int8 or int4.")] = "fp32",
+    steps: Annotated[
+        list[int] | None, typer.Option(min=1, help="Students to take; may be given again. If not: 4 and 1.")
+    ] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="The model's name, if not that of its folder.")] = None,
+    description: Annotated[str | None, typer.Option(help="What it plays, in a sentence.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Of the model.")] = None,
+    output_licence: Annotated[str | None, typer.Option(help="Of the music it makes.")] = None,
+    credits_: Annotated[
+        list[Path] | None,
+        typer.Option("--credits", metavar="FILE", help="JSON: a list of {file, licence, ...} of the recordings."),
+    ] = None,
+) -> None:
+    """Turn a run into a model folder that generate, serve and play read."""
+    from halfstep.runs.export import Card, export_run
+
+    said = {"description": description, "licence": licence, "output_licence": output_licence}
+    given = {name: text for name, text in said.items() if text is not None}
+    card = Card(id=_model_id(id_ or out.name), credits=tuple(credits_ or ()), **given)
+    manifest = export_run(run, out, card, with_teacher, weights, tuple(steps or ()))
+    size = f"{manifest.bytes / 1e6:.1f} MB, steps {', '.join(str(number) for number in manifest.steps)}"
+    print(f"{out}: {size}; hear it: halfstep generate music.wav --model {out}")
+
+
+def _model_id(name: str) -> str:
+    from halfstep.bundle.fields import PLAIN_NAME
+    from halfstep.errors import InputError
+
+    if not PLAIN_NAME.fullmatch(name):
+        raise InputError(f"--id {name}: letters, digits and ._- make an id; choose one with --id")
+    return name
+
+
+def _prepare_config(preset: str) -> "PrepareConfig":
+    from halfstep.data.decode import DecodeConfig
+    from halfstep.data.preparing import PrepareConfig
+    from halfstep.errors import InputError
+    from halfstep.runs.presets import PRESETS
+
+    if preset not in PRESETS:
+        raise InputError(f"--preset {preset}: not known; there are {', '.join(PRESETS)}")
+    experiment = PRESETS[preset]()
+    frames, stores = experiment.task.clip_frames, experiment.kind.stores
+    return PrepareConfig(decode=DecodeConfig(mel=experiment.mel, min_frames=frames, stores=stores))
+
+
+def _figures(figures: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in figures.items())

@@ -1,0 +1,1 @@
+"""Audio files: reading, writing, formats, where a loop lies in one."""

@@ -1,0 +1,132 @@
+"""Sound files, written whole or not at all; their bytes follow from the sound and the metadata alone."""
+
+import errno
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from halfstep.atomic import replacing
+from halfstep.audio.files import ogg
+from halfstep.audio.files.loop_points import add_loop_points
+from halfstep.audio.files.raw import RawFile
+from halfstep.errors import InputError
+
+Float32 = NDArray[np.float32]
+
+WRITTEN_AT_ONCE = 1 << 16
+"""Samples a channel: libsndfile's Vorbis encoder overflows its stack on long blocks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoding:
+    """How libsndfile is told to write a file of this extension."""
+
+    format: str
+    subtype: str
+    compression: float | None = None
+    """libsndfile's scale: 0 is the best quality of a lossy format, 1 the smallest file."""
+
+
+ENCODINGS = {
+    ".wav": Encoding(format="WAV", subtype="PCM_16"),
+    ".flac": Encoding(format="FLAC", subtype="PCM_16"),
+    ".ogg": Encoding(format="OGG", subtype="VORBIS", compression=0.3),
+    ".mp3": Encoding(format="MP3", subtype="MPEG_LAYER_III", compression=0.2),
+}
+METADATA_KEYS = frozenset({"title", "artist", "album", "comment", "copyright", "license", "software", "genre"})
+
+
+def encoding_for(path: Path) -> Encoding:
+    """InputError for an extension that we do not write."""
+    try:
+        return ENCODINGS[path.suffix.lower()]
+    except KeyError:
+        wrong = path.suffix or "a file without extension"
+        raise InputError(f"{path}: cannot write {wrong}; use {', '.join(ENCODINGS)}") from None
+
+
+def write(
+    path: Path,
+    blocks: Iterable[Float32],
+    sample_rate: int,
+    metadata: dict[str, str],
+    subtype: str | None = None,
+    seconds: float | None = None,
+    loop: bool = False,
+) -> None:
+    """Write blocks [channels, n] as the file its extension says; the bytes follow from the arguments alone.
+
+    Args:
+        subtype: "PCM_24" instead of 16 bits, for .wav and .flac.
+        seconds: the length expected; only says how much is missing when the disk is full.
+        loop: the file is one period of what repeats; WAV and FLAC can say so.
+
+    Raises:
+        InputError: an extension we do not write.
+        ValueError: samples beyond full scale (bring them down first), unknown metadata, no block at all.
+        OSError: the disk is full, or it cannot be written there; an older file stays as it was.
+    """
+    encoding = encoding_for(path)
+    if unknown := metadata.keys() - METADATA_KEYS:
+        raise ValueError(f"metadata {sorted(unknown)}, expected some of {sorted(METADATA_KEYS)}")
+    with replacing(path) as partial:
+        try:
+            frames = _encode(partial, blocks, sample_rate, metadata, encoding, subtype or encoding.subtype)
+            if loop:
+                add_loop_points(partial, encoding.format, sample_rate, frames)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise _disk_full(path, partial, sample_rate, seconds) from error
+            raise
+
+
+def _encode(
+    path: Path,
+    blocks: Iterable[Float32],
+    sample_rate: int,
+    metadata: dict[str, str],
+    encoding: Encoding,
+    subtype: str,
+) -> int:
+    """How many samples of each channel were written."""
+    rest = iter(blocks)
+    first = next(rest, None)
+    if first is None:
+        raise ValueError("no blocks, expected at least one")
+    with path.open("w+b") as file:
+        raw = RawFile(file)
+        settings = (sample_rate, len(first), subtype, None, encoding.format, True, encoding.compression)
+        try:
+            with soundfile.SoundFile(cast(BinaryIO, raw), "w", *settings) as sound:
+                for key, text in sorted(metadata.items()):
+                    setattr(sound, key, text)
+                _write_block(sound, first)
+                for block in rest:
+                    _write_block(sound, block)
+                frames = sound.frames
+        finally:
+            raw.check()  # what libsndfile makes of a full disk says nothing, or nothing useful
+    if encoding.format == "OGG":
+        ogg.fix_serial(path)
+    return frames
+
+
+def _write_block(sound: soundfile.SoundFile, block: Float32) -> None:
+    peak = float(np.abs(block).max(initial=0))
+    assert np.isfinite(peak), "NaN or infinite samples are our own mistake"
+    if peak > 1:
+        raise ValueError(f"a sample of {peak:.4g}, expected -1 to 1")
+    for start in range(0, block.shape[1], WRITTEN_AT_ONCE):
+        sound.write(np.ascontiguousarray(block[:, start : start + WRITTEN_AT_ONCE].T))
+
+
+def _disk_full(path: Path, partial: Path, sample_rate: int, seconds: float | None) -> OSError:
+    written = partial.stat().st_size
+    per_second = 2 * sample_rate
+    missing = f"{round(per_second * seconds) - written} bytes more" if seconds else f"{per_second} bytes a second"
+    return OSError(errno.ENOSPC, f"No space left on device: about {missing} needed", str(path))

@@ -1,0 +1,241 @@
+"""prepare(): folders of recordings -> a data set on disk, resumable at any moment."""
+
+import errno
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from halfstep.atomic import remove_partials, write_json
+from halfstep.audio.files.io import READABLE
+from halfstep.audio.mel import MelConfig
+from halfstep.data.catalogue import Failed, Outcome, Report, Skipped, Used, counted_once, manifest, report
+from halfstep.data.dataset import JOURNAL_NAME, MANIFEST_NAME, REPORT_NAME, TRACKS_FOLDER, Library
+from halfstep.data.decode import DecodeConfig
+from halfstep.data.journal import Journal
+from halfstep.data.sources import Found, find, printable
+from halfstep.data.stores import LOG_MEL, STORES
+from halfstep.data.supervisor import run_jobs
+from halfstep.data.worker import Answer, Job, decode_job, identify_job
+from halfstep.errors import InputError
+from halfstep.lock import folder_lock
+
+__all__ = ["DecodeConfig", "Library", "PrepareConfig", "Progress", "Report", "prepare"]
+
+RECIPE = 2
+"""Changes when the same settings give other tracks than before: old ones are then made again."""
+SMALLEST_BITRATE = 6000  # bits a second of sound; a header that claims more seconds than that is not believed
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareConfig:
+    """Raises ValueError for a share outside [0, 1) or a time that is not above 0."""
+
+    decode: DecodeConfig = field(default_factory=DecodeConfig)
+    heldout_share: float = 0.1
+    hang_seconds: float = 120.0
+    """A decoder that shows no progress for so long is given up."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.heldout_share < 1:
+            raise ValueError(f"heldout_share is {self.heldout_share}, expected 0 or more and below 1")
+        if not self.hang_seconds > 0:
+            raise ValueError(f"hang_seconds is {self.hang_seconds}, expected above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """files_done of files_total are through `stage`; audio_seconds of sound were decoded in it."""
+
+    stage: str
+    files_done: int
+    files_total: int
+    audio_seconds: float
+
+
+Tell = Callable[[Progress], None]
+
+
+def prepare(
+    sources: list[Path],
+    out: Path,
+    config: PrepareConfig,
+    workers: int,
+    progress: Tell = lambda _: None,
+) -> Report:
+    """Make `out` the data set of all that is found under `sources`; do only what is not done yet.
+
+    Killed at any moment, the same call goes on from there, and ends with the bytes it would have ended with.
+
+    Raises:
+        InputError: a source is not there, nothing usable is found, or another process works on `out`.
+        OSError: the disk is full (the message says how much is needed), or `out` cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InputError(f"{printable(out)}: not a folder; name one for the data set") from None
+    with folder_lock(out):
+        run = _Run(find(sources, leave_out=out), out, config, workers, progress)
+        try:
+            run.identify()
+            run.decode()
+            return run.commit()
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                run.stop_for_space(error)
+            raise
+
+
+class _Run:
+    """One call of prepare: what is known of each file, and how the rest is learned."""
+
+    def __init__(self, found: list[Found], out: Path, config: PrepareConfig, workers: int, tell: Tell) -> None:
+        self._found, self._out, self._config, self._workers, self._tell = found, out, config, workers, tell
+        self._settings = _settings_hash(config.decode)
+        self._journal = Journal(out / JOURNAL_NAME)
+        self._trouble: dict[str, Answer] = {}  # by path, or by track once that is known
+        (out / TRACKS_FOLDER).mkdir(exist_ok=True)
+        self._remove_partials()
+
+    def identify(self) -> None:
+        """Learn the content hash of every file that is new or changed."""
+        files = {str(f.path): f for f in self._found if f.reason is None and self._content(f) is None}
+        for job, answer in self._answers("reading", [identify_job(file) for file in files.values()]):
+            file = files[job["path"]]
+            if "done" in answer or "skipped" in answer:
+                self._journal.add_content(job["path"], file.stamp, answer)
+            else:
+                self._trouble[job["path"]] = answer
+
+    def decode(self) -> None:
+        """Make the track of every content that has none."""
+        settings = asdict(self._config.decode)
+        jobs = [decode_job(file, self._track_path(track), settings) for track, file in self._undone().items()]
+        for job, answer in self._answers("decoding", jobs):
+            track = Path(job["out"]).stem
+            if "done" in answer or "skipped" in answer:
+                self._journal.add_outcome(track, answer)
+            else:
+                self._trouble[track] = answer
+
+    def commit(self) -> Report:
+        """Write the report, then the manifest that makes it so; clear away what neither of them names."""
+        outcomes = counted_once(self._outcome(file) for file in self._found)
+        used = {outcome.track for outcome in outcomes if isinstance(outcome, Used)}
+        if not used:
+            self._refuse(outcomes)
+        dataset = manifest(outcomes, self._config.decode.mel, self._config.heldout_share, self._config.decode.stores)
+        done = report(outcomes, dataset)
+        write_json(self._out / REPORT_NAME, asdict(done))
+        write_json(self._out / MANIFEST_NAME, dataset)
+        self._clear_away(used)
+        return done
+
+    def stop_for_space(self, error: OSError) -> NoReturn:
+        """Say how many bytes the tracks still to come need."""
+        mel, store = self._config.decode.mel, STORES[self._config.decode.stores]
+        rate = mel.frames_per_second * store.width(mel) * store.dtype.itemsize
+        files = list(self._undone().values())
+        needed = round(sum(self._likely_seconds(file) for file in files) * rate)
+        free = shutil.disk_usage(self._out).free
+        message = f"No space left on device: about {needed} bytes needed for {len(files)} more tracks, {free} free"
+        raise OSError(errno.ENOSPC, message, str(self._out)) from error
+
+    def _answers(self, stage: str, jobs: list[Job]) -> Iterator[tuple[Job, Answer]]:
+        seconds: dict[str, float] = {}
+        done, total = 0, 0.0
+
+        def tell() -> None:
+            self._tell(Progress(stage=stage, files_done=done, files_total=len(jobs), audio_seconds=total))
+
+        def beat(job: Job, so_far: float) -> None:
+            nonlocal total
+            total += so_far - seconds.get(job["path"], 0.0)
+            seconds[job["path"]] = so_far
+            tell()
+
+        for job, answer in run_jobs(jobs, self._workers, self._config.hang_seconds, beat):
+            if "disk_full" in answer:
+                raise OSError(errno.ENOSPC, answer["disk_full"])
+            done += 1
+            tell()
+            yield job, answer
+
+    def _content(self, file: Found) -> Answer | None:
+        return self._journal.content(str(file.path), file.stamp)
+
+    def _track(self, file: Found) -> str | None:
+        """The name of the track that the file gives with these settings, if its content is known."""
+        content = self._content(file) if file.reason is None else None
+        return f"{content['done']['sha256'][:16]}-{self._settings}" if content and "done" in content else None
+
+    def _track_path(self, track: str) -> Path:
+        return self._out / TRACKS_FOLDER / f"{track}.npy"
+
+    def _undone(self) -> dict[str, Found]:
+        """A file for each track that is still to be made."""
+        undone: dict[str, Found] = {}
+        for file in self._found:
+            track = self._track(file)
+            if track is not None and not self._is_done(track):
+                undone.setdefault(track, file)
+        return undone
+
+    def _is_done(self, track: str) -> bool:
+        outcome = self._journal.outcome(track)
+        return outcome is not None and ("done" not in outcome or self._track_path(track).exists())
+
+    def _likely_seconds(self, file: Found) -> float:
+        declared = (self._content(file) or {})["done"]["seconds"]
+        return min(declared, 8 * file.size / SMALLEST_BITRATE)
+
+    def _outcome(self, file: Found) -> Outcome:
+        if file.reason is not None:
+            return Skipped(file=file, reason=file.reason)
+        track = self._track(file)
+        known = self._journal.outcome(track) if track is not None else self._content(file)
+        known = known or self._trouble[track or str(file.path)]
+        if "done" in known:
+            assert track is not None, "a content that is known to be sound has a track"
+            return Used(file=file, track=track, facts=known["done"])
+        if "failed" in known:
+            return Failed(file=file, reason=known["failed"])
+        return Skipped(file=file, reason=known.get("skipped") or known["unreadable"])
+
+    def _refuse(self, outcomes: list[Outcome]) -> NoReturn:
+        failed = sum(isinstance(outcome, Failed) for outcome in outcomes)
+        others = [outcome.reason for outcome in outcomes if not isinstance(outcome, Used)]
+        example = f" (the first: {others[0]})" if others else ""
+        window = self._config.decode.min_frames / self._config.decode.mel.frames_per_second
+        raise InputError(
+            f"nothing to learn from: {len(outcomes)} files found, 0 used, {len(outcomes) - failed} skipped, "
+            f"{failed} failed{example}; name recordings of {window:.1f} s or more in {READABLE}"
+        )
+
+    def _clear_away(self, used: set[str]) -> None:
+        self._remove_partials()
+        for path in (self._out / TRACKS_FOLDER).glob("*.npy"):
+            if path.stem not in used:
+                path.unlink()
+        tracks = {track for file in self._found if (track := self._track(file))}
+        self._journal.keep_only({str(file.path) for file in self._found}, tracks)
+
+    def _remove_partials(self) -> None:
+        remove_partials(self._out)
+        remove_partials(self._out / TRACKS_FOLDER)
+
+
+def _settings_hash(config: DecodeConfig) -> str:
+    settings = asdict(config)
+    if config.stores == LOG_MEL:
+        del settings["stores"]  # tracks made before there was a choice keep their names
+    usual = asdict(MelConfig())
+    for name in ("spacing", "break_hz", "window_length"):
+        if settings["mel"][name] == usual[name]:
+            del settings["mel"][name]
+    text = json.dumps({"recipe": RECIPE, **settings}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

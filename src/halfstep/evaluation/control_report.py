@@ -1,0 +1,140 @@
+"""`halfstep evaluate --controls`: does every measure say so when music is spoilt on purpose?"""
+
+from typing import Any
+
+import numpy as np
+
+from halfstep.atomic import remove_partials, replacing, write_json
+from halfstep.data.dataset import Library
+from halfstep.data.windows import Windows
+from halfstep.errors import InputError
+from halfstep.evaluation import page
+from halfstep.evaluation.facts import data_facts
+from halfstep.evaluation.figures import MEASURES, as_json, rounded, table
+from halfstep.evaluation.hearing import Hearing, Row, RowHeard, Tell
+from halfstep.evaluation.pictures import player_address, png_address, spectrogram
+from halfstep.evaluation.real import LEAST_WINDOWS, shuffled
+from halfstep.evaluation.settings import Options, fingerprint
+from halfstep.evaluation.sounds import Sounds, Source, recordings, source_paths, stored_mels, through_vocoder
+from halfstep.evaluation.subject import griffin_lim
+from halfstep.lock import folder_lock
+from halfstep.metrics.controls import HALVES, REPEATED, SPOILT, Spoil, Verdict, verdicts
+from halfstep.metrics.judge import judge_windows, most_by_chance
+from halfstep.metrics.judges.embedding import embedding
+
+WINDOW_FRAMES = 384
+REFERENCE = "reference half"
+
+
+def controls_command(options: Options, tell: Tell) -> str:
+    """Judge one half of a data set, plain and spoilt, against the other; write the report; the table comes back.
+
+    InputError where the data set is too small.
+    """
+    library = Library(options.data)
+    listener = embedding(options.embedding)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with folder_lock(options.out):
+        remove_partials(options.out)
+        rows = control_rows(library, options)
+        settings = fingerprint(options, {}) | {"rows": [[row.name, row.windows] for row in rows]}
+        heard = Hearing(options.out, library.mel.sample_rate, listener, settings).hear_all(rows, tell, options.workers)
+        figures = {}
+        for row in rows[1:]:
+            tell(len(figures), len(rows), f"figures: {row.name}")
+            figures[row.name] = judge_windows(heard[row.name].heard, heard[REFERENCE].heard, options.seed)
+        chance = most_by_chance(heard[HALVES].heard, heard[REFERENCE].heard, options.seed)
+        found = verdicts(figures, chance)
+        plain = {"windows": rows[0].windows, "steps": None}
+        lines = [{"name": name, "figures": as_json(its), **plain} for name, its in figures.items()]
+        report = {
+            "format": 1, "data": rounded(data_facts(library)), "settings": settings, "rows": lines,
+            "verdicts": [{"control": v.control, "measure": v.measure, "passed": v.passed, "why": v.why} for v in found],
+            "halves_by_chance": rounded(chance),
+        }  # fmt: skip
+        text = table(lines) + "\n" + verdict_table(found)
+        _write(options, report, text, rows, heard, library)
+    return text
+
+
+def control_rows(library: Library, options: Options) -> list[Row]:
+    """The reference half, the other half, and the other half spoilt in every way of SPOILT."""
+    split = Windows(library, "train", WINDOW_FRAMES)
+    count = min(options.windows, split.count // 2)
+    if count < LEAST_WINDOWS:
+        raise InputError(
+            f"--data {options.data}: {split.count} windows in the training split; at least {2 * LEAST_WINDOWS} are "
+            f"needed to set one half against the other: prepare more recordings"
+        )
+    places = split.places(2 * count)
+    halves, paths = [shuffled(places[0::2]), shuffled(places[1::2])], source_paths(library)
+    if all(track.id in paths for track, _ in places):
+        reference, other = (recordings(half, paths, library.mel, WINDOW_FRAMES) for half in halves)
+    else:
+        vocoder = griffin_lim(library.mel)
+        mels = [stored_mels(library, half, WINDOW_FRAMES) for half in halves]
+        reference, other = (through_vocoder(windows, library.mel, vocoder) for windows in mels)
+    rows = [Row(name=REFERENCE, kind="reference", source=reference, windows=count)]
+    rows.append(Row(name=HALVES, kind="real", source=other, windows=count))
+    for name, spoil in SPOILT.items():
+        spoilt = spoiled(other, spoil, library.mel.sample_rate)
+        rows.append(Row(name=name, kind="control", source=spoilt, windows=count))
+    same = repeated(other, count // 2, library.mel.sample_rate)
+    return [*rows, Row(name=REPEATED, kind="control", source=same, windows=count)]
+
+
+def spoiled(source: Source, spoil: Spoil, sample_rate: int) -> Source:
+    return lambda numbers: Sounds(spoil(source(numbers).samples, sample_rate, numbers))
+
+
+def repeated(source: Source, number: int, sample_rate: int) -> Source:
+    """A second from the middle of the window `number` again and again, within a window too.
+
+    A judge of notes hears each second by itself: a window that is repeated whole still has variety for it.
+    """
+
+    def sounds(numbers: range) -> Sounds:
+        (window,) = source(range(number, number + 1)).samples
+        middle = max(0, (len(window) - sample_rate) // 2)
+        second = np.resize(window[middle : middle + sample_rate], len(window))
+        return Sounds(np.repeat(second[None], len(numbers), axis=0))
+
+    return sounds
+
+
+def verdict_table(found: list[Verdict]) -> str:
+    """Controls down, measures along; below it what failed, and why something is not asked."""
+    names = [name for name in MEASURES if any(one.measure == name for one in found)]
+    lines = ["| control | " + " | ".join(MEASURES[name][0] for name in names) + " |", "|---" * (len(names) + 1) + "|"]
+    said = {True: "passed", False: "**failed**", None: "not asked"}
+    for control in dict.fromkeys(one.control for one in found):
+        of = {one.measure: one for one in found if one.control == control}
+        lines.append(
+            f"| {control} | " + " | ".join(said[of[name].passed] if name in of else "" for name in names) + " |"
+        )
+    reasons = [f"- {MEASURES[v.measure][0]}, {v.control}: {said[v.passed]}: {v.why}" for v in found if not v.passed]
+    return "\n".join([*lines, "", *reasons]) + "\n"
+
+
+def _write(
+    options: Options, report: dict[str, Any], text: str, rows: list[Row], heard: dict[str, RowHeard], library: Library
+) -> None:
+    clips = [page.clips_row(row.name, "", False, _clips(heard[row.name], library)) for row in rows[1:]]
+    whole = page.page(
+        "The measures under control",
+        "What every measure says of music that was spoilt on purpose, against the other half of the same recordings.",
+        [
+            page.section("Measured", page.figures_table(report["rows"])),
+            page.section("Passed?", page.verdicts_table(report["verdicts"])),
+            page.section("Listen", *clips),
+        ],
+    )
+    for name, content in {"report.md": text, "report.html": whole}.items():
+        with replacing(options.out / name) as partial:
+            partial.write_text(content, encoding="utf-8")
+    write_json(options.out / "report.json", report)
+
+
+def _clips(its: RowHeard, library: Library) -> list[tuple[str, str]]:
+    mel = library.mel
+    return [(png_address(spectrogram(clip, mel)), player_address(clip, mel.sample_rate)) for clip in its.clips]

@@ -1,0 +1,78 @@
+"""What `halfstep evaluate` does: rows, judges, figures, and a report in three forms. The same command again goes on."""
+
+from pathlib import Path
+from typing import Any
+
+from halfstep.atomic import remove_partials, replacing, write_json
+from halfstep.data.dataset import Library
+from halfstep.evaluation.facts import (
+    ceiling_facts,
+    continuity_facts,
+    data_facts,
+    memory_facts,
+    read_kept,
+    row_facts,
+    speed_facts,
+)
+from halfstep.evaluation.figures import rounded, table
+from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tell
+from halfstep.evaluation.real import REFERENCE, noise_row, real_rows
+from halfstep.evaluation.report import markdown, web_page
+from halfstep.evaluation.settings import Options, fingerprint
+from halfstep.evaluation.subject import fits, open_subject
+from halfstep.lock import folder_lock
+from halfstep.metrics.judges.embedding import embedding
+
+FORMAT = 1
+
+
+def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
+    """Judge the model or run at `subject` on a data set; write report.json, report.md, report.html and speed.json.
+
+    The table comes back, as Markdown. InputError where the subject, the data set or an option does not fit.
+    """
+    library = Library(options.data)
+    listener = embedding(options.embedding)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with folder_lock(options.out), open_subject(subject, options.out / WORK_FOLDER) as opened:
+        remove_partials(options.out)
+        fits(opened, library.mel, options.data)
+        rows, notes = real_rows(library, opened, options)
+        rows += [*opened.rows(rows[0].windows, options.seed), noise_row(library, opened, rows[0].windows, options.seed)]
+        settings = fingerprint(options, opened.files) | {
+            "rows": [[row.name, row.windows] for row in rows],
+            "notes": notes,
+        }
+        hearing = Hearing(options.out, library.mel.sample_rate, listener, settings)
+        heard = hearing.hear_all(rows, tell, options.workers)
+        tell(1, 1, "figures")
+        report = {
+            "format": FORMAT, "subject": opened.facts, "data": data_facts(library), "settings": settings,
+            "notes": notes, "rows": [row_facts(row, heard, options) for row in rows if row.kind != REFERENCE],
+            "ceiling": ceiling_facts(library, rows, options),
+            "memory": memory_facts(library, opened, rows, heard, options),
+            "continuity": continuity_facts(opened, options, tell),
+        }  # fmt: skip
+        speed = speed_facts(opened, hearing, heard, rows)
+        write_report(options.out, rounded(report), speed, rows, heard, library)
+    return table(rounded(report)["rows"])
+
+
+def write_report(
+    out: Path,
+    report: dict[str, Any],
+    speed: dict[str, Any],
+    rows: list[Row],
+    heard: dict[str, RowHeard],
+    library: Library,
+) -> None:
+    """report.json last: where it is, all is."""
+    kept = out / "speed.json"
+    if kept.exists() and not speed["windows_heard_now"]:
+        speed = read_kept(kept)
+    write_json(kept, speed)
+    texts = {"report.md": markdown(report, speed), "report.html": web_page(report, speed, rows, heard, library.mel)}
+    for name, text in texts.items():
+        with replacing(out / name) as partial:
+            partial.write_text(text, encoding="utf-8")
+    write_json(out / "report.json", report)

@@ -1,0 +1,1 @@
+"""The vocoder that is learned: its networks, clips, losses and export."""

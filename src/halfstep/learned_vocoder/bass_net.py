@@ -1,0 +1,107 @@
+"""The search of `audio.bass` as a stream: nothing is learned, it is a module so that it is exported as networks are.
+
+A call answers for BLOCK frames. It works on these and on `ahead` more, with which the next call goes on; frames given
+out before stay as they are. New frames begin as tones that turn on as those before them did.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from halfstep.audio.bass import TINY, bass_bins, bass_grid, missed, searched
+from halfstep.audio.mel import MelConfig
+from halfstep.audio.overlap import reciprocal
+from halfstep.learned_vocoder.networks import Pair, VocoderNet, rotate, turn
+
+BLOCK = 4
+"""Frames a call. More of them take less time, fewer hear farther ahead."""
+ITERATIONS = 28
+SHARPENING = 2
+"""Richardson-Lucy steps of a new frame's magnitudes towards its mel."""
+TURNS = 3
+"""Hops, at most, over which it is measured how tones turn."""
+MATRICES = ("analysis", "synthesis", "told", "filters", "least", "spread", "levels", "pairs")
+
+
+class BassNet(nn.Module):
+    """A stream, BLOCK frames a call, its answers `ahead` frames behind; b and m are those of `BassGrid`.
+
+    State: the frames that still overlap with those to be answered, and the `ahead` to be answered next, [kept, 2 b];
+    what the mel says of the latter, [ahead, m].
+    """
+
+    overlap: Tensor
+    overlap_of_past: Tensor
+    gain: Tensor
+
+    def __init__(self, mel: MelConfig, ahead: int, iterations: int = ITERATIONS) -> None:
+        """For a mel that has `bass_bins`; ahead: 1 or more."""
+        super().__init__()
+        self._grid, self._iterations = bass_grid(mel), iterations
+        for name in MATRICES:
+            self.register_buffer(name, torch.from_numpy(getattr(self._grid, name)))
+        hops = len(self._grid.squares) // self._grid.hop
+        self.ahead, self.past = ahead, hops - 1
+        overlap, given = _overlap(self.past + BLOCK + ahead, hops), self.past * hops
+        self.register_buffer("overlap", torch.from_numpy(overlap[given:, given:]))
+        self.register_buffer("overlap_of_past", torch.from_numpy(overlap[given:, :given]))
+        squares = np.tile(self._grid.squares.reshape(hops, -1), (self.past + BLOCK + ahead, 1))
+        gain = reciprocal(overlap[given:] @ squares).reshape(BLOCK + ahead, -1)
+        self.register_buffer("gain", torch.from_numpy(gain))
+
+    @property
+    def state_shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        return (self.past + self.ahead, 2 * self._grid.bins), (self.ahead, self._grid.filters.shape[1])
+
+    def forward(self, log_mel: Tensor, found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """log_mel [BLOCK, n_mels] and the state -> spectra [BLOCK, 2 b], `ahead` frames behind, and the state."""
+        grid = replace(self._grid, **{name: getattr(self, name) for name in MATRICES})
+        mel = log_mel.exp()
+        told, magnitude = mel @ grid.told, mel @ grid.levels
+        for _ in range(SHARPENING):
+            magnitude = magnitude * missed(magnitude[:, : grid.bins], told, grid)
+        wanted = torch.cat([wanted, told])
+        given, going = found[: self.past], found[self.past :]
+        tail = self.overlap_of_past @ (given @ grid.synthesis).reshape(-1, grid.hop)
+
+        def heard(hops: Tensor) -> Tensor:
+            return torch.addmm(tail, self.overlap, hops).reshape(self.gain.shape) * self.gain
+
+        spectra = torch.cat([going, _turning_on(found, BLOCK) * magnitude])
+        spectra = searched(spectra, wanted, self._iterations, grid, heard, torch.sqrt)
+        return spectra[:BLOCK], torch.cat([given, spectra])[BLOCK:], wanted[BLOCK:]
+
+
+def bass_net(net: VocoderNet) -> BassNet | None:
+    """The bass beside these networks: it hears as far ahead as they do. None where the mel has no bass to find, or they
+    hear less than a block ahead.
+    """
+    mel = net.mel
+    if not bass_bins(mel):
+        return None
+    ahead = net.prior.delay + mel.reach + net.refiner.delay - (BLOCK - 1)
+    return BassNet(mel, ahead) if ahead > 0 else None
+
+
+def _turning_on(found: Tensor, count: int) -> Tensor:
+    """Unit spectra [count, 2 b] of what follows found [k, 2 b]: each bin turns on as over the last TURNS hops."""
+    real, imag = found[-1 - TURNS :].chunk(2, dim=1)
+    step = _unit(*(part.sum(0) for part in turn((real[:-1], imag[:-1]), (real[1:], imag[1:]))))
+    phase, frames = _unit(real[-1], imag[-1]), []
+    for _ in range(count):
+        phase = rotate(phase, step)
+        frames.append(torch.cat(phase))
+    return torch.stack(frames)
+
+
+def _unit(real: Tensor, imag: Tensor) -> Pair:
+    size = (real * real + imag * imag + TINY**2).sqrt()
+    return real / size, imag / size
+
+
+def _overlap(frames: int, hops: int) -> np.ndarray:
+    """[frames * hops, frames * hops]: the windowed hops of all frames -> those of the signal they make together."""
+    places = (np.arange(frames)[:, None] + np.arange(hops)).reshape(-1)
+    return (places[:, None] == places).astype(np.float32)

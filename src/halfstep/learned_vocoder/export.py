@@ -1,0 +1,108 @@
+"""A trained vocoder's networks, and the search for its bass, as ONNX, and into a model folder."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from halfstep.bundle import Manifest, VocoderFiles, read_manifest, verify, write_manifest
+from halfstep.errors import InputError
+from halfstep.export.onnx_writing import Range, write_onnx
+from halfstep.learned_vocoder.bass_net import BLOCK, bass_net
+from halfstep.learned_vocoder.networks import VocoderNet
+from halfstep.learned_vocoder.spectral import vocoded
+
+PRIOR, REFINER, BASS = "vocoder-prior.onnx", "vocoder-refiner.onnx", "vocoder-bass.onnx"
+TRACED_FRAMES = 16
+Ranges = Mapping[str, Mapping[str, Range]]
+"""prior or refiner -> weight -> the numbers it is multiplied with."""
+
+
+def input_ranges(net: VocoderNet, log_mel: Tensor) -> Ranges:
+    """What comes into every linear layer of either network while it makes sound of log_mel [B, n_mels, L]."""
+    found: dict[str, dict[str, Range]] = {"prior": {}, "refiner": {}}
+
+    def noted(part: str, weight: str) -> Callable[[nn.Module, tuple[Tensor]], None]:
+        def note(_: nn.Module, inputs: tuple[Tensor]) -> None:
+            found[part][weight] = (inputs[0].min().item(), inputs[0].max().item())
+
+        return note
+
+    with ExitStack() as hooks, torch.no_grad():
+        for part, network in net.named_children():
+            for name, module in network.named_modules():
+                if isinstance(module, nn.Linear):
+                    hooks.callback(module.register_forward_pre_hook(noted(part, f"{name}.weight")).remove)
+        vocoded(net, log_mel, np.zeros((len(log_mel), net.mel.bins), np.float32))
+    return found
+
+
+def write_vocoder(net: VocoderNet, folder: Path, weights: str = "fp32", ranges: Ranges | None = None) -> None:
+    """PRIOR and REFINER in `folder`: a stream of one clip, any number of frames at a call. ranges: products are of
+    bytes, as `write_onnx` makes them.
+    """
+    ranges = ranges or {}
+    mel, width = net.mel, net.config.width
+
+    def part(*shape: int) -> Tensor:
+        return torch.zeros(1, *shape)
+
+    inputs = {
+        "log_mel": part(TRACED_FRAMES, mel.n_mels),
+        "mels": part(net.prior.delay, mel.n_mels),
+        "state": part(*net.prior.trunk.state_shape),
+    }
+    outputs = ("magnitude", "hidden", "mels_after", "state_after")
+    changing = {name: {1: "frames"} for name in ("log_mel", "magnitude", "hidden")}
+    write_onnx(net.prior, inputs, outputs, changing, folder / PRIOR, weights, ranges.get("prior"))
+
+    spectra = part(2, TRACED_FRAMES, mel.bins)
+    inputs = {
+        "hidden": part(TRACED_FRAMES, width),
+        "magnitude": part(TRACED_FRAMES, mel.bins),
+        "planned": spectra,
+        "heard": spectra,
+        "waiting": part(5, net.refiner.delay, mel.bins),
+        "state": part(*net.refiner.trunk.state_shape),
+    }
+    changing = {name: {1: "frames"} for name in ("hidden", "magnitude")} | {
+        name: {2: "frames"} for name in ("planned", "heard", "spectra")
+    }
+    write_onnx(
+        net.refiner,
+        inputs,
+        ("spectra", "waiting_after", "state_after"),
+        changing,
+        folder / REFINER,
+        weights,
+        ranges.get("refiner"),
+    )
+
+
+def write_bass(net: VocoderNet, folder: Path) -> str | None:
+    """BASS in `folder`, beside these networks, and its name; None if `nets.bass.bass_net` has none."""
+    bass = bass_net(net)
+    if bass is None:
+        return None
+    found, wanted = (torch.ones(shape) for shape in bass.state_shapes)
+    inputs = {"log_mel": torch.zeros(BLOCK, net.mel.n_mels), "found": found, "wanted": wanted}
+    write_onnx(bass, inputs, ("spectra", "found_after", "wanted_after"), {}, folder / BASS)
+    return BASS
+
+
+def add_vocoder(
+    net: VocoderNet, folder: Path, card: VocoderFiles, weights: str = "fp32", ranges: Ranges | None = None
+) -> Manifest:
+    """Give the model in `folder` this vocoder, and its bass, in place of any it has. InputError: their mels differ."""
+    manifest = read_manifest(folder)
+    if manifest.mel != net.mel:
+        raise InputError(f"{folder}: its mel is {manifest.mel}, the vocoder's {net.mel}; train one for this mel")
+    write_vocoder(net, folder, weights, ranges)
+    manifest = write_manifest(folder, replace(manifest, vocoder=replace(card, bass=write_bass(net, folder))))
+    if problems := verify(folder):
+        raise RuntimeError(f"{folder}: does not verify with its vocoder: {problems[0]}")
+    return manifest

@@ -1,0 +1,128 @@
+"""What the vocoder's networks are trained on: spectra of the sound they give against those of the recording.
+
+Phases begin anywhere, so a waveform is not compared sample by sample: only magnitudes are, at several resolutions
+(Yamamoto et al. 2020, arXiv:1910.11480), and log-mels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from halfstep.audio.bass import bass_share
+from halfstep.audio.mel import MelConfig, hann
+from halfstep.audio.steady import steady_units
+from halfstep.learned_vocoder.mel_errors import as_heard, log_mel_error
+from halfstep.learned_vocoder.networks import VocoderNet
+
+# n_fft, hop, window. Half as many frames as Yamamoto's: the same gradient for half the computing.
+RESOLUTIONS = ((1024, 240, 600), (2048, 480, 1200), (512, 100, 240))
+QUIETEST = 1e-4
+LEAST_OVERLAP = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpectralLossConfig:
+    """Weights beside the log-magnitude error of the sounds' spectra, which has 1: convergence, of their spectral
+    convergence; prior, of the log-magnitude error of the prior; mel, of `log_mel_error`; heard, moves, level, of the
+    parts of `as_heard`. edge: frames at both ends of a clip that do not count.
+
+    The bass, which is not these networks' to find, is the recording's own. Most of the error of any vocoder lies there,
+    and the convergence, a root, grows four times as steep without it: hence its weight.
+    """
+
+    convergence: float = 0.25
+    prior: float = 0.1
+    mel: float = 0.5
+    heard: float = 1.0
+    moves: float = 1.5
+    level: float = 1.0
+    edge: int = 4
+
+
+def analysed(signal: Tensor, mel: MelConfig) -> Tensor:
+    """[B, frames * hop] -> spectra [B, frames, bins], framed as `audio.mel` frames them."""
+    window = torch.from_numpy(hann(mel.n_fft).copy()).to(signal.device)
+    framed = F.pad(signal, (mel.lead, mel.lead)).unfold(1, mel.n_fft, mel.hop_length)
+    return torch.fft.rfft(framed * window)
+
+
+def overlapped(spectra: Tensor, mel: MelConfig) -> Tensor:
+    """Spectra [B, frames, bins] -> the signal [B, frames * hop] whose frames are nearest to them (least squares)."""
+    window = torch.from_numpy(hann(mel.n_fft).copy()).to(spectra.device)
+    frames = torch.fft.irfft(spectra, n=mel.n_fft) * window
+    weight = (window**2).expand(1, frames.shape[1], -1)
+    signal, overlap = _added(frames, mel.hop_length), _added(weight, mel.hop_length)
+    return (signal / overlap.clamp(min=LEAST_OVERLAP))[:, mel.lead : mel.lead + frames.shape[1] * mel.hop_length]
+
+
+def _added(frames: Tensor, hop: int) -> Tensor:
+    """[B, L, n_fft] -> [B, L * hop + n_fft - hop], each frame added `hop` after the one before it."""
+    length = frames.shape[1] * hop + frames.shape[2] - hop
+    columns = frames.transpose(1, 2)
+    return F.fold(columns, (1, length), (1, frames.shape[2]), stride=(1, hop))[:, 0, 0]
+
+
+def vocoded(net: VocoderNet, log_mel: Tensor, start: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Log-mel [B, n_mels, L], phases to begin at [B, bins] -> the sound [B, k * hop] of its frames 0..k-1, where k is
+    L less both delays, and the prior's magnitudes of them [B, k, bins].
+    """
+    c, batch = net.mel, len(log_mel)
+
+    def zeros(*shape: int) -> Tensor:
+        return log_mel.new_zeros(batch, *shape)
+
+    prior, refiner = net.prior, net.refiner
+    mels = log_mel.transpose(1, 2)
+    told = prior(mels, mels[:, :1].expand(-1, prior.delay, -1), zeros(*prior.trunk.state_shape))
+    magnitude, hidden = told[0][:, prior.delay :], told[1][:, prior.delay :]
+    with torch.no_grad():
+        planned = torch.from_numpy(steady_units(magnitude.detach().cpu().numpy(), start, c)).to(log_mel.device)
+    heard = analysed(overlapped(magnitude * planned, c), c)
+    parts = (torch.view_as_real(s).movedim(-1, 1) for s in (planned, heard))
+    waiting = zeros(5, refiner.delay, c.bins)
+    spectra, _, _ = refiner(hidden, magnitude, *parts, waiting, zeros(*refiner.trunk.state_shape))
+    spectra = spectra[:, :, refiner.delay :]
+    signal = overlapped(torch.complex(spectra[:, 0], spectra[:, 1]), c)
+    return signal, magnitude[:, : spectra.shape[2]]
+
+
+def with_bass_of(real: Tensor, found: Tensor, mel: MelConfig) -> Tensor:
+    """`found` [B, n] with the lowest frequencies of `real`, up to where `audio.bass` finds them."""
+    bins_hz = np.arange(mel.bins) * (mel.sample_rate / mel.n_fft)
+    hertz = np.fft.rfftfreq(found.shape[1], 1 / mel.sample_rate)
+    share = torch.from_numpy(np.interp(hertz, bins_hz, bass_share(mel)).astype(np.float32)).to(found.device)
+    return found + torch.fft.irfft(torch.fft.rfft(real - found) * share, n=found.shape[1])
+
+
+def spectral_errors(found: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """Spectral convergence and mean |log-magnitude difference|, means over RESOLUTIONS; signals [B, n]."""
+    convergence, logs = found.new_zeros(()), found.new_zeros(())
+    for n_fft, hop, width in RESOLUTIONS:
+        window = torch.hann_window(width, device=found.device)
+        spectra = (torch.stft(s, n_fft, hop, width, window, return_complex=True) for s in (found, real))
+        a, b = ((s.real.square() + s.imag.square()).clamp(min=QUIETEST**2).sqrt() for s in spectra)
+        convergence = convergence + ((a - b).flatten(1).norm(dim=1) / b.flatten(1).norm(dim=1)).mean()
+        logs = logs + (a.log() - b.log()).abs().mean()
+    return convergence / len(RESOLUTIONS), logs / len(RESOLUTIONS)
+
+
+def vocoder_loss(
+    net: VocoderNet, sound: Tensor, log_mel: Tensor, start: np.ndarray, config: SpectralLossConfig
+) -> Tensor:
+    """Loss of the sound that `net` gives of log_mel [B, n_mels, L] against the recording [B, L * hop]; a scalar."""
+    c = net.mel
+    found, magnitude = vocoded(net, log_mel, start)
+    edge = config.edge * c.hop_length
+    found, real = found[:, edge:-edge], sound[:, edge : found.shape[1] - edge]
+    found = with_bass_of(real, found, c)
+    with torch.no_grad():
+        true = analysed(sound, c).abs()[:, : magnitude.shape[1]]
+    prior = ((magnitude + 1e-3).log() - (true + 1e-3).log()).abs().mean()
+    heard = as_heard(found, real, c.sample_rate)
+    mels = config.mel * log_mel_error(found, real, c) + config.heard * heard.error
+    mels = mels + config.moves * heard.moves + config.level * heard.level
+    convergence, logs = spectral_errors(found, real)
+    return config.convergence * convergence + logs + config.prior * prior + mels

@@ -1,0 +1,1 @@
+"""What the commands train, distill and export do with a run folder."""

@@ -1,0 +1,183 @@
+"""A run becomes a model folder: students as ONNX, and everything playing must know of them."""
+
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from halfstep.audio.mel import MelConfig
+from halfstep.bundle import (
+    DenoiserFile,
+    Manifest,
+    ModelFolder,
+    Origin,
+    VocoderFiles,
+    installed_folders,
+    verify,
+    write_manifest,
+)
+from halfstep.data.dataset import Library
+from halfstep.diffusion.rates import Rates
+from halfstep.errors import InputError
+from halfstep.export.onnx_writing import STORED, write_onnx
+from halfstep.nets.condition import Condition
+from halfstep.nets.denoiser import Denoiser
+from halfstep.runs.distill import finished_rungs
+from halfstep.runs.run_folder import Run, open_run
+from halfstep.tasks.music.task import Music
+from halfstep.training.checkpoint import save_tensors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a model says of itself. credits: LICENCES.json files (lists of {file, licence, ...}) of the recordings."""
+
+    id: str
+    description: str = "trained with halfstep"
+    licence: str = "not stated"
+    output_licence: str = "not stated: see what it was trained on"
+    credits: tuple[Path, ...] = ()
+
+
+def export_run(
+    run: Path, out: Path, card: Card, with_teacher: bool = False, weights: str = "fp32", steps: tuple[int, ...] = ()
+) -> Manifest:
+    """Write the model folder `out` for a run's students of `steps` steps (default: 4 and 1, or all there are).
+
+    weights: how they are stored, a key of STORED; they are float32 again once loaded. with_teacher adds the averaged
+    teacher as safetensors, to train on from. A run that was never distilled exports its teacher at its start_steps.
+    InputError if the run is not finished, lacks a rung, or `out` has something in it.
+    """
+    if weights not in STORED:
+        raise InputError(f"--weights {weights}: one of {', '.join(STORED)} was expected")
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out}: not empty; choose another --out, or remove it")
+    with open_run(run) as opened:
+        return write_model(opened, out, card, with_teacher, weights, steps)
+
+
+def write_model(
+    run: Run, out: Path, card: Card, with_teacher: bool = False, weights: str = "fp32", steps: tuple[int, ...] = ()
+) -> Manifest:
+    """The same for an opened run; `out` is absent or empty."""
+    task = _music(run)
+    networks = _chosen(run, steps)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}") as scratch:
+        folder = Path(scratch) / out.name
+        folder.mkdir()
+        for num_steps, denoiser in networks.items():
+            write_denoiser(denoiser, task, folder / f"denoiser-{num_steps}.onnx", weights)
+        if with_teacher:
+            save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
+        vocoder = carried_vocoder(folder, run.experiment.mel)
+        manifest = write_manifest(folder, replace(_manifest(run, networks, card, weights), vocoder=vocoder))
+        if problems := verify(folder):
+            raise RuntimeError(f"{out}: what was exported does not verify: {problems[0]}")
+        if out.exists():
+            out.rmdir()
+        folder.rename(out)
+    return manifest
+
+
+def carried_vocoder(folder: Path, mel: MelConfig) -> VocoderFiles | None:
+    """The networks of an installed model's vocoder for this mel, copied into `folder`; None if there are none."""
+    for model in installed_folders():
+        files = model.manifest.vocoder if isinstance(model, ModelFolder) else None
+        if isinstance(model, ModelFolder) and files is not None and model.manifest.mel == mel:
+            for name in files.files:
+                (folder / name).write_bytes(model.read(name))
+            return files
+    return None
+
+
+def _music(run: Run) -> Music:
+    """The run's task. InputError if it is not music: model folders hold nothing else yet."""
+    if not isinstance(run.task, Music):
+        raise InputError(f"{run.path}: models {run.experiment.task_name}; only music can be exported so far")
+    return run.task
+
+
+def _chosen(run: Run, steps: tuple[int, ...]) -> dict[int, Denoiser]:
+    """Number of steps -> network, fewest steps last."""
+    rungs = finished_rungs(run)
+    if not rungs and not steps:
+        return {run.experiment.distill.start_steps: run.teacher()}
+    wanted = steps or tuple(n for n in (4, 1) if n in rungs) or tuple(rungs)
+    for num_steps in wanted:
+        if num_steps not in rungs:
+            have = ", ".join(map(str, rungs)) or "none"
+            raise InputError(
+                f"{run.path}: no finished student of {num_steps} steps (there are: {have}); "
+                f"run `halfstep distill {run.path} --to {num_steps}`"
+            )
+    return {num_steps: rungs[num_steps]() for num_steps in wanted}
+
+
+class _Exported(nn.Module):
+    """(z_t, alpha [B], sigma [B], aligned) -> v, the interface of the model folder."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+
+    def forward(self, z_t: Tensor, alpha: Tensor, sigma: Tensor, aligned: Tensor | None = None) -> Tensor:
+        at_t = Rates(alpha[:, None, None], sigma[:, None, None])
+        return self.denoiser(z_t, at_t, Condition(aligned=aligned))
+
+
+def write_denoiser(denoiser: Denoiser, task: Music, path: Path, weights: str = "fp32") -> None:
+    """The denoiser as one self-contained ONNX file that takes any batch."""
+    inputs = {
+        "z_t": torch.zeros(2, task.channels, task.config.length),
+        "alpha": torch.full((2,), 0.6),
+        "sigma": torch.full((2,), 0.8),
+    }
+    if task.aligned:
+        inputs["aligned"] = torch.zeros(2, task.aligned, task.config.length)
+    changing = {name: {0: "batch"} for name in (*inputs, "v")}
+    write_onnx(_Exported(denoiser), inputs, ("v",), changing, path, weights)
+
+
+def _manifest(run: Run, networks: dict[int, Denoiser], card: Card, weights: str) -> Manifest:
+    experiment, library = run.experiment, run.library
+    ladder = run.path / "ladder" / "ladder.json"
+    rows = json.loads(ladder.read_text(encoding="utf-8")) if ladder.exists() else []
+    return Manifest(
+        id=card.id, description=card.description, licence=card.licence, output_licence=card.output_licence,
+        trained_on=origins(library, card.credits), mel=experiment.mel, frames=experiment.music.frames,
+        packing=experiment.music.packing,
+        band_mean=tuple(float(value) for value in library.band_mean),
+        band_std=tuple(float(value) for value in library.band_std),
+        denoisers=tuple(DenoiserFile(steps=n, file=f"denoiser-{n}.onnx") for n in networks),
+        context=experiment.music.context,
+        parameters=sum(p.numel() for p in next(iter(networks.values())).parameters()),
+        measured={"weights": weights, "preset": experiment.name, "ladder": rows},
+    )  # fmt: skip
+
+
+def origins(library: Library, credits: tuple[Path, ...]) -> tuple[Origin, ...]:
+    """Each training track with its licence, as far as the credits know it."""
+    known: dict[str, dict[str, str]] = {}
+    for path in credits:
+        try:
+            known |= {entry["file"]: entry for entry in json.loads(path.read_text(encoding="utf-8"))}
+        except (OSError, ValueError, KeyError, TypeError) as fault:
+            raise InputError(f"--credits {path}: not a list of {{file, licence}} ({fault})") from None
+    origins = []
+    for track in library.split("train"):
+        credit = known.get(Path(track.source).name, {})
+        by = credit.get("author") or credit.get("composer")
+        title = credit.get("title") or credit.get("piece") or Path(track.source).stem
+        origins.append(
+            Origin(
+                title=f"{title} ({by})" if by else title,
+                licence=credit.get("licence", "not stated"),
+                source=credit.get("source") or credit.get("package") or track.source,
+                minutes=round(track.seconds / 60, 2),
+            )
+        )
+    return tuple(origins)

@@ -1,0 +1,157 @@
+"""A run folder: its settings, its data, its network, its lock."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from halfstep.atomic import write_json
+from halfstep.data.dataset import Library
+from halfstep.data.windows import Windows
+from halfstep.diffusion.schedule import SCHEDULES
+from halfstep.errors import InputError
+from halfstep.lock import folder_lock
+from halfstep.nets.denoiser import Denoiser
+from halfstep.runs.presets import Experiment
+from halfstep.tasks.base import Task
+from halfstep.training.checkpoint import load_tensors
+from halfstep.training.example import Example
+from halfstep.training.observe import LadderObserver
+
+FREE = ("experiment.train.steps", "experiment.train.epochs", "experiment.expects")
+"""Settings that a run may change as it goes on."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder opened: `experiment` as resolved, `library` the data it learns from."""
+
+    path: Path
+    experiment: Experiment
+    library: Library
+
+    @cached_property
+    def task(self) -> Task:
+        return self.experiment.kind.build(self.experiment.task, self.experiment.mel, self._band)
+
+    @property
+    def _band(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.library.band_mean, self.library.band_std
+
+    @cached_property
+    def device(self) -> torch.device:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def windows(self, split: str, stream: int = 0) -> Windows:
+        """The split's clips, drawn under the run's seed; every `stream` draws others."""
+        return Windows(self.library, split, self.experiment.task.clip_frames, self.experiment.train.seed + stream)
+
+    def batches(self, size: int, stream: int = 0) -> Callable[[int], Example]:
+        """Training batches by number: windows, and what is given of them."""
+        windows = self.windows("train", stream)
+
+        def batch(number: int) -> Example:
+            clips, rng = windows.batch(number, size)
+            return self.task.example(clips, rng)
+
+        return batch
+
+    def observer(self, folder: Path) -> LadderObserver:
+        """Looks at a model against the held-out split; samples go into `folder`."""
+        schedule = SCHEDULES[self.experiment.diffusion.schedule]()
+        return self.experiment.kind.observer(
+            self.task, self.windows("heldout"), self.experiment.mel, self._band, schedule, folder, self.device
+        )
+
+    def teacher(self) -> Denoiser:
+        """The finished teacher, its averaged weights. InputError if training has not finished."""
+        path = self.path / "teacher.safetensors"
+        if not path.with_suffix(".json").exists():
+            raise InputError(
+                f"{self.path}: its teacher is not finished; run `halfstep train DATA --out {self.path}` again"
+            )
+        denoiser = self.experiment.build(self.task)
+        try:
+            tensors, _ = load_tensors(path)
+            denoiser.load_state_dict(tensors)
+        except (ValueError, RuntimeError) as fault:
+            raise InputError(f"{fault}; train again, or restore the file") from None
+        return denoiser.eval()
+
+
+def settle(run: Run) -> None:
+    """Note the settings of a new run; refuse others for one that has begun, all but those FREE."""
+    path = run.path / "config.json"
+    wanted = {
+        "format": 1, "data": str(run.library.path.resolve()), "data_set": _data_set(run.library),
+        "experiment": run.experiment.to_json(),
+    }  # fmt: skip
+    if path.exists():
+        # Through Experiment, so that what was added to a later version's settings stands at its default.
+        noted = {"data_set": wanted["data_set"]} | _config(path)
+        noted["experiment"] = _experiment(path, noted).to_json()
+        for name, old, new in _differences(noted, wanted):
+            if name not in FREE:
+                raise InputError(
+                    f"{run.path}: began with {name} = {json.dumps(old)}, now {json.dumps(new)} is asked for; "
+                    f"keep the old setting, or choose another --out"
+                )
+    write_json(path, wanted)
+
+
+def _data_set(library: Library) -> dict[str, Any]:
+    """What a model depends on of its data set: other tracks or band statistics make another model."""
+    tracks = [[track.id, track.frames, track.split] for track in library.tracks]
+    whole = json.dumps([tracks, library.band_mean.tolist(), library.band_std.tolist()])
+    frames = sum(track.frames for track in library.tracks)
+    return {"frames": frames, "sha256": hashlib.sha256(whole.encode()).hexdigest()}
+
+
+def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            yield from _differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)
+    elif old != new:
+        yield name, old, new
+
+
+def _config(path: Path) -> dict[str, Any]:
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as fault:
+        raise InputError(f"{path}: not readable as JSON ({fault}); restore it, or choose another --out") from None
+    if not isinstance(noted, dict) or not noted.keys() >= {"data", "experiment"}:
+        raise InputError(f"{path}: not the settings of a run; restore it, or choose another --out")
+    return noted
+
+
+def _experiment(path: Path, noted: dict[str, Any]) -> Experiment:
+    try:
+        return Experiment.from_json(noted["experiment"])
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise InputError(f"{path}: its settings do not fit ({fault}); restore it, or choose another --out") from None
+
+
+@contextmanager
+def open_run(path: Path) -> Iterator[Run]:
+    """The run at `path`, locked while the block runs. InputError if it is none, or its data set is gone or another."""
+    config = path / "config.json"
+    if not config.exists():
+        raise InputError(f"{path}: not a run folder (no config.json); make one with `halfstep train DATA --out {path}`")
+    with folder_lock(path):
+        noted = _config(config)
+        library = Library(Path(noted["data"]))
+        now = _data_set(library)
+        for name, old, new in _differences(noted.get("data_set", now), now):
+            raise InputError(
+                f"{noted['data']}: its {name} was {json.dumps(old)} when {path} was trained, now {json.dumps(new)}; "
+                f"prepare it as it was, or train anew"
+            )
+        yield Run(path, _experiment(config, noted), library)

@@ -1,0 +1,1 @@
+"""An experiment that failed: a waveform from its mel by the same diffusion (docs/experiments.md)."""

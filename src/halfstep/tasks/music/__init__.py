@@ -1,0 +1,1 @@
+"""Music: a window of bands, given nothing or any part of itself."""

@@ -1,0 +1,166 @@
+"""Music: a window of standardised log-mel, given nothing or any part of itself.
+
+One network then does unconditional music, continuation, infilling and the closing of a loop.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+
+from halfstep.nets.condition import Condition
+from halfstep.packing import COMPONENTS, PACKINGS, Components, Packing, components_packing
+from halfstep.training.example import Example
+
+Draw: TypeAlias = Callable[[np.random.Generator, int], np.ndarray]
+
+SHORTEST = 24
+"""Frames of the smallest window: the smallest span, a 24th of it, is then one frame."""
+
+
+def _span(rng: np.random.Generator, frames: int) -> int:
+    """A length from 1/24 to 3/4 of the window."""
+    return int(rng.integers(frames // SHORTEST, 3 * frames // 4 + 1))
+
+
+def nothing(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """No frame is known."""
+    return np.zeros(frames, np.float32)
+
+
+def beginning(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """The first frames are known: continuation."""
+    return (np.arange(frames) < _span(rng, frames)).astype(np.float32)
+
+
+def end(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """The last frames are known: a lead-in."""
+    return beginning(rng, frames)[::-1].copy()
+
+
+def both_ends(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """A gap between two known ends: infilling, the closing of a loop."""
+    gap = _span(rng, frames)
+    start = int(rng.integers(1, frames - gap))
+    mask = np.ones(frames, np.float32)
+    mask[start : start + gap] = 0
+    return mask
+
+
+def random_spans(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """One to three known spans anywhere."""
+    mask = np.zeros(frames, np.float32)
+    for _ in range(int(rng.integers(1, 4))):
+        start = int(rng.integers(0, frames))
+        mask[start : start + _span(rng, frames) // 2] = 1
+    return mask
+
+
+KINDS: tuple[Draw, ...] = (beginning, end, both_ends, random_spans)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MusicConfig:
+    """n_mels x frames: the window. packing: a key of PACKINGS, or "components": of every `patch_frames` frames their
+    coordinates along the first `components` principal directions. context: whether the network is told of known frames.
+
+    nothing_share: how often nothing is known. context_noise: the largest deviation of the noise laid over the known
+    frames in training (drawn a clip), so that the model's own frames, never quite real, are as good a context.
+    """
+
+    n_mels: int = 128
+    frames: int = 384
+    packing: str = "patch"
+    components: int = 160
+    patch_frames: int = 4
+    context: bool = True
+    nothing_share: float = 0.5
+    context_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        names = (*PACKINGS, COMPONENTS)
+        if self.packing not in names:
+            raise ValueError(f"packing is {self.packing!r}: one of {', '.join(names)} was expected")
+        if not 1 <= self.patch_frames <= self.frames:
+            raise ValueError(f"patch_frames is {self.patch_frames}: 1 to frames, {self.frames}, was expected")
+        if not 1 <= self.components <= self.patch_frames * self.n_mels:
+            most = self.patch_frames * self.n_mels
+            raise ValueError(f"components is {self.components}: 1 to patch_frames * n_mels, {most}, was expected")
+        if self.frames % self.planes:
+            raise ValueError(f"frames is {self.frames}: a multiple of {self.planes} was expected")
+        if self.frames < SHORTEST:
+            raise ValueError(f"frames is {self.frames}: at least {SHORTEST} was expected")
+        if not 0.5 <= self.nothing_share <= 1:
+            raise ValueError(f"nothing_share is {self.nothing_share}: 0.5 to 1 was expected")
+        if not 0 <= self.context_noise < math.inf:
+            raise ValueError(f"context_noise is {self.context_noise}: 0 or more was expected")
+
+    @property
+    def planes(self) -> int:
+        """How many planes the packing folds the window into."""
+        return self.patch_frames if self.fitted else PACKINGS[self.packing].planes
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the packing must be fitted to a training set first."""
+        return self.packing == COMPONENTS
+
+    @property
+    def clip_frames(self) -> int:
+        """Frames of a clip: the window."""
+        return self.frames
+
+    @property
+    def length(self) -> int:
+        """L, the positions of the packed window."""
+        return self.frames // self.planes
+
+
+class Music:
+    """The task. Clips are standardised windows [B, n_mels, frames], float32."""
+
+    def __init__(self, config: MusicConfig, components: Components | None = None) -> None:
+        """components: what the packing of that name was fitted to; for any other, None."""
+        if config.fitted != (components is not None):
+            raise ValueError(f"packing is {config.packing!r}, components are {'' if components else 'not '}given")
+        self.config = config
+        self.packing: Packing = (
+            PACKINGS[config.packing] if components is None else components_packing(components, config.n_mels)
+        )
+
+    @property
+    def channels(self) -> int:
+        return self.packing.channels(self.config.n_mels)
+
+    @property
+    def aligned(self) -> int:
+        return self.channels + self.packing.mask_channels if self.config.context else 0
+
+    def example(self, clips: np.ndarray, rng: np.random.Generator) -> Example:
+        masks = np.stack([self._draw(rng) for _ in clips])
+        noise = rng.standard_normal(clips.shape, dtype=np.float32)
+        level = rng.uniform(0, self.config.context_noise, (len(clips), 1, 1)).astype(np.float32)
+        return self.given(clips, masks, clips + level * noise)
+
+    def free(self, clips: np.ndarray) -> Example:
+        return self.given(clips, np.zeros((len(clips), self.config.frames), np.float32), clips)
+
+    def given(self, clips: np.ndarray, masks: np.ndarray, seen: np.ndarray) -> Example:
+        """x = clips; the network is shown `seen` [B, n_mels, frames] where masks [B, frames] are 1."""
+        x = torch.from_numpy(self.packing.flat(clips))
+        if not self.config.context:
+            return Example(x=x, condition=Condition())
+        aligned, held = (torch.from_numpy(part) for part in self.packing.told(seen, masks))
+        return Example(x=x, condition=Condition(aligned=aligned), known=held)
+
+    def windows(self, x: np.ndarray) -> np.ndarray:
+        """Packed x [B, C, L] back to windows [B, n_mels, frames]."""
+        return self.packing.unflat(x)
+
+    def _draw(self, rng: np.random.Generator) -> np.ndarray:
+        if not self.config.context or rng.random() < self.config.nothing_share:
+            return nothing(rng, self.config.frames)
+        return KINDS[int(rng.integers(len(KINDS)))](rng, self.config.frames)

@@ -1,0 +1,139 @@
+"""The ladder: N -> N/2 -> ... -> K steps, each rung a call of the one training loop (Algorithm 1)."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from halfstep.diffusion.rates import cosine_rates
+from halfstep.diffusion.schedule import draw_student_times
+from halfstep.diffusion.steps import ddim_step
+from halfstep.diffusion.target import step_angle, two_step_target
+from halfstep.errors import InputError
+from halfstep.nets.denoiser import Denoiser, rates_like
+from halfstep.training.checkpoint import load_tensors, save_tensors
+from halfstep.training.denoising import noised
+from halfstep.training.example import Example
+from halfstep.training.loop import LossFn, Observer, Progress, StepRandom, TrainConfig, train
+from halfstep.training.loss import WEIGHTS, weighted_loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillConfig:
+    """start_steps: DDIM steps of the first teacher, K times a power of two. updates: a rung's, each rung alike.
+
+    weight: a key of WEIGHTS, on the student's error. Optimizer and annealing start anew on every rung; there is no
+    moving average, a rung's last raw weights are the next teacher (google-research/diffusion_distillation).
+    """
+
+    start_steps: int = 64
+    updates: int = 1000
+    batch_size: int = 32
+    learning_rate: float = 3e-4
+    weight: str = "truncated-snr"
+    nonfinite_allowed: int = 10
+
+    def __post_init__(self) -> None:
+        if self.start_steps < 2 or self.start_steps & (self.start_steps - 1):
+            raise ValueError(f"start_steps is {self.start_steps}: a power of two from 2 on was expected")
+        if self.weight not in WEIGHTS:
+            raise ValueError(f"weight is {self.weight!r}: one of {', '.join(WEIGHTS)} was expected")
+        if self.updates < 1:
+            raise ValueError(f"updates is {self.updates}: at least 1 was expected")
+        self.training(TrainConfig(steps=1), 1)  # the rest is checked there
+
+    def rungs(self, to: int) -> list[int]:
+        """The students' steps, most first: start_steps / 2 down to `to`."""
+        if to < 1 or to & (to - 1) or to >= self.start_steps:
+            raise ValueError(f"to is {to}: a power of two below start_steps = {self.start_steps} was expected")
+        return [2**k for k in range(self.start_steps.bit_length() - 2, to.bit_length() - 2, -1)]
+
+    def training(self, base: TrainConfig, num_steps: int) -> TrainConfig:
+        """How the rung of `num_steps` is trained; precision and intervals are the teacher's."""
+        return TrainConfig(
+            steps=self.updates, batch_size=self.batch_size, learning_rate=self.learning_rate, betas=base.betas,
+            warmup_steps=0, anneal="linear", ema_decay=0.0, clip_norm=1.0, nonfinite_allowed=self.nonfinite_allowed,
+            precision=base.precision, compile=base.compile, seed=base.seed + num_steps, log_every=base.log_every,
+            measure_every=max(base.measure_every, self.updates), sample_every=max(base.sample_every, self.updates),
+            save_seconds=base.save_seconds,
+        )  # fmt: skip
+
+
+def distillation_loss(teacher: Denoiser, num_steps: int, weight: str) -> LossFn:
+    """The student's loss at N = `num_steps`: t = i / N, target = two DDIM steps of the teacher, nothing clipped."""
+
+    @torch.no_grad()
+    def target(z_t: Tensor, t, example: Example) -> Tensor:
+        at_t, at_mid = (rates_like(cosine_rates(time), z_t) for time in (t, t - 0.5 / num_steps))
+        with torch.autocast(z_t.device.type, enabled=False):  # targets are small differences of large numbers
+            v_first = example.hold(teacher(z_t, at_t, example.condition), z_t, at_t)
+            z_mid = ddim_step(z_t, v_first, at_t, at_mid)
+            v_second = example.hold(teacher(z_mid, at_mid, example.condition), z_mid, at_mid)
+            return two_step_target(v_first, v_second, z_t, step_angle(num_steps))
+
+    def loss(student: Denoiser, example: Example, random: StepRandom) -> Tensor:
+        t = draw_student_times(random.rng, len(example.x), num_steps)
+        at_t = rates_like(cosine_rates(t), example.x)
+        z_t = noised(example.x, random.noise_like(example.x), at_t)
+        v_hat = student(z_t, at_t, example.condition)
+        return weighted_loss(v_hat, target(z_t, t, example), at_t, weight, example.counted)
+
+    return loss
+
+
+def climb(
+    teacher: Denoiser,
+    rungs: list[int],
+    config: DistillConfig,
+    base: TrainConfig,
+    batches: Callable[[int], Callable[[int], Example]],
+    folder: Path,
+    observe: Callable[[int], Observer],
+    device: torch.device,
+    progress: Progress,
+    landed: Callable[[int, Denoiser, Denoiser], None],
+) -> Denoiser:
+    """Distil `teacher` (left untouched) rung by rung; return the last student.
+
+    Each rung lives in `folder`/NNNN; one that is finished is loaded, one that was cut off goes on. `batches` and
+    `observe` are given the rung's num_steps. `landed(num_steps, student, its teacher)` is called after every rung
+    trained here or before.
+    """
+    current = frozen(teacher).to(device)
+    for index, num_steps in enumerate(rungs):
+        rung = folder / f"{num_steps:04d}"
+        student = copy.deepcopy(current).requires_grad_(True)
+        weights = rung / "student.safetensors"
+        if weights.exists() and weights.with_suffix(".json").exists():
+            load_student(student, weights)
+        else:
+            loss = distillation_loss(current, num_steps, config.weight)
+            training = config.training(base, num_steps)
+            told = _rung_of(progress, index, len(rungs), num_steps)
+            train(student, loss, batches(num_steps), rung, training, observe(num_steps), device, told)
+            save_tensors(weights, student.state_dict(), {"num_steps": num_steps})
+        student = frozen(student)
+        landed(num_steps, student, current)
+        current = student
+    return current
+
+
+def _rung_of(progress: Progress, index: int, rungs: int, num_steps: int) -> Progress:
+    """Progress of rung `index` told as progress of the whole ladder."""
+    return lambda done, of, line: progress(index * of + done, rungs * of, f"{num_steps} steps: {line}")
+
+
+def load_student(student: Denoiser, weights: Path) -> None:
+    """Fill `student` with what a finished rung left. InputError naming the file if it is not whole."""
+    try:
+        student.load_state_dict(load_tensors(weights)[0])
+    except (ValueError, RuntimeError) as fault:
+        raise InputError(f"{fault}; remove it, and its rung ends again from its last checkpoint") from None
+
+
+def frozen(denoiser: Denoiser) -> Denoiser:
+    """A copy that is never trained: eval() (running statistics, where a network has them) and no gradients."""
+    return copy.deepcopy(denoiser).eval().requires_grad_(False)

@@ -1,0 +1,30 @@
+"""What a vocoder is: log-mel in blocks to samples, as a stream."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from halfstep.audio.mel import Float32
+
+
+class Vocoder(Protocol):
+    """Turns log-mel into samples as it comes; how it is cut into blocks changes nothing. One is for one piece."""
+
+    def push(self, log_mel: Float32, /) -> Float32:
+        """[n_mels, k] -> the samples [n] that are settled by now; n may be 0."""
+        ...
+
+    def finish(self) -> Float32:
+        """The samples that are left, [n]."""
+        ...
+
+    def loop(self, log_mel: Float32, /) -> Float32:
+        """[n_mels, F] that repeats -> one period [F * hop]: its phases close over the wrap too."""
+        ...
+
+
+MakeVocoder: TypeAlias = Callable[[int], Vocoder]
+"""From a seed, 0 or more, to a vocoder for one piece."""
+
+
+GRIFFIN_LIM = "griffin-lim"
+"""The vocoder that every model has, by name."""

@@ -1,0 +1,44 @@
+"""A recording through its log-mel and back, block by block: what a vocoder makes of sound that is known."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from halfstep.audio.limiter import limit
+from halfstep.audio.mel import Float32, LogMelStream, MelConfig
+from halfstep.vocoders.base import Vocoder
+
+
+def revoiced(blocks: Iterable[Float32], mel: MelConfig, vocoder: Callable[[], Vocoder]) -> Iterator[Float32]:
+    """Blocks [channels, n] -> blocks [channels, m] of as many samples in all, at the same level, peaks bent below 1.
+
+    Every channel goes its own way, through a vocoder of its own; what is the same in two of them stays so.
+    """
+    lanes: list[_Lane] = []
+    count = done = 0
+    for block in blocks:
+        lanes = lanes or [_Lane(LogMelStream(mel), vocoder()) for _ in block]
+        count += block.shape[1]
+        samples = np.stack([lane.push(channel) for lane, channel in zip(lanes, block, strict=True)])
+        done += samples.shape[1]
+        if samples.size:
+            yield limit(samples, gain=1)
+    if count > done:  # the last frame may reach beyond the end
+        rest = np.stack([lane.finish() for lane in lanes])
+        yield limit(rest[:, : count - done], gain=1)
+
+
+class _Lane:
+    """One channel's way."""
+
+    def __init__(self, mel: LogMelStream, vocoder: Vocoder) -> None:
+        self._mel, self._vocoder = mel, vocoder
+
+    def push(self, samples: Float32) -> Float32:
+        """samples [n] -> those settled by now, [m]."""
+        return self._vocoder.push(self._mel.push(samples))
+
+    def finish(self) -> Float32:
+        """What is left, [m]."""
+        last = self._vocoder.push(self._mel.finish())
+        return np.concatenate([last, self._vocoder.finish()])

@@ -1,0 +1,57 @@
+"""The student's target: golden gains, the paper's own formula, and what it is for."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from halfstep.diffusion.forms import x_from_v
+from halfstep.diffusion.rates import cosine_rates
+from halfstep.diffusion.steps import ddim_step
+from halfstep.diffusion.target import step_angle, two_step_target
+
+number = st.floats(-5, 5)
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "t", "gain"),
+    [(1, 1, 0.5), (2, 0.5, 0.8535533906), (2, 1, 0.2071067812), (4, 0.25, 0.9619397663), (4, 1, 0.0994561837)],
+)
+def test_target_gain_on_unit_gaussian(num_steps, t, gain):
+    """The best teacher has v = 0: x~ / z_t is known."""
+    v = two_step_target(0.0, 0.0, 1.0, step_angle(num_steps))
+    assert x_from_v(v, 1.0, cosine_rates(t)) == pytest.approx(gain, abs=1e-10)
+
+
+@given(v_first=number, v_second=number, z_t=number, i=st.integers(1, 64), doublings=st.integers(0, 10))
+def test_one_student_step_on_the_target_is_two_teacher_steps(v_first, v_second, z_t, i, doublings):
+    """For any teacher at all, at every i of 1..N, both ends included."""
+    num_steps = 2**doublings
+    t = (1 + (i - 1) % num_steps) / num_steps
+    at_t, at_mid, at_s = (cosine_rates(time) for time in (t, t - 0.5 / num_steps, t - 1 / num_steps))
+    two = ddim_step(ddim_step(z_t, v_first, at_t, at_mid), v_second, at_mid, at_s)
+    one = ddim_step(z_t, two_step_target(v_first, v_second, z_t, step_angle(num_steps)), at_t, at_s)
+    assert one == pytest.approx(two, abs=1e-12)
+
+
+@given(x_first=number, x_second=number, z_t=number, i=st.integers(2, 16))
+def test_target_is_algorithm_1(x_first, x_second, z_t, i):
+    """The quotient of Algorithm 1, in its own letters, away from the end where it divides by nothing."""
+    num_steps = 16
+    t = i / num_steps
+    (a_t, s_t), (a_m, s_m), (a_s, s_s) = (cosine_rates(u) for u in (t, t - 0.5 / num_steps, t - 1 / num_steps))
+    z_m = a_m * x_first + s_m / s_t * (z_t - a_t * x_first)
+    z_s = a_s * x_second + s_s / s_m * (z_m - a_m * x_second)
+    x_tilde = (z_s - s_s / s_t * z_t) / (a_s - s_s / s_t * a_t)
+    v_first, v_second = (a_t * z_t - x_first) / s_t, (a_m * z_m - x_second) / s_m
+    v = two_step_target(v_first, v_second, z_t, step_angle(num_steps))
+    assert x_from_v(v, z_t, (cosine_rates(t))) == pytest.approx(x_tilde, rel=1e-7, abs=1e-7)
+
+
+def test_target_in_half_precision_keeps_its_digits_at_1024_steps():
+    """Why the v form: float16 throughout, N = 1024, against float64."""
+    rng = np.random.default_rng(0)
+    v_first, v_second, z_t = rng.standard_normal((3, 1000))
+    exact = two_step_target(v_first, v_second, z_t, step_angle(1024))
+    half = two_step_target(*(a.astype(np.float16) for a in (v_first, v_second, z_t)), step_angle(1024))
+    assert np.abs(half - exact).max() < 0.005

@@ -1,0 +1,151 @@
+"""Presets: whole, buildable, the same after JSON; settings that do not fit are refused by name."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from halfstep.diffusion.rates import cosine_rates
+from halfstep.errors import InputError
+from halfstep.nets.condition import Condition
+from halfstep.nets.denoiser import rates_like
+from halfstep.nets.unet1d import UNet1dConfig
+from halfstep.runs.presets import PRESETS, Experiment, with_settings
+from halfstep.tasks.diffusion_vocoder.task import VocoderConfig
+from halfstep.tasks.music.task import MusicConfig
+
+NAMES = [pytest.param(name, marks=pytest.mark.slow if name == "paper-ddpm-unet2d" else ()) for name in PRESETS]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_json_round_trip(name: str):
+    experiment = PRESETS[name]()
+    plain = json.loads(json.dumps(experiment.to_json(), allow_nan=False))
+    assert Experiment.from_json(plain) == experiment
+    assert experiment.name == name
+    assert len(experiment.expects) > 20
+
+
+def test_a_task_stands_under_its_own_name():
+    """Configurations written when music was the only task are read as they are."""
+    plain = PRESETS["tiny"]().to_json()
+    assert list(plain) == ["name", "expects", "net", "train", "mel", "music", "diffusion", "distill"]
+    assert isinstance(Experiment.from_json(plain).task, MusicConfig)
+    vocoder = PRESETS["vocoder-diffusion"]()
+    assert vocoder.to_json()["vocoder"]["frames"] == vocoder.task.frames
+    assert isinstance(Experiment.from_json(vocoder.to_json()).task, VocoderConfig)
+    with pytest.raises(InputError, match="vocoder-diffusion: models vocoder"):
+        _ = vocoder.music
+
+
+@pytest.mark.parametrize("sections", [(), ("music", "vocoder")])
+def test_an_experiment_of_no_task_or_two_is_refused(sections: tuple[str, ...]):
+    plain = PRESETS["tiny"]().to_json()
+    del plain["music"]
+    with pytest.raises(ValueError, match=r"names the tasks .*one of music, vocoder was expected"):
+        Experiment.from_json(plain | {name: {} for name in sections})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_preset_builds_and_fits_its_window(name: str):
+    """On the meta device: shapes without numbers, so the paper's networks cost nothing."""
+    experiment = PRESETS[name]()
+    if name == "paper-ddpm-unet2d":
+        pytest.importorskip("diffusers", reason="the 2-D baseline needs the extra `baseline`")
+    bands = np.zeros(experiment.mel.n_mels), np.ones(experiment.mel.n_mels)
+    task = experiment.kind.build(experiment.task, experiment.mel, bands)
+    with torch.device("meta"):
+        denoiser = experiment.build(task)
+        z_t = torch.empty(2, task.channels, experiment.task.length)
+        aligned = torch.empty(2, task.aligned, experiment.task.length) if task.aligned else None
+    v = denoiser(z_t, rates_like(cosine_rates(np.full(2, 0.5)), z_t), Condition(aligned=aligned))
+    assert v.shape == z_t.shape
+    assert sum(p.numel() for p in denoiser.parameters()) > 1e5
+
+
+@pytest.mark.parametrize("name", ["paper-ddpm-unet2d", "paper-pdd-unet1d"])
+def test_the_papers_settings_are_the_papers(name: str):
+    experiment = PRESETS[name]()
+    train = experiment.train
+    assert (train.learning_rate, train.batch_size, train.epochs, train.anneal) == (2e-5, 8, 1000, "cosine")
+    assert (experiment.music.packing, experiment.music.context) == ("snake", False)
+
+
+def test_settings_are_applied_in_json():
+    changed = with_settings(
+        PRESETS["tiny"](),
+        ["train.batch_size=4", "train.learning_rate=1", "net.widths=[16, 24]", "music.packing=snake",
+         "net.direct=false"],
+    )  # fmt: skip
+    assert changed.train.batch_size == 4
+    assert changed.train.learning_rate == 1
+    assert isinstance(changed.net, UNet1dConfig)
+    assert (changed.net.widths, changed.net.direct) == ((16, 24), False)
+    assert changed.music.packing == "snake"
+    assert dataclasses.replace(changed, train=PRESETS["tiny"]().train).diffusion == PRESETS["tiny"]().diffusion
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("nonsense", "no setting of that name; there are .*train.batch_size"),
+        ("net.widht=3", "no setting of that name"),
+        ("name.x=3", "no setting of that name"),
+        ("net.class=UNet2dConfig", "no setting of that name"),
+        ("train.batch_size=0", "batch_size is 0: at least 1"),
+        ("train.batch_size=many", "a value like 16 was expected"),
+        ("train.batch_size=true", "a value like 16 was expected"),
+        ("train.batch_size=2.5", "a value like 16 was expected"),
+        ("train.compile=1", "a value like false was expected"),
+        ("train.precision=fp8", "precision is 'fp8': one of fp32, bf16, auto"),
+        ("train.anneal=stairs", "anneal is 'stairs': one of cosine, linear"),
+        ("train.learning_rate=0", "learning_rate is 0"),
+        ("train.learning_rate=-1e-3", "learning_rate is -0.001"),
+        ("train.learning_rate=NaN", "learning_rate is nan"),
+        ("train.learning_rate=Infinity", "learning_rate is inf"),
+        ("train.ema_decay=1.0", "ema_decay is 1.0"),
+        ("train.clip_norm=0", "clip_norm is 0"),
+        ("train.seed=-1", "seed is -1"),
+        ("train.warmup_steps=-1", "warmup_steps is -1"),
+        ("train.save_seconds=-1", "save_seconds is -1"),
+        ("train.betas=[0.9]", r"betas is \(0.9,\)"),
+        ("train.betas=[0.9, 1]", r"betas is \(0.9, 1\)"),
+        ("train.epochs=3", "steps is 300 and epochs 3: one of the two"),
+        ("music.packing=zigzag", "packing is 'zigzag': one of snake, patch, none"),
+        ("music.frames=385", "frames is 385: a multiple of 3"),
+        ("music.frames=3", "frames is 3: at least 24"),
+        ("music.frames=387", r"length 129.*a multiple of 2"),
+        ("music.n_mels=64", "music.n_mels is 64, mel.n_mels 128"),
+        ("music.nothing_share=0.2", "nothing_share is 0.2"),
+        ("music.context_noise=-1", "context_noise is -1"),
+        ("mel.fmax_hz=high", "fmax_hz"),
+        ("mel.hop_length=0", "hop_length"),
+        ("net.widths=[96]", r"widths \(96,\).*one each a level"),
+        ('net.widths=["wide", 1]', r"a value like \[96, 128\] was expected"),
+        ("net.widths=[96, 0]", "widths"),
+        ("net.widths=[96, 130]", "130.*attention_heads"),
+        ("net.attention_heads=0", "attention_heads"),
+        ("net.blocks=[1, 0]", "blocks"),
+        ("net.embedding=0", "embedding is 0"),
+        ("diffusion.weight=heavy", "weight is 'heavy'"),
+        ("diffusion.parameterization=w", "parameterization is 'w'"),
+        ("diffusion.schedule=linear", "schedule is 'linear'"),
+        ("distill.start_steps=48", "start_steps is 48: a power of two"),
+        ("distill.updates=0", "updates is 0"),
+        ("distill.batch_size=0", "batch_size is 0"),
+        ("distill.weight=heavy", "weight is 'heavy'"),
+        ("distill.learning_rate=0", "learning_rate is 0"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_refused_by_name(setting: str, says: str):
+    with pytest.raises(InputError, match=f"--set .*{says}") as refused:
+        with_settings(PRESETS["tiny"](), ["train.log_every=1", setting])
+    assert setting in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_papers_network_refuses_widths_its_heads_do_not_divide():
+    with pytest.raises(InputError, match="attention_heads"):
+        with_settings(PRESETS["paper-pdd-unet1d"](), ["net.widths=[16, 20]"])

@@ -1,0 +1,87 @@
+"""The log of a run: valid JSON lines, cut back to the checkpoint, never lost."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from halfstep.training.log import Journal, read_log
+
+
+def steps(folder: Path) -> list[int]:
+    return [line["step"] for line in read_log(folder)]
+
+
+def test_lines_after_the_checkpoint_are_dropped(tmp_path: Path):
+    with Journal(tmp_path, 0) as journal:
+        for step in (10, 20, 30):
+            journal.log(step, loss=1 / step)
+        assert journal.last_logged == 30
+    with Journal(tmp_path, 20) as journal:
+        assert steps(tmp_path) == [10, 20]
+        journal.log(25, loss=0.5)
+    assert read_log(tmp_path)[-1] == {"step": 25, "loss": 0.5}
+
+
+def test_a_half_written_last_line_is_dropped(tmp_path: Path):
+    with Journal(tmp_path, 0) as journal:
+        journal.log(10, loss=1)
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"step": 20, "lo')
+    assert steps(tmp_path) == [10]
+    with Journal(tmp_path, 20) as journal:
+        journal.log(30, loss=1)
+    assert steps(tmp_path) == [10, 30]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_null(tmp_path: Path, value: float):
+    """A skipped update's loss may be anything; the log stays JSON that every reader takes."""
+    with Journal(tmp_path, 0) as journal:
+        journal.log(1, loss=value, gradient_norm=2.0)
+    (line,) = (tmp_path / "log.jsonl").read_text().splitlines()
+
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    assert json.loads(line, parse_constant=refuse) == {"step": 1, "loss": None, "gradient_norm": 2.0}
+
+
+def test_killed_while_the_log_is_cut_back_it_is_still_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with Journal(tmp_path, 0) as journal:
+        journal.log(10, loss=1)
+        journal.log(20, loss=1)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", kill)
+        with pytest.raises(Killed):
+            Journal(tmp_path, 10)
+    assert steps(tmp_path) == [10, 20]
+
+
+def test_a_lines_way_to_the_disk_ends_before_the_checkpoint_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    synced = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(os.fstat(descriptor).st_ino), real(descriptor)))
+    with Journal(tmp_path, 0) as journal:
+        journal.log(1, loss=1)
+        journal.flush()
+    assert (tmp_path / "log.jsonl").stat().st_ino in synced
+
+
+def test_tensorboard_has_the_same_figures(tmp_path: Path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with Journal(tmp_path, 0) as journal:
+        journal.log(1, loss=0.25)
+        journal.log(2, loss=0.125)
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 0.25), (2, 0.125)]

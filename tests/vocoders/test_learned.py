@@ -1,0 +1,242 @@
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import halfstep
+from halfstep.audio.bass import bass_bins
+from halfstep.audio.mel import MelConfig, log_mel
+from halfstep.bundle import Manifest, OnnxVocoder, VocoderFiles, open_folder, read_manifest, verify, write_manifest
+from halfstep.bundle.session import OnnxNetwork
+from halfstep.errors import InputError
+from halfstep.learned_vocoder.export import BASS, PRIOR, REFINER, add_vocoder, input_ranges, write_bass, write_vocoder
+from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
+from halfstep.learned_vocoder.spectral import vocoded
+from halfstep.runs.export import carried_vocoder
+from halfstep.vocoders.learned import LearnedVocoder
+
+SMALL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
+NET = VocoderNetConfig(width=16, prior_ahead=(1, 1, 0), refiner_ahead=(1, 0), local_width=4)
+CARD = VocoderFiles(prior=PRIOR, refiner=REFINER, licence="MIT", trained_on=())
+
+
+def stirred(net: VocoderNet, by: float = 0.05) -> VocoderNet:
+    """Every weight moved: layers that begin at zero would hide what stands before them."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight += by * torch.randn_like(weight)
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def net() -> VocoderNet:
+    torch.manual_seed(0)
+    return stirred(VocoderNet(SMALL, NET))
+
+
+@pytest.fixture(scope="module", params=["float", "bytes"])
+def networks(
+    request: pytest.FixtureRequest, net: VocoderNet, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., OnnxVocoder]:
+    folder = tmp_path_factory.mktemp("vocoder")
+    ranges = input_ranges(net, torch.from_numpy(melody())[None]) if request.param == "bytes" else None
+    write_vocoder(net, folder, ranges=ranges)
+    write_bass(net, folder)
+    prior, refiner, bass = (OnnxNetwork((folder / name).read_bytes(), name, 1) for name in (PRIOR, REFINER, BASS))
+    return lambda with_bass=True: OnnxVocoder(prior, refiner, SMALL, bass if with_bass else None)
+
+
+def melody(seconds: float = 1.2) -> np.ndarray:
+    """Log-mel of two tones one after the other, each with an overtone above the bass, and a little noise."""
+    t = np.arange(round(seconds * SMALL.sample_rate)) / SMALL.sample_rate
+    phase = 2 * np.pi * np.where(t < seconds / 2, 440.0, 660.0) * t
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(len(t))
+    return log_mel((0.3 * np.sin(phase) + 0.2 * np.sin(6 * phase) + noise).astype(np.float32), SMALL)
+
+
+def treble(samples: np.ndarray) -> np.ndarray:
+    """What lies above the bass, [n], faded at both ends."""
+    spectrum = np.fft.rfft(samples * np.hanning(len(samples)))
+    spectrum[: bass_bins(SMALL) * len(samples) // SMALL.n_fft] = 0
+    return np.fft.irfft(spectrum, len(samples))
+
+
+def played(vocoder: LearnedVocoder, mel: np.ndarray, cuts: Sequence[int] = ()) -> np.ndarray:
+    edges = [0, *sorted(min(cut, mel.shape[1]) for cut in cuts), mel.shape[1]]
+    return np.concatenate([*(vocoder.push(mel[:, a:b]) for a, b in itertools.pairwise(edges)), vocoder.finish()])
+
+
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.lists(st.integers(0, 150), max_size=6))
+def test_samples_are_the_same_however_the_mel_is_cut(networks, cuts):
+    mel = melody()
+    whole = played(LearnedVocoder(networks(), SMALL, seed=3), mel)
+    assert len(whole) == mel.shape[1] * SMALL.hop_length
+    np.testing.assert_array_equal(played(LearnedVocoder(networks(), SMALL, seed=3), mel, cuts), whole)
+
+
+@pytest.mark.parametrize("networks", ["float"], indirect=True)
+def test_onnx_in_blocks_is_torch_on_the_whole_but_for_its_ends(net, networks):
+    """Above the bass. What rounding does to a peak's frequency adds up: phases part by some 1e-3 within a second."""
+    mel = melody()
+    start = np.random.default_rng(3).uniform(0, 2 * np.pi, SMALL.bins).astype(np.float32)
+    with torch.no_grad():
+        whole = vocoded(net, torch.from_numpy(mel)[None], start[None])[0][0].numpy()
+    vocoder = LearnedVocoder(networks(), SMALL, seed=3)
+    streamed = played(vocoder, mel)[: len(whole)]
+    # Before the first frame training hears the clip's edge, a stream silence; the end waits for what comes.
+    inside = slice(24 * SMALL.hop_length, -vocoder.frames_ahead * SMALL.hop_length)
+    streamed, whole = (treble(samples[inside]) for samples in (streamed, whole))
+    assert np.abs(whole).max() > 0.05
+    np.testing.assert_allclose(streamed, whole, atol=1e-3)
+
+
+def test_products_of_bytes_are_nearly_those_of_floats(net, tmp_path: Path):
+    """Of 8 bits on one side and 7 on the other, in every product: within 2 % of the spectra's norm."""
+    mel = np.ascontiguousarray(melody().T)
+    planned = np.random.default_rng(0).standard_normal((2, len(mel), SMALL.bins)).astype(np.float32)
+    found = []
+    for ranges in (None, input_ranges(net, torch.from_numpy(melody())[None])):
+        write_vocoder(net, tmp_path, ranges=ranges)
+        prior, refiner = (OnnxNetwork((tmp_path / name).read_bytes(), name, 1) for name in (PRIOR, REFINER))
+        networks = OnnxVocoder(prior, refiner, SMALL)
+        magnitude, hidden = networks.prior(mel)
+        found.append(networks.refiner(hidden, magnitude, planned, planned))
+    assert 0 < np.linalg.norm(found[1] - found[0]) < 0.02 * np.linalg.norm(found[0])
+    assert b"MatMulInteger" in (tmp_path / REFINER).read_bytes()
+
+
+def test_networks_called_block_by_block_answer_as_in_one_call(networks):
+    mel = np.ascontiguousarray(melody().T)
+    whole, blocks = networks(), networks()
+    parts = [blocks.prior(mel[at : at + 32]) for at in range(0, len(mel), 32)]
+    for one, many in zip(whole.prior(mel), zip(*parts, strict=True), strict=True):
+        np.testing.assert_allclose(np.concatenate(many), one, atol=1e-5)
+
+    rng = np.random.default_rng(0)
+    magnitude, hidden = networks().prior(mel)
+    planned, heard = rng.standard_normal((2, 2, *magnitude.shape)).astype(np.float32)
+    once = networks().refiner(hidden, magnitude, planned, heard)
+    pieces = [
+        blocks.refiner(hidden[at], magnitude[at], planned[:, at], heard[:, at])
+        for at in (slice(first, first + 32) for first in range(0, len(magnitude), 32))
+    ]
+    np.testing.assert_allclose(np.concatenate(pieces, axis=1), once, atol=1e-5)
+
+
+@pytest.mark.parametrize("block_frames", [1, 128])
+def test_what_comes_later_than_the_look_ahead_changes_nothing(networks, block_frames):
+    mel = melody()
+    other = mel.copy()
+    vocoder = LearnedVocoder(networks(), SMALL)
+    assert vocoder.frames_ahead * 512 / 44100 < 0.1
+    place = 80
+    other[:, place:] = -3.0
+    same = (place - vocoder.frames_ahead) * SMALL.hop_length
+    one, two = (played(LearnedVocoder(networks(), SMALL, block_frames=block_frames), m) for m in (mel, other))
+    np.testing.assert_allclose(one[:same], two[:same], atol=1e-5)
+    soon = slice(same, same + 4 * SMALL.hop_length)  # the windows are all but 0 where they begin
+    assert np.abs(one[soon] - two[soon]).max() > 1e-4
+
+
+def test_samples_come_as_soon_as_they_are_settled(networks):
+    """In blocks of one frame nothing waits for more than `frames_ahead` frames after its own, the bass included."""
+    vocoder, given = LearnedVocoder(networks(), SMALL, block_frames=1), 0
+    for count, frame in enumerate(melody().T[:40], start=1):
+        given += len(vocoder.push(frame[:, None]))
+        assert given >= (count - vocoder.frames_ahead) * SMALL.hop_length
+
+
+def test_the_bass_is_what_is_found_and_without_it_the_refiners(networks):
+    mel = melody()
+    with_bass = played(LearnedVocoder(networks(), SMALL), mel)
+    deaf = networks(with_bass=False)
+    assert deaf.bass_bins == 0
+    without = played(LearnedVocoder(deaf, SMALL), mel)
+    np.testing.assert_allclose(treble(with_bass), treble(without), atol=1e-3)
+    assert np.abs(with_bass - without).max() > 1e-2
+
+
+@pytest.mark.parametrize("frames", [0, 1, 31, 32, 33, 64])
+def test_every_frame_gives_a_hop_of_finite_samples(networks, frames):
+    samples = played(LearnedVocoder(networks(), SMALL), melody()[:, :frames])
+    assert len(samples) == frames * SMALL.hop_length
+    assert np.isfinite(samples).all()
+
+
+def test_silence_gives_silence_and_nonsense_gives_finite_sound(networks):
+    floor = np.full((32, 60), np.log(SMALL.floor), np.float32)
+    assert np.abs(played(LearnedVocoder(networks(), SMALL), floor)).max() < 1e-4  # -80 dBFS
+    wild = floor.copy()
+    wild[:, ::2] = 1e4
+    assert np.isfinite(played(LearnedVocoder(networks(), SMALL), wild)).all()
+
+
+@pytest.mark.parametrize("frames", [1, 7, 40, 100])
+def test_a_loop_closes_it_does_not_matter_where_it_begins(networks, frames):
+    mel = melody()[:, :frames]
+    period = LearnedVocoder(networks(), SMALL, seed=1).loop(mel)
+    assert len(period) == frames * SMALL.hop_length
+    twice = np.concatenate([period, period])
+    steps = np.abs(np.diff(twice))
+    wrap = steps[len(period) - 1]
+    assert wrap <= np.sort(steps)[-max(1, len(steps) // 100)] * 1.5 + 1e-4
+
+
+def test_a_second_piece_does_not_hear_the_first(networks):
+    vocoder = LearnedVocoder(networks(), SMALL, seed=1)
+    played(vocoder, melody())
+    silence = np.full((32, 60), np.log(SMALL.floor), np.float32)
+    assert np.abs(played(vocoder, silence)).max() < 1e-3  # the melody is 300 times as loud
+
+
+def test_a_model_folder_carries_its_vocoder(tmp_path: Path, write_model, tiny_manifest: Manifest):
+    folder = write_model(tmp_path / "model")
+    plain = halfstep.load(folder).generate(0.5)
+    add_vocoder(stirred(VocoderNet(tiny_manifest.mel, NET)), folder, CARD, weights="int8")
+    assert verify(folder) == []
+    assert read_manifest(folder).vocoder == replace(CARD, bass=BASS)
+    sound = halfstep.load(folder).generate(0.5)
+    assert sound.samples.shape == plain.samples.shape
+    assert not np.array_equal(sound.samples, plain.samples)
+    np.testing.assert_array_equal(halfstep.load(folder).generate(0.5).samples, sound.samples)
+
+
+def test_what_is_exported_carries_the_installed_vocoder_of_its_mel(
+    tmp_path: Path, write_model, tiny_manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+):
+    folder = write_model(tmp_path / "installed" / "model")
+    add_vocoder(VocoderNet(tiny_manifest.mel, NET), folder, CARD)
+    monkeypatch.setenv("HALFSTEP_MODELS", str(tmp_path / "installed"))
+    out = tmp_path / "out"
+    out.mkdir()
+    assert carried_vocoder(out, tiny_manifest.mel) == replace(CARD, bass=BASS)
+    assert all((out / name).read_bytes() == (folder / name).read_bytes() for name in (PRIOR, REFINER, BASS))
+    assert carried_vocoder(out, SMALL) is None
+
+
+def test_a_bass_that_comes_later_than_the_rest_is_refused(net, tmp_path: Path):
+    write_vocoder(net, tmp_path)
+    late = replace(NET, prior_ahead=(2, 1, 0))  # a frame more than the networks beside it
+    write_bass(VocoderNet(SMALL, late), tmp_path)
+    prior, refiner, bass = (OnnxNetwork((tmp_path / name).read_bytes(), name, 1) for name in (PRIOR, REFINER, BASS))
+    with pytest.raises(InputError, match="bass is up to 7 frames late, its other networks 6; export"):
+        OnnxVocoder(prior, refiner, SMALL, bass)
+
+
+def test_networks_that_do_not_fit_are_refused(tmp_path: Path, write_model, tiny_manifest: Manifest):
+    folder = write_model(tmp_path / "model")
+    with pytest.raises(InputError, match=r"its mel is .*, the vocoder's"):
+        add_vocoder(VocoderNet(SMALL, NET), folder, CARD)
+    write_vocoder(VocoderNet(SMALL, NET), folder)
+    write_manifest(folder, replace(tiny_manifest, vocoder=CARD))
+    with pytest.raises(InputError, match=r"vocoder-prior.onnx: its inputs are .*\[1, any, 32\].* implies"):
+        open_folder(folder).vocoder()
+    assert any("vocoder-prior.onnx" in problem for problem in verify(folder))
