@@ -23,14 +23,14 @@ from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser, rates_like
 from halfstep.runs.distill import finished_rungs
 from halfstep.runs.run_folder import open_run
-from halfstep.tasks.diffusion_vocoder.task import Vocoder
+from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoder
 from halfstep.vocoders.griffin_lim import griffin_lim, mel_to_magnitude
 
 CONTEXT = 8
 """Frames on either side that a window only hears: what it was trained on, it is asked in windows of."""
 
 
-def synthesise(denoiser: Denoiser, task: Vocoder, mel: Float32, num_steps: int, seed: int = 0) -> Float32:
+def synthesise(denoiser: Denoiser, task: DiffusionVocoder, mel: Float32, num_steps: int, seed: int = 0) -> Float32:
     """Samples [frames * hop_length] of a log-mel [n_mels, frames] of any length, window by window on one noise."""
     frames, inside = mel.shape[1], task.config.frames - 2 * CONTEXT
     count = -(-frames // inside)
@@ -68,7 +68,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     with open_run(options.run) as run:
-        assert isinstance(run.task, Vocoder)
+        assert isinstance(run.task, DiffusionVocoder)
         task, mel = run.task, run.experiment.mel
         teacher, rungs = run.teacher(), finished_rungs(run)
         ways: dict[str, Callable[[Float32], Float32]] = {"Griffin-Lim, 32": lambda m: by_griffin_lim(m, mel)}

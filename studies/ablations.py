@@ -1,6 +1,6 @@
 """Ablations at equal computing: packing, and what is predicted at widths below and above the number of channels.
 
-    python scripts/ablate.py DATA OUT [--seconds 120] [--only NAME ...]
+    python studies/ablations.py DATA OUT [--seconds 120] [--only NAME ...]
 
 Each variant trains on one thread for `--seconds` of processor time (its own, so a busy machine is fair to all), the
 learning rate annealed over just that. OUT/ablation.md compares held-out x error at each noise level and what samples

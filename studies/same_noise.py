@@ -1,4 +1,4 @@
-"""Does the ladder keep the teacher's map from noise to music? python scripts/same_noise.py RUN [--steps 1024 64 16 4]
+"""Does the ladder keep the teacher's map from noise to music? python studies/same_noise.py RUN [--steps 1024 64 16 4]
 
 The same noise at each number of steps: the teacher from the ladder's first number on up, the distilled students below
 (and, for comparison, the teacher at as few steps). Writes RUN/same-noise-STEPS.png, one row a number of steps and real

@@ -1,7 +1,7 @@
 """The paper's Table 1 as an experiment with controls: {2-D U-Net, 1-D U-Net} x {teacher, student of 4 steps}.
 
-    python scripts/table1.py OUT --set soundtrack=DATA --set piano=DATA [--scale cpu] [--seconds 170]
-    python scripts/table1.py OUT --set soundtrack=DATA --set piano=DATA --scale paper --updates 1000000
+    python studies/table1.py OUT --set soundtrack=DATA --set piano=DATA [--scale cpu] [--seconds 170]
+    python studies/table1.py OUT --set soundtrack=DATA --set piano=DATA --scale paper --updates 1000000
 
 DATA are data sets that `halfstep prepare` made. Three stages, each of which goes on where it was cut off:
 

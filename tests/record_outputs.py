@@ -1,7 +1,7 @@
 """Hold the program to its bytes: make every kind of output, and record their sha256 or compare them with a record.
 
-    python scripts/record_outputs.py record FILE
-    python scripts/record_outputs.py compare FILE
+    python tests/record_outputs.py record FILE
+    python tests/record_outputs.py compare FILE
 
 FILE is JSON: the processor's name, the thread count, and a sha256 an output. The bytes follow from the processor, so
 `compare` refuses a record of another one. It takes about three minutes on two cores, with one arithmetic thread.
@@ -38,7 +38,7 @@ MUSIC = {
 }
 """File name -> options of `halfstep generate`; A and B stand for two recordings."""
 
-TRAIN_VOCODER = str(Path(__file__).with_name("train_vocoder.py"))
+TRAIN_VOCODER = str(Path(__file__).parents[1] / "recipes/models/train_vocoder.py")
 
 
 def main() -> None:
@@ -135,7 +135,15 @@ def _hashed(folder: Path, *patterns: str) -> dict[str, str]:
 
 
 def _sha256(path: Path) -> str:
+    """Of the file; of a model.json, less the seconds that were measured while it was made."""
+    if path.name == "model.json":
+        kept = json.loads(path.read_text(encoding="utf-8"), object_hook=_untimed)
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _untimed(entry: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in entry.items() if key != "window_seconds"}
 
 
 def _halfstep(*arguments: str) -> None:

@@ -13,13 +13,15 @@ import halfstep
 
 SOURCE = Path(halfstep.__file__).parent
 
-# Each may import itself and what stands before it; app, the last, reaches the making half only in functions.
-PLAYING = ("errors", "atomic", "lock", "machine", "packing", "audio", "bundle", "generation")
-MAKING = (
-    *("diffusion", "nets", "tasks", "data", "metrics", "training"),
-    *("distillation", "presets", "onnx_writing", "onnx_reading", "runs", "export", "vocoder_export", "evaluation"),
+# Each room may import itself and what stands before it; app, the last, reaches the making half only in functions.
+PLAYING = (
+    *("errors", "atomic", "lock", "machine", "diffusion", "audio", "packing", "bundle"),
+    *("vocoders", "generation"),
 )
-RUNS = ("training.run", "distillation.run")
+MAKING = (
+    *("nets", "data", "metrics", "training", "export", "tasks", "learned_vocoder"),
+    *("runs", "evaluation"),
+)
 LAYERS = (*PLAYING, *MAKING, "app")
 HEAVY = (
     "torch",
@@ -41,8 +43,8 @@ def modules() -> list[Path]:
 
 
 def layer_of(name: str) -> str:
-    """The layer of a module halfstep.NAME; run folders stand above the presets that they resolve."""
-    return "runs" if name in RUNS else name.partition(".")[0]
+    """The room of a module halfstep.NAME, or the module itself where it stands at the root."""
+    return name.partition(".")[0]
 
 
 def name_of(path: Path) -> str:
@@ -71,8 +73,7 @@ def arrows(path: Path) -> Iterator[tuple[str, bool]]:
     """The layers of halfstep that a module imports."""
     for name, at_load in imports(path):
         package, _, rest = name.partition(".")
-        module = next((run for run in RUNS if rest.startswith(f"{run}.")), rest)
-        if package == "halfstep" and (layer := layer_of(module)) in LAYERS:
+        if package == "halfstep" and (layer := layer_of(rest)) in LAYERS:
             yield layer, at_load
 
 

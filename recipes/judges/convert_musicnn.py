@@ -2,7 +2,7 @@
 """Turn musicnn's TensorFlow-1 checkpoint into ONNX, without TensorFlow.
 
     pip download --no-deps musicnn==0.1.0 && unzip musicnn-0.1.0-py3-none-any.whl -d musicnn
-    python scripts/convert_musicnn.py musicnn/musicnn/MTT_musicnn src/halfstep/metrics/judges/musicnn.onnx
+    python recipes/judges/convert_musicnn.py musicnn/musicnn/MTT_musicnn src/halfstep/metrics/judges/musicnn.onnx
 
 The file has the outputs `embedding` [B, 200] (the penultimate layer, after its batch norm) and `tags` [B, 50] (logits).
 """

@@ -4,7 +4,7 @@
     apt-get install fluid-soundfont-gm timgm6mb-soundfont musescore-general-soundfont csound-soundfont \\
         minuet-data freepats denemo-data
     pip install 'halfstep[train]' && pip install --no-deps tinysoundfont==0.3.7
-    OMP_NUM_THREADS=1 nice python scripts/train_judges.py src/halfstep/metrics/judges
+    OMP_NUM_THREADS=1 nice python recipes/judges/train_judges.py src/halfstep/metrics/judges
 
 Learns from the soundfonts of its recipe; is tested on UNSEEN, on notes as rendered and as they may sound in a
 recording. Writes pitch.onnx, instrument.onnx and notes.json: classes, accuracy, confusion. Twenty-five minutes on

@@ -1,6 +1,6 @@
 """The generator that NVIDIA publishes as bigvgan_generator.pt -> generator.safetensors beside it.
 
-    python scripts/bigvgan_to_safetensors.py FOLDER/bigvgan_generator.pt
+    python recipes/models/bigvgan_to_safetensors.py FOLDER/bigvgan_generator.pt
 
 With config.json in the same folder, `halfstep vocode in.wav out.wav --vocoder FOLDER` then plays through it.
 """

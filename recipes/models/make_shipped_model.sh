@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From nothing to the model in the package: fetch and render the music, prepare, train, distil, export.
 #
-#   scripts/make_shipped_model.sh WORK [STEPS] [UPDATES]
+#   recipes/models/make_shipped_model.sh WORK [STEPS] [UPDATES]
 #
 # Runs on one machine, with or without a GPU; every part resumes, so the same command again goes on. On a machine with
 # no network, put WORK/music or WORK/data there first (a data set of two hours is 350 MB; float16 mels of the music).
@@ -12,14 +12,14 @@ work=${1:?a folder to work in}
 steps=${2:-2400}
 updates=${3:-120}
 here=$(cd "$(dirname "$0")" && pwd)
-python=${PYTHON:-$here/../.venv/bin/python}
+python=${PYTHON:-$here/../../.venv/bin/python}
 halfstep() { "$python" -m halfstep.app.cli "$@"; }
 
 mkdir -p "$work"
 if [ ! -e "$work/data/dataset.json" ]; then
-  "$python" "$here/fetch_soundtracks.py" "$work/music" --set singularity
+  "$python" "$here/../music/fetch_soundtracks.py" "$work/music" --set singularity
   # 71 minutes: every score that states a licence, none in a second variant.
-  "$python" "$here/render_piano.py" "$work/music" --stated-licences --minutes 71
+  "$python" "$here/../music/render_piano.py" "$work/music" --stated-licences --minutes 71
 fi
 [ ! -d "$work/music" ] || halfstep prepare "$work/music/singularity" "$work/music/piano" --out "$work/data"
 halfstep train "$work/data" --out "$work/run" --preset base --steps "$steps"

@@ -1,9 +1,9 @@
 """A teacher of the model in the package, whose own was not kept: its student's weights, trained on as a teacher.
 
     halfstep prepare music/singularity music/piano --out DATA
-    python scripts/teacher_again.py DATA RUN [--updates 500]
+    python recipes/models/teacher_again.py DATA RUN [--updates 500]
     halfstep distill RUN --to 4 --updates 60
-    python scripts/same_noise.py RUN
+    python studies/same_noise.py RUN
 
 RUN is a run folder that every command opens. A student of 4 steps knows all of the network but how to see little
 noise, so a fifth of the first training brings the held-out errors back to where they were (docs/experiments.md).

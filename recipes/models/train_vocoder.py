@@ -2,8 +2,8 @@
 """Train the learned vocoder, and put it into a model folder.
 
     halfstep prepare MUSIC... --out DATA --preset vocoder-diffusion      # waveforms, not mels
-    python scripts/train_vocoder.py DATA RUN [--steps N] [--from RUN]
-    python scripts/train_vocoder.py DATA RUN --into MODEL --credits MUSIC/LICENCES.json ...
+    python recipes/models/train_vocoder.py DATA RUN [--steps N] [--from RUN]
+    python recipes/models/train_vocoder.py DATA RUN --into MODEL --credits MUSIC/LICENCES.json ...
 
 Stopped at any moment, the same command goes on where it was. --from starts from another run's averaged weights, with
 its optimizer new: the vocoder in the package was trained in ten such legs (docs/experiments.md). One thread unless

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetch game soundtracks under free licences from Debian packages, as a data set to train on.
 
-    python scripts/fetch_soundtracks.py OUT [--set singularity] [--set 0ad] ...
+    python recipes/music/fetch_soundtracks.py OUT [--set singularity] [--set 0ad] ...
 
 Writes OUT/<set>/*.ogg, OUT/<set>/LICENCES.json (one entry a track) and OUT/<set>/COPYRIGHT (the package's
 own text). A set that is whole is skipped, so the same command may be run again. Nothing is installed: a

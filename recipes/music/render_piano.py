@@ -2,7 +2,7 @@
 """Render free piano scores with a sampled grand piano, as a data set to train on.
 
     pip install music21==10.5.1 mido numpy soundfile
-    python scripts/render_piano.py OUT [--soundfont SF2] [--minutes N] [--stated-licences]
+    python recipes/music/render_piano.py OUT [--soundfont SF2] [--minutes N] [--stated-licences]
 
 Writes OUT/piano/*.flac (44.1 kHz, stereo) and OUT/piano/LICENCES.json (one entry a file). The scores are
 those of piano_scores.py, in its order, until N minutes are there; quantised ones are humanised with a seed

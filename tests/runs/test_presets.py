@@ -13,7 +13,7 @@ from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import rates_like
 from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.runs.presets import PRESETS, Experiment, with_settings
-from halfstep.tasks.diffusion_vocoder.task import VocoderConfig
+from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoderConfig
 from halfstep.tasks.music.task import MusicConfig
 
 NAMES = [pytest.param(name, marks=pytest.mark.slow if name == "paper-ddpm-unet2d" else ()) for name in PRESETS]
@@ -34,13 +34,13 @@ def test_a_task_stands_under_its_own_name():
     assert list(plain) == ["name", "expects", "net", "train", "mel", "music", "diffusion", "distill"]
     assert isinstance(Experiment.from_json(plain).task, MusicConfig)
     vocoder = PRESETS["vocoder-diffusion"]()
-    assert vocoder.to_json()["vocoder"]["frames"] == vocoder.task.frames
-    assert isinstance(Experiment.from_json(vocoder.to_json()).task, VocoderConfig)
+    assert vocoder.to_json()["diffusion_vocoder"]["frames"] == vocoder.task.frames
+    assert isinstance(Experiment.from_json(vocoder.to_json()).task, DiffusionVocoderConfig)
     with pytest.raises(InputError, match="vocoder-diffusion: models vocoder"):
         _ = vocoder.music
 
 
-@pytest.mark.parametrize("sections", [(), ("music", "vocoder")])
+@pytest.mark.parametrize("sections", [(), ("music", "diffusion_vocoder")])
 def test_an_experiment_of_no_task_or_two_is_refused(sections: tuple[str, ...]):
     plain = PRESETS["tiny"]().to_json()
     del plain["music"]

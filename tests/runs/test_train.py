@@ -211,5 +211,5 @@ def test_a_data_set_of_the_other_kind_is_refused_and_both_are_named(
     with pytest.raises(Computed):
         begin(run, vocoder_settings, data=waveforms, preset="vocoder-diffusion")
     with open_run(run) as opened:
-        assert opened.experiment.task_name == "vocoder"
+        assert opened.experiment.task_name == "diffusion_vocoder"
         assert opened.batches(4)(0).x.shape == (4, 512, 8)

@@ -6,8 +6,8 @@ have this mel, and the fast Griffin-Lim iteration (Perraudin, Balazs & Sondergaa
 imposes not some magnitudes, which another step has made of the mel, but the mel: every bin is weighed by how much its
 bands miss of it. So narrow a signal is worked on at a 16th of the sample rate, where an iteration costs little.
 
-Here is what loops and the stream of `nets.bass` share. Spectra are time-major, and real in the search: [frames, 2 b],
-real parts before imaginary ones. Mels are magnitudes, not logarithms.
+Here is what loops and the stream of `learned_vocoder.bass_net` share. Spectra are time-major, and real in the
+search: [frames, 2 b], real parts before imaginary ones. Mels are magnitudes, not logarithms.
 """
 
 from collections.abc import Callable

@@ -13,8 +13,9 @@ FAINT = 1e-6  # of a bin before the first frame, of 512 for a sine at full scale
 
 
 class OnnxVocoder:
-    """The prior, the refiner and, if there is one, the search for the bass of one piece; what `nets.vocoder` and
-    `nets.bass` say of shapes and delays holds, without batch.
+    """The prior, the refiner and, if there is one, the search for the bass of one piece.
+
+    What `learned_vocoder.networks` and `learned_vocoder.bass_net` say of shapes and delays holds, without batch.
     """
 
     def __init__(

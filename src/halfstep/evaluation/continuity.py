@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from halfstep.evaluation.sounds import MakeVocoder
+from halfstep.evaluation.sounds import NewVocoder
 from halfstep.generation.model import Model
 from halfstep.generation.window import layout_of
 from halfstep.metrics.life import life
 from halfstep.metrics.seam import LEAST_SEAMS, Joined, seam_test
 
 
-def continuity(model: Model, steps: int, vocoder: MakeVocoder, seams: int = LEAST_SEAMS) -> dict[str, Any]:
+def continuity(model: Model, steps: int, vocoder: NewVocoder, seams: int = LEAST_SEAMS) -> dict[str, Any]:
     """Seam score beside its hard-cut control, and `life`, of one stream (seed 0) with so many joins of windows."""
     mel, stream, layout = model.manifest.mel, vocoder(), layout_of(model.manifest)
     blocks = [stream.push(block) for block in islice(model.mels(0, steps), seams + 2)]

@@ -24,7 +24,7 @@ MARGIN_SECONDS = 0.1
 
 Place = tuple[Track, int]
 """A track, and the frame at which a window begins."""
-MakeVocoder = Callable[[], Vocoder]
+NewVocoder = Callable[[], Vocoder]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ def stored_mels(library: Library, places: Sequence[Place], frames: int) -> Calla
     return windows
 
 
-def through_vocoder(windows: Callable[[range], Float32], mel: MelConfig, vocoder: MakeVocoder) -> Source:
+def through_vocoder(windows: Callable[[range], Float32], mel: MelConfig, vocoder: NewVocoder) -> Source:
     """Log-mel windows made audible. The seconds are those of this thread's processor time."""
 
     def source(numbers: range) -> Sounds:

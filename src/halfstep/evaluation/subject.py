@@ -13,7 +13,7 @@ from halfstep.bundle import ModelFolder, is_model_folder, load_folder
 from halfstep.bundle.model_json import sha256_of
 from halfstep.errors import InputError
 from halfstep.evaluation.hearing import Row
-from halfstep.evaluation.sounds import MakeVocoder, model_mels, through_vocoder
+from halfstep.evaluation.sounds import NewVocoder, model_mels, through_vocoder
 from halfstep.evaluation.teacher import teacher_mels
 from halfstep.generation.model import Model
 from halfstep.generation.window import Painter
@@ -34,7 +34,7 @@ class Subject:
     frames: int
     model: Model | None
     run: Run | None
-    vocoder: MakeVocoder
+    vocoder: NewVocoder
 
     def rows(self, windows: int, seed: int) -> list[Row]:
         """The teacher, then every student, most steps first. All windows of one number begin from the same noise."""
@@ -110,7 +110,7 @@ def _exported(run: Run, steps: tuple[int, ...], work: Path, files: dict[str, str
     return load_folder(out)
 
 
-def griffin_lim(mel: MelConfig) -> MakeVocoder:
+def griffin_lim(mel: MelConfig) -> NewVocoder:
     """Griffin-Lim from the seed 0, for every window anew."""
     return lambda: GriffinLimStream(mel, seed=0)
 

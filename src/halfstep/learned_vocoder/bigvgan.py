@@ -2,7 +2,7 @@
 
 Written from Lee et al. 2023 (arXiv:2206.04658) with the parameter names of the weights that NVIDIA publishes under MIT,
 so that they load strictly. Put config.json and the generator's weights, as .safetensors, in one folder
-(`scripts/bigvgan_to_safetensors.py` converts the published .pt). Nothing is fetched, and nothing in it executes.
+(`recipes/models/bigvgan_to_safetensors.py` converts the published .pt). Nothing is fetched, and nothing in it executes.
 The published weights were not at hand: names and shapes were compared at the published size with the network of the
 package bigvgan 2.4.1, and sounds at a small one (equal within 2e-7).
 """
@@ -245,7 +245,8 @@ def load_bigvgan(folder: Path, mel: MelConfig) -> Callable[[int], BigVGANStream]
     files = sorted(folder.glob("*.safetensors"))
     if len(files) != 1:
         raise InputError(
-            f"{folder}: {len(files)} files end in .safetensors, one was expected; see scripts/bigvgan_to_safetensors.py"
+            f"{folder}: {len(files)} files end in .safetensors, one was expected; "
+            f"see recipes/models/bigvgan_to_safetensors.py"
         )
     network = BigVGAN(config)
     try:

@@ -84,7 +84,7 @@ def write_vocoder(net: VocoderNet, folder: Path, weights: str = "fp32", ranges: 
 
 
 def write_bass(net: VocoderNet, folder: Path) -> str | None:
-    """BASS in `folder`, beside these networks, and its name; None if `nets.bass.bass_net` has none."""
+    """BASS in `folder`, beside these networks, and its name; None if `learned_vocoder.bass_net.bass_net` has none."""
     bass = bass_net(net)
     if bass is None:
         return None

@@ -18,8 +18,8 @@ from halfstep.nets.denoiser import Denoiser
 from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
 from halfstep.nets.unet2d import UNet2d, UNet2dConfig
 from halfstep.tasks.base import Task
-from halfstep.tasks.diffusion_vocoder.observer import VocoderObserver
-from halfstep.tasks.diffusion_vocoder.task import Vocoder, VocoderConfig
+from halfstep.tasks.diffusion_vocoder.observer import DiffusionVocoderObserver
+from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoder, DiffusionVocoderConfig
 from halfstep.tasks.music.observer import MusicObserver
 from halfstep.tasks.music.task import Music, MusicConfig
 from halfstep.training.denoising import DiffusionConfig
@@ -37,7 +37,7 @@ NETS: dict[type, Callable[[Any, Sizes], nn.Module]] = {
 
 Band = tuple[np.ndarray, np.ndarray]
 """Mean and deviation of every band of the log-mel, [n_mels] each."""
-TaskSettings = MusicConfig | VocoderConfig
+TaskSettings = MusicConfig | DiffusionVocoderConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,9 @@ TASKS = {
     "music": Kind(
         config=MusicConfig, stores=LOG_MEL, build=lambda config, mel, band: Music(config), observer=MusicObserver
     ),
-    "vocoder": Kind(config=VocoderConfig, stores=WAVEFORM, build=Vocoder, observer=VocoderObserver),
+    "diffusion_vocoder": Kind(
+        config=DiffusionVocoderConfig, stores=WAVEFORM, build=DiffusionVocoder, observer=DiffusionVocoderObserver
+    ),
 }
 NAMES = {kind.config: name for name, kind in TASKS.items()}
 
@@ -218,7 +220,7 @@ def _vocoder_diffusion() -> Experiment:
         expects="a waveform from a mel: MR-STFT 1.70 at 64 steps, Griffin-Lim .92 (docs/experiments.md)",
         net=UNet1dConfig(widths=(384, 384), blocks=(1, 1), attention=(False, False), embedding=128,
                          direct=True),
-        task=VocoderConfig(),
+        task=DiffusionVocoderConfig(),
         diffusion=DiffusionConfig(parameterization="v", weight="snr+1"),
         train=TrainConfig(steps=1200, batch_size=16, learning_rate=1e-3, ema_decay=0.995, measure_every=400,
                           sample_every=600),

@@ -1,5 +1,6 @@
-"""The learned vocoder: a prior of magnitudes, phases that run on as steady tones, a refiner; see `nets.vocoder`.
-The lowest bins are found from the mel itself: `audio.bass`.
+"""The learned vocoder: a prior of magnitudes, phases that run on as steady tones, a refiner.
+
+See `learned_vocoder.networks`. The lowest bins are found from the mel itself: `audio.bass`.
 
 In this file all but the mel is time-major: [frames, bins].
 """

@@ -8,16 +8,16 @@ import torch
 
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.data.synthetic import piece
-from halfstep.tasks.diffusion_vocoder.task import MARGIN, Vocoder, VocoderConfig
+from halfstep.tasks.diffusion_vocoder.task import MARGIN, DiffusionVocoder, DiffusionVocoderConfig
 
 MEL = MelConfig()
 HOP = MEL.hop_length
 BAND = np.full(MEL.n_mels, -5.0), np.full(MEL.n_mels, 2.0)
-CLEAN = VocoderConfig(frames=32, blurred_share=0, mel_noise=0, quieter_db=0)
+CLEAN = DiffusionVocoderConfig(frames=32, blurred_share=0, mel_noise=0, quieter_db=0)
 
 
-def vocoder(**changes: float) -> Vocoder:
-    return Vocoder(replace(CLEAN, **changes), MEL, BAND)  # pyright: ignore[reportArgumentType]
+def vocoder(**changes: float) -> DiffusionVocoder:
+    return DiffusionVocoder(replace(CLEAN, **changes), MEL, BAND)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_clips_are_turned_down_and_the_mel_with_them(clips: np.ndarray):
 
 
 def test_the_same_generator_the_same_example(clips: np.ndarray):
-    task = Vocoder(VocoderConfig(frames=32), MEL, BAND)
+    task = DiffusionVocoder(DiffusionVocoderConfig(frames=32), MEL, BAND)
     one, two = (task.example(clips, np.random.default_rng(3)) for _ in range(2))
     assert torch.equal(one.x, two.x)
 
@@ -127,9 +127,9 @@ def test_the_same_generator_the_same_example(clips: np.ndarray):
 )
 def test_settings_that_make_no_sense_are_named(setting: str, value: float, says: str):
     with pytest.raises(ValueError, match=says):
-        VocoderConfig(**{setting: value})  # pyright: ignore[reportArgumentType]
+        DiffusionVocoderConfig(**{setting: value})  # pyright: ignore[reportArgumentType]
 
 
 def test_a_window_longer_than_the_margin_is_refused():
     with pytest.raises(ValueError, match="n_fft is 4096: at most 5 times the hop_length"):
-        Vocoder(CLEAN, MelConfig(n_fft=4096), BAND)
+        DiffusionVocoder(CLEAN, MelConfig(n_fft=4096), BAND)

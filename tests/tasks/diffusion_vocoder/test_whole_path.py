@@ -49,7 +49,7 @@ def test_trained_distilled_heard_and_not_exported(waveforms: Path, vocoder_setti
     assert "frechet" not in rows[1]
     assert "MR-STFT" in (run / "ladder" / "ladder.md").read_text()
     assert "Frechet" not in (run / "ladder" / "ladder.md").read_text()
-    assert json.loads((run / "config.json").read_text())["experiment"]["vocoder"]["frames"] == 8
+    assert json.loads((run / "config.json").read_text())["experiment"]["diffusion_vocoder"]["frames"] == 8
     samples, rate = soundfile.read(run / "samples" / "step-00000004.wav")
     assert (rate, len(samples)) == (44100, 4 * 8 * 512)
     assert (run / "samples" / "step-00000004.png").exists()

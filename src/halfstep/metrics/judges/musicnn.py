@@ -1,7 +1,7 @@
 """A music embedding: the penultimate layer of musicnn (Pons & Serra 2019, arXiv:1909.06654), 200 numbers for 3 s.
 
 The weights are those of `MTT_musicnn`, a tagger trained on MagnaTagATune, ISC licence: LICENCE-musicnn.txt beside
-this file. scripts/convert_musicnn.py turned the checkpoint into musicnn.onnx.
+this file. recipes/judges/convert_musicnn.py turned the checkpoint into musicnn.onnx.
 """
 
 from functools import lru_cache

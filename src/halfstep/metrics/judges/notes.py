@@ -1,4 +1,4 @@
-"""The judges of single notes: which pitch is it, which family of instruments? scripts/train_judges.py made them."""
+"""The judges of single notes: which pitch is it, which family of instruments? `recipes/judges/` made them."""
 
 import json
 from dataclasses import dataclass

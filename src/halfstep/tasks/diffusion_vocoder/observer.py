@@ -10,19 +10,19 @@ from halfstep.data.windows import Windows
 from halfstep.diffusion.schedule import Schedule
 from halfstep.metrics.waveform import loudness_matched, mel_l1, multi_resolution_stft_distance
 from halfstep.nets.denoiser import Denoiser
-from halfstep.tasks.diffusion_vocoder.task import Vocoder
+from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoder
 from halfstep.training.loop import move
 from halfstep.training.observe import Judged, errors_by_level, fixed_noise, sample_like
 
 
-class VocoderObserver:
+class DiffusionVocoderObserver:
     """Held-out figures and copy-syntheses of a vocoder; samples go to `folder`/samples."""
 
     judged = Judged("mr_stft", "MR-STFT distance")
 
     def __init__(
         self,
-        task: Vocoder,
+        task: DiffusionVocoder,
         heldout: Windows,
         mel: MelConfig,
         band: tuple[np.ndarray, np.ndarray],

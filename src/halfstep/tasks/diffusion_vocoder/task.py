@@ -23,7 +23,7 @@ BLUR = np.array([0.25, 0.5, 0.25], np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
-class VocoderConfig:
+class DiffusionVocoderConfig:
     """frames: L, those modelled of a clip. What a mel that a model made lacks, training meets too: blurred_share of the
     clips have theirs smoothed over neighbouring frames and bands; mel_noise is the largest deviation, in nepers, of the
     noise laid over a mel (drawn a clip). quieter_db: clips are turned down by up to so much.
@@ -60,10 +60,10 @@ class VocoderConfig:
         return self.frames
 
 
-class Vocoder:
+class DiffusionVocoder:
     """The task. Clips are samples [B, clip_frames * hop_length] in [-1, 1], float32."""
 
-    def __init__(self, config: VocoderConfig, mel: MelConfig, band: tuple[np.ndarray, np.ndarray]) -> None:
+    def __init__(self, config: DiffusionVocoderConfig, mel: MelConfig, band: tuple[np.ndarray, np.ndarray]) -> None:
         if mel.lead > MARGIN * mel.hop_length:
             raise ValueError(f"n_fft is {mel.n_fft}: at most {2 * MARGIN + 1} times the hop_length was expected")
         self.config = config
