@@ -28,6 +28,7 @@ def vocoder_settings() -> list[str]:
     """The preset `vocoder-diffusion`, smaller."""
     return [
         "net.widths=[16, 16]", "net.attention_heads=4", "net.embedding=8", "diffusion_vocoder.frames=8",
-        "train.batch_size=4", "train.log_every=1", "train.measure_every=20", "train.warmup_steps=3", "distill.start_steps=4",
+        "train.batch_size=4", "train.log_every=1", "train.measure_every=20", "train.warmup_steps=3",
+        "distill.start_steps=4",
         "distill.updates=2", "distill.batch_size=4",
     ]  # fmt: skip
