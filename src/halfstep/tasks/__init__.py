@@ -1,1 +1,1 @@
-"""What is modelled, given what: one file a task."""
+"""What is modelled, given what: one folder a task."""
