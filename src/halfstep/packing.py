@@ -7,11 +7,16 @@ that what comes back is the nearest point of the subspace.
 """
 
 import functools
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from halfstep.atomic import replacing
+from halfstep.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -169,3 +174,23 @@ def fit_components(patches: NDArray, count: int) -> Components:
         scale=float(1 / np.sqrt(max(kept.mean(), 1e-12))),
         explained=float(kept.sum() / max(variances.sum(), 1e-12)),
     )
+
+
+def write_components(path: Path, components: Components) -> None:
+    """One file of numpy's, whole or absent."""
+    scalars = {"scale": np.float64(components.scale), "explained": np.float64(components.explained)}
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, matrix=components.matrix, **scalars)
+
+
+def read_components(data: bytes, where: str) -> Components:
+    """What `write_components` wrote, from a stranger too. InputError naming `where` unless it is that, and sound."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            matrix, scale, explained = arrays["matrix"], float(arrays["scale"]), float(arrays["explained"])
+    except Exception as fault:  # zip and numpy raise a dozen kinds for a file that is none
+        raise InputError(f"{where}: not the components of a packing ({fault}); export it again") from None
+    sound = matrix.ndim == 2 and matrix.dtype == np.float32 and np.isfinite(matrix).all() and 0 < scale < np.inf
+    if not sound or np.abs(matrix @ matrix.T - np.eye(len(matrix))).max() > 1e-3:
+        raise InputError(f"{where}: not orthonormal, finite float32 directions with a scale above 0; export it again")
+    return Components(matrix=matrix, scale=scale, explained=explained)

@@ -12,6 +12,7 @@ from halfstep.errors import InputError
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import rates_like
 from halfstep.nets.unet1d import UNet1dConfig
+from halfstep.packing import Components
 from halfstep.runs.presets import PRESETS, Experiment, with_settings
 from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoderConfig
 from halfstep.tasks.music.task import MusicConfig
@@ -48,6 +49,12 @@ def test_an_experiment_of_no_task_or_two_is_refused(sections: tuple[str, ...]):
         Experiment.from_json(plain | {name: {} for name in sections})
 
 
+def some_components(music: MusicConfig) -> Components:
+    """Directions of no meaning, of the right number."""
+    width = music.patch_frames * music.n_mels
+    return Components(matrix=np.eye(music.components, width, dtype=np.float32), scale=1.0, explained=1.0)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_preset_builds_and_fits_its_window(name: str):
     """On the meta device: shapes without numbers, so the paper's networks cost nothing."""
@@ -55,7 +62,10 @@ def test_every_preset_builds_and_fits_its_window(name: str):
     if name == "paper-ddpm-unet2d":
         pytest.importorskip("diffusers", reason="the 2-D baseline needs the extra `baseline`")
     bands = np.zeros(experiment.mel.n_mels), np.ones(experiment.mel.n_mels)
-    task = experiment.kind.build(experiment.task, experiment.mel, bands)
+    fitted = getattr(experiment.task, "fitted", False)
+    task = experiment.kind.build(
+        experiment.task, experiment.mel, bands, some_components(experiment.task) if fitted else None
+    )
     with torch.device("meta"):
         denoiser = experiment.build(task)
         z_t = torch.empty(2, task.channels, experiment.task.length)

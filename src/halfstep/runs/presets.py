@@ -17,6 +17,7 @@ from halfstep.nets.blocks import Sizes
 from halfstep.nets.denoiser import Denoiser
 from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
 from halfstep.nets.unet2d import UNet2d, UNet2dConfig
+from halfstep.packing import Components
 from halfstep.tasks.base import Task
 from halfstep.tasks.diffusion_vocoder.observer import DiffusionVocoderObserver
 from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoder, DiffusionVocoderConfig
@@ -43,21 +44,30 @@ TaskSettings = MusicConfig | DiffusionVocoderConfig
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """A task as experiments name it: its settings, the data sets it learns from (a key of STORES), how it is built from
-    settings, mel and bands, and what looks at its models.
+    settings, mel, bands and components, and what looks at its models.
     """
 
     config: type
     stores: str
-    build: Callable[[Any, MelConfig, Band], Task]
+    build: Callable[[Any, MelConfig, Band, Components | None], Task]
     observer: Callable[..., LadderObserver]
 
 
+def _build_music(config: Any, mel: MelConfig, band: Band, components: Components | None) -> Task:
+    return Music(config, components)
+
+
+def _build_diffusion_vocoder(config: Any, mel: MelConfig, band: Band, components: Components | None) -> Task:
+    return DiffusionVocoder(config, mel, band)
+
+
 TASKS = {
-    "music": Kind(
-        config=MusicConfig, stores=LOG_MEL, build=lambda config, mel, band: Music(config), observer=MusicObserver
-    ),
+    "music": Kind(config=MusicConfig, stores=LOG_MEL, build=_build_music, observer=MusicObserver),
     "diffusion_vocoder": Kind(
-        config=DiffusionVocoderConfig, stores=WAVEFORM, build=DiffusionVocoder, observer=DiffusionVocoderObserver
+        config=DiffusionVocoderConfig,
+        stores=WAVEFORM,
+        build=_build_diffusion_vocoder,
+        observer=DiffusionVocoderObserver,
     ),
 }
 NAMES = {kind.config: name for name, kind in TASKS.items()}
@@ -214,6 +224,26 @@ def _long() -> Experiment:
     )
 
 
+PITCH_BANDS = MelConfig(n_fft=8192, window_length=4096, n_mels=192, spacing="log", fmin_hz=30.0)
+"""Bands that hold pitch: 21 an octave at 440 Hz, where a mel's are 31 Hz apart."""
+
+
+def _flagship() -> Experiment:
+    return Experiment(
+        name="flagship",
+        expects="notes in tune and a pulse (docs/experiments.md): two million windows of 11.9 s, minutes on a GPU "
+        "(recipes/models/gpu_trip.py), a day on two cores",
+        net=UNet1dConfig(widths=(320, 384, 448), blocks=(1, 2, 2), attention=(False, True, True), embedding=256),
+        mel=PITCH_BANDS,
+        task=MusicConfig(n_mels=192, frames=1024, packing="components", components=160, patch_frames=4,
+                         context_noise=0.1),
+        diffusion=DiffusionConfig(weight="clipped-snr"),
+        train=TrainConfig(steps=120_000, batch_size=16, learning_rate=1e-3, ema_decay=0.9995, measure_every=2000,
+                          sample_every=10_000),
+        distill=DistillConfig(start_steps=32, updates=4000, batch_size=16),
+    )  # fmt: skip
+
+
 def _vocoder_diffusion() -> Experiment:
     return Experiment(
         name="vocoder-diffusion",
@@ -261,6 +291,7 @@ PRESETS: dict[str, Callable[[], Experiment]] = {
     "tiny": _tiny,
     "base": _base,
     "long": _long,
+    "flagship": _flagship,
     "vocoder-diffusion": _vocoder_diffusion,
     "paper-ddpm-unet2d": _paper_ddpm,
     "paper-pdd-unet1d": _paper_pdd,

@@ -13,14 +13,17 @@ import numpy as np
 import torch
 
 from halfstep.atomic import write_json
+from halfstep.data.carried import fitted
 from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
 from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.errors import InputError
 from halfstep.lock import folder_lock
 from halfstep.nets.denoiser import Denoiser
+from halfstep.packing import Components, read_components, write_components
 from halfstep.runs.presets import Experiment
 from halfstep.tasks.base import Task
+from halfstep.tasks.music.task import MusicConfig
 from halfstep.training.checkpoint import load_tensors
 from halfstep.training.example import Example
 from halfstep.training.observe import LadderObserver
@@ -39,11 +42,24 @@ class Run:
 
     @cached_property
     def task(self) -> Task:
-        return self.experiment.kind.build(self.experiment.task, self.experiment.mel, self._band)
+        return self.experiment.kind.build(self.experiment.task, self.experiment.mel, self._band, self._components())
 
     @property
     def _band(self) -> tuple[np.ndarray, np.ndarray]:
         return self.library.band_mean, self.library.band_std
+
+    def _components(self) -> Components | None:
+        """What the packing is fitted to: from the run folder, or else fitted to the training split."""
+        config = self.experiment.task
+        if not isinstance(config, MusicConfig) or not config.fitted:
+            return None
+        path = self.path / "components.npz"
+        if path.exists():
+            return read_components(path.read_bytes(), str(path))
+        components = fitted(self.library, config.patch_frames, config.components)
+        if self.path.is_dir():
+            write_components(path, components)
+        return components
 
     @cached_property
     def device(self) -> torch.device:

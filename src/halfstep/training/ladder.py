@@ -23,7 +23,8 @@ from halfstep.training.loss import WEIGHTS, weighted_loss
 
 @dataclass(frozen=True, kw_only=True)
 class DistillConfig:
-    """start_steps: DDIM steps of the first teacher, K times a power of two. updates: a rung's, each rung alike.
+    """start_steps: DDIM steps of the first teacher, K times a power of two. updates: a rung's, each rung alike;
+    seconds: the longest time a rung may take, see `TrainConfig`.
 
     weight: a key of WEIGHTS, on the student's error. Optimizer and annealing start anew on every rung; there is no
     moving average, a rung's last raw weights are the next teacher (google-research/diffusion_distillation).
@@ -31,6 +32,7 @@ class DistillConfig:
 
     start_steps: int = 64
     updates: int = 1000
+    seconds: float | None = None
     batch_size: int = 32
     learning_rate: float = 3e-4
     weight: str = "truncated-snr"
@@ -54,8 +56,9 @@ class DistillConfig:
     def training(self, base: TrainConfig, num_steps: int) -> TrainConfig:
         """How the rung of `num_steps` is trained; precision and intervals are the teacher's."""
         return TrainConfig(
-            steps=self.updates, batch_size=self.batch_size, learning_rate=self.learning_rate, betas=base.betas,
-            warmup_steps=0, anneal="linear", ema_decay=0.0, clip_norm=1.0, nonfinite_allowed=self.nonfinite_allowed,
+            steps=self.updates, seconds=self.seconds, batch_size=self.batch_size, learning_rate=self.learning_rate,
+            betas=base.betas, warmup_steps=0, anneal="linear", ema_decay=0.0, clip_norm=1.0,
+            nonfinite_allowed=self.nonfinite_allowed,
             precision=base.precision, compile=base.compile, seed=base.seed + num_steps, log_every=base.log_every,
             measure_every=max(base.measure_every, self.updates), sample_every=max(base.sample_every, self.updates),
             save_seconds=base.save_seconds,
