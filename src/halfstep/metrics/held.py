@@ -13,6 +13,8 @@ from halfstep.metrics.partials import Float64, Int64, Peaks, next_of
 
 HELD_SECONDS = 0.25
 HELD_CENTS = 20.0
+LEAST_HELD = 0.05
+"""Share of the energy: where less is held, chance held it, and its decay is none."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,9 +55,9 @@ def held_share(peaks: Peaks, runs: Runs) -> float:
     return float(peaks.energy[held].sum() / total) if total > 0 else float("nan")
 
 
-def decay(runs: Runs) -> float:
+def decay(peaks: Peaks, runs: Runs) -> float:
     """dB a second of what is held, the median by energy: 0 for an organ, negative for strings; NaN if none is held."""
-    if not runs.whole.any():
+    if not runs.whole.any() or held_share(peaks, runs) < LEAST_HELD:
         return float("nan")
     slope, energy = runs.slope_db[runs.whole], runs.energy[runs.whole]
     order = np.argsort(slope)

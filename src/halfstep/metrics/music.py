@@ -29,7 +29,7 @@ def music_figures(samples: Float32, sample_rate: int) -> dict[str, float]:
         "held_share": held_share(peaks, runs),
         "pitch_class_entropy": pitch_class_entropy(peaks, tuned.reference_cents),
         "pulse": pulse(samples, sample_rate),
-        "decay_db_per_second": decay(runs),
+        "decay_db_per_second": decay(peaks, runs),
     }
 
 

@@ -74,7 +74,8 @@ def _maxima(magnitude: Float64) -> tuple[Int64, Float64, Float64]:
     a, b, c = (np.log(np.maximum(one[frame, at], 1e-12)) for one in (left, middle, right))
     curvature = a - 2 * b + c
     offset = np.where(curvature < 0, (a - c) / (2 * np.minimum(curvature, -1e-12)), 0.0)
-    return frame, at + 1 + offset, np.exp(b - (a - c) * offset / 4)
+    place = (at + 1 + offset).astype(np.float64)
+    return frame, place, np.exp(b - (a - c) * offset / 4).astype(np.float64)
 
 
 def next_of(peaks: Peaks, within_cents: float) -> Int64:
