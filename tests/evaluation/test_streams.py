@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halfstep.data.library import Library
+from halfstep.data.dataset import Library
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.streams import model_streams, stream_rows
 from halfstep.evaluation.subject import griffin_lim, open_subject

@@ -13,7 +13,9 @@ from halfstep.metrics.music_sets import FIGURES, HISTOGRAMS, Measured, judge_mus
 def measured(n: int = 40, seed: int = 0, shift: float = 0.0) -> Measured:
     rng = np.random.default_rng(seed)
     intervals, durations = rng.multinomial(30, np.full(25, 1 / 25), n), rng.multinomial(10, np.full(12, 1 / 12), n)
-    return Measured(rng.normal(shift, 1, (n, 7)), intervals.astype(float), durations.astype(float))
+    return Measured(
+        rng.normal(shift, 1, (n, 7)), rng.uniform(-50, 50, n), intervals.astype(float), durations.astype(float)
+    )
 
 
 def test_every_figure_has_its_name_and_place_on_the_page():
@@ -26,7 +28,7 @@ def test_values_are_means_and_medians():
     its.figures[0, 3] = 1e9
     found = judge_music(its, None)
     assert found["tuning"].value == pytest.approx(its.figures[3:, 0].mean())
-    assert found["tuning"].note == "37 of 40 have any"
+    assert found["tuning"].note.startswith("37 of 40 have any; A at 4")
     assert found["pulse"].value == pytest.approx(np.median(its.figures[:, 3]))
     assert found["held_share"].note is None
 
@@ -35,6 +37,16 @@ def test_values_are_means_and_medians():
 def test_the_median_of_few(n: int):
     its = measured(n)
     assert judge_music(its, None)["decay_db_per_second"].value == pytest.approx(np.median(its.figures[:, 4]))
+
+
+def test_the_reference_pitch_is_said():
+    """A quarter of a semitone up, said by what is tuned and not by what is not; 49 and -49 cents are neighbours."""
+    its = measured(4)
+    its.figures[:, 0] = 1, 1, 1, 0
+    its.reference_cents[:] = 25, 20, 30, -20
+    assert judge_music(its, None)["tuning"].note == "A at 446.4 Hz"
+    its.reference_cents[:3] = 49, -49, 50
+    assert judge_music(its, None)["tuning"].note == "A at 452.9 Hz"
 
 
 def test_what_no_window_has_is_missing():

@@ -31,8 +31,9 @@ MEMORY = (
     "near 1 and a share below the 1st percentile of held-out distances near .01 mean that nothing is played back."
 )
 BEHIND = (
-    "Of intervals and durations, how many there are. The median of each kernel between the row and the reference: near "
-    "0 or 1 it sees nothing, and its width does not fit. R^2 is of the line over 1 / n that FAD-inf is read from."
+    "Of tuning, where A lies; of intervals and durations, how many there are. The median of each kernel between the "
+    "row and the reference: near 0 or 1 it sees nothing, and its width does not fit. R^2 is of the line over 1 / n "
+    "that FAD-inf is read from."
 )
 CEILING = "Real windows through mel and vocoder against themselves, at the same level: 0 would be the original."
 SEAMS = (

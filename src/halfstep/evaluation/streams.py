@@ -4,14 +4,14 @@ import time
 
 import numpy as np
 
-from halfstep.data.library import Library
+from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
 from halfstep.errors import InputError
 from halfstep.evaluation.hearing import Row
 from halfstep.evaluation.real import REFERENCE, REFERENCE_NAME, shuffled
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.sounds import (
-    MakeVocoder,
+    NewVocoder,
     Place,
     Sounds,
     Source,
@@ -88,7 +88,7 @@ def _places(library: Library, split: str, frames: int, count: int) -> list[Place
     return windows.places(min(count, windows.count))
 
 
-def model_streams(model: Model, steps: int, vocoder: MakeVocoder, seed: int, frames: int) -> Source:
+def model_streams(model: Model, steps: int, vocoder: NewVocoder, seed: int, frames: int) -> Source:
     """Endless music from its beginning; stream k of the seed `seed` + k."""
     mel = model.manifest.mel
 

@@ -6,7 +6,7 @@
 Only the histograms of notes are compared with the reference; all else is what the music is by itself.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from halfstep.metrics.judges.transcriber import transcriber
 from halfstep.metrics.music import music_figures
 from halfstep.metrics.note_statistics import histogram_distance, note_statistics
 from halfstep.metrics.partials import Float64
+from halfstep.metrics.tuning import SEMITONE_CENTS
 
 MEAN_OF = ("tuning", "held_share", "pitch_class_entropy", "notes_per_second", "polyphony")
 MEDIAN_OF = ("pulse", "decay_db_per_second")
@@ -28,9 +29,13 @@ HISTOGRAMS = ("intervals", "durations")
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Of n windows: FIGURES [n, 7], NaN where there is nothing to measure; intervals [n, 25]; durations [n, 12]."""
+    """Of n windows: FIGURES [n, 7], NaN where there is nothing to measure; intervals [n, 25]; durations [n, 12].
+
+    reference_cents [n]: how far each window's A lies from 440 Hz.
+    """
 
     figures: Float64
+    reference_cents: Float64
     intervals: Float64
     durations: Float64
 
@@ -40,15 +45,16 @@ class Measured:
 
 def measure_music(samples: Float32, sample_rate: int) -> Measured:
     """Of waveforms [n, samples], mono."""
-    rows, intervals, durations = [], [], []
+    rows, references, intervals, durations = [], [], [], []
     for one in samples:
         notes = note_statistics(transcriber().notes(one, sample_rate), len(one) / sample_rate)
         found = music_figures(one, sample_rate)
         found |= {"notes_per_second": notes.notes_per_second, "polyphony": notes.polyphony}
         rows.append([found[name] for name in FIGURES])
+        references.append(found["reference_cents"])
         intervals.append(notes.intervals)
         durations.append(notes.durations)
-    return Measured(np.array(rows), np.array(intervals), np.array(durations))
+    return Measured(np.array(rows), np.array(references), np.array(intervals), np.array(durations))
 
 
 def judge_music(
@@ -60,6 +66,8 @@ def judge_music(
     """
     rng = np.random.default_rng(seed)
     found = {name: _typical(name, measured.figures[:, k], rng, resamples) for k, name in enumerate(FIGURES)}
+    tuned = found["tuning"]
+    found["tuning"] = replace(tuned, note="; ".join(filter(None, (tuned.note, _reference(measured)))))
     for name in HISTOGRAMS if reference else ():
         found[name] = _distance(getattr(measured, name), getattr(reference, name), rng, resamples)
     return found
@@ -77,6 +85,16 @@ def _typical(name: str, values: Float64, rng: np.random.Generator, resamples: in
 
     note = None if there.all() else f"{there.sum()} of {len(values)} have any"
     return Figure.of(estimate, spread(statistic, len(values), rng, resamples), len(values), note)
+
+
+def _reference(measured: Measured) -> str | None:
+    """Where A lies: the windows' mean on the circle of a semitone, each as sure as it is tuned."""
+    strength, cents = measured.figures[:, FIGURES.index("tuning")], measured.reference_cents
+    there = np.isfinite(strength)
+    if not there.any():
+        return None
+    mean = np.angle(strength[there] @ np.exp(2j * np.pi * cents[there] / SEMITONE_CENTS))
+    return f"A at {440 * 2 ** (mean / (2 * np.pi) / 12):.1f} Hz"
 
 
 def _mean(values: Float64, counts: np.ndarray) -> float:
