@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from halfstep.app.cli import run
-from halfstep.evaluation.figures import MEASURES, cell
+from halfstep.evaluation.figures import MEASURES, MUSIC_MEASURES, cell
 
-SMALL = ["--windows", "10", "--seams", "3", "--workers", "1"]
+SMALL = ["--windows", "10", "--seams", "3", "--streams", "2", "--stream-seconds", "12", "--workers", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +31,28 @@ def test_rows_stand_together_and_noise_is_last(report: Path):
     assert [row["steps"] for row in found["rows"] if row["kind"] == "student"] == [4, 1]
     for row in found["rows"]:
         assert set(row["figures"]) == set(MEASURES)
-        assert all(figure["low"] <= figure["value"] <= figure["high"] for figure in row["figures"].values())
+        valued = [figure for figure in row["figures"].values() if figure["value"] is not None]
+        assert all(figure["low"] <= figure["value"] <= figure["high"] for figure in valued)
     fad = {row["kind"]: row["figures"]["fad"]["value"] for row in found["rows"]}
     assert fad["real"] < fad["noise"]
     assert found["ceiling"]["mel_l1"]["value"] > 0
     assert set(found["continuity"]) == {"4", "1"}
+
+
+@pytest.mark.slow
+def test_streams_have_rows_of_their_own_and_music_stands_first(report: Path):
+    found = json.loads((report / "report.json").read_text())
+    kinds = [row["kind"] for row in found["streams"]]
+    assert [kind for kind in kinds if kind != "heldout"] == ["real", "ceiling", "student", "student", "noise"]
+    assert all(set(row["figures"]) == set(MUSIC_MEASURES) for row in found["streams"])
+    assert {row["windows"] for row in found["streams"] if row["kind"] != "heldout"} == {2}
+    tuned = {row["kind"]: row["figures"]["tuning"]["value"] for row in found["streams"]}
+    assert tuned["real"] > 0.9
+    assert max(tuned["noise"], tuned["student"]) < 0.4
+    text = (report / "report.md").read_text()
+    assert text.index("Streams of 12 s") < text.index("Windows") < text.index("FAD-inf")
+    assert list(MEASURES)[: len(MUSIC_MEASURES)] == list(MUSIC_MEASURES)
+    assert "Streams of 12 s" in (report / "report.html").read_text()
 
 
 @pytest.mark.slow
@@ -105,6 +122,8 @@ def test_controls_are_measured_and_written(data: Path, tmp_path: Path, capsys: p
     found = json.loads((tmp_path / "report.json").read_text())
     verdicts = {(one["control"], one["measure"]): one["passed"] for one in found["verdicts"]}
     assert verdicts["white noise worst", "fad"]
+    assert verdicts["detuned", "tuning"]
+    assert {row["name"] for row in found["rows"]} > {"backwards", "time-shuffled", "white noise"}
     assert "| white noise worst |" in capsys.readouterr().out
     assert "white noise" in (tmp_path / "report.html").read_text()
 

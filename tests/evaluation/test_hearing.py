@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from halfstep.data.synthetic import piece
-from halfstep.evaluation.hearing import AT_ONCE, Hearing, Row
+from halfstep.evaluation.hearing import AT_ONCE, Hearing, Row, listen_to_all
 from halfstep.evaluation.sounds import Sounds
 from halfstep.metrics.judges.musicnn import musicnn
 
@@ -20,7 +20,7 @@ def row(asked: list[int], windows: int = AT_ONCE + 3) -> Row:
 
 
 def hearing(folder: Path, settings: dict) -> Hearing:
-    return Hearing(folder, 16000, musicnn(), settings)
+    return Hearing(folder / "work", listen_to_all(16000, musicnn()), settings)
 
 
 def silent(done: float, of: float, word: str) -> None:

@@ -10,8 +10,8 @@ from halfstep.data.windows import Windows
 from halfstep.errors import InputError
 from halfstep.evaluation import page
 from halfstep.evaluation.facts import data_facts
-from halfstep.evaluation.figures import MEASURES, as_json, rounded, table
-from halfstep.evaluation.hearing import Hearing, Row, RowHeard, Tell
+from halfstep.evaluation.figures import MEASURES, MUSIC_MEASURES, as_json, rounded, table
+from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tell, listen_to_all
 from halfstep.evaluation.pictures import player_address, png_address, spectrogram
 from halfstep.evaluation.real import LEAST_WINDOWS, shuffled
 from halfstep.evaluation.settings import Options, fingerprint
@@ -21,6 +21,8 @@ from halfstep.lock import folder_lock
 from halfstep.metrics.controls import HALVES, REPEATED, SPOILT, Spoil, Verdict, verdicts
 from halfstep.metrics.judge import judge_windows, most_by_chance
 from halfstep.metrics.judges.embedding import embedding
+from halfstep.metrics.music_controls import MUSIC_SPOILT, music_verdicts
+from halfstep.metrics.music_sets import judge_music
 
 WINDOW_FRAMES = 384
 REFERENCE = "reference half"
@@ -38,13 +40,19 @@ def controls_command(options: Options, tell: Tell) -> str:
         remove_partials(options.out)
         rows = control_rows(library, options)
         settings = fingerprint(options, {}) | {"rows": [[row.name, row.windows] for row in rows]}
-        heard = Hearing(options.out, library.mel.sample_rate, listener, settings).hear_all(rows, tell, options.workers)
+        listen = listen_to_all(library.mel.sample_rate, listener)
+        heard = Hearing(options.out / WORK_FOLDER, listen, settings).hear_all(rows, tell, options.workers)
         figures = {}
         for row in rows[1:]:
             tell(len(figures), len(rows), f"figures: {row.name}")
-            figures[row.name] = judge_windows(heard[row.name].heard, heard[REFERENCE].heard, options.seed)
+            its, reference = heard[row.name], heard[REFERENCE]
+            figures[row.name] = judge_music(its.music, reference.music, options.seed)
+            figures[row.name] |= judge_windows(its.heard, reference.heard, options.seed)
         chance = most_by_chance(heard[HALVES].heard, heard[REFERENCE].heard, options.seed)
-        found = verdicts(figures, chance)
+        judged = {
+            row: {name: of for name, of in its.items() if name not in MUSIC_MEASURES} for row, its in figures.items()
+        }
+        found = [*music_verdicts(figures), *verdicts(judged, chance)]
         plain = {"windows": rows[0].windows, "steps": None}
         lines = [{"name": name, "figures": as_json(its), **plain} for name, its in figures.items()]
         report = {
@@ -76,7 +84,7 @@ def control_rows(library: Library, options: Options) -> list[Row]:
         reference, other = (through_vocoder(windows, library.mel, vocoder) for windows in mels)
     rows = [Row(name=REFERENCE, kind="reference", source=reference, windows=count)]
     rows.append(Row(name=HALVES, kind="real", source=other, windows=count))
-    for name, spoil in SPOILT.items():
+    for name, spoil in {**MUSIC_SPOILT, **SPOILT}.items():
         spoilt = spoiled(other, spoil, library.mel.sample_rate)
         rows.append(Row(name=name, kind="control", source=spoilt, windows=count))
     same = repeated(other, count // 2, library.mel.sample_rate)

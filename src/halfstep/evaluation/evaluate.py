@@ -13,12 +13,14 @@ from halfstep.evaluation.facts import (
     read_kept,
     row_facts,
     speed_facts,
+    stream_facts,
 )
-from halfstep.evaluation.figures import rounded, table
-from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tell
+from halfstep.evaluation.figures import rounded
+from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tell, listen_to_all, listen_to_music
 from halfstep.evaluation.real import REFERENCE, noise_row, real_rows
-from halfstep.evaluation.report import markdown, web_page
+from halfstep.evaluation.report import markdown, text_tables, web_page
 from halfstep.evaluation.settings import Options, fingerprint
+from halfstep.evaluation.streams import stream_rows
 from halfstep.evaluation.subject import fits, open_subject
 from halfstep.lock import folder_lock
 from halfstep.metrics.judges.embedding import embedding
@@ -43,27 +45,36 @@ def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
             "rows": [[row.name, row.windows] for row in rows],
             "notes": notes,
         }
-        hearing = Hearing(options.out, library.mel.sample_rate, listener, settings)
+        rate, work = library.mel.sample_rate, options.out / WORK_FOLDER
+        hearing = Hearing(work, listen_to_all(rate, listener), settings)
         heard = hearing.hear_all(rows, tell, options.workers)
+        streams, said = stream_rows(library, opened, options)
+        of_streams = settings | {
+            "stream_seconds": options.stream_seconds,
+            "streams": [[row.name, row.windows] for row in streams],
+        }
+        streaming = Hearing(work / "streams", listen_to_music(rate), of_streams, at_once=1)
+        streamed = streaming.hear_all(streams, tell, options.workers)
         tell(1, 1, "figures")
         report = {
-            "format": FORMAT, "subject": opened.facts, "data": data_facts(library), "settings": settings,
-            "notes": notes, "rows": [row_facts(row, heard, options) for row in rows if row.kind != REFERENCE],
+            "format": FORMAT, "subject": opened.facts, "data": data_facts(library), "settings": of_streams,
+            "notes": [*notes, *said], "streams": stream_facts(streams, streamed, options),
+            "rows": [row_facts(row, heard, options) for row in rows if row.kind != REFERENCE],
             "ceiling": ceiling_facts(library, rows, options),
             "memory": memory_facts(library, opened, rows, heard, options),
             "continuity": continuity_facts(opened, options, tell),
         }  # fmt: skip
         speed = speed_facts(opened, hearing, heard, rows)
-        write_report(options.out, rounded(report), speed, rows, heard, library)
-    return table(rounded(report)["rows"])
+        write_report(options.out, rounded(report), speed, (rows, heard), (streams, streamed), library)
+    return text_tables(rounded(report))
 
 
 def write_report(
     out: Path,
     report: dict[str, Any],
     speed: dict[str, Any],
-    rows: list[Row],
-    heard: dict[str, RowHeard],
+    windows: tuple[list[Row], dict[str, RowHeard]],
+    streams: tuple[list[Row], dict[str, RowHeard]],
     library: Library,
 ) -> None:
     """report.json last: where it is, all is."""
@@ -71,7 +82,10 @@ def write_report(
     if kept.exists() and not speed["windows_heard_now"]:
         speed = read_kept(kept)
     write_json(kept, speed)
-    texts = {"report.md": markdown(report, speed), "report.html": web_page(report, speed, rows, heard, library.mel)}
+    texts = {
+        "report.md": markdown(report, speed),
+        "report.html": web_page(report, speed, windows, streams, library.mel),
+    }
     for name, text in texts.items():
         with replacing(out / name) as partial:
             partial.write_text(text, encoding="utf-8")

@@ -12,6 +12,7 @@ from halfstep.data.windows import Windows
 from halfstep.evaluation.continuity import continuity
 from halfstep.evaluation.figures import as_json, rounded
 from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tell
+from halfstep.evaluation.real import REFERENCE, REFERENCE_NAME
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.sounds import stored_mels
 from halfstep.evaluation.subject import Subject
@@ -19,6 +20,7 @@ from halfstep.machine import processor
 from halfstep.metrics.copy_synthesis import copy_synthesis
 from halfstep.metrics.judge import judge_windows
 from halfstep.metrics.memorisation import memory
+from halfstep.metrics.music_sets import judge_music
 
 COPIES = 32
 """Windows set against their own copies: a second each."""
@@ -31,12 +33,25 @@ def data_facts(library: Library) -> dict[str, Any]:
 
 def row_facts(row: Row, heard: dict[str, RowHeard], options: Options) -> dict[str, Any]:
     """One line of the table, beside the reference."""
-    reference = next(one for name, one in heard.items() if name == "reference half").heard
-    figures = judge_windows(heard[row.name].heard, reference, options.seed)
+    its, reference = heard[row.name], heard[REFERENCE_NAME]
+    figures = judge_music(its.music, reference.music, options.seed)
+    figures |= judge_windows(its.heard, reference.heard, options.seed)
     return {
         "name": row.name, "kind": row.kind, "steps": row.steps, "windows": row.windows, "about": row.about,
         "figures": as_json(figures),
     }  # fmt: skip
+
+
+def stream_facts(rows: list[Row], heard: dict[str, RowHeard], options: Options) -> list[dict[str, Any]]:
+    """One line of the table of streams each."""
+    reference = heard[REFERENCE_NAME].music if REFERENCE_NAME in heard else None
+    return [
+        {
+            "name": row.name, "kind": row.kind, "steps": row.steps, "windows": row.windows, "about": row.about,
+            "figures": as_json(judge_music(heard[row.name].music, reference, options.seed)),
+        }
+        for row in rows if row.kind != REFERENCE
+    ]  # fmt: skip
 
 
 def memory_facts(

@@ -6,7 +6,21 @@ import numpy as np
 
 from halfstep.metrics.judge import Figure
 
-MEASURES = {
+MUSIC_MEASURES = {
+    "tuning": ("tuning", "up", "whether all pitches lie on one grid of semitones: 1 if they do, 0 for noise"),
+    "held_share": ("held", "up", "share of the energy in partials that keep their pitch for a quarter of a second"),
+    "pitch_class_entropy": (
+        "pitch classes", "real", "bits of the twelve pitch classes over 10 s: 3.585 uses all alike, as noise does"
+    ),
+    "pulse": ("pulse", "real", "how well onsets return after the same time of .25 to 2 s, over 10 s; 1 for a clock"),
+    "decay_db_per_second": ("decay dB/s", "real", "what becomes of held partials: below 0 if they were struck"),
+    "notes_per_second": ("notes/s", "real", "notes that an independent transcriber hears"),
+    "polyphony": ("polyphony", "real", "how many of its notes sound at once, where any does"),
+    "intervals": ("intervals", "down", "share of its intervals that are others than in real music"),
+    "durations": ("durations", "down", "share of its notes that are longer or shorter than in real music"),
+}  # fmt: skip
+"""Of music by itself, without an embedding: key -> its name, which way is better, what it is."""
+MEASURES = MUSIC_MEASURES | {
     "pis": ("PIS", "up", "pitch inception score: sure and varied pitches; real music has the value to aim at"),
     "iis": ("IIS", "up", "instrument inception score: sure and varied instruments"),
     "pkid": ("PKID", "down", "kernel distance of the pitch judge's logits, unbiased"),

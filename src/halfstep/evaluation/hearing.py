@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,37 @@ import numpy as np
 from halfstep.atomic import remove_partials, replacing, write_json
 from halfstep.audio.mel import Float32
 from halfstep.evaluation.sounds import Source
-from halfstep.metrics.judge import FIELDS, Heard, hear, together
+from halfstep.metrics.judge import FIELDS, Heard, hear
 from halfstep.metrics.judges.embedding import Embedding
+from halfstep.metrics.music_sets import Measured, measure_music
 
 AT_ONCE = 8
 CLIPS = 3
 WORK_FOLDER = "work"
 Tell = Callable[[float, float, str], None]
+Listen = Callable[[Float32], dict[str, np.ndarray]]
+"""Windows [n, samples] -> arrays [n, ...] by name: what is kept of them."""
+
+
+def listen_to_music(sample_rate: int) -> Listen:
+    """The measures of music: what `RowHeard.music` reads."""
+
+    def listen(samples: Float32) -> dict[str, np.ndarray]:
+        measured = measure_music(samples, sample_rate)
+        return {field.name: getattr(measured, field.name) for field in fields(Measured)}
+
+    return listen
+
+
+def listen_to_all(sample_rate: int, embedding: Embedding) -> Listen:
+    """The measures of music and the judges: what `RowHeard.music` and `RowHeard.heard` read."""
+    music = listen_to_music(sample_rate)
+
+    def listen(samples: Float32) -> dict[str, np.ndarray]:
+        heard = hear(samples, sample_rate, embedding)
+        return music(samples) | {name: getattr(heard, name) for name in FIELDS}
+
+    return listen
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,21 +68,32 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RowHeard:
-    """What came of a row: clips [CLIPS, samples] to listen to; processor seconds a window; log_mel if kept."""
+    """What came of a row: clips [CLIPS, samples] to listen to; processor seconds a window; log_mel if kept.
 
-    heard: Heard
+    kept: the arrays of `Listen`.
+    """
+
+    kept: dict[str, np.ndarray]
     clips: Float32
     make_seconds: float
     voice_seconds: float
     judge_seconds: float
     log_mel: Float32 | None
 
+    @property
+    def heard(self) -> Heard:
+        return Heard(*(self.kept[name] for name in FIELDS))
+
+    @property
+    def music(self) -> Measured:
+        return Measured(*(self.kept[field.name] for field in fields(Measured)))
+
 
 class Hearing:
-    """Hears rows into `folder`/work. What was heard under other settings is thrown away."""
+    """Hears rows into the folder `work`, `at_once` windows a file. What other settings left there is thrown away."""
 
-    def __init__(self, folder: Path, sample_rate: int, embedding: Embedding, settings: dict[str, Any]) -> None:
-        self._work, self._rate, self._embedding = folder / WORK_FOLDER, sample_rate, embedding
+    def __init__(self, work: Path, listen: Listen, settings: dict[str, Any], at_once: int = AT_ONCE) -> None:
+        self._work, self._listen, self._at_once = work, listen, at_once
         self.seconds = 0.0
         """Wall time spent in hear_all."""
         self.windows = 0
@@ -72,7 +107,7 @@ class Hearing:
     def hear_all(self, rows: list[Row], tell: Tell, workers: int | None = None) -> dict[str, RowHeard]:
         """Every row by name. Each few windows are one piece of work, the same in any process and order."""
         began, total = time.perf_counter(), sum(row.windows for row in rows)
-        waiting = [(row, numbers) for row in rows for numbers in _parts(row.windows)]
+        waiting = [(row, numbers) for row in rows for numbers in self._parts(row)]
         for row in rows:
             (self._work / row.slug).mkdir(exist_ok=True)
             remove_partials(self._work / row.slug)
@@ -100,9 +135,9 @@ class Hearing:
             return 0
         sounds = row.source(numbers)
         began = time.thread_time()
-        heard = hear(sounds.samples, self._rate, self._embedding)
+        kept = self._listen(sounds.samples)
         seconds = [sounds.make_seconds, sounds.voice_seconds, time.thread_time() - began]
-        arrays: dict[str, np.ndarray] = {name: getattr(heard, name) for name in FIELDS} | {"seconds": np.array(seconds)}
+        arrays = kept | {"seconds": np.array(seconds)}
         if numbers.start == 0:
             arrays["clips"] = sounds.samples[:CLIPS]
         if row.keep_mels and sounds.log_mel is not None:
@@ -112,15 +147,15 @@ class Hearing:
         return len(numbers)
 
     def _read(self, row: Row) -> RowHeard:
-        parts = [dict(np.load(self._path(row, numbers))) for numbers in _parts(row.windows)]
+        parts = [dict(np.load(self._path(row, numbers))) for numbers in self._parts(row)]
         seconds = np.sum([part["seconds"] for part in parts], axis=0) / row.windows
-        heard = together([Heard(*(part[name] for name in FIELDS)) for part in parts])
+        names = [name for name in parts[-1] if name not in ("seconds", "clips", "log_mel")]
+        kept = {name: np.concatenate([part[name] for part in parts]) for name in names}
         mels = [part["log_mel"] for part in parts if "log_mel" in part]
         return RowHeard(
-            heard=heard, clips=parts[0]["clips"], make_seconds=float(seconds[0]), voice_seconds=float(seconds[1]),
+            kept=kept, clips=parts[0]["clips"], make_seconds=float(seconds[0]), voice_seconds=float(seconds[1]),
             judge_seconds=float(seconds[2]), log_mel=np.concatenate(mels).astype(np.float32) if mels else None,
         )  # fmt: skip
 
-
-def _parts(windows: int) -> list[range]:
-    return [range(at, min(at + AT_ONCE, windows)) for at in range(0, windows, AT_ONCE)]
+    def _parts(self, row: Row) -> list[range]:
+        return [range(at, min(at + self._at_once, row.windows)) for at in range(0, row.windows, self._at_once)]

@@ -8,7 +8,7 @@ from typing import Any
 from halfstep.evaluation.figures import MEASURES, cell
 
 STYLE = Path(__file__).with_name("page.css")
-ARROWS = {"up": "higher is better", "down": "lower is better", "1": "best at 1"}
+ARROWS = {"up": "higher is better", "down": "lower is better", "1": "best at 1", "real": "best as real"}
 
 
 def escaped(text: object) -> str:

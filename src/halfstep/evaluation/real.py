@@ -11,7 +11,7 @@ from halfstep.evaluation.sounds import Place, noise_mels, recordings, source_pat
 from halfstep.evaluation.subject import Subject
 
 LEAST_WINDOWS = 10
-REFERENCE = "reference"
+REFERENCE, REFERENCE_NAME = "reference", "reference half"
 
 
 def real_rows(library: Library, subject: Subject, options: Options) -> tuple[list[Row], list[str]]:
@@ -38,7 +38,7 @@ def real_rows(library: Library, subject: Subject, options: Options) -> tuple[lis
             "the model's is, and what the vocoder takes away is in no row"
         )
     said = {
-        "reference": ("reference half", REFERENCE, "what every row is set against"),
+        "reference": (REFERENCE_NAME, REFERENCE, "what every row is set against"),
         "real": ("real, other half", "real", "other windows of the training recordings: as good as it gets"),
         "heldout": ("real, held-out tracks", "heldout", "real recordings that nothing learned from"),
     }

@@ -1,6 +1,7 @@
 """The report in words: Markdown for a repository, one HTML page for ears and eyes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from halfstep.audio.mel import MelConfig
@@ -10,13 +11,16 @@ from halfstep.evaluation.hearing import Row, RowHeard
 from halfstep.evaluation.pictures import ladder_plot, player_address, png_address, spectrogram
 
 HOW_TO_READ = (
+    "The first columns are of the music itself: real music through mel and vocoder has the values to aim at. A "
+    "distance can be small where there is no note in tune; these say so. Intervals and durations are compared with the "
+    "reference half, whose other half is the floor.",
     "A distance says how far a row is from the reference half of the real music. The other half is the floor that "
     "chance leaves, real music through mel and vocoder the ceiling of any model that ends in this vocoder, noise the "
     "bottom.",
     "Beside each value is its 95 % interval from resampling windows; rows whose intervals overlap are not told apart.",
     "PIS and IIS have no reference: real music sets the value to aim at, and more is not better music.",
     "The judges of pitch and instrument learned single notes from soundfonts; of whole music their answers are a "
-    "description, not a transcription. All measures but `spectral` hear 0 to 8 kHz.",
+    "description, not a transcription. They and the embedding hear 0 to 8 kHz.",
 )
 LISTEN = (
     "Three excerpts a row; the same three of the other half, plain and through the vocoder, and the same noise for "
@@ -27,8 +31,9 @@ MEMORY = (
     "near 1 and a share below the 1st percentile of held-out distances near .01 mean that nothing is played back."
 )
 BEHIND = (
-    "The median of each kernel between the row and the reference: near 0 or 1 it sees nothing, and its width does not "
-    "fit. R^2 is of the line over 1 / n that FAD-inf is read from."
+    "Of tuning, where A lies; of intervals and durations, how many there are. The median of each kernel between the "
+    "row and the reference: near 0 or 1 it sees nothing, and its width does not fit. R^2 is of the line over 1 / n "
+    "that FAD-inf is read from."
 )
 CEILING = "Real windows through mel and vocoder against themselves, at the same level: 0 would be the original."
 SEAMS = (
@@ -39,7 +44,7 @@ SEAMS = (
 
 def markdown(report: Mapping[str, Any], speed: Mapping[str, Any]) -> str:
     """The tables, and what to know of them."""
-    parts = [f"# {title(report)}\n", lead(report) + "\n", table(report["rows"])]
+    parts = [f"# {title(report)}\n", lead(report) + "\n", text_tables(report)]
     parts += [f"- {note}" for note in (*report["notes"], *HOW_TO_READ)]
     tables = (
         _notes_table(report), _speed_table(speed), _ceiling_table(report), _memory_table(report),
@@ -50,6 +55,17 @@ def markdown(report: Mapping[str, Any], speed: Mapping[str, Any]) -> str:
             parts.append("\n| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
             parts += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(parts) + "\n"
+
+
+def text_tables(report: Mapping[str, Any]) -> str:
+    """The streams, if there are any, and the windows, as Markdown."""
+    if not report["streams"]:
+        return table(report["rows"])
+    return f"{_streams_of(report)}\n\n{table(report['streams'])}\nWindows\n\n{table(report['rows'])}"
+
+
+def _streams_of(report: Mapping[str, Any]) -> str:
+    return f"Streams of {report['settings']['stream_seconds']:g} s"
 
 
 def title(report: Mapping[str, Any]) -> str:
@@ -68,17 +84,17 @@ def lead(report: Mapping[str, Any]) -> str:
 def web_page(
     report: Mapping[str, Any],
     speed: Mapping[str, Any],
-    rows: Sequence[Row],
-    heard: Mapping[str, RowHeard],
+    windows: tuple[Sequence[Row], Mapping[str, RowHeard]],
+    streams: tuple[Sequence[Row], Mapping[str, RowHeard]],
     mel: MelConfig,
 ) -> str:
     """The page: players first."""
-    shown = [row for row in rows if row.name in {one["name"] for one in report["rows"]}]
-    clips = [_clips(row, heard[row.name], mel) for row in shown]
-    sections = [
-        page.section("Listen", page.paragraph(LISTEN), *clips),
-        page.section("Measured", page.figures_table(report["rows"])),
-    ]
+    sections = [page.section("Listen", page.paragraph(LISTEN), *_all_clips(report["rows"], *windows, mel))]
+    if report["streams"]:
+        wide = replace(mel, hop_length=mel.n_fft)  # a minute fits on the page
+        clips = _all_clips(report["streams"], *streams, wide)
+        sections.append(page.section(_streams_of(report), page.figures_table(report["streams"]), *clips))
+    sections.append(page.section("Measured", page.figures_table(report["rows"])))
     sections += [page.listed([*report["notes"], *HOW_TO_READ])]
     if any(row["steps"] for row in report["rows"]):
         factors = {name: row["real_time_factor"] for name, row in speed["rows"].items()}
@@ -102,6 +118,13 @@ def _ladder(report: Mapping[str, Any], factors: dict[str, float], measure: str) 
     address = png_address(ladder_plot(report["rows"], factors, measure, short))
     caption = f"{short}: {meaning}. Numbers at the points are sampling steps."
     return page.picture(address, f"{short} by steps and speed", caption)
+
+
+def _all_clips(
+    lines: Sequence[Mapping[str, Any]], rows: Sequence[Row], heard: Mapping[str, RowHeard], mel: MelConfig
+) -> list[str]:
+    names = {one["name"] for one in lines}
+    return [_clips(row, heard[row.name], mel) for row in rows if row.name in names]
 
 
 def _clips(row: Row, its: RowHeard, mel: MelConfig) -> str:

@@ -12,7 +12,9 @@ from halfstep.metrics.judges import FOLDER
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """See `halfstep evaluate --help`. windows: of each row; seams: of the endless stream, 0 for none."""
+    """See `halfstep evaluate --help`. windows: of each row; seams: of the endless stream, 0 for none; streams: of so
+    many seconds, 0 for none.
+    """
 
     data: Path
     out: Path
@@ -20,6 +22,8 @@ class Options:
     seed: int = 0
     embedding: str = "musicnn"
     seams: int = 200
+    streams: int = 6
+    stream_seconds: float = 60.0
     workers: int | None = None
 
 

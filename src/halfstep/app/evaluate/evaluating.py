@@ -27,6 +27,10 @@ def evaluate(
         str, typer.Option(help="What FAD, KAD, density and coverage hear with: musicnn, vggish=FILE or clap=FILE.")
     ] = "musicnn",
     seams: Annotated[int, typer.Option(min=0, help="Joins of the endless stream that are listened to.")] = 200,
+    streams: Annotated[
+        int, typer.Option(min=0, help="Streams of every row, one a seed, measured as music; 0 for none.")
+    ] = 6,
+    stream_seconds: Annotated[float, typer.Option(min=10, help="How long each stream is.")] = 60.0,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; one a core if not given.")] = None,
     controls: Annotated[
         bool, typer.Option("--controls", help="Instead: whether every measure is worse for music spoilt on purpose.")
@@ -41,7 +45,10 @@ def evaluate(
         raise InputError("evaluate: give either RUN|MODEL or --controls")
     from halfstep.evaluation.settings import Options
 
-    options = Options(data=data, out=out, windows=windows, seed=seed, embedding=embedding, seams=seams, workers=workers)
+    options = Options(
+        data=data, out=out, windows=windows, seed=seed, embedding=embedding, seams=seams, streams=streams,
+        stream_seconds=stream_seconds, workers=workers,
+    )  # fmt: skip
     with progress("evaluate") as tell:
         if subject is None:
             from halfstep.evaluation.control_report import controls_command

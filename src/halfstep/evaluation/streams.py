@@ -1,0 +1,112 @@
+"""Music of a minute, real and made: a window is too short for a pulse."""
+
+import time
+
+import numpy as np
+
+from halfstep.data.dataset import Library
+from halfstep.data.windows import Windows
+from halfstep.errors import InputError
+from halfstep.evaluation.hearing import Row
+from halfstep.evaluation.real import REFERENCE, REFERENCE_NAME, shuffled
+from halfstep.evaluation.settings import Options
+from halfstep.evaluation.sounds import (
+    NewVocoder,
+    Place,
+    Sounds,
+    Source,
+    noise_mels,
+    recordings,
+    source_paths,
+    stored_mels,
+    through_vocoder,
+)
+from halfstep.evaluation.subject import Subject
+from halfstep.generation.model import Model
+from halfstep.metrics.judge import voiced
+
+
+def stream_rows(library: Library, subject: Subject, options: Options) -> tuple[list[Row], list[str]]:
+    """Reference, other half, held out, ceiling, every student, noise; and what to know. Nothing if none is asked for.
+
+    What the data set has no tracks for is left out.
+    """
+    if not options.streams or not options.stream_seconds:
+        return [], []
+    frames = round(options.stream_seconds * library.mel.frames_per_second)
+    rows, notes = _real(library, subject, options, frames)
+    if subject.model is not None:
+        for steps in reversed(subject.model.manifest.steps):
+            source = model_streams(subject.model, steps, subject.vocoder, options.seed, frames)
+            name = f"{subject.name}, {steps} step" + "s" * (steps > 1)
+            about = f"endless music of the seeds {options.seed} to {options.seed + options.streams - 1}"
+            rows.append(
+                Row(name=name, kind="student", source=source, windows=options.streams, steps=steps, about=about)
+            )
+    noise = through_vocoder(noise_mels(library, frames, options.seed), library.mel, subject.vocoder)
+    about = "Gaussian noise with the mean and deviation of every band"
+    return [*rows, Row(name="noise", kind="noise", source=noise, windows=options.streams, about=about)], notes
+
+
+def _real(library: Library, subject: Subject, options: Options, frames: int) -> tuple[list[Row], list[str]]:
+    mel, notes, sides = library.mel, [], {}
+    train, heldout = (_places(library, split, frames, count * options.streams) for split, count in
+                      (("train", 2), ("heldout", 1)))  # fmt: skip
+    if len(train) >= 2:
+        count = len(train) // 2 * 2
+        sides = {REFERENCE: shuffled(train[0:count:2]), "real": shuffled(train[1:count:2])}
+    if len(train) < 2 * options.streams:
+        notes.append(
+            f"streams: {len(train) // 2} of real music, not {options.streams}: the training split holds no more "
+            f"of {options.stream_seconds:g} s"
+        )
+    if heldout:
+        sides["heldout"] = shuffled(heldout)
+    paths = source_paths(library)
+    whole = all(track.id in paths for places in sides.values() for track, _ in places)
+    names = {REFERENCE: REFERENCE_NAME, "real": "real, other half", "heldout": "real, held-out tracks"}
+    voices = {key: through_vocoder(stored_mels(library, its, frames), mel, subject.vocoder)
+              for key, its in sides.items()}  # fmt: skip
+    plain = {key: recordings(its, paths, mel, frames) for key, its in sides.items()} if whole else voices
+    rows = [Row(name=names[key], kind=key, source=plain[key], windows=len(its)) for key, its in sides.items()]
+    if whole and "real" in sides:
+        about = "the other half again, its mel through the model's vocoder"
+        voiced_row = Row(
+            name="real through mel and vocoder", kind="ceiling", source=voices["real"], windows=len(sides["real"]),
+            about=about,
+        )  # fmt: skip
+        rows.append(voiced_row)
+    return rows, notes
+
+
+def _places(library: Library, split: str, frames: int, count: int) -> list[Place]:
+    """As many as there are without overlap, and at most `count`."""
+    try:
+        windows = Windows(library, split, frames)
+    except InputError:
+        return []
+    return windows.places(min(count, windows.count))
+
+
+def model_streams(model: Model, steps: int, vocoder: NewVocoder, seed: int, frames: int) -> Source:
+    """Endless music from its beginning; stream k of the seed `seed` + k."""
+    mel = model.manifest.mel
+
+    def source(numbers: range) -> Sounds:
+        began = time.thread_time()
+        log_mel = np.stack([_first_frames(model, seed + k, steps, frames) for k in numbers])
+        made = time.thread_time()
+        samples = voiced(log_mel, mel, vocoder)
+        return Sounds(samples, None, made - began, time.thread_time() - made)
+
+    return source
+
+
+def _first_frames(model: Model, seed: int, steps: int, frames: int) -> np.ndarray:
+    blocks, got = [], 0
+    for block in model.mels(seed, steps):
+        blocks.append(block)
+        got += block.shape[1]
+        if got >= frames:
+            break
+    return np.concatenate(blocks, axis=1)[:, :frames]
