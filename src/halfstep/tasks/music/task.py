@@ -84,9 +84,9 @@ class MusicConfig:
         names = (*PACKINGS, COMPONENTS)
         if self.packing not in names:
             raise ValueError(f"packing is {self.packing!r}: one of {', '.join(names)} was expected")
-        if not 1 <= self.patch_frames <= self.frames:
+        if self.fitted and not 1 <= self.patch_frames <= self.frames:
             raise ValueError(f"patch_frames is {self.patch_frames}: 1 to frames, {self.frames}, was expected")
-        if not 1 <= self.components <= self.patch_frames * self.n_mels:
+        if self.fitted and not 1 <= self.components <= self.patch_frames * self.n_mels:
             most = self.patch_frames * self.n_mels
             raise ValueError(f"components is {self.components}: 1 to patch_frames * n_mels, {most}, was expected")
         if self.frames % self.planes:
