@@ -1,10 +1,17 @@
-"""What many tests need: no network, a small data set, a model folder whose music is known in closed form."""
+"""What many tests need: no network, small data sets, trainings in processes that may be killed, and a model folder
+whose music is known in closed form.
+"""
 
+import json
+import multiprocessing
 import os
+import runpy
 import socket
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,14 +20,24 @@ from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
 from halfstep.atomic import write_json
+from halfstep.audio.files.writing import write
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import DenoiserFile, Manifest, Origin, write_manifest
 from halfstep.data.dataset import FORMAT, MANIFEST_NAME, TRACKS_FOLDER
+from halfstep.data.decode import DecodeConfig
+from halfstep.data.preparing import PrepareConfig, prepare
+from halfstep.data.stores import WAVEFORM
+from halfstep.data.synthetic import piece
+from halfstep.training.log import read_log
 
 # A busy machine is not a slow test; and what lands is judged by the same examples every time.
 settings.register_profile("halfstep", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("halfstep")
 
+VICTIM = Path(__file__).parent / "training" / "victim.py"
+PRELOADED = [
+    "halfstep.runs.train", "halfstep.app.cli", "torch.utils.tensorboard", "matplotlib.figure", "torch._dynamo",
+]  # fmt: skip
 VARIANCE = 0.25
 """Of the Gaussian data the tiny model's network knows perfectly."""
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -97,6 +114,68 @@ def write_library():
 def library(tmp_path_factory: pytest.TempPathFactory, write_library: Callable[..., Path]) -> Path:
     """The small data set; read only."""
     return write_library(tmp_path_factory.mktemp("data") / "small")
+
+
+@pytest.fixture(scope="session")
+def waveforms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three short pieces prepared as waveforms; read only."""
+    folder = tmp_path_factory.mktemp("waveforms")
+    (folder / "music").mkdir()
+    for seed in range(3):
+        write(folder / "music" / f"{seed}.wav", [piece(2, seed)], 44100, {})
+    decode = DecodeConfig(min_frames=12, stores=WAVEFORM)
+    prepare([folder / "music"], folder / "data", PrepareConfig(decode=decode, heldout_share=0.3), 1)
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def vocoder_settings() -> list[str]:
+    """The preset `vocoder-diffusion`, smaller."""
+    return [
+        "net.widths=[16, 16]", "net.attention_heads=4", "net.embedding=8", "diffusion_vocoder.frames=8",
+        "train.batch_size=4", "train.log_every=1", "train.measure_every=20", "train.warmup_steps=3",
+        "distill.start_steps=4",
+        "distill.updates=2", "distill.batch_size=4",
+    ]  # fmt: skip
+
+
+class Apart:
+    """Runs victim.py in children that are forked off a server which has loaded what they need, and computed nothing."""
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(PRELOADED)
+
+    def start(self, **job: Any) -> BaseProcess:
+        """The child, running."""
+        child = self._context.Process(target=runpy.run_path, args=(str(VICTIM), {"JOB": job}, "victim"))
+        child.start()
+        return child
+
+    def __call__(self, **job: Any) -> int | None:
+        """The child's exit code."""
+        child = self.start(**job)
+        child.join()
+        return child.exitcode
+
+
+@pytest.fixture(scope="session")
+def apart() -> Apart:
+    return Apart()
+
+
+@pytest.fixture(scope="session")
+def left():
+    """left(folder) -> all that a run leaves which must not depend on how often it was cut: the last checkpoint's
+    bytes, byte for byte, and the log but for timing."""
+
+    def what(folder: Path) -> tuple[str, bytes, list[dict]]:
+        last = max((folder / "checkpoints").glob("step-*.safetensors"))
+        log = [{k: v for k, v in line.items() if k != "windows_per_second"} for line in read_log(folder)]
+        assert json.dumps(log, allow_nan=False)
+        return last.name, last.read_bytes(), log
+
+    return what
 
 
 @pytest.fixture(scope="session")

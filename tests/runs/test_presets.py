@@ -37,7 +37,7 @@ def test_a_task_stands_under_its_own_name():
     vocoder = PRESETS["vocoder-diffusion"]()
     assert vocoder.to_json()["diffusion_vocoder"]["frames"] == vocoder.task.frames
     assert isinstance(Experiment.from_json(vocoder.to_json()).task, DiffusionVocoderConfig)
-    with pytest.raises(InputError, match="vocoder-diffusion: models vocoder"):
+    with pytest.raises(InputError, match="vocoder-diffusion: models diffusion_vocoder"):
         _ = vocoder.music
 
 
@@ -45,7 +45,7 @@ def test_a_task_stands_under_its_own_name():
 def test_an_experiment_of_no_task_or_two_is_refused(sections: tuple[str, ...]):
     plain = PRESETS["tiny"]().to_json()
     del plain["music"]
-    with pytest.raises(ValueError, match=r"names the tasks .*one of music, vocoder was expected"):
+    with pytest.raises(ValueError, match=r"names the tasks .*one of music, diffusion_vocoder was expected"):
         Experiment.from_json(plain | {name: {} for name in sections})
 
 

@@ -53,7 +53,7 @@ def test_trained_distilled_heard_and_not_exported(waveforms: Path, vocoder_setti
     samples, rate = soundfile.read(run / "samples" / "step-00000004.wav")
     assert (rate, len(samples)) == (44100, 4 * 8 * 512)
     assert (run / "samples" / "step-00000004.png").exists()
-    with pytest.raises(InputError, match="models vocoder; only music can be exported so far"):
+    with pytest.raises(InputError, match="models diffusion_vocoder; only music can be exported so far"):
         export_run(run, tmp_path / "model", Card(id="v"))
 
 

@@ -84,15 +84,15 @@ class MusicConfig:
         names = (*PACKINGS, COMPONENTS)
         if self.packing not in names:
             raise ValueError(f"packing is {self.packing!r}: one of {', '.join(names)} was expected")
-        if self.patch_frames < 1 or self.frames % self.planes:
+        if self.fitted and not 1 <= self.patch_frames <= self.frames:
+            raise ValueError(f"patch_frames is {self.patch_frames}: 1 to frames, {self.frames}, was expected")
+        if self.fitted and not 1 <= self.components <= self.patch_frames * self.n_mels:
+            most = self.patch_frames * self.n_mels
+            raise ValueError(f"components is {self.components}: 1 to patch_frames * n_mels, {most}, was expected")
+        if self.frames % self.planes:
             raise ValueError(f"frames is {self.frames}: a multiple of {self.planes} was expected")
         if self.frames < SHORTEST:
             raise ValueError(f"frames is {self.frames}: at least {SHORTEST} was expected")
-        if not 1 <= self.patch_frames <= self.frames:
-            raise ValueError(f"patch_frames is {self.patch_frames}: 1 to frames, {self.frames}, was expected")
-        if not 1 <= self.components <= self.patch_frames * self.n_mels:
-            most = self.patch_frames * self.n_mels
-            raise ValueError(f"components is {self.components}: 1 to patch_frames * n_mels, {most}, was expected")
         if not 0.5 <= self.nothing_share <= 1:
             raise ValueError(f"nothing_share is {self.nothing_share}: 0.5 to 1 was expected")
         if not 0 <= self.context_noise < math.inf:
