@@ -137,7 +137,7 @@ def tones(voice: Voice, mel: MelConfig) -> dict[str, float]:
 def made_mel(model: Model, seconds: float) -> Float32:
     """[n_mels, frames] of a piece by the model, seed 0."""
     manifest, steps = model.manifest, max(model.manifest.steps)
-    painter = Painter(model.folder.denoiser(steps), manifest, steps)
+    painter = Painter(model.folder.denoiser(steps), manifest, steps, model.folder.packing)
     wanted, blocks, frames = frames_for(seconds, manifest.mel), [], 0
     for block in mel_stream(painter, seed_noise(manifest.mel.n_mels, 0)):
         blocks.append(block)

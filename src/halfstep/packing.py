@@ -57,6 +57,11 @@ class Packing:
         return self.planes * n_mels if self.components is None else self.components.count
 
     @property
+    def scale(self) -> float:
+        """Of x, where a standardised band has 1."""
+        return 1.0 if self.components is None else self.components.scale
+
+    @property
     def mask_channels(self) -> int:
         """Channels of a packed mask: a place of components is known as a whole or not at all."""
         return self.planes if self.components is None else 1
@@ -81,7 +86,7 @@ class Packing:
         """[..., n_mels, frames] -> x [..., C, length]: plane after plane, or coordinates along the components."""
         if self.components is None:
             return self._planes_of(window)
-        return self.noise(window) * np.float32(self.components.scale)
+        return self.noise(window) * np.float32(self.scale)
 
     def noise(self, noise: NDArray) -> NDArray:
         """Unit noise [..., n_mels, frames] -> unit noise shaped as x: orthonormal directions keep it so."""
@@ -91,7 +96,7 @@ class Packing:
     def unflat(self, channels: NDArray) -> NDArray:
         """x [..., C, length] -> [..., n_mels, planes length]; the inverse of `flat`, exact on its image."""
         if self.components is not None:
-            channels = self.components.matrix.T @ (channels * np.float32(1 / self.components.scale))
+            channels = self.components.matrix.T @ (channels * np.float32(1 / self.scale))
         *batch, count, length = channels.shape
         return self.unpack(channels.reshape(*batch, self.planes, count // self.planes, length))
 

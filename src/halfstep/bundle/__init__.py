@@ -2,12 +2,13 @@
 
 from halfstep.bundle.folder import ModelFolder, is_model_folder, open_folder, verify
 from halfstep.bundle.installed import installed, installed_folders, load_folder, model_places
-from halfstep.bundle.manifest import DenoiserFile, FileEntry, Manifest, Origin, VocoderFiles
+from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, VocoderFiles
 from halfstep.bundle.model_json import read_manifest, write_manifest
 from halfstep.bundle.onnx_denoiser import OnnxDenoiser
 from halfstep.bundle.onnx_vocoder import OnnxVocoder
 
 __all__ = [
+    "ComponentsFile",
     "DenoiserFile",
     "FileEntry",
     "Manifest",

@@ -15,6 +15,7 @@ from halfstep.bundle.onnx_denoiser import OnnxDenoiser
 from halfstep.bundle.onnx_vocoder import OnnxVocoder
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.errors import InputError
+from halfstep.packing import Packing, components_packing, read_components
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,19 @@ class ModelFolder:
             raise InputError(f"--steps {steps}: model {self.manifest.id} serves {served}; choose one of these")
         name = names[steps]
         return OnnxDenoiser(self.read(name), str(self.path / name), self.manifest, threads)
+
+    @functools.cached_property
+    def packing(self) -> Packing:
+        """How its windows are packed. InputError if the components it names are not whole, or do not fit."""
+        declared = self.manifest.components
+        if declared is None:
+            return self.manifest.packed
+        where = str(self.path / declared.file)
+        components = read_components(self.read(declared.file), where)
+        wanted = (declared.count, declared.patch_frames * self.manifest.mel.n_mels)
+        if components.matrix.shape != wanted:
+            raise InputError(f"{where}: is {components.matrix.shape}, model.json says {wanted}; {AGAIN}")
+        return components_packing(components, self.manifest.mel.n_mels)
 
     def vocoder(self, threads: int = 1) -> Callable[[], OnnxVocoder] | None:
         """What makes the learned vocoder's networks for one piece after another, loaded once; None if it has none.
@@ -119,6 +133,7 @@ def _trial(folder: ModelFolder, steps: int) -> str | None:
     noise = np.random.default_rng(0).standard_normal((1, manifest.channels, manifest.length), np.float32)
     known = np.zeros((1, manifest.aligned_channels, manifest.length), np.float32)
     try:
+        _ = folder.packing
         folder.denoiser(steps)(noise, 0.0, 1.0, known)
     except InputError as error:
         return str(error)

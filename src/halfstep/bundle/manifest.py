@@ -30,6 +30,17 @@ class DenoiserFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ComponentsFile:
+    """What the packing `components` is fitted to: `count` directions of patches of `patch_frames` frames, in `file`."""
+
+    file: str
+    count: int
+    patch_frames: int
+    explained: float
+    """Share of the training patches' variance that they hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class VocoderFiles:
     """The learned vocoder: its two networks, the search for the bass, and the recordings it learned from."""
 
@@ -78,6 +89,8 @@ class Manifest:
     context: bool
     """Whether the denoisers see a mask and the known frames under it."""
     parameters: int
+    components: ComponentsFile | None = None
+    """Given with the packing "components", and with no other."""
     vocoder: VocoderFiles | None = None
     """None: waveforms come from Griffin-Lim."""
     measured: Mapping[str, Any] = field(default_factory=dict)
@@ -88,20 +101,27 @@ class Manifest:
 
     @property
     def packed(self) -> Packing:
+        """The packing, where its name says it all; a folder's own is `ModelFolder.packing`."""
         return PACKINGS[self.packing]
 
     @property
+    def planes(self) -> int:
+        """Frames that share a position."""
+        return self.packed.planes if self.components is None else self.components.patch_frames
+
+    @property
     def channels(self) -> int:
-        return self.packed.planes * self.mel.n_mels
+        return self.planes * self.mel.n_mels if self.components is None else self.components.count
 
     @property
     def length(self) -> int:
-        return self.frames // self.packed.planes
+        return self.frames // self.planes
 
     @property
     def aligned_channels(self) -> int:
         """The known window, packed, and its packed mask; 0 without context."""
-        return self.channels + self.packed.planes if self.context else 0
+        masks = self.planes if self.components is None else 1
+        return self.channels + masks if self.context else 0
 
     @property
     def networks(self) -> tuple[str, ...]:

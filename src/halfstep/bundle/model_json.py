@@ -9,9 +9,9 @@ from typing import Any
 from halfstep.atomic import write_json
 from halfstep.audio.mel import SPACINGS, MelConfig
 from halfstep.bundle.fields import AGAIN, PLAIN_NAME, Fields, read_json
-from halfstep.bundle.manifest import DenoiserFile, FileEntry, Manifest, Origin, VocoderFiles
+from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, VocoderFiles
 from halfstep.errors import InputError
-from halfstep.packing import PACKINGS
+from halfstep.packing import COMPONENTS, PACKINGS
 
 FORMAT = 1
 FILE_NAME = "model.json"
@@ -59,7 +59,7 @@ def parse_manifest(value: object, where: str) -> Manifest:
     if version != FORMAT:
         raise InputError(f"{where}: format is {version}, this halfstep reads {FORMAT}; update halfstep")
     mel = _parse_mel(fields.inside("mel"))
-    packing = fields.choice("packing", PACKINGS)
+    packing = fields.choice("packing", {**PACKINGS, COMPONENTS: None})
     manifest = Manifest(
         id=fields.plain_name("id"),
         description=fields.text("description"),
@@ -74,6 +74,7 @@ def parse_manifest(value: object, where: str) -> Manifest:
         denoisers=tuple(_parse_denoiser(denoiser) for denoiser in fields.objects("denoisers", most=64)),
         context=fields.flag("context"),
         parameters=fields.integer("parameters", 1, 10**12),
+        components=_parse_components(fields),
         vocoder=_parse_vocoder(fields),
         measured=_parse_measured(fields),
         files=_parse_files(fields.inside("files")),
@@ -85,11 +86,16 @@ def parse_manifest(value: object, where: str) -> Manifest:
 
 
 def _check_together(fields: Fields, manifest: Manifest) -> None:
-    if manifest.frames % manifest.packed.planes:
-        raise fields.fail("frames", manifest.frames, f"a multiple of {manifest.packed.planes} for {manifest.packing}")
+    if (manifest.components is None) == (manifest.packing == COMPONENTS):
+        raise fields.fail(
+            "components", None if manifest.components is None else "given", f"what {manifest.packing} needs"
+        )
+    if manifest.frames % manifest.planes:
+        raise fields.fail("frames", manifest.frames, f"a multiple of {manifest.planes} for {manifest.packing}")
     if not manifest.denoisers or len(set(manifest.steps)) != len(manifest.steps):
         raise fields.fail("denoisers", list(manifest.steps), "at least one, each with its own number of steps")
-    for name in manifest.networks:
+    components = () if manifest.components is None else (manifest.components.file,)
+    for name in (*manifest.networks, *components):
         if name not in manifest.files:
             raise fields.fail("files", list(manifest.files), f"a table with {name}")
 
@@ -140,6 +146,22 @@ def _parse_denoiser(fields: Fields) -> DenoiserFile:
     denoiser = DenoiserFile(steps=fields.integer("steps", 1, MOST_STEPS), file=fields.plain_name("file"))
     fields.done()
     return denoiser
+
+
+def _parse_components(outer: Fields) -> ComponentsFile | None:
+    """Absent from folders made before there was such a packing."""
+    value = outer.take("components") if outer.has("components") else None
+    if value is None:
+        return None
+    fields = Fields(f"{outer.where}: components", value)
+    components = ComponentsFile(
+        file=fields.plain_name("file"),
+        count=fields.integer("count", 1, 8192),
+        patch_frames=fields.integer("patch_frames", 1, 64),
+        explained=fields.number("explained", 0, 1),
+    )
+    fields.done()
+    return components
 
 
 def _parse_vocoder(outer: Fields) -> VocoderFiles | None:

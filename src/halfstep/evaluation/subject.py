@@ -55,7 +55,7 @@ class Subject:
         if self.model is None:
             return
         for steps in reversed(self.model.manifest.steps):
-            painter = Painter(self.model.folder.denoiser(steps), self.model.manifest, steps)
+            painter = Painter(self.model.folder.denoiser(steps), self.model.manifest, steps, self.model.folder.packing)
             source = through_vocoder(model_mels(painter, seed), self.mel, self.vocoder)
             calls = "one network call" if steps == 1 else f"{steps} network calls"
             yield Row(

@@ -206,7 +206,7 @@ class Model:
         steps = self.manifest.default_steps if steps is None else steps
         if steps not in self._denoisers:
             self._denoisers[steps] = self.folder.denoiser(steps, self.threads)
-        return Painter(self._denoisers[steps], self.manifest, steps)
+        return Painter(self._denoisers[steps], self.manifest, steps, self.folder.packing)
 
     def _noise(self, wanted: Wanted, drift: int) -> Noise:
         """Of the piece; one that drifts is at its goal after `drift` samples."""

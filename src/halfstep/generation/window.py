@@ -10,6 +10,7 @@ from halfstep.bundle import Manifest
 from halfstep.diffusion.forms import hold_known
 from halfstep.diffusion.rates import Rates, cosine_rates
 from halfstep.diffusion.sampler import sample
+from halfstep.packing import Packing
 
 Network = Callable[[Float32, float, float, Float32 | None], Float32]
 """(z_t [B, C, L], alpha_t, sigma_t, aligned [B, A, L]) -> v [B, C, L]; an OnnxDenoiser is one."""
@@ -43,7 +44,7 @@ class Layout:
 
 def layout_of(manifest: Manifest) -> Layout:
     """The layout of a model's windows."""
-    grain = POSITIONS_A_GRAIN * manifest.packed.planes
+    grain = POSITIONS_A_GRAIN * manifest.planes
     overlap = max(1, round(manifest.frames / CONTEXT_SHARE / grain)) * grain
     return Layout(manifest.frames, grain, overlap, max(1, manifest.frames // TRANSITION_SHARE))
 
@@ -51,8 +52,10 @@ def layout_of(manifest: Manifest) -> Layout:
 class Painter:
     """Makes standardised windows [n_mels, frames] with one network, in `steps` steps."""
 
-    def __init__(self, network: Network, manifest: Manifest, steps: int) -> None:
+    def __init__(self, network: Network, manifest: Manifest, steps: int, packing: Packing | None = None) -> None:
+        """packing: of the model's folder; None for one that is not fitted, which the manifest's name says whole."""
         self.manifest = manifest
+        self._packing = manifest.packed if packing is None else packing
         self.layout = layout_of(manifest)
         self._network = network
         self._steps = steps
@@ -77,9 +80,9 @@ class Painter:
         A model without context is not told: the known frames are only held at their noise level during sampling,
         and what follows fits them less well.
         """
-        packed = self.manifest.packed
-        aligned, held = (part[None] for part in packed.told(known, mask))
-        known_x = packed.flat(known)[None]
+        packing = self._packing
+        aligned, held = (part[None] for part in packing.told(known, mask))
+        known_x = packing.flat(known)[None]
 
         def denoise(z_t: Float32, t: float) -> Float32:
             # Plain floats: numpy's own would lift the arrays to float64.
@@ -87,7 +90,7 @@ class Painter:
             v = self._network(z_t, at_t.alpha, at_t.sigma, aligned if self.manifest.context else None)
             return hold_known(v, z_t, known_x, held, at_t)
 
-        return packed.unflat(sample(denoise, packed.flat(noise)[None], self._steps)[0])
+        return packing.unflat(sample(denoise, packing.noise(noise)[None], self._steps)[0])
 
     def fitted(self, noise: Float32, known: Float32, mask: Float32, wanted: Float32) -> Float32:
         """`noise`, changed where wanted [frames] is above 0, the nearer to 1 the more, so that the window comes near
@@ -98,7 +101,7 @@ class Painter:
         training set from an RMS of .92 deviations to .44 in four rounds, where the network's own floor is .3. Many
         more would leave the unit sphere (docs/experiments.md).
         """
-        fitted = noise.copy()
+        fitted, rate = noise.copy(), np.float32(FITTING_RATE * self._packing.scale)
         for _ in range(FITTING_ROUNDS):
-            fitted += FITTING_RATE * wanted * (known - self.window(fitted, known, mask))
+            fitted += rate * wanted * (known - self.window(fitted, known, mask))
         return fitted

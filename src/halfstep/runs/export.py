@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import (
+    ComponentsFile,
     DenoiserFile,
     Manifest,
     ModelFolder,
@@ -25,10 +26,13 @@ from halfstep.errors import InputError
 from halfstep.export.onnx_writing import STORED, write_onnx
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser
+from halfstep.packing import write_components
 from halfstep.runs.distill import finished_rungs
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.tasks.music.task import Music
 from halfstep.training.checkpoint import save_tensors
+
+COMPONENTS_FILE = "components.npz"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +78,8 @@ def write_model(
         if with_teacher:
             save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
         vocoder = carried_vocoder(folder, run.experiment.mel)
-        manifest = write_manifest(folder, replace(_manifest(run, networks, card, weights), vocoder=vocoder))
+        described = _manifest(run, networks, card, weights, _written_components(task, folder))
+        manifest = write_manifest(folder, replace(described, vocoder=vocoder))
         if problems := verify(folder):
             raise RuntimeError(f"{out}: what was exported does not verify: {problems[0]}")
         if out.exists():
@@ -142,14 +147,27 @@ def write_denoiser(denoiser: Denoiser, task: Music, path: Path, weights: str = "
     write_onnx(_Exported(denoiser), inputs, ("v",), changing, path, weights)
 
 
-def _manifest(run: Run, networks: dict[int, Denoiser], card: Card, weights: str) -> Manifest:
+def _written_components(task: Music, folder: Path) -> ComponentsFile | None:
+    """COMPONENTS_FILE in `folder`, and its entry; None for a packing that is not fitted."""
+    components = task.packing.components
+    if components is None:
+        return None
+    write_components(folder / COMPONENTS_FILE, components)
+    return ComponentsFile(
+        file=COMPONENTS_FILE, count=components.count, patch_frames=task.packing.planes, explained=components.explained
+    )
+
+
+def _manifest(
+    run: Run, networks: dict[int, Denoiser], card: Card, weights: str, components: ComponentsFile | None
+) -> Manifest:
     experiment, library = run.experiment, run.library
     ladder = run.path / "ladder" / "ladder.json"
     rows = json.loads(ladder.read_text(encoding="utf-8")) if ladder.exists() else []
     return Manifest(
         id=card.id, description=card.description, licence=card.licence, output_licence=card.output_licence,
         trained_on=origins(library, card.credits), mel=experiment.mel, frames=experiment.music.frames,
-        packing=experiment.music.packing,
+        packing=experiment.music.packing, components=components,
         band_mean=tuple(float(value) for value in library.band_mean),
         band_std=tuple(float(value) for value in library.band_std),
         denoisers=tuple(DenoiserFile(steps=n, file=f"denoiser-{n}.onnx") for n in networks),
