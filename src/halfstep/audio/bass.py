@@ -17,7 +17,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from halfstep.audio.mel import Float32, MelConfig, filterbank, hann
+from halfstep.audio.grids import filters_on_grid, synthesis_grid
+from halfstep.audio.mel import Float32, MelConfig, band_edges_hz, filterbank, hann
 from halfstep.audio.overlap import reciprocal
 from halfstep.audio.steady import Complex64
 
@@ -30,25 +31,28 @@ LOOP_ITERATIONS = 64
 MOMENTUM = 0.99
 USED, FADED = 0.92, 4
 """Of the bins, the share that is used, up to the middle of a fade over so many: those at the top alias."""
+LOBE_BINS = 2.0
 TINY = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BassGrid:
-    """Frames at the slower rate, and what a mel says of their b bins.
+    """Frames at the slower rate, and what bands say of their b bins.
 
-    It says m things of a frame: the levels of the bands that lie in these bins, and those of the top bins whose bands
-    reach beyond.
+    They say m things of a frame: the levels of the bands that lie in these bins, and those of single bins: the top
+    ones, whose bands reach beyond, and the lowest ones, where bands are narrower than bins.
 
     Args:
         hop: samples.
-        analysis, synthesis: [n_fft, 2 b] and [2 b, n_fft], from a frame to its spectrum and back, each time windowed.
-        squares: [n_fft], of the window.
-        told: [n_mels, m], from a mel to what it says.
+        analysis, synthesis: [window, 2 b] and [2 b, window], from a frame to its spectrum and back, each time windowed.
+        squares: [window], of the window.
+        told: [n_mels, m], from bands to what they say.
         filters, least: [b, m], from magnitudes to the same, and [m], what is added so that none is 0.
         spread: [m, 2 b], the mean for each bin (both parts) over what hears it. Bins that nothing hears fall silent.
-        levels: [n_mels, 2 b], from a mel to magnitudes (both parts), the mean over the bands that hear each bin.
+        levels: [n_mels, 2 b], from bands to magnitudes (both parts), the mean over the bands that hear each bin.
         pairs: [2 b, b], the sum of both parts.
+        inner: of a frame, the samples of the one in its middle that `audio.grids.synthesis_grid` has.
+        sounded: [samples of inner, 2 `bass_bins`], from these to its spectrum. None where both grids are one.
     """
 
     hop: int
@@ -61,6 +65,8 @@ class BassGrid:
     spread: Array
     levels: Array
     pairs: Array
+    inner: slice
+    sounded: Array | None
 
     @property
     def bins(self) -> int:
@@ -96,6 +102,13 @@ def searched(
     return spectra
 
 
+def answered(spectra: Array, grid: BassGrid, heard: Callable[[Array], Array]) -> Array:
+    """What was found, [frames, 2 b], as the frames that are sounded have it: [frames, 2 `bass_bins`]."""
+    if grid.sounded is None:
+        return spectra
+    return heard((spectra @ grid.synthesis).reshape(-1, grid.hop))[:, grid.inner] @ grid.sounded
+
+
 def retrieve_round(spectra: Complex64, log_mel: Float32, config: MelConfig) -> Complex64:
     """From spectra [frames, b] of the lowest bins on to ones that have that log-mel [frames, n_mels], of frames that
     repeat: the last is followed by the first. b is `bass_bins`.
@@ -103,16 +116,36 @@ def retrieve_round(spectra: Complex64, log_mel: Float32, config: MelConfig) -> C
     if not spectra.size:
         return spectra
     grid = bass_grid(config)
-    hops = len(grid.squares) // grid.hop
-    gain = reciprocal(np.tile(grid.squares.reshape(hops, grid.hop).sum(axis=0), hops))
+    heard = _round_about(grid.squares, grid.hop)
+    parts = as_parts(spectra)
+    if grid.sounded is not None:
+        parts = _longer(parts, grid, synthesis_grid(config))
+    wanted = np.exp(log_mel) @ grid.told
+    found = searched(parts, wanted, LOOP_ITERATIONS, grid, heard, np.sqrt)
+    return as_complex(answered(found, grid, heard))
+
+
+def _round_about(squares: Float32, hop: int) -> Callable[[Float32], Float32]:
+    """Windowed hops of frames that repeat -> the frames of the signal they make."""
+    hops = len(squares) // hop
+    gain = reciprocal(np.tile(squares.reshape(hops, hop).sum(axis=0), hops))
 
     def heard(windowed: Float32) -> Float32:
-        parts = windowed.reshape(-1, hops, grid.hop)
+        parts = windowed.reshape(-1, hops, hop)
         signal = sum(np.roll(parts[:, at], at, axis=0) for at in range(hops))
         return np.concatenate([np.roll(signal, -at, axis=0) for at in range(hops)], axis=1) * gain
 
-    wanted = np.exp(log_mel) @ grid.told
-    return as_complex(searched(as_parts(spectra), wanted, LOOP_ITERATIONS, grid, heard, np.sqrt))
+    return heard
+
+
+def _longer(parts: Float32, grid: BassGrid, sounded: MelConfig) -> Float32:
+    """Spectra [frames, 2 `bass_bins`] of frames that repeat, of the grid that is sounded -> [frames, 2 b]."""
+    short = bass_grid(sounded)
+    signal = _round_about(short.squares, short.hop)((parts @ short.synthesis).reshape(-1, short.hop))[:, : short.hop]
+    before = grid.inner.start // grid.hop
+    hops = len(grid.squares) // grid.hop
+    framed = np.concatenate([np.roll(signal, before - at, axis=0) for at in range(hops)], axis=1)
+    return framed @ grid.analysis
 
 
 def as_parts(spectra: Complex64) -> Float32:
@@ -127,16 +160,27 @@ def as_complex(parts: Float32) -> Complex64:
 
 
 def bass_bins(config: MelConfig) -> int:
-    """b, how many of the lowest bins are worked on: all but the slower rate's Nyquist. 0: there is no slower rate."""
+    """How many of the lowest bins of the sounded spectra are found: all but the slower rate's Nyquist. 0: there is no
+    slower rate.
+    """
     by = _slower(config)
-    return config.n_fft // by // 2 if by > 1 else 0
+    return synthesis_grid(config).n_fft // by // 2 if by > 1 else 0
+
+
+def searched_bins(config: MelConfig) -> int:
+    """How many bins the search itself has, of the bands' own window."""
+    by = _slower(config)
+    return config.window // by // 2 if by > 1 else 0
 
 
 def bass_share(config: MelConfig) -> Float32:
     """[bins]: how much of each bin is what is found here, 1 to 0; the rest, and what no band hears, is not."""
-    top, numbers = _top_bin(config) if bass_bins(config) else -FADED, np.arange(config.bins)
+    numbers = np.arange(synthesis_grid(config).bins)
+    top = USED * bass_bins(config) if bass_bins(config) else -FADED
     share = np.clip((top - numbers) / FADED + 0.5, 0, 1)
-    heard = filterbank(config).any(axis=0) | (numbers == 0)  # DC, which no band hears, is found silent, as it should be
+    heard = filters_on_grid(config).any(axis=0) | (
+        numbers == 0
+    )  # DC, which no band hears, is found silent, as it should be
     return (share * heard).astype(np.float32)
 
 
@@ -150,51 +194,93 @@ def with_bass(spectra: Complex64, bass: Complex64, config: MelConfig) -> Complex
 @lru_cache(maxsize=16)
 def bass_grid(config: MelConfig) -> BassGrid:
     """For a config that has `bass_bins`."""
-    by, bins = _slower(config), bass_bins(config)
-    n_fft = config.n_fft // by
-    window = hann(config.n_fft)[::by].astype(np.float64)
-    analysis = np.fft.rfft(np.diag(window) * by, axis=1)[:, :bins]
-    synthesis = np.fft.irfft(np.concatenate([np.eye(bins), 1j * np.eye(bins)]), n_fft, axis=1) * window / by
+    by, sounded = _slower(config), synthesis_grid(config)
+    size, short = config.window // by, sounded.n_fft // by
+    bins = searched_bins(config)
+    analysis, synthesis = _transforms(size, by)
 
-    filters = filterbank(config)
+    said, filters = _said(config)
     area, hearing = (np.maximum(filters.sum(axis=axis), TINY) for axis in (1, 0))
     levels = (filters / area[:, None] / hearing)[:, :bins]
-    within = ~filters[:, round(_top_bin(config)) + FADED // 2 + 1 :].any(axis=1) & filters.any(axis=1)
+    top_bin = USED * bins
+    within = ~filters[:, round(top_bin) + FADED // 2 + 1 :].any(axis=1) & filters.any(axis=1)
     share = filters[within, :bins] / hearing[:bins]
     beyond = 1 - share.sum(axis=0)  # what other bands say of a bin
     top = np.arange(bins) > np.flatnonzero(beyond < 1e-6).max(initial=-1)
+    told = said @ np.concatenate([np.eye(len(filters))[:, within], (levels * beyond)[:, top]], axis=1)
+    start = (size - short) // 2
     return BassGrid(
         hop=config.hop_length // by,
-        analysis=_float32(np.concatenate([analysis.real, analysis.imag], axis=1)),
-        synthesis=_float32(synthesis),
-        squares=_float32(np.square(window)),
-        told=_float32(np.concatenate([np.eye(config.n_mels)[:, within], (levels * beyond)[:, top]], axis=1)),
+        analysis=analysis,
+        synthesis=synthesis,
+        squares=_float32(np.square(_window(size))),
+        told=_float32(told),
         filters=_float32(np.concatenate([filters[within, :bins].T, np.eye(bins)[:, top]], axis=1)),
         least=np.full(np.count_nonzero(within) + np.count_nonzero(top), TINY, np.float32),
         spread=_float32(np.tile(np.concatenate([share, np.eye(bins)[top]]), 2)),
-        levels=_float32(np.tile(levels, 2)),
+        levels=_float32(np.tile(said @ levels, 2)),
         pairs=_float32(np.tile(np.eye(bins), (2, 1))),
+        inner=slice(start, start + short),
+        sounded=None if sounded == config else _transforms(short, by)[0],
     )
+
+
+def _said(config: MelConfig) -> tuple[np.ndarray, np.ndarray]:
+    """What bands say of the bins of their own window, not padded: [n_mels, k], from bands to what they say, and
+    [k, bins], how much of each bin each of that is.
+
+    Where bands are narrower than bins they say the magnitudes of single bins, each that of the bands around it;
+    elsewhere every band is one thing that is said.
+    """
+    if synthesis_grid(config) == config:
+        return np.eye(config.n_mels), filterbank(config)
+    edges = band_edges_hz(config) * (config.window / config.sample_rate)  # in bins
+    centres, bins = edges[1:-1], np.arange(config.window // 2 + 1)
+    narrow = np.diff(edges)[1:] < 1
+    single = bins[1 : int(centres[narrow].max(initial=0)) + 1]
+    right = np.searchsorted(centres, single).clip(1, config.n_mels - 1)
+    along = np.clip((single - centres[right - 1]) / (centres[right] - centres[right - 1]), 0, 1)
+    said = np.zeros((config.n_mels, len(single)))
+    said[right - 1, np.arange(len(single))] = 1 - along
+    said[right, np.arange(len(single))] += along
+    said *= np.clip(1 - (centres[0] - single) / LOBE_BINS, 0, 1)  # below all bands is only the edge of the lowest
+    rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
+    wide = np.maximum(0, np.minimum(rising, falling))[~narrow]
+    wide /= wide.sum(axis=1, keepdims=True)
+    return (
+        np.concatenate([said, np.eye(config.n_mels)[:, ~narrow]], axis=1),
+        np.concatenate([np.eye(len(bins))[single], wide]),
+    )
+
+
+def _window(size: int) -> np.ndarray:
+    return hann(size).astype(np.float64)
+
+
+def _transforms(size: int, by: int) -> tuple[Float32, Float32]:
+    """[size, 2 b] and [2 b, size]: a frame to its spectrum, as large as at the full rate, and back, each windowed."""
+    bins, window = size // 2, _window(size)
+    analysis = np.fft.rfft(np.diag(window) * by, axis=1)[:, :bins]
+    synthesis = np.fft.irfft(np.concatenate([np.eye(bins), 1j * np.eye(bins)]), size, axis=1) * window / by
+    return _float32(np.concatenate([analysis.real, analysis.imag], axis=1)), _float32(synthesis)
 
 
 def _float32(values: np.ndarray) -> Float32:
     return np.ascontiguousarray(values, np.float32)
 
 
-def _top_bin(config: MelConfig) -> float:
-    return USED * bass_bins(config)
-
-
 def _slower(config: MelConfig) -> int:
     """The largest power of two by which the rate may be divided; 1: none."""
-    if config.n_fft % config.hop_length:
+    grid = synthesis_grid(config)
+    if grid.n_fft % grid.hop_length or config.window % grid.hop_length:
         return 1
     by = 1
     while (
-        config.sample_rate / (4 * by) >= REACH_HZ
-        and config.n_fft % (4 * by) == 0
-        and config.n_fft >= LEAST_N_FFT * 2 * by
-        and config.hop_length % (2 * by) == 0
+        grid.sample_rate / (4 * by) >= REACH_HZ
+        and grid.n_fft % (4 * by) == 0
+        and grid.n_fft >= LEAST_N_FFT * 2 * by
+        and grid.hop_length % (2 * by) == 0
     ):
         by *= 2
     return by
