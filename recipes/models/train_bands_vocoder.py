@@ -4,11 +4,12 @@
     python recipes/models/train_bands_vocoder.py AUDIO.zip OUT --seconds 180 --device cuda
     python recipes/models/train_bands_vocoder.py AUDIO.zip OUT --seconds 60 --device cpu
 
-AUDIO.zip is what recipes/models/pack_vocoder_audio.py writes. The recordings, the clips drawn of them and their bands stay in
-the device's memory. First spectra and log-mels alone are compared, with the learning rate brought to 0; then, for the
-`--adversarial` share of the time, judges that learn to tell the sounds from recordings join in. OUT gets
-vocoder-plain.safetensors and vocoder-adversarial.safetensors, averaged weights in float32, written again every
-`--save-every` seconds, so that whatever stops it leaves something usable, and log.jsonl. Needs torch, numpy,
+AUDIO.zip is what recipes/models/pack_vocoder_audio.py writes. The recordings, the clips drawn of
+them and their bands stay in the device's memory. First spectra and log-mels alone are compared, with
+the learning rate brought to 0; then, for the `--adversarial` share of the time, judges that learn to
+tell the sounds from recordings join in. OUT gets vocoder-plain.safetensors and
+vocoder-adversarial.safetensors, averaged weights in float32, written again every `--save-every`
+seconds, so that whatever stops it leaves something usable, and log.jsonl. Needs torch, numpy,
 safetensors and soundfile. Exit codes: 0 done, 2 the audio is not as expected.
 """
 

@@ -31,7 +31,8 @@ LOOP_ITERATIONS = 64
 MOMENTUM = 0.99
 USED, FADED = 0.92, 4
 """Of the bins, the share that is used, up to the middle of a fade over so many: those at the top alias."""
-LOBE_BINS = 2.0
+NARROW_BINS = 1.75
+"""Half the width up to which bands are measured on finer lines than the bins of their window."""
 TINY = 1e-12
 
 
@@ -39,20 +40,27 @@ TINY = 1e-12
 class BassGrid:
     """Frames at the slower rate, and what bands say of their b bins.
 
-    They say m things of a frame: the levels of the bands that lie in these bins, and those of single bins: the top
-    ones, whose bands reach beyond, and the lowest ones, where bands are narrower than bins.
+    They say m things of a frame: the levels of the bands that lie in these bins, and those of the
+    top bins whose bands reach beyond. Where bands are narrow they are measured on finer lines than
+    bins, as an FFT longer than the window has them: e more of them.
 
     Args:
         hop: samples.
-        analysis, synthesis: [window, 2 b] and [2 b, window], from a frame to its spectrum and back, each time windowed.
+        analysis: [window, 2 (b + e)], from a windowed frame to its spectrum, the real parts of the
+            b bins, their imaginary parts, and the same of the e lines between them.
+        synthesis: [2 b, window], from the bins back to a windowed frame.
         squares: [window], of the window.
         told: [n_mels, m], from bands to what they say.
-        filters, least: [b, m], from magnitudes to the same, and [m], what is added so that none is 0.
-        spread: [m, 2 b], the mean for each bin (both parts) over what hears it. Bins that nothing hears fall silent.
-        levels: [n_mels, 2 b], from bands to magnitudes (both parts), the mean over the bands that hear each bin.
-        pairs: [2 b, b], the sum of both parts.
-        inner: of a frame, the samples of the one in its middle that `audio.grids.synthesis_grid` has.
-        sounded: [samples of inner, 2 `bass_bins`], from these to its spectrum. None where both grids are one.
+        filters, least: [b + e, m], from magnitudes to the same, and [m], what is added so that none
+            is 0.
+        spread: [m, 2 b], the mean for each bin (both parts) over what hears it. Bins that nothing
+            hears fall silent.
+        levels: [n_mels, 2 b], from bands to magnitudes (both parts), the mean over the bands that
+            hear each bin.
+        pairs: [2 (b + e), b + e], the sum of both parts.
+        inner: of a frame, the samples of the one in its middle that `audio.grids` sounds.
+        sounded: [samples of inner, 2 `bass_bins`], from these to its spectrum. None where both
+            frames are one.
     """
 
     hop: int
@@ -70,12 +78,12 @@ class BassGrid:
 
     @property
     def bins(self) -> int:
-        return self.filters.shape[0]
+        return self.spread.shape[1] // 2
 
 
 def missed(magnitude: Array, wanted: Array, grid: BassGrid) -> Array:
-    """[frames, 2 b], alike for both parts: by what magnitude [frames, b] must be multiplied for a mel to say `wanted`
-    [frames, m].
+    """[frames, 2 b], alike for both parts: by what magnitude [frames, b + e] must be multiplied for a
+    mel to say `wanted` [frames, m].
     """
     return (wanted / (magnitude @ grid.filters + grid.least)) @ grid.spread
 
@@ -98,7 +106,9 @@ def searched(
         ahead = hops * (1 / swing) if before is None else hops - before * (MOMENTUM / swing)
         before = hops
         found = heard(ahead) @ grid.analysis
-        spectra = found * missed(sqrt((found * found) @ grid.pairs), wanted, grid)
+        misses = missed(sqrt((found * found) @ grid.pairs), wanted, grid)
+        # Only a window padded with zeros has lines between its bins.
+        spectra = (found if grid.sounded is None else found[:, : 2 * grid.bins]) * misses
     return spectra
 
 
@@ -145,7 +155,7 @@ def _longer(parts: Float32, grid: BassGrid, sounded: MelConfig) -> Float32:
     before = grid.inner.start // grid.hop
     hops = len(grid.squares) // grid.hop
     framed = np.concatenate([np.roll(signal, before - at, axis=0) for at in range(hops)], axis=1)
-    return framed @ grid.analysis
+    return framed @ grid.analysis[:, : 2 * grid.bins]
 
 
 def as_parts(spectra: Complex64) -> Float32:
@@ -198,60 +208,88 @@ def bass_grid(config: MelConfig) -> BassGrid:
     size, short = config.window // by, sounded.n_fft // by
     bins = searched_bins(config)
     analysis, synthesis = _transforms(size, by)
+    lines = _lines_between(config)
 
-    said, filters = _said(config)
-    area, hearing = (np.maximum(filters.sum(axis=axis), TINY) for axis in (1, 0))
-    levels = (filters / area[:, None] / hearing)[:, :bins]
-    top_bin = USED * bins
-    within = ~filters[:, round(top_bin) + FADED // 2 + 1 :].any(axis=1) & filters.any(axis=1)
-    share = filters[within, :bins] / hearing[:bins]
+    hears = _hears(config)
+    area, hearing = (np.maximum(part, TINY) for part in (filterbank(config).sum(axis=1), hears.sum(axis=0)))
+    levels = (hears / area[:, None] / hearing)[:, :bins]
+    within = ~hears[:, round(USED * bins) + FADED // 2 + 1 :].any(axis=1) & hears.any(axis=1)
+    share = hears[within, :bins] / hearing[:bins]
     beyond = 1 - share.sum(axis=0)  # what other bands say of a bin
     top = np.arange(bins) > np.flatnonzero(beyond < 1e-6).max(initial=-1)
-    told = said @ np.concatenate([np.eye(len(filters))[:, within], (levels * beyond)[:, top]], axis=1)
+    single = np.eye(bins + len(lines))[:, :bins][:, top]
     start = (size - short) // 2
     return BassGrid(
         hop=config.hop_length // by,
-        analysis=analysis,
+        analysis=np.concatenate([analysis, _at_lines(size, by, lines)], axis=1),
         synthesis=synthesis,
         squares=_float32(np.square(_window(size))),
-        told=_float32(told),
-        filters=_float32(np.concatenate([filters[within, :bins].T, np.eye(bins)[:, top]], axis=1)),
+        told=_float32(np.concatenate([np.eye(config.n_mels)[:, within], (levels * beyond)[:, top]], axis=1)),
+        filters=_float32(np.concatenate([_measured(config, bins, lines)[within].T, single], axis=1)),
         least=np.full(np.count_nonzero(within) + np.count_nonzero(top), TINY, np.float32),
         spread=_float32(np.tile(np.concatenate([share, np.eye(bins)[top]]), 2)),
-        levels=_float32(np.tile(said @ levels, 2)),
-        pairs=_float32(np.tile(np.eye(bins), (2, 1))),
+        levels=_float32(np.tile(levels, 2)),
+        pairs=_float32(_pairs(bins, len(lines))),
         inner=slice(start, start + short),
         sounded=None if sounded == config else _transforms(short, by)[0],
     )
 
 
-def _said(config: MelConfig) -> tuple[np.ndarray, np.ndarray]:
-    """What bands say of the bins of their own window, not padded: [n_mels, k], from bands to what they say, and
-    [k, bins], how much of each bin each of that is.
+def _lines_between(config: MelConfig) -> np.ndarray:
+    """[e]: in bins of the window, the lines of a longer FFT that lie between these, as far as bands are narrow."""
+    padding = config.n_fft // config.window
+    if padding == 1:
+        return np.zeros(0)
+    edges = band_edges_hz(config) * (config.window / config.sample_rate)
+    narrow = np.diff(edges)[1:] < NARROW_BINS
+    lines = np.arange(padding * int(edges[1:-1][narrow].max(initial=0))) / padding
+    return lines[lines % 1 > 0]
 
-    Where bands are narrower than bins they say the magnitudes of single bins, each that of the bands around it;
-    elsewhere every band is one thing that is said.
+
+def _measured(config: MelConfig, bins: int, lines: np.ndarray) -> np.ndarray:
+    """[n_mels, b + e]: how a band's level is the sum of magnitudes of bins and of the lines between them.
+
+    A band that has not all of its lines is measured on bins alone, whose weights add up to its own: within a band all
+    must lie equally far apart.
     """
-    if synthesis_grid(config) == config:
-        return np.eye(config.n_mels), filterbank(config)
-    edges = band_edges_hz(config) * (config.window / config.sample_rate)  # in bins
-    centres, bins = edges[1:-1], np.arange(config.window // 2 + 1)
-    narrow = np.diff(edges)[1:] < 1
-    single = bins[1 : int(centres[narrow].max(initial=0)) + 1]
-    right = np.searchsorted(centres, single).clip(1, config.n_mels - 1)
-    along = np.clip((single - centres[right - 1]) / (centres[right] - centres[right - 1]), 0, 1)
-    said = np.zeros((config.n_mels, len(single)))
-    said[right - 1, np.arange(len(single))] = 1 - along
-    said[right, np.arange(len(single))] += along
-    said *= np.clip(1 - (centres[0] - single) / LOBE_BINS, 0, 1)  # below all bands is only the edge of the lowest
-    rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
-    falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
-    wide = np.maximum(0, np.minimum(rising, falling))[~narrow]
-    wide /= wide.sum(axis=1, keepdims=True)
-    return (
-        np.concatenate([said, np.eye(config.n_mels)[:, ~narrow]], axis=1),
-        np.concatenate([np.eye(len(bins))[single], wide]),
-    )
+    filters = filterbank(config).astype(np.float64)[:, : bins * (config.n_fft // config.window)]
+    padding = config.n_fft // config.window
+    between = np.round(lines * padding).astype(int)
+    on_bins, on_lines = filters[:, ::padding], filters[:, between]
+    whole, kept = filters.sum(axis=1), on_bins.sum(axis=1)
+    all_there = np.isclose(kept + on_lines.sum(axis=1), whole)[:, None]
+    alone = on_bins * (whole / np.maximum(kept, TINY))[:, None]
+    return np.concatenate([np.where(all_there, on_bins, alone), np.where(all_there, on_lines, 0)], axis=1)
+
+
+def _hears(config: MelConfig) -> np.ndarray:
+    """[n_mels, window / 2 + 1]: how much each band counts at each bin of the window: as much as it hears of it, but
+    none hears less than its two nearest bins, and the lowest one all that is below it but DC.
+    """
+    if config.n_fft == config.window:
+        return filterbank(config)
+    edges = band_edges_hz(config) * (config.window / config.sample_rate)
+    centres, bins = edges[1:-1, None], np.arange(config.window // 2 + 1)
+    below, above = (np.maximum(part, 1)[:, None] for part in (np.diff(edges)[:-1], np.diff(edges)[1:]))
+    hears = np.maximum(0, 1 - np.where(bins < centres, (centres - bins) / below, (bins - centres) / above))
+    hears[0, 1 : int(centres[0, 0]) + 1] += 1e-3
+    return hears
+
+
+def _pairs(bins: int, lines: int) -> np.ndarray:
+    """[2 (b + e), b + e]."""
+    pairs = np.zeros((2 * (bins + lines), bins + lines))
+    for part in (0, 1):
+        pairs[part * bins + np.arange(bins), np.arange(bins)] = 1
+        pairs[2 * bins + part * lines + np.arange(lines), bins + np.arange(lines)] = 1
+    return pairs
+
+
+def _at_lines(size: int, by: int, lines: np.ndarray) -> Float32:
+    """[size, 2 e], from a frame to its spectrum at places [e] in bins, windowed."""
+    angles = 2 * np.pi * np.arange(size)[:, None] * lines / size
+    window = (_window(size) * by)[:, None]
+    return _float32(np.concatenate([np.cos(angles) * window, -np.sin(angles) * window], axis=1))
 
 
 def _window(size: int) -> np.ndarray:
@@ -273,7 +311,7 @@ def _float32(values: np.ndarray) -> Float32:
 def _slower(config: MelConfig) -> int:
     """The largest power of two by which the rate may be divided; 1: none."""
     grid = synthesis_grid(config)
-    if grid.n_fft % grid.hop_length or config.window % grid.hop_length:
+    if grid.n_fft % grid.hop_length or config.window % grid.hop_length or config.n_fft % config.window:
         return 1
     by = 1
     while (

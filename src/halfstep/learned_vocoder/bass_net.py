@@ -18,7 +18,7 @@ from halfstep.learned_vocoder.networks import Pair, VocoderNet, rotate, turn
 BLOCK = 4
 """Frames a call. More of them take less time, fewer hear farther ahead."""
 ITERATIONS = 28
-LONG_ITERATIONS = 14
+LONG_ITERATIONS = 18
 """Where the window is longer than the sounded frames': its overlap leaves less open."""
 SHARPENING = 2
 """Richardson-Lucy steps of a new frame's magnitudes towards its mel."""
@@ -50,7 +50,7 @@ class BassNet(nn.Module):
             matrix = getattr(self._grid, name)
             self.register_buffer(name, None if matrix is None else torch.from_numpy(matrix))
         # A frame's way back from its spectrum is its way there, lying and on another scale: stored once.
-        there, back = self._grid.analysis, self._grid.synthesis.T
+        there, back = self._grid.analysis[:, : 2 * self._grid.bins], self._grid.synthesis.T
         scale = (there * back).sum(axis=0) / np.maximum(np.square(there).sum(axis=0), TINY)
         self.register_buffer("back", torch.from_numpy(scale.astype(np.float32)))
         hops = len(self._grid.squares) // self._grid.hop
@@ -64,17 +64,17 @@ class BassNet(nn.Module):
 
     @property
     def state_shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        return (self.past + self.ahead, 2 * self._grid.bins), (self.ahead, self._grid.filters.shape[1])
+        return (self.past + self.ahead, 2 * self._grid.bins), (self.ahead, self._grid.told.shape[1])
 
     def forward(self, log_mel: Tensor, found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """log_mel [BLOCK, n_mels] and the state -> spectra [BLOCK, 2 `bass_bins`], `ahead` frames behind, and the
         state.
         """
         matrices = {name: getattr(self, name) for name in MATRICES}
-        grid = replace(self._grid, synthesis=(self.analysis * self.back).T, **matrices)
+        grid = replace(self._grid, synthesis=(self.analysis[:, : 2 * self._grid.bins] * self.back).T, **matrices)
         mel = log_mel.exp()
         told, magnitude = mel @ grid.told, mel @ grid.levels
-        for _ in range(SHARPENING):
+        for _ in range(SHARPENING if grid.sounded is None else 0):
             magnitude = magnitude * missed(magnitude[:, : grid.bins], told, grid)
         wanted = torch.cat([wanted, told])
         given, going = found[: self.past], found[self.past :]
