@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import VocoderFiles
 from halfstep.data.dataset import Library
@@ -53,10 +54,11 @@ class HeldOut:
     def measure(self, net: VocoderNet) -> dict[str, float]:
         plain = ClipsConfig(gain_db=(0, 0), tones=0, smoothed=0)
         example = vocoder_example(self.clips, self.mel, plain, np.random.default_rng(0))
-        start = np.random.default_rng(0).uniform(0, 2 * np.pi, (len(self.clips), self.mel.bins)).astype(np.float32)
+        bins = synthesis_grid(self.mel).bins
+        start = np.random.default_rng(0).uniform(0, 2 * np.pi, (len(self.clips), bins)).astype(np.float32)
         assert example.condition.aligned is not None
         with torch.no_grad():
-            found, _ = vocoded(net, example.condition.aligned, start)
+            found, _ = vocoded(net, example.condition.aligned, torch.from_numpy(start))
         edge = 4 * self.mel.hop_length
         found, real = found[:, edge:-edge], example.x[:, edge : found.shape[1] - edge]
         convergence, logs = spectral_errors(with_bass_of(real, found, self.mel), real)
@@ -81,8 +83,8 @@ def train_vocoder(library: Library, run: Path, start: Path | None, config: Train
         return vocoder_example(drawn, mel, clips, rng)
 
     def loss(net: VocoderNet, example: Example, random: StepRandom) -> torch.Tensor:
-        phases = random.rng.uniform(0, 2 * np.pi, (len(example.x), mel.bins)).astype(np.float32)
-        return vocoder_loss(net, example.x, example.condition.aligned, phases, SpectralLossConfig())
+        phases = random.rng.uniform(0, 2 * np.pi, (len(example.x), net.grid.bins)).astype(np.float32)
+        return vocoder_loss(net, example.x, example.condition.aligned, torch.from_numpy(phases), SpectralLossConfig())
 
     average = train(
         net, loss, batch, run, config, heldout, torch.device("cpu"),

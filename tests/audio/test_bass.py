@@ -11,10 +11,12 @@ from halfstep.audio.bass import (
     retrieve_round,
     with_bass,
 )
-from halfstep.audio.mel import MelConfig, filterbank
+from halfstep.audio.grids import synthesis_grid
+from halfstep.audio.mel import MelConfig, filterbank, log_mel
 
 MEL = MelConfig()
 SMALL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
+LONG = MelConfig(n_fft=8192, window_length=4096, n_mels=192, fmin_hz=30, spacing="log")
 INDIVISIBLE = MelConfig(sample_rate=2000, n_fft=256, hop_length=64, n_mels=16)
 
 
@@ -98,3 +100,35 @@ def test_the_bass_fades_into_what_is_above():
     assert (np.diff(share) <= 0).all()
     spectra, bass = np.ones((2, MEL.bins), np.complex64), np.full((2, 64), 3, np.complex64)
     np.testing.assert_allclose(with_bass(spectra, bass, MEL), np.tile(1 + 2 * share, (2, 1)))
+
+
+def test_bands_of_a_long_window_say_what_the_slower_rates_spectra_have():
+    """Of tones at and between the bins of the window, down to where bands are narrower than these: within 5 %."""
+    grid, by = bass_grid(LONG), 16
+    seconds = np.arange(20 * LONG.hop_length) / LONG.sample_rate
+    for hertz in (41.2, 150.0, 377.0, 587.3, 812.0):
+        tone = np.sin(2 * np.pi * hertz * seconds).astype(np.float32)
+        begin = 10 * LONG.hop_length - LONG.lead
+        spectrum = tone[begin : begin + LONG.window : by] @ grid.analysis
+        magnitude = np.sqrt(np.square(spectrum) @ grid.pairs)
+        said = np.exp(log_mel(tone, LONG)[:, 10]) @ grid.told
+        loud = said > 0.1 * said.max()
+        np.testing.assert_allclose((magnitude @ grid.filters)[loud], said[loud], rtol=0.05)
+
+
+def test_spectra_round_a_circle_keep_their_tone_through_the_longer_frames():
+    """A tone of a whole number of turns, in the frames that are sounded: it comes out as it went in."""
+    frames, grid = 32, bass_grid(synthesis_grid(LONG))
+    hop = grid.hop
+    turns = 40  # in 1024 samples at the slower rate
+    tone = np.cos(2 * np.pi * turns * np.arange(frames * hop) / (frames * hop)).astype(np.float32)
+    places = (np.arange(frames)[:, None] * hop + np.arange(len(grid.squares))) % len(tone)
+    spectra = as_complex(tone[places] @ grid.analysis)
+    assert spectra.shape == (frames, bass_bins(LONG))
+    full = np.cos(2 * np.pi * turns * np.arange(frames * LONG.hop_length) / (frames * LONG.hop_length))
+    around = np.tile(full, 3).astype(np.float32)
+    bands = log_mel(around, LONG)[:, frames : 2 * frames]
+    found = retrieve_round(spectra, bands.T, LONG)
+    middle = slice(4, 20)  # the tone is at bin 5
+    difference = np.abs(np.abs(found[:, middle]) - np.abs(spectra[:, middle])).max()
+    assert difference < 0.05 * np.abs(spectra).max()

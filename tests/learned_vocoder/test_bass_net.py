@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from halfstep.audio.bass import as_complex, bass_bins, with_bass
+from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import MelConfig, filterbank, log_mel
 from halfstep.audio.overlap import Overlap
 from halfstep.audio.steady import steady_tones
@@ -10,9 +11,10 @@ from halfstep.bundle.session import OnnxNetwork
 from halfstep.learned_vocoder.bass_net import BLOCK, BassNet, bass_net
 from halfstep.learned_vocoder.export import BASS, write_bass
 from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
-from halfstep.metrics.waveform import multi_resolution_stft_distance
+from halfstep.metrics.waveform import multi_resolution_stft_distance, pitch_of_tone
 
 MEL = MelConfig()
+LONG = MelConfig(n_fft=8192, window_length=4096, n_mels=192, fmin_hz=30, spacing="log")
 SMALL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
 
 
@@ -96,14 +98,27 @@ def test_silence_stays_silent_and_a_low_tone_keeps_its_pitch():
     assert np.std(np.abs(found)) < 0.02 * np.mean(np.abs(found))
 
 
-def test_in_onnx_it_is_the_same(tmp_path):
-    net = VocoderNet(SMALL, VocoderNetConfig(width=16, local_width=4))
+@pytest.mark.parametrize("hertz", [110.0, 311.1, 587.3, 880.0])
+def test_bands_of_a_long_window_hold_a_low_tones_pitch_within_a_cent(hertz):
+    tone = np.sin(2 * np.pi * hertz * np.arange(66150) / LONG.sample_rate).astype(np.float32)
+    found = streamed(BassNet(LONG, 5), whole_blocks(log_mel(tone, LONG)))
+    assert found.shape[1] == bass_bins(LONG) == 64
+    grid = synthesis_grid(LONG)
+    spectra = with_bass(np.zeros((len(found), grid.bins), np.complex64), found, LONG)
+    pitch = pitch_of_tone(Overlap(grid).add(spectra)[22050:-11025], LONG.sample_rate, hertz)
+    assert pitch.cents < 1
+    assert pitch.flutter_cents < 1.5
+
+
+@pytest.mark.parametrize("mel", [SMALL, LONG])
+def test_in_onnx_it_is_the_same(tmp_path, mel):
+    net = VocoderNet(mel, VocoderNetConfig(width=16, local_width=4))
     assert write_bass(net, tmp_path) == BASS
     bass = bass_net(net)
     assert bass is not None
     network = OnnxNetwork((tmp_path / BASS).read_bytes(), BASS, 1)
     found, wanted = faint(bass)
-    block = torch.from_numpy(np.random.default_rng(0).normal(-3, 1, (BLOCK, SMALL.n_mels)).astype(np.float32))
+    block = torch.from_numpy(np.random.default_rng(0).normal(-3, 1, (BLOCK, mel.n_mels)).astype(np.float32))
     inputs = {"log_mel": block.numpy(), "found": found.numpy(), "wanted": wanted.numpy()}
     answers = network(inputs, ["spectra", "found_after", "wanted_after"])
     with torch.no_grad():

@@ -67,7 +67,7 @@ def test_one_sound_seen_again_and_again_is_learned():
     tones = 0.3 * np.sin(2 * np.pi * 4000 * t) + 0.3 * np.sin(2 * np.pi * 4250 * t)
     sound = torch.from_numpy((tones + 3e-3 * np.random.default_rng(0).standard_normal(len(t))).astype(np.float32))[None]
     mel = torch.from_numpy(log_mel(sound.numpy(), MEL))
-    start = np.zeros((1, MEL.bins), np.float32)
+    start = torch.zeros(1, MEL.bins)
     net = VocoderNet(MEL, VocoderNetConfig(width=16, prior_ahead=(1,), refiner_ahead=(1,)))
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
 

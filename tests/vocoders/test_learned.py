@@ -1,6 +1,6 @@
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,10 @@ from halfstep.runs.export import carried_vocoder
 from halfstep.vocoders.learned import LearnedVocoder
 
 SMALL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
+LONG = MelConfig(
+    sample_rate=16000, n_fft=2048, window_length=1024, hop_length=128, n_mels=48, fmin_hz=30, spacing="log"
+)  # fmt: skip
+"""Bands whose window is twice as long as the frames that are sounded, which are those of SMALL."""
 NET = VocoderNetConfig(width=16, prior_ahead=(1, 1, 0), refiner_ahead=(1, 0), local_width=4)
 CARD = VocoderFiles(prior=PRIOR, refiner=REFINER, licence="MIT", trained_on=())
 
@@ -41,24 +45,43 @@ def net() -> VocoderNet:
     return stirred(VocoderNet(SMALL, NET))
 
 
-@pytest.fixture(scope="module", params=["float", "bytes"])
-def networks(
-    request: pytest.FixtureRequest, net: VocoderNet, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., OnnxVocoder]:
+@dataclass
+class Written:
+    """Networks as files, and those they were written of."""
+
+    net: VocoderNet
+    prior: OnnxNetwork
+    refiner: OnnxNetwork
+    bass: OnnxNetwork
+
+    def __call__(self, with_bass: bool = True) -> OnnxVocoder:
+        return OnnxVocoder(self.prior, self.refiner, self.mel, self.bass if with_bass else None)
+
+    @property
+    def mel(self) -> MelConfig:
+        return self.net.mel
+
+    def vocoder(self, seed: int = 0, **sizes: int) -> LearnedVocoder:
+        return LearnedVocoder(self(), self.mel, seed, **sizes)
+
+
+@pytest.fixture(scope="module", params=["float", "bytes", "long window"])
+def networks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Written:
     folder = tmp_path_factory.mktemp("vocoder")
+    torch.manual_seed(0)
+    net = stirred(VocoderNet(LONG if request.param == "long window" else SMALL, NET))
     ranges = input_ranges(net, torch.from_numpy(melody())[None]) if request.param == "bytes" else None
     write_vocoder(net, folder, ranges=ranges)
     write_bass(net, folder)
-    prior, refiner, bass = (OnnxNetwork((folder / name).read_bytes(), name, 1) for name in (PRIOR, REFINER, BASS))
-    return lambda with_bass=True: OnnxVocoder(prior, refiner, SMALL, bass if with_bass else None)
+    return Written(net, *(OnnxNetwork((folder / name).read_bytes(), name, 1) for name in (PRIOR, REFINER, BASS)))
 
 
-def melody(seconds: float = 1.2) -> np.ndarray:
+def melody(mel: MelConfig = SMALL, seconds: float = 1.2) -> np.ndarray:
     """Log-mel of two tones one after the other, each with an overtone above the bass, and a little noise."""
     t = np.arange(round(seconds * SMALL.sample_rate)) / SMALL.sample_rate
     phase = 2 * np.pi * np.where(t < seconds / 2, 440.0, 660.0) * t
     noise = 1e-3 * np.random.default_rng(0).standard_normal(len(t))
-    return log_mel((0.3 * np.sin(phase) + 0.2 * np.sin(6 * phase) + noise).astype(np.float32), SMALL)
+    return log_mel((0.3 * np.sin(phase) + 0.2 * np.sin(6 * phase) + noise).astype(np.float32), mel)
 
 
 def treble(samples: np.ndarray) -> np.ndarray:
@@ -76,20 +99,20 @@ def played(vocoder: LearnedVocoder, mel: np.ndarray, cuts: Sequence[int] = ()) -
 @settings(max_examples=15, deadline=None)
 @given(cuts=st.lists(st.integers(0, 150), max_size=6))
 def test_samples_are_the_same_however_the_mel_is_cut(networks, cuts):
-    mel = melody()
-    whole = played(LearnedVocoder(networks(), SMALL, seed=3), mel)
+    mel = melody(networks.mel)
+    whole = played(networks.vocoder(seed=3), mel)
     assert len(whole) == mel.shape[1] * SMALL.hop_length
-    np.testing.assert_array_equal(played(LearnedVocoder(networks(), SMALL, seed=3), mel, cuts), whole)
+    np.testing.assert_array_equal(played(networks.vocoder(seed=3), mel, cuts), whole)
 
 
-@pytest.mark.parametrize("networks", ["float"], indirect=True)
-def test_onnx_in_blocks_is_torch_on_the_whole_but_for_its_ends(net, networks):
+@pytest.mark.parametrize("networks", ["float", "long window"], indirect=True)
+def test_onnx_in_blocks_is_torch_on_the_whole_but_for_its_ends(networks):
     """Above the bass. What rounding does to a peak's frequency adds up: phases part by some 1e-3 within a second."""
-    mel = melody()
+    mel = melody(networks.mel)
     start = np.random.default_rng(3).uniform(0, 2 * np.pi, SMALL.bins).astype(np.float32)
     with torch.no_grad():
-        whole = vocoded(net, torch.from_numpy(mel)[None], start[None])[0][0].numpy()
-    vocoder = LearnedVocoder(networks(), SMALL, seed=3)
+        whole = vocoded(networks.net, torch.from_numpy(mel)[None], torch.from_numpy(start)[None])[0][0].numpy()
+    vocoder = networks.vocoder(seed=3)
     streamed = played(vocoder, mel)[: len(whole)]
     # Before the first frame training hears the clip's edge, a stream silence; the end waits for what comes.
     inside = slice(24 * SMALL.hop_length, -vocoder.frames_ahead * SMALL.hop_length)
@@ -114,7 +137,7 @@ def test_products_of_bytes_are_nearly_those_of_floats(net, tmp_path: Path):
 
 
 def test_networks_called_block_by_block_answer_as_in_one_call(networks):
-    mel = np.ascontiguousarray(melody().T)
+    mel = np.ascontiguousarray(melody(networks.mel).T)
     whole, blocks = networks(), networks()
     parts = [blocks.prior(mel[at : at + 32]) for at in range(0, len(mel), 32)]
     for one, many in zip(whole.prior(mel), zip(*parts, strict=True), strict=True):
@@ -133,56 +156,56 @@ def test_networks_called_block_by_block_answer_as_in_one_call(networks):
 
 @pytest.mark.parametrize("block_frames", [1, 128])
 def test_what_comes_later_than_the_look_ahead_changes_nothing(networks, block_frames):
-    mel = melody()
+    mel = melody(networks.mel)
     other = mel.copy()
-    vocoder = LearnedVocoder(networks(), SMALL)
+    vocoder = networks.vocoder()
     assert vocoder.frames_ahead * 512 / 44100 < 0.1
     place = 80
     other[:, place:] = -3.0
     same = (place - vocoder.frames_ahead) * SMALL.hop_length
-    one, two = (played(LearnedVocoder(networks(), SMALL, block_frames=block_frames), m) for m in (mel, other))
+    one, two = (played(networks.vocoder(block_frames=block_frames), m) for m in (mel, other))
     np.testing.assert_allclose(one[:same], two[:same], atol=1e-5)
     soon = slice(same, same + 4 * SMALL.hop_length)  # the windows are all but 0 where they begin
-    assert np.abs(one[soon] - two[soon]).max() > 1e-4
+    assert np.abs(one[soon] - two[soon]).max() > 2e-5
 
 
 def test_samples_come_as_soon_as_they_are_settled(networks):
     """In blocks of one frame nothing waits for more than `frames_ahead` frames after its own, the bass included."""
-    vocoder, given = LearnedVocoder(networks(), SMALL, block_frames=1), 0
-    for count, frame in enumerate(melody().T[:40], start=1):
+    vocoder, given = networks.vocoder(block_frames=1), 0
+    for count, frame in enumerate(melody(networks.mel).T[:40], start=1):
         given += len(vocoder.push(frame[:, None]))
         assert given >= (count - vocoder.frames_ahead) * SMALL.hop_length
 
 
 def test_the_bass_is_what_is_found_and_without_it_the_refiners(networks):
-    mel = melody()
-    with_bass = played(LearnedVocoder(networks(), SMALL), mel)
+    mel = melody(networks.mel)
+    with_bass = played(networks.vocoder(), mel)
     deaf = networks(with_bass=False)
     assert deaf.bass_bins == 0
-    without = played(LearnedVocoder(deaf, SMALL), mel)
+    without = played(LearnedVocoder(deaf, networks.mel), mel)
     np.testing.assert_allclose(treble(with_bass), treble(without), atol=1e-3)
     assert np.abs(with_bass - without).max() > 1e-2
 
 
 @pytest.mark.parametrize("frames", [0, 1, 31, 32, 33, 64])
 def test_every_frame_gives_a_hop_of_finite_samples(networks, frames):
-    samples = played(LearnedVocoder(networks(), SMALL), melody()[:, :frames])
+    samples = played(networks.vocoder(), melody(networks.mel)[:, :frames])
     assert len(samples) == frames * SMALL.hop_length
     assert np.isfinite(samples).all()
 
 
 def test_silence_gives_silence_and_nonsense_gives_finite_sound(networks):
-    floor = np.full((32, 60), np.log(SMALL.floor), np.float32)
-    assert np.abs(played(LearnedVocoder(networks(), SMALL), floor)).max() < 1e-4  # -80 dBFS
+    floor = np.full((networks.mel.n_mels, 60), np.log(networks.mel.floor), np.float32)
+    assert np.abs(played(networks.vocoder(), floor)).max() < 2e-4  # -74 dBFS, by weights that are chance
     wild = floor.copy()
     wild[:, ::2] = 1e4
-    assert np.isfinite(played(LearnedVocoder(networks(), SMALL), wild)).all()
+    assert np.isfinite(played(networks.vocoder(), wild)).all()
 
 
 @pytest.mark.parametrize("frames", [1, 7, 40, 100])
 def test_a_loop_closes_it_does_not_matter_where_it_begins(networks, frames):
-    mel = melody()[:, :frames]
-    period = LearnedVocoder(networks(), SMALL, seed=1).loop(mel)
+    mel = melody(networks.mel)[:, :frames]
+    period = networks.vocoder(seed=1).loop(mel)
     assert len(period) == frames * SMALL.hop_length
     twice = np.concatenate([period, period])
     steps = np.abs(np.diff(twice))
@@ -191,9 +214,9 @@ def test_a_loop_closes_it_does_not_matter_where_it_begins(networks, frames):
 
 
 def test_a_second_piece_does_not_hear_the_first(networks):
-    vocoder = LearnedVocoder(networks(), SMALL, seed=1)
-    played(vocoder, melody())
-    silence = np.full((32, 60), np.log(SMALL.floor), np.float32)
+    vocoder = networks.vocoder(seed=1)
+    played(vocoder, melody(networks.mel))
+    silence = np.full((networks.mel.n_mels, 60), np.log(networks.mel.floor), np.float32)
     assert np.abs(played(vocoder, silence)).max() < 1e-3  # the melody is 300 times as loud
 
 

@@ -17,7 +17,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from halfstep.audio.mel import Float32, MelConfig, filterbank, hann
+from halfstep.audio.grids import filters_on_grid, synthesis_grid
+from halfstep.audio.mel import Float32, MelConfig, band_edges_hz, filterbank, hann
 from halfstep.audio.overlap import reciprocal
 from halfstep.audio.steady import Complex64
 
@@ -30,25 +31,36 @@ LOOP_ITERATIONS = 64
 MOMENTUM = 0.99
 USED, FADED = 0.92, 4
 """Of the bins, the share that is used, up to the middle of a fade over so many: those at the top alias."""
+NARROW_BINS = 1.75
+"""Half the width up to which bands are measured on finer lines than the bins of their window."""
 TINY = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BassGrid:
-    """Frames at the slower rate, and what a mel says of their b bins.
+    """Frames at the slower rate, and what bands say of their b bins.
 
-    It says m things of a frame: the levels of the bands that lie in these bins, and those of the top bins whose bands
-    reach beyond.
+    They say m things of a frame: the levels of the bands that lie in these bins, and those of the
+    top bins whose bands reach beyond. Where bands are narrow they are measured on finer lines than
+    bins, as an FFT longer than the window has them: e more of them.
 
     Args:
         hop: samples.
-        analysis, synthesis: [n_fft, 2 b] and [2 b, n_fft], from a frame to its spectrum and back, each time windowed.
-        squares: [n_fft], of the window.
-        told: [n_mels, m], from a mel to what it says.
-        filters, least: [b, m], from magnitudes to the same, and [m], what is added so that none is 0.
-        spread: [m, 2 b], the mean for each bin (both parts) over what hears it. Bins that nothing hears fall silent.
-        levels: [n_mels, 2 b], from a mel to magnitudes (both parts), the mean over the bands that hear each bin.
-        pairs: [2 b, b], the sum of both parts.
+        analysis: [window, 2 (b + e)], from a windowed frame to its spectrum, the real parts of the
+            b bins, their imaginary parts, and the same of the e lines between them.
+        synthesis: [2 b, window], from the bins back to a windowed frame.
+        squares: [window], of the window.
+        told: [n_mels, m], from bands to what they say.
+        filters, least: [b + e, m], from magnitudes to the same, and [m], what is added so that none
+            is 0.
+        spread: [m, 2 b], the mean for each bin (both parts) over what hears it. Bins that nothing
+            hears fall silent.
+        levels: [n_mels, 2 b], from bands to magnitudes (both parts), the mean over the bands that
+            hear each bin.
+        pairs: [2 (b + e), b + e], the sum of both parts.
+        inner: of a frame, the samples of the one in its middle that `audio.grids` sounds.
+        sounded: [samples of inner, 2 `bass_bins`], from these to its spectrum. None where both
+            frames are one.
     """
 
     hop: int
@@ -61,15 +73,17 @@ class BassGrid:
     spread: Array
     levels: Array
     pairs: Array
+    inner: slice
+    sounded: Array | None
 
     @property
     def bins(self) -> int:
-        return self.filters.shape[0]
+        return self.spread.shape[1] // 2
 
 
 def missed(magnitude: Array, wanted: Array, grid: BassGrid) -> Array:
-    """[frames, 2 b], alike for both parts: by what magnitude [frames, b] must be multiplied for a mel to say `wanted`
-    [frames, m].
+    """[frames, 2 b], alike for both parts: by what magnitude [frames, b + e] must be multiplied for a
+    mel to say `wanted` [frames, m].
     """
     return (wanted / (magnitude @ grid.filters + grid.least)) @ grid.spread
 
@@ -92,8 +106,17 @@ def searched(
         ahead = hops * (1 / swing) if before is None else hops - before * (MOMENTUM / swing)
         before = hops
         found = heard(ahead) @ grid.analysis
-        spectra = found * missed(sqrt((found * found) @ grid.pairs), wanted, grid)
+        misses = missed(sqrt((found * found) @ grid.pairs), wanted, grid)
+        # Only a window padded with zeros has lines between its bins.
+        spectra = (found if grid.sounded is None else found[:, : 2 * grid.bins]) * misses
     return spectra
+
+
+def answered(spectra: Array, grid: BassGrid, heard: Callable[[Array], Array]) -> Array:
+    """What was found, [frames, 2 b], as the frames that are sounded have it: [frames, 2 `bass_bins`]."""
+    if grid.sounded is None:
+        return spectra
+    return heard((spectra @ grid.synthesis).reshape(-1, grid.hop))[:, grid.inner] @ grid.sounded
 
 
 def retrieve_round(spectra: Complex64, log_mel: Float32, config: MelConfig) -> Complex64:
@@ -103,16 +126,36 @@ def retrieve_round(spectra: Complex64, log_mel: Float32, config: MelConfig) -> C
     if not spectra.size:
         return spectra
     grid = bass_grid(config)
-    hops = len(grid.squares) // grid.hop
-    gain = reciprocal(np.tile(grid.squares.reshape(hops, grid.hop).sum(axis=0), hops))
+    heard = _round_about(grid.squares, grid.hop)
+    parts = as_parts(spectra)
+    if grid.sounded is not None:
+        parts = _longer(parts, grid, synthesis_grid(config))
+    wanted = np.exp(log_mel) @ grid.told
+    found = searched(parts, wanted, LOOP_ITERATIONS, grid, heard, np.sqrt)
+    return as_complex(answered(found, grid, heard))
+
+
+def _round_about(squares: Float32, hop: int) -> Callable[[Float32], Float32]:
+    """Windowed hops of frames that repeat -> the frames of the signal they make."""
+    hops = len(squares) // hop
+    gain = reciprocal(np.tile(squares.reshape(hops, hop).sum(axis=0), hops))
 
     def heard(windowed: Float32) -> Float32:
-        parts = windowed.reshape(-1, hops, grid.hop)
+        parts = windowed.reshape(-1, hops, hop)
         signal = sum(np.roll(parts[:, at], at, axis=0) for at in range(hops))
         return np.concatenate([np.roll(signal, -at, axis=0) for at in range(hops)], axis=1) * gain
 
-    wanted = np.exp(log_mel) @ grid.told
-    return as_complex(searched(as_parts(spectra), wanted, LOOP_ITERATIONS, grid, heard, np.sqrt))
+    return heard
+
+
+def _longer(parts: Float32, grid: BassGrid, sounded: MelConfig) -> Float32:
+    """Spectra [frames, 2 `bass_bins`] of frames that repeat, of the grid that is sounded -> [frames, 2 b]."""
+    short = bass_grid(sounded)
+    signal = _round_about(short.squares, short.hop)((parts @ short.synthesis).reshape(-1, short.hop))[:, : short.hop]
+    before = grid.inner.start // grid.hop
+    hops = len(grid.squares) // grid.hop
+    framed = np.concatenate([np.roll(signal, before - at, axis=0) for at in range(hops)], axis=1)
+    return framed @ grid.analysis[:, : 2 * grid.bins]
 
 
 def as_parts(spectra: Complex64) -> Float32:
@@ -127,16 +170,27 @@ def as_complex(parts: Float32) -> Complex64:
 
 
 def bass_bins(config: MelConfig) -> int:
-    """b, how many of the lowest bins are worked on: all but the slower rate's Nyquist. 0: there is no slower rate."""
+    """How many of the lowest bins of the sounded spectra are found: all but the slower rate's Nyquist. 0: there is no
+    slower rate.
+    """
     by = _slower(config)
-    return config.n_fft // by // 2 if by > 1 else 0
+    return synthesis_grid(config).n_fft // by // 2 if by > 1 else 0
+
+
+def searched_bins(config: MelConfig) -> int:
+    """How many bins the search itself has, of the bands' own window."""
+    by = _slower(config)
+    return config.window // by // 2 if by > 1 else 0
 
 
 def bass_share(config: MelConfig) -> Float32:
     """[bins]: how much of each bin is what is found here, 1 to 0; the rest, and what no band hears, is not."""
-    top, numbers = _top_bin(config) if bass_bins(config) else -FADED, np.arange(config.bins)
+    numbers = np.arange(synthesis_grid(config).bins)
+    top = USED * bass_bins(config) if bass_bins(config) else -FADED
     share = np.clip((top - numbers) / FADED + 0.5, 0, 1)
-    heard = filterbank(config).any(axis=0) | (numbers == 0)  # DC, which no band hears, is found silent, as it should be
+    heard = filters_on_grid(config).any(axis=0) | (
+        numbers == 0
+    )  # DC, which no band hears, is found silent, as it should be
     return (share * heard).astype(np.float32)
 
 
@@ -150,51 +204,121 @@ def with_bass(spectra: Complex64, bass: Complex64, config: MelConfig) -> Complex
 @lru_cache(maxsize=16)
 def bass_grid(config: MelConfig) -> BassGrid:
     """For a config that has `bass_bins`."""
-    by, bins = _slower(config), bass_bins(config)
-    n_fft = config.n_fft // by
-    window = hann(config.n_fft)[::by].astype(np.float64)
-    analysis = np.fft.rfft(np.diag(window) * by, axis=1)[:, :bins]
-    synthesis = np.fft.irfft(np.concatenate([np.eye(bins), 1j * np.eye(bins)]), n_fft, axis=1) * window / by
+    by, sounded = _slower(config), synthesis_grid(config)
+    size, short = config.window // by, sounded.n_fft // by
+    bins = searched_bins(config)
+    analysis, synthesis = _transforms(size, by)
+    lines = _lines_between(config)
 
-    filters = filterbank(config)
-    area, hearing = (np.maximum(filters.sum(axis=axis), TINY) for axis in (1, 0))
-    levels = (filters / area[:, None] / hearing)[:, :bins]
-    within = ~filters[:, round(_top_bin(config)) + FADED // 2 + 1 :].any(axis=1) & filters.any(axis=1)
-    share = filters[within, :bins] / hearing[:bins]
+    hears = _hears(config)
+    area, hearing = (np.maximum(part, TINY) for part in (filterbank(config).sum(axis=1), hears.sum(axis=0)))
+    levels = (hears / area[:, None] / hearing)[:, :bins]
+    within = ~hears[:, round(USED * bins) + FADED // 2 + 1 :].any(axis=1) & hears.any(axis=1)
+    share = hears[within, :bins] / hearing[:bins]
     beyond = 1 - share.sum(axis=0)  # what other bands say of a bin
     top = np.arange(bins) > np.flatnonzero(beyond < 1e-6).max(initial=-1)
+    single = np.eye(bins + len(lines))[:, :bins][:, top]
+    start = (size - short) // 2
     return BassGrid(
         hop=config.hop_length // by,
-        analysis=_float32(np.concatenate([analysis.real, analysis.imag], axis=1)),
-        synthesis=_float32(synthesis),
-        squares=_float32(np.square(window)),
+        analysis=np.concatenate([analysis, _at_lines(size, by, lines)], axis=1),
+        synthesis=synthesis,
+        squares=_float32(np.square(_window(size))),
         told=_float32(np.concatenate([np.eye(config.n_mels)[:, within], (levels * beyond)[:, top]], axis=1)),
-        filters=_float32(np.concatenate([filters[within, :bins].T, np.eye(bins)[:, top]], axis=1)),
+        filters=_float32(np.concatenate([_measured(config, bins, lines)[within].T, single], axis=1)),
         least=np.full(np.count_nonzero(within) + np.count_nonzero(top), TINY, np.float32),
         spread=_float32(np.tile(np.concatenate([share, np.eye(bins)[top]]), 2)),
         levels=_float32(np.tile(levels, 2)),
-        pairs=_float32(np.tile(np.eye(bins), (2, 1))),
+        pairs=_float32(_pairs(bins, len(lines))),
+        inner=slice(start, start + short),
+        sounded=None if sounded == config else _transforms(short, by)[0],
     )
+
+
+def _lines_between(config: MelConfig) -> np.ndarray:
+    """[e]: in bins of the window, the lines of a longer FFT that lie between these, as far as bands are narrow."""
+    padding = config.n_fft // config.window
+    if padding == 1:
+        return np.zeros(0)
+    edges = band_edges_hz(config) * (config.window / config.sample_rate)
+    narrow = np.diff(edges)[1:] < NARROW_BINS
+    lines = np.arange(padding * int(edges[1:-1][narrow].max(initial=0))) / padding
+    return lines[lines % 1 > 0]
+
+
+def _measured(config: MelConfig, bins: int, lines: np.ndarray) -> np.ndarray:
+    """[n_mels, b + e]: how a band's level is the sum of magnitudes of bins and of the lines between them.
+
+    A band that has not all of its lines is measured on bins alone, whose weights add up to its own: within a band all
+    must lie equally far apart.
+    """
+    filters = filterbank(config).astype(np.float64)[:, : bins * (config.n_fft // config.window)]
+    padding = config.n_fft // config.window
+    between = np.round(lines * padding).astype(int)
+    on_bins, on_lines = filters[:, ::padding], filters[:, between]
+    whole, kept = filters.sum(axis=1), on_bins.sum(axis=1)
+    all_there = np.isclose(kept + on_lines.sum(axis=1), whole)[:, None]
+    alone = on_bins * (whole / np.maximum(kept, TINY))[:, None]
+    return np.concatenate([np.where(all_there, on_bins, alone), np.where(all_there, on_lines, 0)], axis=1)
+
+
+def _hears(config: MelConfig) -> np.ndarray:
+    """[n_mels, window / 2 + 1]: how much each band counts at each bin of the window: as much as it hears of it, but
+    none hears less than its two nearest bins, and the lowest one all that is below it but DC.
+    """
+    if config.n_fft == config.window:
+        return filterbank(config)
+    edges = band_edges_hz(config) * (config.window / config.sample_rate)
+    centres, bins = edges[1:-1, None], np.arange(config.window // 2 + 1)
+    below, above = (np.maximum(part, 1)[:, None] for part in (np.diff(edges)[:-1], np.diff(edges)[1:]))
+    hears = np.maximum(0, 1 - np.where(bins < centres, (centres - bins) / below, (bins - centres) / above))
+    hears[0, 1 : int(centres[0, 0]) + 1] += 1e-3
+    return hears
+
+
+def _pairs(bins: int, lines: int) -> np.ndarray:
+    """[2 (b + e), b + e]."""
+    pairs = np.zeros((2 * (bins + lines), bins + lines))
+    for part in (0, 1):
+        pairs[part * bins + np.arange(bins), np.arange(bins)] = 1
+        pairs[2 * bins + part * lines + np.arange(lines), bins + np.arange(lines)] = 1
+    return pairs
+
+
+def _at_lines(size: int, by: int, lines: np.ndarray) -> Float32:
+    """[size, 2 e], from a frame to its spectrum at places [e] in bins, windowed."""
+    angles = 2 * np.pi * np.arange(size)[:, None] * lines / size
+    window = (_window(size) * by)[:, None]
+    return _float32(np.concatenate([np.cos(angles) * window, -np.sin(angles) * window], axis=1))
+
+
+def _window(size: int) -> np.ndarray:
+    return hann(size).astype(np.float64)
+
+
+def _transforms(size: int, by: int) -> tuple[Float32, Float32]:
+    """[size, 2 b] and [2 b, size]: a frame to its spectrum, as large as at the full rate, and back, each windowed."""
+    bins, window = size // 2, _window(size)
+    analysis = np.fft.rfft(np.diag(window) * by, axis=1)[:, :bins]
+    synthesis = np.fft.irfft(np.concatenate([np.eye(bins), 1j * np.eye(bins)]), size, axis=1) * window / by
+    return _float32(np.concatenate([analysis.real, analysis.imag], axis=1)), _float32(synthesis)
 
 
 def _float32(values: np.ndarray) -> Float32:
     return np.ascontiguousarray(values, np.float32)
 
 
-def _top_bin(config: MelConfig) -> float:
-    return USED * bass_bins(config)
-
-
 def _slower(config: MelConfig) -> int:
     """The largest power of two by which the rate may be divided; 1: none."""
-    if config.n_fft % config.hop_length:
+    grid = synthesis_grid(config)
+    if grid.n_fft % grid.hop_length or config.window % grid.hop_length or config.n_fft % config.window:
         return 1
     by = 1
     while (
-        config.sample_rate / (4 * by) >= REACH_HZ
-        and config.n_fft % (4 * by) == 0
-        and config.n_fft >= LEAST_N_FFT * 2 * by
-        and config.hop_length % (2 * by) == 0
+        grid.sample_rate / (4 * by) >= REACH_HZ
+        and grid.n_fft % (4 * by) == 0
+        and grid.n_fft >= LEAST_N_FFT * 2 * by
+        and grid.hop_length % (2 * by) == 0
     ):
         by *= 2
     return by

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from halfstep.audio.bass import as_parts, bass_bins
+from halfstep.audio.bass import as_parts, bass_bins, searched_bins
+from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import Float32, MelConfig
 from halfstep.bundle.fields import AGAIN
 from halfstep.bundle.session import OnnxNetwork
@@ -23,12 +24,13 @@ class OnnxVocoder:
     ) -> None:
         """InputError if the networks disagree with the mel or with each other."""
         self._prior, self._refiner, self._mel, self._bass = prior, refiner, mel, bass
+        self._grid = synthesis_grid(mel)
         self.prior_delay = prior.fixed_size("mels", 1)
         self.refiner_delay = refiner.fixed_size("waiting", 2)
         self._states = (prior.fixed_size("state", 1), refiner.fixed_size("state", 1))
         self._kept = prior.fixed_size("state", 2)
         self.width = refiner.fixed_size("hidden", 2)
-        bins, n_mels = mel.bins, mel.n_mels
+        bins, n_mels = self._grid.bins, mel.n_mels
         state, magnitude, hidden = (1, self._states[0], self._kept), (1, None, bins), (1, None, self.width)
         prior.expect(
             {"log_mel": (1, None, n_mels), "mels": (1, self.prior_delay, n_mels), "state": state},
@@ -53,13 +55,13 @@ class OnnxVocoder:
         self._bass_block, kept = bass.fixed_size("log_mel", 0), bass.fixed_size("found", 0)
         self.bass_delay, lines = bass.fixed_size("wanted", 0), bass.fixed_size("wanted", 1)
         parts, n_mels = 2 * bass_bins(self._mel), self._mel.n_mels
-        found, wanted = (kept, parts), (self.bass_delay, lines)
+        found, wanted = (kept, 2 * searched_bins(self._mel)), (self.bass_delay, lines)
         bass.expect(
             {"log_mel": (self._bass_block, n_mels), "found": found, "wanted": wanted},
             {"spectra": (self._bass_block, parts), "found_after": found, "wanted_after": wanted},
         )
         late = self.bass_delay + self._bass_block - 1
-        allowed = self.prior_delay + self._mel.reach + self.refiner_delay
+        allowed = self.prior_delay + self._grid.reach + self.refiner_delay
         if late > allowed:
             raise InputError(f"the vocoder's bass is up to {late} frames late, its other networks {allowed}; {AGAIN}")
 
@@ -68,7 +70,7 @@ class OnnxVocoder:
         self._mels: Float32 | None = None
         self._prior_state = np.zeros((1, self._states[0], self._kept), np.float32)
         self._refiner_state = np.zeros((1, self._states[1], self._kept), np.float32)
-        self._waiting = np.zeros((1, WAITING_PARTS, self.refiner_delay, self._mel.bins), np.float32)
+        self._waiting = np.zeros((1, WAITING_PARTS, self.refiner_delay, self._grid.bins), np.float32)
         self._unheard = np.zeros((0, self._mel.n_mels), np.float32)  # less than a block of the bass
         if self._bass is not None:
             kept, parts = self._bass.fixed_size("found", 0), self._bass.fixed_size("found", 1)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from halfstep.audio.bass import TINY, bass_bins, bass_grid, missed, searched
+from halfstep.audio.bass import TINY, answered, bass_bins, bass_grid, missed, searched
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.overlap import reciprocal
 from halfstep.learned_vocoder.networks import Pair, VocoderNet, rotate, turn
@@ -18,11 +18,13 @@ from halfstep.learned_vocoder.networks import Pair, VocoderNet, rotate, turn
 BLOCK = 4
 """Frames a call. More of them take less time, fewer hear farther ahead."""
 ITERATIONS = 28
+LONG_ITERATIONS = 18
+"""Where the window is longer than the sounded frames': its overlap leaves less open."""
 SHARPENING = 2
 """Richardson-Lucy steps of a new frame's magnitudes towards its mel."""
 TURNS = 3
 """Hops, at most, over which it is measured how tones turn."""
-MATRICES = ("analysis", "synthesis", "told", "filters", "least", "spread", "levels", "pairs")
+MATRICES = ("analysis", "told", "filters", "least", "spread", "levels", "pairs", "sounded")
 
 
 class BassNet(nn.Module):
@@ -32,16 +34,25 @@ class BassNet(nn.Module):
     what the mel says of the latter, [ahead, m].
     """
 
+    analysis: Tensor
     overlap: Tensor
     overlap_of_past: Tensor
     gain: Tensor
+    back: Tensor
 
-    def __init__(self, mel: MelConfig, ahead: int, iterations: int = ITERATIONS) -> None:
-        """For a mel that has `bass_bins`; ahead: 1 or more."""
+    def __init__(self, mel: MelConfig, ahead: int, iterations: int | None = None) -> None:
+        """For a mel that has `bass_bins`; ahead: 1 or more. iterations: None is as many as such a mel wants."""
         super().__init__()
-        self._grid, self._iterations = bass_grid(mel), iterations
+        self._grid = bass_grid(mel)
+        usual = ITERATIONS if self._grid.sounded is None else LONG_ITERATIONS
+        self._iterations = usual if iterations is None else iterations
         for name in MATRICES:
-            self.register_buffer(name, torch.from_numpy(getattr(self._grid, name)))
+            matrix = getattr(self._grid, name)
+            self.register_buffer(name, None if matrix is None else torch.from_numpy(matrix))
+        # A frame's way back from its spectrum is its way there, lying and on another scale: stored once.
+        there, back = self._grid.analysis[:, : 2 * self._grid.bins], self._grid.synthesis.T
+        scale = (there * back).sum(axis=0) / np.maximum(np.square(there).sum(axis=0), TINY)
+        self.register_buffer("back", torch.from_numpy(scale.astype(np.float32)))
         hops = len(self._grid.squares) // self._grid.hop
         self.ahead, self.past = ahead, hops - 1
         overlap, given = _overlap(self.past + BLOCK + ahead, hops), self.past * hops
@@ -53,14 +64,17 @@ class BassNet(nn.Module):
 
     @property
     def state_shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        return (self.past + self.ahead, 2 * self._grid.bins), (self.ahead, self._grid.filters.shape[1])
+        return (self.past + self.ahead, 2 * self._grid.bins), (self.ahead, self._grid.told.shape[1])
 
     def forward(self, log_mel: Tensor, found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """log_mel [BLOCK, n_mels] and the state -> spectra [BLOCK, 2 b], `ahead` frames behind, and the state."""
-        grid = replace(self._grid, **{name: getattr(self, name) for name in MATRICES})
+        """log_mel [BLOCK, n_mels] and the state -> spectra [BLOCK, 2 `bass_bins`], `ahead` frames behind, and the
+        state.
+        """
+        matrices = {name: getattr(self, name) for name in MATRICES}
+        grid = replace(self._grid, synthesis=(self.analysis[:, : 2 * self._grid.bins] * self.back).T, **matrices)
         mel = log_mel.exp()
         told, magnitude = mel @ grid.told, mel @ grid.levels
-        for _ in range(SHARPENING):
+        for _ in range(SHARPENING if grid.sounded is None else 0):
             magnitude = magnitude * missed(magnitude[:, : grid.bins], told, grid)
         wanted = torch.cat([wanted, told])
         given, going = found[: self.past], found[self.past :]
@@ -71,7 +85,7 @@ class BassNet(nn.Module):
 
         spectra = torch.cat([going, _turning_on(found, BLOCK) * magnitude])
         spectra = searched(spectra, wanted, self._iterations, grid, heard, torch.sqrt)
-        return spectra[:BLOCK], torch.cat([given, spectra])[BLOCK:], wanted[BLOCK:]
+        return answered(spectra, grid, heard)[:BLOCK], torch.cat([given, spectra])[BLOCK:], wanted[BLOCK:]
 
 
 def bass_net(net: VocoderNet) -> BassNet | None:
@@ -81,7 +95,7 @@ def bass_net(net: VocoderNet) -> BassNet | None:
     mel = net.mel
     if not bass_bins(mel):
         return None
-    ahead = net.prior.delay + mel.reach + net.refiner.delay - (BLOCK - 1)
+    ahead = net.prior.delay + net.grid.reach + net.refiner.delay - (BLOCK - 1)
     return BassNet(mel, ahead) if ahead > 0 else None
 
 

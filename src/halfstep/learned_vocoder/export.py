@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -37,7 +36,7 @@ def input_ranges(net: VocoderNet, log_mel: Tensor) -> Ranges:
             for name, module in network.named_modules():
                 if isinstance(module, nn.Linear):
                     hooks.callback(module.register_forward_pre_hook(noted(part, f"{name}.weight")).remove)
-        vocoded(net, log_mel, np.zeros((len(log_mel), net.mel.bins), np.float32))
+        vocoded(net, log_mel, torch.zeros(len(log_mel), net.grid.bins))
     return found
 
 
@@ -46,7 +45,7 @@ def write_vocoder(net: VocoderNet, folder: Path, weights: str = "fp32", ranges: 
     bytes, as `write_onnx` makes them.
     """
     ranges = ranges or {}
-    mel, width = net.mel, net.config.width
+    mel, grid, width = net.mel, net.grid, net.config.width
 
     def part(*shape: int) -> Tensor:
         return torch.zeros(1, *shape)
@@ -60,13 +59,13 @@ def write_vocoder(net: VocoderNet, folder: Path, weights: str = "fp32", ranges: 
     changing = {name: {1: "frames"} for name in ("log_mel", "magnitude", "hidden")}
     write_onnx(net.prior, inputs, outputs, changing, folder / PRIOR, weights, ranges.get("prior"))
 
-    spectra = part(2, TRACED_FRAMES, mel.bins)
+    spectra = part(2, TRACED_FRAMES, grid.bins)
     inputs = {
         "hidden": part(TRACED_FRAMES, width),
-        "magnitude": part(TRACED_FRAMES, mel.bins),
+        "magnitude": part(TRACED_FRAMES, grid.bins),
         "planned": spectra,
         "heard": spectra,
-        "waiting": part(5, net.refiner.delay, mel.bins),
+        "waiting": part(5, net.refiner.delay, grid.bins),
         "state": part(*net.refiner.trunk.state_shape),
     }
     changing = {name: {1: "frames"} for name in ("hidden", "magnitude")} | {

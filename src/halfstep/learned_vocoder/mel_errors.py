@@ -28,7 +28,7 @@ def log_mel_error(found: Tensor, real: Tensor, mel: MelConfig) -> Tensor:
     errors = []
     for grid in (coarser, finer):
         a, b = (
-            (_filters(grid) @ (_power(signal, grid) + 1e-14).sqrt()).clamp(min=mel.floor).log()
+            (_filters(grid, signal.device) @ (_power(signal, grid) + 1e-14).sqrt()).clamp(min=mel.floor).log()
             for signal in (found, real)
         )
         errors.append((a - b).abs().mean())
@@ -55,7 +55,7 @@ def as_heard(found: Tensor, real: Tensor, sample_rate: int) -> Heard:
         sample_rate=sample_rate, n_fft=n_fft, hop_length=n_fft // 2, n_mels=HEARD_BANDS, fmax_hz=top_hz
     )  # fmt: skip
     gain = HEARD_GAIN * (2 * HEARD_TOP_HZ / sample_rate) ** 2  # a window of more samples has the more power
-    a, b = (torch.log10(1 + gain * (_filters(grid) @ _power(signal, grid))) for signal in (found, real))
+    a, b = (torch.log10(1 + gain * (_filters(grid, signal.device) @ _power(signal, grid))) for signal in (found, real))
     moves = []
     for axis in (1, 2):
         first, second = ((heard.diff(dim=axis).abs().mean(2) + LEAST_MOVE).log() for heard in (a, b))
@@ -71,5 +71,5 @@ def _power(signal: Tensor, grid: MelConfig) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _filters(grid: MelConfig) -> Tensor:
-    return torch.from_numpy(filterbank(grid).copy())
+def _filters(grid: MelConfig, device: torch.device) -> Tensor:
+    return torch.from_numpy(filterbank(grid).copy()).to(device)

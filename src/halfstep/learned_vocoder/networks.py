@@ -6,6 +6,8 @@ peak of them goes on as a steady tone (`audio.steady`), a state that runs throug
 made those of one real signal (overlapped and analysed again: one pass of Griffin-Lim); and `Refiner` turns and
 weighs every bin of that by what its magnitude and phase lost on the way, which does not depend on where the phases
 began. The prior starts at the mel spread over the bins (FreeV, arXiv:2406.08196) and is brought back to the mel.
+Where bands were measured under another window than that of the spectra (`audio.grids`), it is brought to levels that
+the network has made of them.
 
 Both run as a stream: convolutions carry their last inputs as state, and what comes out is `delay` frames behind.
 Training and playing share that form. Shapes are time-major, [B, L, bins], as the transforms around them want it, but
@@ -14,11 +16,13 @@ Training and playing share that form. Shapes are time-major, [B, L, bins], as th
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfstep.audio.mel import MelConfig, filterbank, tiles
+from halfstep.audio.grids import filters_on_grid, synthesis_grid
+from halfstep.audio.mel import MelConfig, band_edges_hz, tiles
 from halfstep.nets.blocks import zeroed
 
 TINY = 1e-6
@@ -26,6 +30,10 @@ MEL_CENTRE, MEL_SPREAD = -4.0, 3.0  # nepers: roughly standardises the log-mel o
 LOUDEST_GAIN = 4.0  # nepers
 LOCAL_FEATURES = 11
 FILTER_TILES = 4
+STARTING_SHARE = 0.7
+"""Of a level under a window of twice the length: a steady tone has half of it there, noise .7, a wide band all."""
+IMPOSED_BINS = 1.5
+"""Half the width from which a band on another grid is imposed on the bins; narrower ones only begin them."""
 QUIET = 1e-3
 """Magnitude of a bin, of 512 for a sine at full scale, below which a change is no change: -114 dB."""
 
@@ -115,20 +123,24 @@ class Prior(nn.Module):
     filters: Tensor
     area: Tensor
     reach: Tensor
+    imposed: Tensor
 
     def __init__(self, mel: MelConfig, config: VocoderNetConfig) -> None:
         super().__init__()
-        filters = torch.from_numpy(filterbank(mel).copy())
+        grid, matrix = synthesis_grid(mel), filters_on_grid(mel)
+        filters = torch.from_numpy(matrix.copy())
         self.register_buffer("filters", filters)
         self.register_buffer("area", filters.sum(1).clamp(min=TINY))
         self.register_buffer("reach", filters.sum(0).clamp(min=TINY))
-        self._bins_of, self._bands_of = (
-            tiles(matrix, -(-len(matrix) // FILTER_TILES)) for matrix in (filterbank(mel), filterbank(mel).T)
-        )
+        self._bins_of, self._bands_of = (tiles(part, -(-len(part) // FILTER_TILES)) for part in (matrix, matrix.T))
+        half_width = np.diff(band_edges_hz(mel))[1:] * (grid.n_fft / grid.sample_rate)
+        imposed = torch.from_numpy((half_width >= IMPOSED_BINS).astype(np.float32))
+        self.register_buffer("imposed", imposed)
         self.mel_steps = config.mel_steps
         self.trunk = Trunk(config, config.prior_ahead)
         self.enter = nn.Linear(mel.n_mels, config.width)
-        self.leave = zeroed(nn.Linear(config.width, mel.bins))
+        self.leave = zeroed(nn.Linear(config.width, grid.bins))
+        self.sharpen = None if grid == mel else zeroed(nn.Linear(config.width, mel.n_mels))
 
     @property
     def delay(self) -> int:
@@ -142,7 +154,7 @@ class Prior(nn.Module):
         h, state = self.trunk(self.enter((log_mel - MEL_CENTRE) / MEL_SPREAD).transpose(1, 2), state)
         joined = torch.cat([mels, log_mel], dim=1)
         length = log_mel.shape[1]
-        mel = joined[:, :length].exp()
+        mel = joined[:, :length].exp() if self.sharpen is None else self._on_grid(joined[:, :length], h)
         # Of levels their mean over the filters that hear each bin; no bin is quite 0.
         to_bands = [self.filters[bands, bins].T for bands, bins in self._bins_of]
         to_bins = [self.filters[bands, bins] for bins, bands in self._bands_of]
@@ -159,10 +171,16 @@ class Prior(nn.Module):
 
         magnitude = (spread(mel / self.area) + TINY) * self.leave(h).exp()
         for power in self.mel_steps:
-            step = spread(mel / heard(magnitude).clamp(min=TINY**2)) + TINY
+            misses = mel / heard(magnitude).clamp(min=TINY**2)
+            step = spread(misses if self.sharpen is None else 1 + self.imposed * (misses - 1)) + TINY
             for _ in range(power):
                 magnitude = magnitude * step
         return magnitude, h, joined[:, length:], state
+
+    def _on_grid(self, log_mel: Tensor, h: Tensor) -> Tensor:
+        """Levels of bands [B, L, n_mels] under the window of the grid: sharper in time, as the trunk's h has it."""
+        assert self.sharpen is not None
+        return STARTING_SHARE * (log_mel + self.sharpen(h)).exp()
 
 
 class Refiner(nn.Module):
@@ -172,11 +190,11 @@ class Refiner(nn.Module):
     neighbours', of which whole frames have too many to pass through the trunk, and brings that about.
     """
 
-    def __init__(self, mel: MelConfig, config: VocoderNetConfig) -> None:
+    def __init__(self, grid: MelConfig, config: VocoderNetConfig) -> None:
         super().__init__()
         self.trunk = Trunk(config, config.refiner_ahead)
-        self.bins, self.turned = mel.bins, round(config.turned_share * mel.bins)
-        told = mel.bins + 2 * self.turned  # a gain for every bin, two parts of a turn
+        self.bins, self.turned = grid.bins, round(config.turned_share * grid.bins)
+        told = grid.bins + 2 * self.turned  # a gain for every bin, two parts of a turn
         self.enter = nn.Linear(config.width + told, config.width)
         self.leave = zeroed(nn.Linear(config.width, told))
         between, reach = config.local_width, config.local_kernel // 2
@@ -249,10 +267,10 @@ def rotate(value: Pair, by: Pair) -> Pair:
 
 
 class VocoderNet(nn.Module):
-    """Both networks, for one mel."""
+    """Both networks, for one mel; `bins` are those of its `audio.grids.synthesis_grid` throughout."""
 
     def __init__(self, mel: MelConfig, config: VocoderNetConfig) -> None:
         super().__init__()
-        self.mel, self.config = mel, config
+        self.mel, self.grid, self.config = mel, synthesis_grid(mel), config
         self.prior = Prior(mel, config)
-        self.refiner = Refiner(mel, config)
+        self.refiner = Refiner(self.grid, config)

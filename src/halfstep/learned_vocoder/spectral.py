@@ -5,6 +5,7 @@ Phases begin anywhere, so a waveform is not compared sample by sample: only magn
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,10 +13,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from halfstep.audio.bass import bass_share
+from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import MelConfig, hann
-from halfstep.audio.steady import steady_units
 from halfstep.learned_vocoder.mel_errors import as_heard, log_mel_error
 from halfstep.learned_vocoder.networks import VocoderNet
+from halfstep.learned_vocoder.torch_bands import log_bands
+from halfstep.learned_vocoder.torch_steady import steady_units
 
 # n_fft, hop, window. Half as many frames as Yamamoto's: the same gradient for half the computing.
 RESOLUTIONS = ((1024, 240, 600), (2048, 480, 1200), (512, 100, 240))
@@ -25,9 +28,11 @@ LEAST_OVERLAP = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralLossConfig:
-    """Weights beside the log-magnitude error of the sounds' spectra, which has 1: convergence, of their spectral
-    convergence; prior, of the log-magnitude error of the prior; mel, of `log_mel_error`; heard, moves, level, of the
-    parts of `as_heard`. edge: frames at both ends of a clip that do not count.
+    """Weights beside the log-magnitude error of the sounds' spectra, which has 1.
+
+    convergence: of their spectral convergence; prior: of the log-magnitude error of the prior; mel: of `log_mel_error`;
+    bands: of the mean |difference| of the bands themselves where the grid is another; heard, moves, level: of the parts
+    of `as_heard`. edge: frames at both ends of a clip that do not count.
 
     The bass, which is not these networks' to find, is the recording's own. Most of the error of any vocoder lies there,
     and the convergence, a root, grows four times as steep without it: hence its weight.
@@ -36,6 +41,7 @@ class SpectralLossConfig:
     convergence: float = 0.25
     prior: float = 0.1
     mel: float = 0.5
+    bands: float = 0.5
     heard: float = 1.0
     moves: float = 1.5
     level: float = 1.0
@@ -65,11 +71,11 @@ def _added(frames: Tensor, hop: int) -> Tensor:
     return F.fold(columns, (1, length), (1, frames.shape[2]), stride=(1, hop))[:, 0, 0]
 
 
-def vocoded(net: VocoderNet, log_mel: Tensor, start: np.ndarray) -> tuple[Tensor, Tensor]:
+def vocoded(net: VocoderNet, log_mel: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     """Log-mel [B, n_mels, L], phases to begin at [B, bins] -> the sound [B, k * hop] of its frames 0..k-1, where k is
     L less both delays, and the prior's magnitudes of them [B, k, bins].
     """
-    c, batch = net.mel, len(log_mel)
+    grid, batch = net.grid, len(log_mel)
 
     def zeros(*shape: int) -> Tensor:
         return log_mel.new_zeros(batch, *shape)
@@ -79,19 +85,20 @@ def vocoded(net: VocoderNet, log_mel: Tensor, start: np.ndarray) -> tuple[Tensor
     told = prior(mels, mels[:, :1].expand(-1, prior.delay, -1), zeros(*prior.trunk.state_shape))
     magnitude, hidden = told[0][:, prior.delay :], told[1][:, prior.delay :]
     with torch.no_grad():
-        planned = torch.from_numpy(steady_units(magnitude.detach().cpu().numpy(), start, c)).to(log_mel.device)
-    heard = analysed(overlapped(magnitude * planned, c), c)
+        planned = steady_units(magnitude.detach(), start, grid)
+    heard = analysed(overlapped(magnitude * planned, grid), grid)
     parts = (torch.view_as_real(s).movedim(-1, 1) for s in (planned, heard))
-    waiting = zeros(5, refiner.delay, c.bins)
+    waiting = zeros(5, refiner.delay, grid.bins)
     spectra, _, _ = refiner(hidden, magnitude, *parts, waiting, zeros(*refiner.trunk.state_shape))
     spectra = spectra[:, :, refiner.delay :]
-    signal = overlapped(torch.complex(spectra[:, 0], spectra[:, 1]), c)
+    signal = overlapped(torch.complex(spectra[:, 0], spectra[:, 1]), grid)
     return signal, magnitude[:, : spectra.shape[2]]
 
 
 def with_bass_of(real: Tensor, found: Tensor, mel: MelConfig) -> Tensor:
     """`found` [B, n] with the lowest frequencies of `real`, up to where `audio.bass` finds them."""
-    bins_hz = np.arange(mel.bins) * (mel.sample_rate / mel.n_fft)
+    grid = synthesis_grid(mel)
+    bins_hz = np.arange(grid.bins) * (grid.sample_rate / grid.n_fft)
     hertz = np.fft.rfftfreq(found.shape[1], 1 / mel.sample_rate)
     share = torch.from_numpy(np.interp(hertz, bins_hz, bass_share(mel)).astype(np.float32)).to(found.device)
     return found + torch.fft.irfft(torch.fft.rfft(real - found) * share, n=found.shape[1])
@@ -109,20 +116,40 @@ def spectral_errors(found: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     return convergence / len(RESOLUTIONS), logs / len(RESOLUTIONS)
 
 
-def vocoder_loss(
-    net: VocoderNet, sound: Tensor, log_mel: Tensor, start: np.ndarray, config: SpectralLossConfig
-) -> Tensor:
-    """Loss of the sound that `net` gives of log_mel [B, n_mels, L] against the recording [B, L * hop]; a scalar."""
-    c = net.mel
+class Comparison(NamedTuple):
+    """What `vocoder_loss` compares: found and real [B, n], the former with the latter's bass; prior, a scalar, the
+    log-magnitude error of the prior.
+    """
+
+    found: Tensor
+    real: Tensor
+    prior: Tensor
+
+
+def compared(net: VocoderNet, sound: Tensor, log_mel: Tensor, start: Tensor, edge_frames: int) -> Comparison:
+    """The sound that `net` makes of log_mel [B, n_mels, L], beside the recording [B, L * hop]."""
     found, magnitude = vocoded(net, log_mel, start)
-    edge = config.edge * c.hop_length
+    edge = edge_frames * net.mel.hop_length
     found, real = found[:, edge:-edge], sound[:, edge : found.shape[1] - edge]
-    found = with_bass_of(real, found, c)
     with torch.no_grad():
-        true = analysed(sound, c).abs()[:, : magnitude.shape[1]]
+        true = analysed(sound, net.grid).abs()[:, : magnitude.shape[1]]
     prior = ((magnitude + 1e-3).log() - (true + 1e-3).log()).abs().mean()
-    heard = as_heard(found, real, c.sample_rate)
-    mels = config.mel * log_mel_error(found, real, c) + config.heard * heard.error
+    return Comparison(with_bass_of(real, found, net.mel), real, prior)
+
+
+def sound_loss(found: Tensor, real: Tensor, mel: MelConfig, config: SpectralLossConfig) -> Tensor:
+    """How far found [B, n] is from real; a scalar."""
+    grid = synthesis_grid(mel)
+    heard = as_heard(found, real, mel.sample_rate)
+    mels = config.mel * log_mel_error(found, real, grid) + config.heard * heard.error
     mels = mels + config.moves * heard.moves + config.level * heard.level
+    if grid != mel:
+        mels = mels + config.bands * (log_bands(found, mel) - log_bands(real, mel)).abs().mean()
     convergence, logs = spectral_errors(found, real)
-    return config.convergence * convergence + logs + config.prior * prior + mels
+    return config.convergence * convergence + logs + mels
+
+
+def vocoder_loss(net: VocoderNet, sound: Tensor, log_mel: Tensor, start: Tensor, config: SpectralLossConfig) -> Tensor:
+    """Loss of the sound that `net` gives of log_mel [B, n_mels, L] against the recording [B, L * hop]; a scalar."""
+    found, real, prior = compared(net, sound, log_mel, start, config.edge)
+    return sound_loss(found, real, net.mel, config) + config.prior * prior

@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.audio.bass import as_complex, retrieve_round, with_bass
 from halfstep.audio.circular import Circle, closing_tones, period_of_stream
+from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import Float32, MelConfig, windowed_spectra
 from halfstep.audio.overlap import Overlap
 from halfstep.audio.steady import TINY, Complex64, scaled, steady_units
@@ -33,32 +34,33 @@ class LearnedVocoder:
         """`seed` draws the phases of the first frame; all others follow. No block hears farther ahead than
         `frames_ahead`: a smaller one gives its samples sooner, and takes longer.
         """
-        self._networks, self._config, self._block_frames = networks, config, block_frames
+        self._networks, self._mel, self._block_frames = networks, config, block_frames
+        self._grid = synthesis_grid(config)
         self._rng = np.random.default_rng(seed)
         self._begin()
 
     def _begin(self) -> None:
-        config, bins = self._config, self._config.bins
+        mel, grid, bins = self._mel, self._grid, self._grid.bins
         self._phases = self._rng.uniform(0, 2 * np.pi, bins).astype(np.float32)
         self._networks.begin(self._rng)
-        self._mels = np.zeros((config.n_mels, 0), np.float32)
+        self._mels = np.zeros((mel.n_mels, 0), np.float32)
         # Of the frames that are still to be refined:
         self._hidden = np.zeros((0, self._networks.width), np.float32)
         self._magnitude = np.zeros((0, bins), np.float32)
         self._planned = np.zeros((0, bins), np.complex64)
         self._bass = np.zeros((0, 2 * self._networks.bass_bins), np.float32)  # before the spectra it is to replace
-        self._sounding, self._sound = Overlap(config), Overlap(config)
+        self._sounding, self._sound = Overlap(grid), Overlap(grid)
         self._heard = np.zeros(0, np.float32)  # the tones' signal, from the first frame not yet analysed on
         self._frames = 0
         nets = self._networks
         self._skipped = [nets.prior_delay, nets.refiner_delay, nets.bass_delay]  # answers about no frame
-        self._given = -config.lead
+        self._given = -grid.lead
 
     @property
     def frames_ahead(self) -> int:
         """How many frames beyond its own a hop hears, in blocks of one frame; longer ones add what they wait for."""
-        last = -(-(self._config.lead + self._config.hop_length) // self._config.hop_length) - 1
-        return self._networks.prior_delay + self._config.reach + self._networks.refiner_delay + last
+        last = -(-(self._grid.lead + self._grid.hop_length) // self._grid.hop_length) - 1
+        return self._networks.prior_delay + self._grid.reach + self._networks.refiner_delay + last
 
     def push(self, log_mel: Float32) -> Float32:
         """log_mel [n_mels, k] -> the samples [n] that are settled by now; n may be 0."""
@@ -69,11 +71,11 @@ class LearnedVocoder:
         """The samples that are left, [n]: with them each frame has given hop_length samples."""
         if self._frames == 0:
             return np.zeros(0, np.float32)
-        left = self._frames * self._config.hop_length - max(self._given, 0)
+        left = self._frames * self._grid.hop_length - max(self._given, 0)
         waiting = self._mels.shape[1] + self.frames_ahead
         padding = waiting + -waiting % self._block_frames - self._mels.shape[1]
-        floor = np.float32(np.log(self._config.floor))
-        rest = self._blocks(np.full((self._config.n_mels, padding), floor, np.float32))[:left]
+        floor = np.float32(np.log(self._mel.floor))
+        rest = self._blocks(np.full((self._mel.n_mels, padding), floor, np.float32))[:left]
         self._begin()
         return rest
 
@@ -85,21 +87,21 @@ class LearnedVocoder:
         """
         frames = log_mel.shape[1]
         if frames > LONGEST_CIRCLE_FRAMES:
-            return period_of_stream(self, log_mel, self._config.hop_length)
-        nets, circle = self._networks, Circle(frames, self._config)
+            return period_of_stream(self, log_mel, self._grid.hop_length)
+        nets, circle = self._networks, Circle(frames, self._grid)
         magnitude, hidden = nets.prior(
             _round(np.ascontiguousarray(_bounded(log_mel).T), nets.frames_back, nets.prior_delay)
         )
         magnitude, hidden = (part[-frames:] for part in (magnitude, hidden))
-        tones = closing_tones(magnitude, self._config, self._rng)
+        tones = closing_tones(magnitude, self._grid, self._rng)
         heard = circle.spectra(circle.signal(tones), slice(0, frames))
         told = (hidden, magnitude, _parts(_unit(tones)), _parts(heard))
         parts = nets.refiner(*(_round(part, nets.frames_back, nets.refiner_delay) for part in told))
         nets.begin(self._rng)
         low = slice(0, nets.bass_bins)
-        bass = retrieve_round(tones[:, low], _bounded(log_mel).T, self._config)
-        spectra = with_bass(_joined(parts[:, -frames:]), bass, self._config)
-        return np.roll(circle.signal(spectra), -self._config.lead)
+        bass = retrieve_round(tones[:, low], _bounded(log_mel).T, self._mel)
+        spectra = with_bass(_joined(parts[:, -frames:]), bass, self._mel)
+        return np.roll(circle.signal(spectra), -self._grid.lead)
 
     def _blocks(self, log_mel: Float32) -> Float32:
         self._mels = np.concatenate([self._mels, _bounded(log_mel)], axis=1)
@@ -114,7 +116,7 @@ class LearnedVocoder:
         magnitude, hidden = self._answers(0, self._networks.prior(log_mel.T), frames_axis=0)
         (bass,) = self._answers(2, (self._networks.bass(log_mel.T),), frames_axis=0)
         self._bass = np.concatenate([self._bass, bass])
-        units = steady_units(magnitude, self._phases, self._config)
+        units = steady_units(magnitude, self._phases, self._grid)
         if len(units):
             self._phases = np.angle(units[-1])
         self._hidden = np.concatenate([self._hidden, hidden])
@@ -133,7 +135,7 @@ class LearnedVocoder:
         (spectra,) = self._answers(1, (refined,), frames_axis=1)
         spectra = _joined(spectra)
         bass, self._bass = self._bass[: len(spectra)], self._bass[len(spectra) :]
-        samples = self._sound.add(with_bass(spectra, as_complex(bass), self._config))
+        samples = self._sound.add(with_bass(spectra, as_complex(bass), self._mel))
         before_start = min(max(-self._given, 0), len(samples))
         self._given += len(samples)
         return samples[before_start:]
@@ -146,10 +148,10 @@ class LearnedVocoder:
 
     def _analysed(self) -> Complex64:
         """Spectra of the frames whose samples are all there."""
-        n_fft, hop = self._config.n_fft, self._config.hop_length
+        n_fft, hop = self._grid.n_fft, self._grid.hop_length
         count = max(0, (len(self._heard) - n_fft) // hop + 1)
         if count == 0:
-            return np.zeros((0, self._config.bins), np.complex64)
+            return np.zeros((0, self._grid.bins), np.complex64)
         framed = sliding_window_view(self._heard, n_fft)[: count * hop : hop]
         spectra = windowed_spectra(framed)
         self._heard = self._heard[count * hop :]
