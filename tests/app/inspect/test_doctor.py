@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from halfstep.app import doctor
 from halfstep.app.cli import run
+from halfstep.app.inspect import doctor
 
 
 @pytest.fixture(autouse=True)
