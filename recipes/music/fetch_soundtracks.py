@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Fetch game soundtracks under free licences from Debian packages, as a data set to train on.
 
-    python recipes/music/fetch_soundtracks.py OUT [--set singularity] [--set 0ad] ...
+    python recipes/music/fetch_soundtracks.py OUT [--set singularity] [--set 0ad] ... [--no-gpl]
 
 Writes OUT/<set>/*.ogg, OUT/<set>/LICENCES.json (one entry a track) and OUT/<set>/COPYRIGHT (the package's
 own text). A set that is whole is skipped, so the same command may be run again. Nothing is installed: a
-package is downloaded with apt-get, unpacked beside OUT's sets with dpkg, and removed. Standard library only.
+package is downloaded with apt-get, unpacked beside OUT's sets with dpkg, and removed. With --no-gpl, tracks
+under the GPL are left out, also those fetched before: shipped models learn from CC0, CC-BY, CC-BY-SA and
+the public domain alone. OUT/kinds.json has a label for each track, by its set. Standard library only.
 
 Exit codes: 0 done, 2 a tool, a package or a licence is not as expected (one line on standard error).
 """
@@ -25,9 +27,11 @@ import zipfile
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 # Licences that allow training, changing and passing on, also for money. A track under any other is left out.
 FREE_LICENCE = re.compile(r"CC-BY(-SA)?-[0-9.]+|CC0-1\.0|GPL-[0-9.]+\+?|public-domain", re.IGNORECASE)
+FREE_BUT_NOT_GPL = re.compile(r"CC-BY(-SA)?-[0-9.]+|CC0-1\.0|public-domain", re.IGNORECASE)
 
 TOOLS = {
     "apt-get": "this needs Debian, Ubuntu or a relative",
@@ -62,13 +66,15 @@ class Stanza:
 class Soundtrack:
     """Where a set's tracks and terms lie.
 
-    `tracks` is a glob inside the package, or inside the zip that `container` names. `copyright_folder` is the
-    folder under which the copyright file lists the tracks. A copyright file in prose cannot be read by a
-    program: then `stated` holds its terms, and `evidence` the words that must still stand in it. `notices`
-    are further texts to keep; `not_music` are names of files to leave alone.
+    `kind` says in a word what its music is like. `tracks` is a glob inside the package, or inside the
+    zip that `container` names. `copyright_folder` is the folder under which the copyright file lists the
+    tracks. A copyright file in prose cannot be read by a program: then `stated` holds its terms, and
+    `evidence` the words that must still stand in it. `notices` are further texts to keep; `not_music` are
+    names of files to leave alone.
     """
 
     package: str
+    kind: str
     tracks: str
     container: str | None = None
     copyright_folder: str = ""
@@ -81,6 +87,7 @@ class Soundtrack:
 SETS = {
     "singularity": Soundtrack(
         package="singularity-music",
+        kind="ambient",
         tracks="usr/share/games/singularity/music/**/*.ogg",
         notices=("usr/share/doc/singularity-music/README",),
         stated=Terms(licence="CC-BY-SA-3.0", author="Max McCracken"),
@@ -88,6 +95,7 @@ SETS = {
     ),
     "0ad": Soundtrack(
         package="0ad-data",
+        kind="orchestral",
         container="usr/share/games/0ad/mods/public/public.zip",
         tracks="audio/music/*.ogg",
         copyright_folder="binaries/data/mods/public/audio/music",
@@ -95,6 +103,7 @@ SETS = {
     ),
     "wesnoth": Soundtrack(
         package="wesnoth-1.16-music",
+        kind="orchestral",
         tracks="usr/share/games/wesnoth/1.16/data/core/music/*.ogg",
         stated=Terms(licence="GPL-2+", author="David White and the Battle for Wesnoth contributors"),
         evidence=(
@@ -105,10 +114,14 @@ SETS = {
         not_music=("silence.ogg",),
     ),
     "hyperrogue": Soundtrack(
-        package="hyperrogue-music", tracks="usr/share/hyperrogue/music/*.ogg", copyright_folder="music"
+        package="hyperrogue-music",
+        kind="ambient",
+        tracks="usr/share/hyperrogue/music/*.ogg",
+        copyright_folder="music",
     ),
     "ufoai": Soundtrack(
         package="ufoai-music",
+        kind="electronic",
         container="usr/share/games/ufoai/base/0music.pk3",
         tracks="music/*.ogg",
         copyright_folder="base/music",
@@ -235,12 +248,17 @@ def replace_text(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def is_whole(folder: Path) -> bool:
-    """Whether LICENCES.json, which is written last, is there with every file that it names."""
+def entries_of(folder: Path) -> list[dict[str, Any]]:
+    """What a set's LICENCES.json says of its tracks; nothing where there is none yet."""
     listing = folder / "LICENCES.json"
-    if not listing.is_file():
-        return False
-    return all((folder / entry["file"]).is_file() for entry in json.loads(listing.read_text(encoding="utf-8")))
+    return json.loads(listing.read_text(encoding="utf-8")) if listing.is_file() else []
+
+
+def is_whole(folder: Path, accepted: re.Pattern[str]) -> bool:
+    """Whether LICENCES.json, which is written last, is there with every file that it names, all `accepted`."""
+    entries = entries_of(folder)
+    whole = bool(entries) and all((folder / entry["file"]).is_file() for entry in entries)
+    return whole and all(accepted.fullmatch(entry["licence"]) for entry in entries)
 
 
 def unique_name(source_path: str, taken: Container[str]) -> str:
@@ -253,12 +271,18 @@ def unique_name(source_path: str, taken: Container[str]) -> str:
     return name
 
 
-def free_tracks(soundtrack: Soundtrack, found: dict[str, Path], stanzas: Sequence[Stanza], version: str) -> list[Track]:
-    """An entry for every track under a free licence; those left out are named on standard error."""
+def free_tracks(
+    soundtrack: Soundtrack,
+    found: dict[str, Path],
+    stanzas: Sequence[Stanza],
+    version: str,
+    accepted: re.Pattern[str] = FREE_LICENCE,
+) -> list[Track]:
+    """An entry for every track under an `accepted` licence; those left out are named on standard error."""
     tracks: dict[str, Track] = {}
     for source_path, file in found.items():
         terms = terms_of(f"{soundtrack.copyright_folder}/{file.name}", stanzas)
-        if not FREE_LICENCE.fullmatch(terms.licence):
+        if not accepted.fullmatch(terms.licence):
             print(f"left out: {source_path} ({terms.licence})", file=sys.stderr)
             continue
         name = unique_name(source_path, tracks)
@@ -276,8 +300,11 @@ def free_tracks(soundtrack: Soundtrack, found: dict[str, Path], stanzas: Sequenc
     return list(tracks.values())
 
 
-def fetch(name: str, out: Path) -> list[Track]:
-    """Make OUT/<name> whole and return its tracks; the package stays until then, so that a rerun is cheap."""
+def fetch(name: str, out: Path, accepted: re.Pattern[str] = FREE_LICENCE) -> list[Track]:
+    """Make OUT/<name> whole and return its tracks; the package stays until then, so that a rerun is cheap.
+
+    `out` is absolute: the tools run in folders of their own. Tracks of an earlier run under other licences go.
+    """
     soundtrack, folder, packages = SETS[name], out / name, out / ".packages"
     for needed in (folder, packages):
         needed.mkdir(parents=True, exist_ok=True)
@@ -287,16 +314,29 @@ def fetch(name: str, out: Path) -> list[Track]:
         found = dict(unpack(soundtrack, deb, Path(scratch)))
         texts = [file.read_text(encoding="utf-8") for file in Path(scratch).glob("usr/share/doc/*/copyright")]
         texts += [found.pop(notice).read_text(encoding="utf-8") for notice in soundtrack.notices]
-        tracks = free_tracks(soundtrack, found, read_terms(soundtrack, "\n\n".join(texts)), version)
+        tracks = free_tracks(soundtrack, found, read_terms(soundtrack, "\n\n".join(texts)), version, accepted)
         if not tracks:
             raise FetchError(f"{deb.name} holds no free track that matches {soundtrack.tracks}")
         for track in tracks:
             part = shutil.copyfile(found[track.source_path], folder / (track.file + ".part"))
             part.replace(folder / track.file)
+    for entry in entries_of(folder):
+        if entry["file"] not in {track.file for track in tracks}:
+            (folder / entry["file"]).unlink(missing_ok=True)
     replace_text(folder / "COPYRIGHT", "\n\n".join(texts))
     replace_text(folder / "LICENCES.json", json.dumps([asdict(track) for track in tracks], indent=2) + "\n")
     deb.unlink()
     return tracks
+
+
+def write_kinds(out: Path) -> None:
+    """Write OUT/kinds.json: {path of a track below OUT: what its music is like}, of all sets that are there."""
+    kinds = {
+        f"{name}/{entry['file']}": soundtrack.kind
+        for name, soundtrack in SETS.items()
+        for entry in entries_of(out / name)
+    }
+    replace_text(out / "kinds.json", json.dumps(kinds, indent=2) + "\n")
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -304,20 +344,23 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Fetch free game soundtracks from Debian packages.")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder that gets one folder a set")
     parser.add_argument("--set", action="append", dest="sets", choices=SETS, help="default: singularity")
+    parser.add_argument("--no-gpl", action="store_true", help="leave out tracks under the GPL, fetched before or not")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch the sets asked for; the exit code."""
     options = parse_arguments(arguments)
+    out, accepted = options.out.resolve(), FREE_BUT_NOT_GPL if options.no_gpl else FREE_LICENCE
     try:
         for name in dict.fromkeys(options.sets or ["singularity"]):
-            if is_whole(options.out / name):
+            if is_whole(out / name, accepted):
                 print(f"{name}: already there")
                 continue
             print(f"{name}: fetching {SETS[name].package}", flush=True)
-            tracks = fetch(name, options.out)
+            tracks = fetch(name, out, accepted)
             print(f"{name}: {len(tracks)} tracks, {', '.join(sorted({track.licence for track in tracks}))}")
+        write_kinds(out)
     except (FetchError, OSError, zipfile.BadZipFile) as error:
         print(f"fetch_soundtracks: {error}", file=sys.stderr)
         return 2
