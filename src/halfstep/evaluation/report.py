@@ -10,6 +10,7 @@ from halfstep.evaluation.figures import MEASURES, cell, table
 from halfstep.evaluation.hearing import Row, RowHeard
 from halfstep.evaluation.pictures import ladder_plot, player_address, png_address, spectrogram
 
+PLOTTED = ("tuning", "held_share", "fad_infinity", "ikid")
 HOW_TO_READ = (
     "The first columns are of the music itself: real music through mel and vocoder has the values to aim at. A "
     "distance can be small where there is no note in tune; these say so. Intervals and durations are compared with the "
@@ -98,7 +99,7 @@ def web_page(
     sections += [page.listed([*report["notes"], *HOW_TO_READ])]
     if any(row["steps"] for row in report["rows"]):
         factors = {name: row["real_time_factor"] for name, row in speed["rows"].items()}
-        plots = [_ladder(report, factors, name) for name in ("fad_infinity", "ikid")]
+        plots = [_ladder(report, factors, name) for name in PLOTTED if _everywhere(report, name)]
         sections.append(page.section("Quality against steps and speed", *plots))
     for name, (head, its), about in (
         ("Behind the figures", _notes_table(report), BEHIND),
@@ -118,6 +119,11 @@ def _ladder(report: Mapping[str, Any], factors: dict[str, float], measure: str) 
     address = png_address(ladder_plot(report["rows"], factors, measure, short))
     caption = f"{short}: {meaning}. Numbers at the points are sampling steps."
     return page.picture(address, f"{short} by steps and speed", caption)
+
+
+def _everywhere(report: Mapping[str, Any], measure: str) -> bool:
+    """Whether every row has a value: what is silent has no tuning."""
+    return all(row["figures"][measure]["value"] is not None for row in report["rows"])
 
 
 def _all_clips(
