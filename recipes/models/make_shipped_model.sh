@@ -18,8 +18,8 @@ halfstep() { "$python" -m halfstep.app.cli "$@"; }
 mkdir -p "$work"
 if [ ! -e "$work/data/dataset.json" ]; then
   "$python" "$here/../music/fetch_soundtracks.py" "$work/music" --set singularity
-  # 71 minutes: every score that states a licence, none in a second variant.
-  "$python" "$here/../music/render_piano.py" "$work/music" --stated-licences --minutes 71
+  # Every score that states a licence, 67 minutes, none in a second variant.
+  "$python" "$here/../music/render_piano.py" "$work/music" --stated-licences --variants 0
 fi
 [ ! -d "$work/music" ] || halfstep prepare "$work/music/singularity" "$work/music/piano" --out "$work/data"
 halfstep train "$work/data" --out "$work/run" --preset base --steps "$steps"

@@ -44,7 +44,7 @@ from score import Score, at_pace
 
 SHORTEST_SECONDS = 20
 AHEAD = 4
-"""Files that may wait for a longer one before them, for each that is rendered."""
+"""Files that may wait for a longer one before them, for each worker after the first: so many may be too many."""
 Made = TypeVar("Made")
 
 
@@ -193,7 +193,7 @@ def in_order(function: Callable[[Take], Made], takes: Iterable[Take], workers: i
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         for take in takes:
             waiting.append(pool.submit(function, take))
-            if len(waiting) > AHEAD * workers:
+            if len(waiting) > AHEAD * (workers - 1):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
