@@ -5,8 +5,9 @@
     halfstep distill RUN --to 4 --updates 60
     python studies/same_noise.py RUN
 
-RUN is a run folder that every command opens. A student of 4 steps knows all of the network but how to see little
-noise, so a fifth of the first training brings the held-out errors back to where they were (docs/experiments/).
+RUN is a run folder that every command opens. A student of 4 steps knows all of the network but how
+to see little noise, so a fifth of the first training brings the held-out errors back to where they
+were (docs/experiments/same-noise.md).
 """
 
 import argparse

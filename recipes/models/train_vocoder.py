@@ -5,9 +5,10 @@
     python recipes/models/train_vocoder.py DATA RUN [--steps N] [--from RUN]
     python recipes/models/train_vocoder.py DATA RUN --into MODEL --credits MUSIC/LICENCES.json ...
 
-Stopped at any moment, the same command goes on where it was. --from starts from another run's averaged weights, with
-its optimizer new: the vocoder in the package was trained in ten such legs (docs/experiments/). One thread unless
-OMP_NUM_THREADS says otherwise. Exit codes: 0 done, 2 the data or the run is not as expected.
+Stopped at any moment, the same command goes on where it was. --from starts from another run's
+averaged weights, with its optimizer new: the vocoder in the package was trained in ten such legs
+(docs/experiments/vocoder-2-faster.md). One thread unless OMP_NUM_THREADS says otherwise. Exit
+codes: 0 done, 2 the data or the run is not as expected.
 """
 
 import argparse

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Write the vocoder of a model folder anew: its own weights, as this version of halfstep exports them.
+"""Write the vocoder of a model folder again: its own weights, as this version of halfstep exports them.
 
     python recipes/models/vocoder_again.py MODEL [--weights int4]
     python recipes/models/vocoder_again.py MODEL --run RUN
 
-The weights come out of the model's own networks, so nothing is learned and none is lost: for when the graph around
-them has become better (docs/experiments/). With --run they are written into a run instead, from which
-recipes/models/train_vocoder.py --from RUN trains on. The vocoder has the package's sizes.
+The weights come out of the model's own networks, so nothing is learned and none is lost: for when
+the graph around them has improved (docs/experiments/vocoder-4-bass-in-short-blocks.md). With --run
+they are written into a run instead, from which recipes/models/train_vocoder.py --from RUN trains
+on. The vocoder has the package's sizes.
 
 Exit codes: 0 done, 2 the folder or its networks are not as expected.
 """

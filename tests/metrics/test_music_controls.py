@@ -44,7 +44,7 @@ def test_detuned_is_off_by_what_it_says():
 
 @pytest.mark.slow
 def test_the_measures_pass_on_plucked_strings():
-    """The synthetic pieces in two halves; of real music: docs/experiments/."""
+    """The synthetic pieces in two halves; of real music: docs/experiments/measures-of-music.md."""
     halves = np.stack([piece(5, 100 + seed, RATE)[0] for seed in range(12)])
     reference, other = measure_music(halves[0::2], RATE), halves[1::2]
     spoilt = {**MUSIC_SPOILT, "white noise": SPOILT["white noise"], "low-pass 4 kHz": SPOILT["low-pass 4 kHz"]}
