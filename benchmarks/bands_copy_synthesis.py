@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 from copy_synthesis import heard
-from halfstep.metrics.music import music_figures
 
 import halfstep
 from halfstep.audio.files.io import read
@@ -27,6 +26,7 @@ from halfstep.bundle import OnnxVocoder
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.learned_vocoder.export import BASS, PRIOR, REFINER
 from halfstep.metrics.frechet import frechet_distance
+from halfstep.metrics.music import music_figures
 from halfstep.metrics.waveform import loudness_matched, mel_l1, multi_resolution_stft_distance, pitch_of_tone
 from halfstep.vocoders.griffin_lim import griffin_lim, mel_to_magnitude
 from halfstep.vocoders.learned import LearnedVocoder

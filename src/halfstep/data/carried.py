@@ -137,4 +137,6 @@ def read_carried(path: Path) -> Carried:
                 names=tuple(facts["names"]),
             )
     except (ValueError, KeyError, TypeError, lzma.LZMAError) as fault:
-        raise InputError(f"{path}: not a carried data set ({fault}); make it again with recipes/carry.py") from None
+        raise InputError(
+            f"{path}: not a carried data set ({fault}); make it again with recipes/models/carry.py"
+        ) from None

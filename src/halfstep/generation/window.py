@@ -99,7 +99,7 @@ class Painter:
         Frames that a stranger recorded have no noise of ours. The map from noise to music has a symmetric, positive
         Jacobian where it is an optimal transport, so following the error itself leads downhill: on music of the
         training set from an RMS of .92 deviations to .44 in four rounds, where the network's own floor is .3. Many
-        more would leave the unit sphere (docs/experiments.md).
+        more would leave the unit sphere (docs/experiments/seams.md).
         """
         fitted, rate = noise.copy(), np.float32(FITTING_RATE * self._packing.scale)
         for _ in range(FITTING_ROUNDS):

@@ -4,7 +4,7 @@ The statistic: how fast the log-spectrum changes at most within two frames of ea
 over all seams (the comb). It is standardised against the same comb shifted circularly by 500 random offsets: the
 spacing of the seams, and with it the beat, stays what it is. A rank test against random places alarms falsely.
 
-What the calibration left open is set here to what separates best on real music (docs/experiments.md):
+What the calibration left open is set here to what separates best on real music (docs/experiments/seams.md):
 
 - Spectra are of 1024 samples with a periodic Hann window, 512 apart, at 44.1 kHz (23.2 and 11.6 ms at any rate).
 - The change between two frames is the mean over bins of |difference of log-magnitudes|, in nepers. Magnitudes

@@ -25,7 +25,7 @@ class UNet1dConfig:
     and side. attention: which levels attend. embedding: features of the time embedding. direct: whether z_t also
     goes straight to the output, each channel with a gain that depends on time.
 
-    A first width below the channels of x cannot carry the noise of v or eps (docs/experiments.md): predict x, or be
+    A first width below the channels of x cannot carry the noise of v or eps (docs/experiments/ablations.md): predict x, or be
     wider.
     """
 

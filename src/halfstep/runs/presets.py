@@ -205,7 +205,7 @@ def _base() -> Experiment:
     return Experiment(
         name="base",
         expects="85 processor minutes, teacher and ladder: held-out x error at t = .5 of .11, samples' frame step "
-        "near .2; the model in the package (docs/experiments.md)",
+        "near .2; the model in the package (docs/experiments/README.md)",
         net=UNet1dConfig(widths=(256, 320, 320), blocks=(1, 1, 2), attention=(False, False, True), embedding=128),
         task=MusicConfig(context_noise=0.1),
         diffusion=DiffusionConfig(weight="x"),
@@ -231,7 +231,7 @@ PITCH_BANDS = MelConfig(n_fft=8192, window_length=4096, n_mels=192, spacing="log
 def _flagship() -> Experiment:
     return Experiment(
         name="flagship",
-        expects="notes in tune and a pulse (docs/experiments.md): two million windows of 11.9 s, minutes on a GPU "
+        expects="notes in tune and a pulse (docs/experiments/README.md): two million windows of 11.9 s, minutes on a GPU "
         "(recipes/models/gpu_trip.py), a day on two cores",
         net=UNet1dConfig(widths=(320, 384, 448), blocks=(1, 2, 2), attention=(False, True, True), embedding=256),
         mel=PITCH_BANDS,
@@ -247,7 +247,7 @@ def _flagship() -> Experiment:
 def _vocoder_diffusion() -> Experiment:
     return Experiment(
         name="vocoder-diffusion",
-        expects="a waveform from a mel: MR-STFT 1.70 at 64 steps, Griffin-Lim .92 (docs/experiments.md)",
+        expects="a waveform from a mel: MR-STFT 1.70 at 64 steps, Griffin-Lim .92 (docs/experiments/README.md)",
         net=UNet1dConfig(widths=(384, 384), blocks=(1, 1), attention=(False, False), embedding=128,
                          direct=True),
         task=DiffusionVocoderConfig(),

@@ -99,7 +99,7 @@ PRECISION: dict[str, Callable[[torch.device], bool]] = {
     "auto": lambda device: BF16_PAYS[device.type](),
 }
 # Emulated, bf16 is more than 25 times slower than float32 (EPYC 7003); with AVX-512's instructions an update took 1.3
-# times as long (docs/experiments.md).
+# times as long (docs/experiments/diffusion-vocoder.md).
 BF16_PAYS: dict[str, Callable[[], bool]] = {
     "cuda": lambda: torch.cuda.is_bf16_supported(),
     "cpu": lambda: bool(torch.cpu.get_capabilities().get("amx_bf16")),
