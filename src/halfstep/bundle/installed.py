@@ -11,6 +11,8 @@ from halfstep.bundle.manifest import Manifest
 from halfstep.errors import InputError
 
 VARIABLE = "HALFSTEP_MODELS"
+DEFAULT = "piano"
+"""The model of the package that plays when none is named."""
 
 
 def load_folder(id_or_dir: str | Path | None = None) -> ModelFolder:
@@ -41,7 +43,8 @@ def installed() -> list[Manifest]:
 def installed_folders() -> Iterator[ModelFolder | InputError]:
     """Every installed model folder; in place of one that is not whole, the reason."""
     for place in model_places():
-        for path in sorted(place.iterdir()) if place.is_dir() else []:
+        folders = sorted(place.iterdir(), key=lambda path: (path.name != DEFAULT, path)) if place.is_dir() else []
+        for path in folders:
             if is_model_folder(path):
                 try:
                     yield open_folder(path)

@@ -97,41 +97,45 @@ def _as_int4(weight: np.ndarray, name: str) -> Restored:
     errors = [np.square(groups - s * np.clip(np.rint(groups / s), -7, 7)).sum(1) for s in scales.astype(np.float32)]
     scale = np.take_along_axis(scales, np.argmin(errors, axis=0)[None, :, None], axis=0)[0]
     levels = (np.clip(np.rint(groups / scale.astype(np.float32)), -7, 7) + 8).astype(np.uint8)
-    values = {
+    values: dict[str, np.ndarray | np.float32 | np.uint8] = {
         "packed": levels[:, 0::2] + 16 * levels[:, 1::2],
         "scale": scale,
-        "sixteen": np.float32(16),
+        "fifteen": np.uint8(15),
+        "four": np.uint8(4),
         "eight": np.float32(8),
         "last": np.array([-1]),
         "rows": np.array([-1, GROUP]),
-        "flat": np.array([-1]),
-        "start": np.array([0]),
-        "end": np.array([count]),
         "shape": np.array(weight.shape),
     }
+    # What is worked out once, as the network is loaded, stays in memory until all of it is: bytes as long as may be.
+    shift = helper.make_node("BitShift", [f"{name}.packed", f"{name}.four"], [f"{name}.odd"], direction="RIGHT")
+    columns = [f"{name}.even_column", f"{name}.odd_column"]
 
     def node(operator: str, inputs: str, output: str) -> onnx.NodeProto:
         names = [f"{name}.{part}" for part in inputs.split()]
         return helper.make_node(operator, names, [f"{name}.{output}" if output else name])
 
-    pairs = helper.make_node("Concat", [f"{name}.even_column", f"{name}.odd_column"], [f"{name}.pairs"], axis=-1)
     nodes = [
-        _cast(f"{name}.packed", f"{name}.byte"),
-        _cast(f"{name}.scale", f"{name}.step"),
-        node("Div", "byte sixteen", "shifted"),
-        node("Floor", "shifted", "odd"),
-        node("Mul", "odd sixteen", "odds"),
-        node("Sub", "byte odds", "even"),
+        node("BitwiseAnd", "packed fifteen", "even"),
+        shift,
         node("Unsqueeze", "even last", "even_column"),
         node("Unsqueeze", "odd last", "odd_column"),
-        pairs,
+        helper.make_node("Concat", columns, [f"{name}.pairs"], axis=-1),
         node("Reshape", "pairs rows", "level"),
-        node("Sub", "level eight", "signed"),
+        _cast(f"{name}.level", f"{name}.byte"),
+        _cast(f"{name}.scale", f"{name}.step"),
+        node("Sub", "byte eight", "signed"),
         node("Mul", "signed step", "value"),
-        node("Reshape", "value flat", "row"),
-        node("Slice", "row start end", "whole"),
-        node("Reshape", "whole shape", ""),
     ]
+    if count % GROUP == 0:
+        nodes.append(node("Reshape", "value shape", ""))
+    else:
+        values |= {"flat": np.array([-1]), "start": np.array([0]), "end": np.array([count])}
+        nodes += [
+            node("Reshape", "value flat", "row"),
+            node("Slice", "row start end", "whole"),
+            node("Reshape", "whole shape", ""),
+        ]
     return _stored(name, values), nodes
 
 
@@ -158,7 +162,7 @@ def _cast(source: str, target: str) -> onnx.NodeProto:
     return helper.make_node("Cast", [source], [target], to=TensorProto.FLOAT)
 
 
-def _stored(name: str, values: Mapping[str, np.ndarray | np.float32]) -> list[onnx.TensorProto]:
+def _stored(name: str, values: Mapping[str, np.ndarray | np.float32 | np.uint8]) -> list[onnx.TensorProto]:
     return [numpy_helper.from_array(np.asarray(value), f"{name}.{part}") for part, value in values.items()]
 
 

@@ -25,8 +25,8 @@ class UNet1dConfig:
     and side. attention: which levels attend. embedding: features of the time embedding. direct: whether z_t also
     goes straight to the output, each channel with a gain that depends on time.
 
-    A first width below the channels of x cannot carry the noise of v or eps (docs/experiments/ablations.md): predict x, or be
-    wider.
+    A first width below the channels of x cannot carry the noise of v or eps (docs/experiments/ablations.md): predict x,
+    or be wider.
     """
 
     widths: tuple[int, ...] = (384, 384, 512)
