@@ -265,7 +265,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=180.0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch", type=int, help="clips; 128 on a card, 8 elsewhere")
-    parser.add_argument("--adversarial", type=float, default=0.35, metavar="SHARE")
+    parser.add_argument("--adversarial", type=float, default=0.0, metavar="SHARE")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--save-every", type=float, default=20.0, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=0)

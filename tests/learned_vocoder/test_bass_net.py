@@ -43,7 +43,7 @@ def streamed(net: BassNet, mel: np.ndarray) -> np.ndarray:
     """log-mel [n_mels, frames] -> spectra [frames - ahead, b]; frames are whole blocks."""
     found, wanted, parts = *faint(net), []
     with torch.no_grad():
-        for block in torch.from_numpy(np.ascontiguousarray(mel.T)).split(BLOCK):
+        for block in torch.from_numpy(np.ascontiguousarray(mel.T)).split(net.block):
             spectra, found, wanted = net(block, found, wanted)
             parts.append(spectra.numpy())
     return as_complex(np.concatenate(parts)[net.ahead :])
@@ -118,7 +118,7 @@ def test_in_onnx_it_is_the_same(tmp_path, mel):
     assert bass is not None
     network = OnnxNetwork((tmp_path / BASS).read_bytes(), BASS, 1)
     found, wanted = faint(bass)
-    block = torch.from_numpy(np.random.default_rng(0).normal(-3, 1, (BLOCK, mel.n_mels)).astype(np.float32))
+    block = torch.from_numpy(np.random.default_rng(0).normal(-3, 1, (bass.block, mel.n_mels)).astype(np.float32))
     inputs = {"log_mel": block.numpy(), "found": found.numpy(), "wanted": wanted.numpy()}
     answers = network(inputs, ["spectra", "found_after", "wanted_after"])
     with torch.no_grad():

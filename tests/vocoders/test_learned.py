@@ -19,7 +19,7 @@ from halfstep.learned_vocoder.export import BASS, PRIOR, REFINER, add_vocoder, i
 from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
 from halfstep.learned_vocoder.spectral import vocoded
 from halfstep.runs.export import carried_vocoder
-from halfstep.vocoders.learned import LearnedVocoder
+from halfstep.vocoders.learned import LEAD_IN_FRAMES, LearnedVocoder
 
 SMALL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
 LONG = MelConfig(
@@ -110,8 +110,12 @@ def test_onnx_in_blocks_is_torch_on_the_whole_but_for_its_ends(networks):
     """Above the bass. What rounding does to a peak's frequency adds up: phases part by some 1e-3 within a second."""
     mel = melody(networks.mel)
     start = np.random.default_rng(3).uniform(0, 2 * np.pi, SMALL.bins).astype(np.float32)
+    silence = np.full((networks.mel.n_mels, LEAD_IN_FRAMES), np.log(networks.mel.floor), np.float32)
+    lead_in = silence[:, : 0 if networks.mel == SMALL else LEAD_IN_FRAMES]
+    told = torch.from_numpy(np.concatenate([lead_in, mel], axis=1))[None]
     with torch.no_grad():
-        whole = vocoded(networks.net, torch.from_numpy(mel)[None], torch.from_numpy(start)[None])[0][0].numpy()
+        whole = vocoded(networks.net, told, torch.from_numpy(start)[None])[0][0].numpy()
+    whole = whole[lead_in.shape[1] * SMALL.hop_length :]
     vocoder = networks.vocoder(seed=3)
     streamed = played(vocoder, mel)[: len(whole)]
     # Before the first frame training hears the clip's edge, a stream silence; the end waits for what comes.
@@ -192,6 +196,17 @@ def test_every_frame_gives_a_hop_of_finite_samples(networks, frames):
     samples = played(networks.vocoder(), melody(networks.mel)[:, :frames])
     assert len(samples) == frames * SMALL.hop_length
     assert np.isfinite(samples).all()
+
+
+@pytest.mark.parametrize("networks", ["long window"], indirect=True)
+def test_before_the_first_frame_was_silence(networks):
+    """Frames of silence before the music change nothing but when it begins, its phases apart."""
+    mel = melody(networks.mel)
+    silence = np.full((networks.mel.n_mels, 24), np.log(networks.mel.floor), np.float32)
+    early = played(networks.vocoder(), mel)
+    late = played(networks.vocoder(), np.concatenate([silence, mel], axis=1))[24 * SMALL.hop_length :]
+    first, again = (np.abs(samples[: 8 * SMALL.hop_length]).max() for samples in (early, late))
+    assert first == pytest.approx(again, rel=0.3)
 
 
 def test_silence_gives_silence_and_nonsense_gives_finite_sound(networks):

@@ -1,7 +1,8 @@
 """The search of `audio.bass` as a stream: nothing is learned, it is a module so that it is exported as networks are.
 
-A call answers for BLOCK frames. It works on these and on `ahead` more, with which the next call goes on; frames given
-out before stay as they are. New frames begin as tones that turn on as those before them did.
+A call answers for a block of frames. It works on these and on `ahead` more, with which the next
+call goes on; frames given out before stay as they are. New frames begin as tones that turn on as
+those before them did.
 """
 
 from dataclasses import replace
@@ -18,8 +19,10 @@ from halfstep.learned_vocoder.networks import Pair, VocoderNet, rotate, turn
 BLOCK = 4
 """Frames a call. More of them take less time, fewer hear farther ahead."""
 ITERATIONS = 28
+LONG_AHEAD = 2
 LONG_ITERATIONS = 18
-"""Where the window is longer than the sounded frames': its overlap leaves less open."""
+"""Where the window is longer than the sounded frames': frames ahead of the block, which is as long as that allows. Its
+iterations cost more and leave less open."""
 SHARPENING = 2
 """Richardson-Lucy steps of a new frame's magnitudes towards its mel."""
 TURNS = 3
@@ -28,7 +31,7 @@ MATRICES = ("analysis", "told", "filters", "least", "spread", "levels", "pairs",
 
 
 class BassNet(nn.Module):
-    """A stream, BLOCK frames a call, its answers `ahead` frames behind; b and m are those of `BassGrid`.
+    """A stream, `block` frames a call, its answers `ahead` frames behind; b and m are those of `BassGrid`.
 
     State: the frames that still overlap with those to be answered, and the `ahead` to be answered next, [kept, 2 b];
     what the mel says of the latter, [ahead, m].
@@ -40,9 +43,10 @@ class BassNet(nn.Module):
     gain: Tensor
     back: Tensor
 
-    def __init__(self, mel: MelConfig, ahead: int, iterations: int | None = None) -> None:
+    def __init__(self, mel: MelConfig, ahead: int, iterations: int | None = None, block: int = BLOCK) -> None:
         """For a mel that has `bass_bins`; ahead: 1 or more. iterations: None is as many as such a mel wants."""
         super().__init__()
+        self.block = block
         self._grid = bass_grid(mel)
         usual = ITERATIONS if self._grid.sounded is None else LONG_ITERATIONS
         self._iterations = usual if iterations is None else iterations
@@ -55,11 +59,11 @@ class BassNet(nn.Module):
         self.register_buffer("back", torch.from_numpy(scale.astype(np.float32)))
         hops = len(self._grid.squares) // self._grid.hop
         self.ahead, self.past = ahead, hops - 1
-        overlap, given = _overlap(self.past + BLOCK + ahead, hops), self.past * hops
+        overlap, given = _overlap(self.past + block + ahead, hops), self.past * hops
         self.register_buffer("overlap", torch.from_numpy(overlap[given:, given:]))
         self.register_buffer("overlap_of_past", torch.from_numpy(overlap[given:, :given]))
-        squares = np.tile(self._grid.squares.reshape(hops, -1), (self.past + BLOCK + ahead, 1))
-        gain = reciprocal(overlap[given:] @ squares).reshape(BLOCK + ahead, -1)
+        squares = np.tile(self._grid.squares.reshape(hops, -1), (self.past + block + ahead, 1))
+        gain = reciprocal(overlap[given:] @ squares).reshape(block + ahead, -1)
         self.register_buffer("gain", torch.from_numpy(gain))
 
     @property
@@ -67,7 +71,7 @@ class BassNet(nn.Module):
         return (self.past + self.ahead, 2 * self._grid.bins), (self.ahead, self._grid.told.shape[1])
 
     def forward(self, log_mel: Tensor, found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """log_mel [BLOCK, n_mels] and the state -> spectra [BLOCK, 2 `bass_bins`], `ahead` frames behind, and the
+        """log_mel [block, n_mels] and the state -> spectra [block, 2 `bass_bins`], `ahead` frames behind, and the
         state.
         """
         matrices = {name: getattr(self, name) for name in MATRICES}
@@ -83,9 +87,13 @@ class BassNet(nn.Module):
         def heard(hops: Tensor) -> Tensor:
             return torch.addmm(tail, self.overlap, hops).reshape(self.gain.shape) * self.gain
 
-        spectra = torch.cat([going, _turning_on(found, BLOCK) * magnitude])
+        spectra = torch.cat([going, _turning_on(found, self.block) * magnitude])
         spectra = searched(spectra, wanted, self._iterations, grid, heard, torch.sqrt)
-        return answered(spectra, grid, heard)[:BLOCK], torch.cat([given, spectra])[BLOCK:], wanted[BLOCK:]
+        return (
+            answered(spectra, grid, heard)[: self.block],
+            torch.cat([given, spectra])[self.block :],
+            wanted[self.block :],
+        )
 
 
 def bass_net(net: VocoderNet) -> BassNet | None:
@@ -95,8 +103,10 @@ def bass_net(net: VocoderNet) -> BassNet | None:
     mel = net.mel
     if not bass_bins(mel):
         return None
-    ahead = net.prior.delay + net.grid.reach + net.refiner.delay - (BLOCK - 1)
-    return BassNet(mel, ahead) if ahead > 0 else None
+    late = net.prior.delay + net.grid.reach + net.refiner.delay
+    block = BLOCK if net.grid == mel else late + 1 - LONG_AHEAD
+    ahead = late + 1 - block
+    return BassNet(mel, ahead, block=block) if min(ahead, block) > 0 else None
 
 
 def _turning_on(found: Tensor, count: int) -> Tensor:

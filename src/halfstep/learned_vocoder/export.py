@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from halfstep.bundle import Manifest, VocoderFiles, read_manifest, verify, write_manifest
 from halfstep.errors import InputError
 from halfstep.export.onnx_writing import Range, write_onnx
-from halfstep.learned_vocoder.bass_net import BLOCK, bass_net
+from halfstep.learned_vocoder.bass_net import bass_net
 from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.learned_vocoder.spectral import vocoded
 
@@ -88,7 +88,7 @@ def write_bass(net: VocoderNet, folder: Path) -> str | None:
     if bass is None:
         return None
     found, wanted = (torch.ones(shape) for shape in bass.state_shapes)
-    inputs = {"log_mel": torch.zeros(BLOCK, net.mel.n_mels), "found": found, "wanted": wanted}
+    inputs = {"log_mel": torch.zeros(bass.block, net.mel.n_mels), "found": found, "wanted": wanted}
     write_onnx(bass, inputs, ("spectra", "found_after", "wanted_after"), {}, folder / BASS)
     return BASS
 

@@ -21,6 +21,11 @@ BLOCK_FRAMES = 128
 """Larger ones take less time a frame, and memory; a window gives twice as many frames at once."""
 
 
+LEAD_IN_FRAMES = 32
+"""Of silence, heard before the first frame by networks that were trained on clips from the middle of recordings: those
+of a mel with another grid. As far back as they hear."""
+
+
 class LearnedVocoder:
     """Log-mel blocks in, samples out, without seams; a `generation.render.Vocoder`.
 
@@ -43,7 +48,8 @@ class LearnedVocoder:
         mel, grid, bins = self._mel, self._grid, self._grid.bins
         self._phases = self._rng.uniform(0, 2 * np.pi, bins).astype(np.float32)
         self._networks.begin(self._rng)
-        self._mels = np.zeros((mel.n_mels, 0), np.float32)
+        lead_in = 0 if grid == mel else LEAD_IN_FRAMES
+        self._mels = np.full((mel.n_mels, lead_in), np.log(mel.floor), np.float32)
         # Of the frames that are still to be refined:
         self._hidden = np.zeros((0, self._networks.width), np.float32)
         self._magnitude = np.zeros((0, bins), np.float32)
@@ -54,7 +60,7 @@ class LearnedVocoder:
         self._frames = 0
         nets = self._networks
         self._skipped = [nets.prior_delay, nets.refiner_delay, nets.bass_delay]  # answers about no frame
-        self._given = -grid.lead
+        self._given = -grid.lead - lead_in * grid.hop_length
 
     @property
     def frames_ahead(self) -> int:
