@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import halfstep
 from halfstep.audio.bass import bass_bins
-from halfstep.audio.mel import MelConfig, filterbank, hann, log_mel
+from halfstep.audio.mel import MelConfig, filterbank, log_mel
+from halfstep.audio.stft import hann
 from halfstep.bundle import Manifest, OnnxVocoder, VocoderFiles, open_folder, read_manifest, verify, write_manifest
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.errors import InputError

@@ -6,14 +6,13 @@ In this file all but the mel is time-major: [frames, bins].
 """
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.audio.bass import as_complex, retrieve_round, with_bass
-from halfstep.audio.circular import Circle, closing_tones, period_of_stream
+from halfstep.audio.circular import closing_tones, period_of_stream
 from halfstep.audio.grids import synthesis_grid
-from halfstep.audio.mel import Float32, MelConfig, windowed_spectra
-from halfstep.audio.overlap import Overlap
-from halfstep.audio.steady import TINY, Complex64, scaled, steady_units
+from halfstep.audio.mel import Float32, MelConfig
+from halfstep.audio.steady import scaled, steady_units
+from halfstep.audio.stft import TINY, Circle, Complex64, OverlapStream, framed, windowed_spectra
 from halfstep.bundle import OnnxVocoder
 from halfstep.vocoders.griffin_lim import LONGEST_CIRCLE_FRAMES, LOUDEST_LOG_MEL
 
@@ -49,7 +48,7 @@ class LearnedVocoder:
         self._magnitude = np.zeros((0, bins), np.float32)
         self._planned = np.zeros((0, bins), np.complex64)
         self._bass = np.zeros((0, 2 * self._networks.bass_bins), np.float32)  # before the spectra it is to replace
-        self._sounding, self._sound = Overlap(grid), Overlap(grid)
+        self._sounding, self._sound = OverlapStream(grid), OverlapStream(grid)
         self._heard = np.zeros(0, np.float32)  # the tones' signal, from the first frame not yet analysed on
         self._frames = 0
         nets = self._networks
@@ -152,8 +151,7 @@ class LearnedVocoder:
         count = max(0, (len(self._heard) - n_fft) // hop + 1)
         if count == 0:
             return np.zeros((0, self._grid.bins), np.complex64)
-        framed = sliding_window_view(self._heard, n_fft)[: count * hop : hop]
-        spectra = windowed_spectra(framed)
+        spectra = windowed_spectra(framed(self._heard, n_fft, hop)[:count])
         self._heard = self._heard[count * hop :]
         return spectra
 

@@ -12,7 +12,8 @@ import numpy as np
 import onnxruntime
 from numpy.lib.stride_tricks import sliding_window_view
 
-from halfstep.audio.mel import Float32, hann
+from halfstep.audio.mel import Float32
+from halfstep.audio.stft import hann
 from halfstep.errors import InputError
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
 

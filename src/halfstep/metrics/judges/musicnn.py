@@ -10,7 +10,8 @@ import numpy as np
 import onnxruntime
 from numpy.lib.stride_tricks import sliding_window_view
 
-from halfstep.audio.mel import Float32, MelConfig, bands_of, hann
+from halfstep.audio.mel import Float32, MelConfig, bands_of
+from halfstep.audio.stft import hann
 from halfstep.metrics.judges import FOLDER
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
 
