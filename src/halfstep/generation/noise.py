@@ -1,6 +1,6 @@
 """The noise of a piece: a function of its frame's number, so that windows that overlap share it.
 
-Where two windows share noise they render nearly the same music, whatever else they were told (log-mel correlation
+Where two windows share noise they render nearly the same music, whatever else is their context (log-mel correlation
 above .99 from the second window on, docs/experiments/seams.md): that is what hides their joins, closes loops, and lets
 a piece drift from one seed to another.
 """

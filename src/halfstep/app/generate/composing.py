@@ -41,7 +41,7 @@ def generate(
     seconds: Annotated[float | None, typer.Option(help="How much new music; 30 if nothing says otherwise.")] = None,
     bars: Annotated[float | None, typer.Option(help="How much new music, in bars; with --bpm.")] = None,
     bpm: Annotated[float | None, typer.Option(help="Beats a minute, for --bars.")] = None,
-    beats: Annotated[int | None, typer.Option(help="Beats a bar, for --bars; 4 if not told.")] = None,
+    beats: Annotated[int | None, typer.Option(help="Beats a bar, for --bars; 4 if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Which piece; the same seed gives the same bytes.")] = 0,
     steps: Annotated[
         int | None, typer.Option(help="Sampling steps, of those the model serves: more is slower and better.")
