@@ -22,42 +22,43 @@ import halfstep
 from halfstep.audio.files.io import read_blocks
 from halfstep.audio.limiter import limit
 from halfstep.audio.mel import log_mel
-from halfstep.generation.endless import beginning, mel_stream
+from halfstep.generation.canvas import Canvas, mel_stream
+from halfstep.generation.crossfade import crossfaded
 from halfstep.generation.model import Model
 from halfstep.generation.noise import Noise, seed_noise
 from halfstep.generation.render import unlimited
-from halfstep.generation.transition import blended
-from halfstep.generation.window import Painter
+from halfstep.generation.window import WindowSampler
 from halfstep.machine import processor
 from halfstep.metrics.life import life
 
 BLOCK_SECONDS = 15.0
 ANCHOR_FRAMES, GAP_FRAMES = 48, 24
-Told = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(the past [n_mels, k], the piece's first window) -> what is told of the past."""
+Context = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(the past [n_mels, k], the piece's first window) -> what the network sees of the past."""
 
 
-def told_stream(painter: Painter, noise: Noise, told: Told, anchor: int = 0) -> Iterator[np.ndarray]:
-    """As `mel_stream`, with something else told: of the past, and an anchor of so many frames before it."""
-    size = painter.layout
-    first = window = painter.free(noise(0, size.frames))
-    yield painter.log_mel(window[:, : size.frames - size.transition])
+def context_stream(sampler: WindowSampler, noise: Noise, context: Context, anchor: int = 0) -> Iterator[np.ndarray]:
+    """As `mel_stream`, with another context: of the past, and an anchor of so many frames before it."""
+    size = sampler.layout
+    first = window = sampler.unconditional(noise(0, size.frames))
+    yield sampler.log_mel(window[:, : size.frames - size.crossfade])
     before = anchor + GAP_FRAMES if anchor else 0
-    place, kept = size.hop, size.overlap - size.transition
+    place, kept = size.hop, size.overlap - size.crossfade
     while True:
         past = window[:, size.frames - size.overlap :]
-        known, mask = beginning(painter, np.pad(told(past[:, :kept], first), ((0, 0), (before, 0))))
+        known, mask = np.zeros(window.shape, np.float32), np.zeros(size.frames, np.float32)
+        known[:, before : before + kept], mask[: before + kept] = context(past[:, :kept], first), 1
         known[:, :anchor] = first[:, size.frames // 4 :][:, :anchor]
         mask[anchor:before] = 0
         around = np.concatenate([noise(0, before), noise(place, place + size.frames - before)], axis=1)
-        window = painter.window(around, known, mask)
+        window = sampler.inpainted(around, known, mask)
         at = slice(before + kept, before + size.overlap)
-        window[:, at] = blended(past[:, kept:], window[:, at])
-        yield painter.log_mel(window[:, before + kept : size.frames - size.transition])
+        window[:, at] = crossfaded(past[:, kept:], window[:, at])
+        yield sampler.log_mel(window[:, before + kept : size.frames - size.crossfade])
         place += size.hop - before
 
 
-def with_noise(deviation: float) -> Told:
+def with_noise(deviation: float) -> Context:
     rng = np.random.default_rng(0)
     return lambda past, first: past + deviation * rng.standard_normal(past.shape).astype(np.float32)
 
@@ -66,12 +67,12 @@ def pulled(past: np.ndarray, first: np.ndarray) -> np.ndarray:
     return past + (first.mean(axis=1) - past.mean(axis=1))[:, None] / 3
 
 
-REMEDIES: dict[str, Callable[[Painter, Noise], Iterator[np.ndarray]]] = {
-    "as it is": mel_stream,
-    "anchor": lambda painter, noise: told_stream(painter, noise, lambda past, _: past, ANCHOR_FRAMES),
-    "pull": lambda painter, noise: told_stream(painter, noise, pulled),
-    "context noise .1": lambda painter, noise: told_stream(painter, noise, with_noise(0.1)),
-    "context noise .3": lambda painter, noise: told_stream(painter, noise, with_noise(0.3)),
+REMEDIES: dict[str, Callable[[WindowSampler, Noise], Iterator[np.ndarray]]] = {
+    "as it is": lambda sampler, noise: mel_stream(sampler, Canvas(init_noise=noise)),
+    "anchor": lambda sampler, noise: context_stream(sampler, noise, lambda past, _: past, ANCHOR_FRAMES),
+    "pull": lambda sampler, noise: context_stream(sampler, noise, pulled),
+    "context noise .1": lambda sampler, noise: context_stream(sampler, noise, with_noise(0.1)),
+    "context noise .3": lambda sampler, noise: context_stream(sampler, noise, with_noise(0.3)),
 }
 
 

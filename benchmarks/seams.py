@@ -52,7 +52,7 @@ def stream(model: Model, steps: int, count: int, _: Music) -> Places:
     seconds = (layout.frames + count * layout.hop) * hop / model.sample_rate
     music = model.generate(seconds, seed=0, steps=steps).samples[0]
     ends = [(layout.frames + index * layout.hop) * hop for index in range(count)]
-    return spread(music, ends, layout.transition * hop)
+    return spread(music, ends, layout.crossfade * hop)
 
 
 def loops(model: Model, steps: int, count: int, _: Music) -> Places:
@@ -78,7 +78,7 @@ def continuations(model: Model, steps: int, count: int, music: Music) -> Places:
     places: Places = {}
     for seed, recording in enumerate(excerpts(model, count, music)):
         out = model.generate(NEW_SECONDS, seed, steps, recording).samples[0]
-        merge(places, even_sides(model, out, [recording.samples.shape[1]], blended(model, recording)))
+        merge(places, even_sides(model, out, [recording.samples.shape[1]], crossfaded(model, recording)))
     return places
 
 
@@ -86,7 +86,7 @@ def closings(model: Model, steps: int, count: int, music: Music) -> Places:
     """Recordings closed into loops."""
     places: Places = {}
     for seed, recording in enumerate(excerpts(model, count // 2, music)):
-        length, zone = recording.samples.shape[1], blended(model, recording)
+        length, zone = recording.samples.shape[1], crossfaded(model, recording)
         loop = model.generate(NEW_SECONDS, seed, steps, recording, loop=True).samples[0]
         # Turned so that the recording's beginning stands inside as well.
         turn = len(loop) - length // 2
@@ -101,7 +101,7 @@ def infills(model: Model, steps: int, count: int, music: Music) -> Places:
     for seed, recording in enumerate(excerpts(model, count // 2, music, 2 * EXCERPT_SECONDS)):
         start, stop = EXCERPT_SECONDS - NEW_SECONDS / 2, EXCERPT_SECONDS + NEW_SECONDS / 2
         out = model.mend(recording, start, stop, seed, steps).samples[0]
-        zone = blended(model, recording)
+        zone = crossfaded(model, recording)
         ends = [round(start * model.sample_rate), round(stop * model.sample_rate) + zone]
         merge(places, even_sides(model, out, ends, zone))
     return places
@@ -123,12 +123,12 @@ def even_sides(model: Model, samples: np.ndarray, ends: list[int], zone: int) ->
     return places
 
 
-def blended(model: Model, recording: Audio) -> int:
+def crossfaded(model: Model, recording: Audio) -> int:
     """How many of a recording's last samples pass into the model's."""
     mel, layout = model.manifest.mel, layout_of(model.manifest)
     tail = recording.samples[:, -tail_samples(mel, layout.overlap) :]
     known = known_end(tail, mel)
-    anew = min(layout.transition, known.log_mel.shape[1] // 2)
+    anew = min(layout.crossfade, known.log_mel.shape[1] // 2)
     return tail.shape[1] - known.end + anew * mel.hop_length
 
 

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from labelled_notes import FAMILIES, OCTAVES_AT_ONCE, PITCHED, PITCHES, SAMPLES, Note, as_rendered, notes, recorded
 from shared_samples import by_sound
 from torch import Tensor, nn
 
 from halfstep.atomic import write_json
+from halfstep.bundle.session import onnx_session
 from halfstep.export.onnx_writing import write_onnx
 from halfstep.metrics.judges.notes import MELS, heard
 
@@ -278,7 +278,7 @@ RECIPES = {
 
 def answers(path: Path, asked: Notes) -> np.ndarray:
     """The most likely class of each note, by the network as it is shipped."""
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = onnx_session(path)
     parts = []
     for at in range(0, len(asked.seen), 256):
         (logits,) = session.run(None, {"mel": asked.seen[at : at + 256].astype(np.float32)})

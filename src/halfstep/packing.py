@@ -183,9 +183,8 @@ def fit_components(patches: NDArray, count: int) -> Components:
 
 def write_components(path: Path, components: Components) -> None:
     """One file of numpy's, whole or absent."""
-    scalars = {"scale": np.float64(components.scale), "explained": np.float64(components.explained)}
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, matrix=components.matrix, **scalars)
+        np.savez(file, matrix=components.matrix, scale=components.scale, explained=components.explained)
 
 
 def read_components(data: bytes, where: str) -> Components:

@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halfstep.audio.mel import (
-    LogMelStream,
-    MelConfig,
-    band_edges_hz,
-    filterbank,
-    frames_for,
-    log_mel,
-    windowed_spectra,
-)
+from halfstep.audio.mel import LogMelStream, MelConfig, band_edges_hz, filterbank, frames_for, log_mel
+from halfstep.audio.stft import windowed_spectra
 
 SMALL = MelConfig(sample_rate=8000, n_fft=256, hop_length=64, n_mels=20)
 CONFIGS = [

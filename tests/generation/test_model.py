@@ -13,9 +13,9 @@ import halfstep
 from halfstep.audio.files.io import Audio, read, write
 from halfstep.audio.limiter import limit
 from halfstep.errors import InputError
-from halfstep.generation.endless import mel_stream
+from halfstep.generation.canvas import mel_stream
 from halfstep.generation.model import Model
-from halfstep.generation.wanted import Wanted
+from halfstep.generation.requests import Piece
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +219,7 @@ def test_a_gap_between_two_recordings_has_exactly_its_length(model: Model, recor
     np.testing.assert_array_equal(out[0, 9001 + count + blended :], limit(other[blended:]))
 
 
-def test_a_damaged_span_is_made_anew_and_the_rest_stays(model: Model, recording: np.ndarray):
+def test_a_damaged_span_is_regenerated_and_the_rest_stays(model: Model, recording: np.ndarray):
     damaged = recording.copy()
     damaged[4000:4400] = 0.9
     out = model.mend(Audio(damaged[None], 8000), 0.5, 0.55).samples
@@ -246,8 +246,7 @@ def test_no_variation_is_the_piece_and_all_of_it_another(model: Model, piece: np
 
 def test_the_more_it_is_varied_the_less_a_mel_is_like_its_piece(model: Model):
     def mel(share: float) -> np.ndarray:
-        noise = model._noise(Wanted(seconds=1, seed=5, variation=share, toward=9), 8000)
-        blocks = mel_stream(model._painter(None), noise)
+        blocks = mel_stream(model._sampler(None), model._canvas(Piece(seconds=1, seed=5, variation=share, toward=9)))
         return np.concatenate(list(itertools.islice(blocks, 6)), axis=1)
 
     alike = [np.corrcoef(mel(0).ravel(), mel(share).ravel())[0, 1] for share in (0, 0.2, 0.5, 0.8, 1)]
@@ -259,8 +258,8 @@ def test_a_stream_drifts_from_one_seed_to_the_other(model: Model):
     """At first it is the one piece, and when the time is over the other (this network minds its past little)."""
 
     def mel(**wish: int) -> np.ndarray:
-        noise = model._noise(Wanted(seconds=1, **wish), 8000)
-        return np.concatenate(list(itertools.islice(mel_stream(model._painter(None), noise), 20)), axis=1)
+        canvas = model._canvas(Piece(seconds=1, **wish))
+        return np.concatenate(list(itertools.islice(mel_stream(model._sampler(None), canvas), 20)), axis=1)
 
     drift, one, other = mel(seed=5, toward=9), mel(seed=5), mel(seed=9)
     begin, end = slice(0, 12), slice(130, 230)
@@ -275,12 +274,12 @@ def test_a_stream_drifts_from_one_seed_to_the_other(model: Model):
     [
         ({"loop": True, "seconds": 0.1}, r"seconds is 0\.1: a loop takes 0\.320 to 900"),
         ({"loop": True, "seconds": 1000}, "seconds is 1000: a loop takes"),
-        ({"into": "b.wav"}, "into a recording: give the recording before the gap as well"),
-        ({"into": "b.wav", "context": "a.wav", "loop": True}, "into a recording: a loop leads into its own beginning"),
+        ({"into": "b.wav"}, "into: name the recording before it: context"),
+        ({"into": "b.wav", "context": "a.wav", "loop": True}, "into: a loop leads into its own beginning"),
         ({"variation": 1.5}, "variation is 1.5: give a number from 0"),
         ({"variation": float("nan")}, "variation is nan"),
         ({"toward": -1}, "toward is -1: give a whole number"),
-        ({"toward": 3, "loop": True}, "toward another seed: a loop ends where it began"),
+        ({"toward": 3, "loop": True}, "toward: a loop ends where it began; say how far with variation"),
     ],
 )
 def test_wishes_that_do_not_go_together_are_refused(model: Model, arguments: dict, line: str):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfstep.generation.noise import BESIDE, CHUNK_FRAMES, between, repeating, seed_noise
+from halfstep.generation.noise import BOUNDARY, CHUNK_FRAMES, between, repeating, seed_noise
 
 frames = st.integers(0, 4 * CHUNK_FRAMES)
 
@@ -22,7 +22,7 @@ def test_a_frame_has_its_noise_however_it_is_asked_for(start: int, count: int, c
 
 
 def test_seeds_chunks_and_streams_are_strangers_to_each_other():
-    drawn = [seed_noise(8, seed, stream)(at, at + 64) for seed in (0, 1) for stream in (0, BESIDE) for at in (0, 64)]
+    drawn = [seed_noise(8, seed, stream)(at, at + 64) for seed in (0, 1) for stream in (0, BOUNDARY) for at in (0, 64)]
     for one, other in itertools.combinations(drawn, 2):
         assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.2
 

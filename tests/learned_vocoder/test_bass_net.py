@@ -5,8 +5,8 @@ import torch
 from halfstep.audio.bass import as_complex, bass_bins, with_bass
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import MelConfig, filterbank, log_mel
-from halfstep.audio.overlap import Overlap
 from halfstep.audio.steady import steady_tones
+from halfstep.audio.stft import OverlapStream
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.learned_vocoder.bass_net import BLOCK, BassNet, bass_net
 from halfstep.learned_vocoder.export import BASS, write_bass
@@ -64,7 +64,7 @@ def test_what_is_found_has_the_mel_and_is_nearer_to_the_recording_than_steady_to
     length = len(found) * MEL.hop_length - MEL.n_fft
     misses, distances = [], []
     for bass in (tones[: len(found), : bass_bins(MEL)], found):
-        again = Overlap(MEL).add(with_bass(tones[: len(found)].copy(), bass, MEL))[MEL.lead :][:length]
+        again = OverlapStream(MEL).add(with_bass(tones[: len(found)].copy(), bass, MEL))[MEL.lead :][:length]
         bands = slice(0, 20)  # of 128: up to 600 Hz
         one = np.exp(log_mel(again, MEL))[bands, 4:-4]
         misses.append(np.abs(one - np.exp(mel)[bands, 4 : 4 + one.shape[1]]).sum() / one.sum())
@@ -105,7 +105,7 @@ def test_bands_of_a_long_window_hold_a_low_tones_pitch_within_a_cent(hertz):
     assert found.shape[1] == bass_bins(LONG) == 64
     grid = synthesis_grid(LONG)
     spectra = with_bass(np.zeros((len(found), grid.bins), np.complex64), found, LONG)
-    pitch = pitch_of_tone(Overlap(grid).add(spectra)[22050:-11025], LONG.sample_rate, hertz)
+    pitch = pitch_of_tone(OverlapStream(grid).add(spectra)[22050:-11025], LONG.sample_rate, hertz)
     assert pitch.cents < 1
     assert pitch.flutter_cents < 1.5
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from halfstep.audio.mel import MagnitudeStream, MelConfig, log_mel
-from halfstep.audio.overlap import Overlap
+from halfstep.audio.stft import OverlapStream
 from halfstep.learned_vocoder.clips import ClipsConfig, tone, vocoder_example
 from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
 from halfstep.learned_vocoder.spectral import (
@@ -36,7 +36,7 @@ def test_a_signals_own_spectra_give_it_back_in_both_halves():
     spectra = analysed(sound, MEL)
     torch.testing.assert_close(overlapped(spectra, MEL)[:, 256:-256], sound[:, 256:-256], rtol=0, atol=1e-5)
     time_major = spectra[0].numpy()
-    overlap = Overlap(MEL)
+    overlap = OverlapStream(MEL)
     streamed = np.concatenate([overlap.add(part) for part in (time_major[:3], time_major[3:4], time_major[4:])])
     inside = streamed[MEL.lead :]
     np.testing.assert_allclose(inside[256:], sound[0].numpy()[256 : len(inside)], atol=1e-5)

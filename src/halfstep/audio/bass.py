@@ -13,16 +13,12 @@ search: [frames, 2 b], real parts before imaginary ones. Mels are magnitudes, no
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
 
 import numpy as np
 
 from halfstep.audio.grids import filters_on_grid, synthesis_grid
-from halfstep.audio.mel import Float32, MelConfig, band_edges_hz, filterbank, hann
-from halfstep.audio.overlap import reciprocal
-from halfstep.audio.steady import Complex64
-
-Array: TypeAlias = Any  # numpy array or torch tensor: arithmetic alone, so both pass through
+from halfstep.audio.mel import Float32, MelConfig, band_edges_hz, filterbank
+from halfstep.audio.stft import Array, Complex64, added_round, hann, reciprocal
 
 REACH_HZ = 1200.0
 """What the slower rate must be able to carry; above, bands are much wider than bins."""
@@ -141,8 +137,7 @@ def _round_about(squares: Float32, hop: int) -> Callable[[Float32], Float32]:
     gain = reciprocal(np.tile(squares.reshape(hops, hop).sum(axis=0), hops))
 
     def heard(windowed: Float32) -> Float32:
-        parts = windowed.reshape(-1, hops, hop)
-        signal = sum(np.roll(parts[:, at], at, axis=0) for at in range(hops))
+        signal = added_round(windowed.reshape(-1, len(squares)), hop)
         return np.concatenate([np.roll(signal, -at, axis=0) for at in range(hops)], axis=1) * gain
 
     return heard

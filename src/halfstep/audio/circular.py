@@ -8,8 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from halfstep.audio.joining import joined
-from halfstep.audio.mel import FRAMES_AT_ONCE, Float32, MelConfig, hann, in_padding, windowed_spectra
-from halfstep.audio.steady import TINY, Complex64, steady_tones
+from halfstep.audio.mel import Float32, MelConfig
+from halfstep.audio.steady import steady_tones
+from halfstep.audio.stft import Circle, Complex64, griffin_lim, imposing
 
 
 def griffin_lim_loop(
@@ -22,16 +23,7 @@ def griffin_lim_loop(
     """
     circle = Circle(len(magnitude), config)
     spectra = closing_tones(magnitude, config, rng)
-    beta = np.float32(momentum / (1 + momentum))
-    last = np.zeros_like(spectra)
-    for _ in range(iterations):
-        signal = circle.signal(spectra)
-        for at in _chunks(len(spectra)):
-            consistent = circle.spectra(signal, at)
-            ahead = consistent - beta * last[at]
-            last[at] = consistent
-            ahead *= magnitude[at] / np.maximum(np.abs(ahead), TINY)
-            spectra[at] = ahead
+    griffin_lim(spectra, circle, iterations, imposing(magnitude), momentum)
     # Frame 0 begins `lead` samples before the first.
     return np.roll(circle.signal(spectra), -config.lead)
 
@@ -85,41 +77,3 @@ def closing_tones(magnitude: Float32, config: MelConfig, rng: np.random.Generato
     turned = np.angle(spectra[-1] * np.conj(spectra[0]))
     along = (np.arange(frames, dtype=np.float32) / frames)[:, None]
     return spectra[:-1] * np.exp(-1j * along * turned).astype(np.complex64)
-
-
-class Circle:
-    """A signal of frames * hop samples whose frames of `window` samples, a hop apart, run round it."""
-
-    def __init__(self, frames: int, config: MelConfig) -> None:
-        self._hop, self._n_fft = config.hop_length, config.n_fft
-        self._window = hann(config.window)
-        self._place = in_padding(config.window, config.n_fft)
-        self._frames = frames
-        squares = np.broadcast_to(np.square(self._window), (frames, config.window))
-        self._gain = np.reciprocal(np.maximum(self._overlapped(squares), TINY))
-
-    def signal(self, spectra: Complex64) -> Float32:
-        """[frames * hop]; its first sample is the first of frame 0."""
-        parts = [self._frames_of(spectra[at]) for at in _chunks(len(spectra))]
-        return self._overlapped(np.concatenate(parts) * self._window) * self._gain
-
-    def spectra(self, signal: Float32, at: slice) -> Complex64:
-        """Of the frames `at`, [k, bins]."""
-        starts = np.arange(at.start, at.stop) * self._hop
-        places = (starts[:, None] + np.arange(len(self._window))) % len(signal)
-        return windowed_spectra(signal[places], self._n_fft)
-
-    def _frames_of(self, spectra: Complex64) -> Float32:
-        return np.fft.irfft(spectra, self._n_fft)[:, self._place].astype(np.float32)
-
-    def _overlapped(self, framed: Float32) -> Float32:
-        """Frames [frames, window] laid over each other round the circle."""
-        hops = np.zeros((self._frames, self._hop), np.float32)
-        for shift, start in enumerate(range(0, len(self._window), self._hop)):
-            part = framed[:, start : start + self._hop]
-            hops[:, : part.shape[1]] += np.roll(part, shift, axis=0)
-        return hops.reshape(-1)
-
-
-def _chunks(count: int) -> list[slice]:
-    return [slice(at, min(at + FRAMES_AT_ONCE, count)) for at in range(0, count, FRAMES_AT_ONCE)]

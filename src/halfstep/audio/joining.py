@@ -1,9 +1,8 @@
 """From one sound to another that renders the same music, in level and in phase."""
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from halfstep.audio.mel import Float32, hann
+from halfstep.audio.stft import Complex, Ends, Float32, griffin_lim
 
 LONGEST_FFT, SHORTEST_FFT = 2048, 8
 HOPS = 4
@@ -26,16 +25,23 @@ def joined(left: Float32, right: Float32) -> Float32:
     hop = n_fft // HOPS
     count = (len(left) - n_fft) // hop + 1
     covered = (count - 1) * hop + n_fft
-    spectra_left, spectra_right = (_spectra(part[:covered], n_fft) for part in (left, right))
+    ends = Ends(count, n_fft, hop)
+    spectra_left, spectra_right = (ends.spectra(part[:covered]) for part in (left, right))
     # The first frames and the last are all of one sound: only they reach the edges.
     rise = np.clip((np.arange(count) - (HOPS - 1)) / max(1, count - 2 * HOPS + 1), 0, 1).astype(np.float32)[:, None]
     magnitude = _between(np.abs(spectra_left), np.abs(spectra_right), rise)
     turn = np.unwrap(np.angle(spectra_right * np.conj(spectra_left)), axis=0)
     spectra = magnitude * np.exp(1j * (np.angle(spectra_left) + rise * turn))
-    for _ in range(ITERATIONS):
-        found = _spectra(_overlapped(spectra, n_fft), n_fft)
-        spectra[HOPS:-HOPS] = (magnitude * found / np.maximum(np.abs(found), TINY))[HOPS:-HOPS]
-    mixed = _overlapped(spectra, n_fft)
+    begun = spectra.copy()
+    between = ((np.arange(count) >= HOPS) & (np.arange(count) < count - HOPS))[:, None]
+
+    def project(found: Complex, at: slice) -> Complex:
+        """The magnitudes between, and at either end the sound itself."""
+        wanted = magnitude[at] * found / np.maximum(np.abs(found), TINY)
+        return np.where(between[at], wanted, begun[at])
+
+    griffin_lim(spectra, ends, ITERATIONS, project)
+    mixed = ends.signal(spectra)
     edge = HOPS // 2 * hop
     mixed[:edge], mixed[covered - edge :] = left[:edge], right[covered - edge : covered]
     return np.concatenate([mixed, right[covered:]])
@@ -54,20 +60,3 @@ def _fft_for(count: int) -> int:
     while LEAST_FFTS * n_fft > count:
         n_fft //= 2
     return n_fft
-
-
-def _spectra(samples: Float32, n_fft: int) -> np.ndarray:
-    framed = sliding_window_view(samples, n_fft)[:: n_fft // HOPS]
-    return np.fft.rfft(framed * hann(n_fft))
-
-
-def _overlapped(spectra: np.ndarray, n_fft: int) -> Float32:
-    """[(frames - 1) * hop + n_fft], the windows' overlap divided out."""
-    hop, window = n_fft // HOPS, hann(n_fft)
-    hops = np.zeros((2, len(spectra) + HOPS - 1, hop), np.float32)
-    frames = np.fft.irfft(spectra, n_fft).astype(np.float32) * window
-    for shift in range(HOPS):
-        part = slice(shift * hop, (shift + 1) * hop)
-        hops[0, shift : shift + len(spectra)] += frames[:, part]
-        hops[1, shift : shift + len(spectra)] += np.square(window[part])
-    return (hops[0] / np.maximum(hops[1], 1e-6)).reshape(-1)

@@ -5,7 +5,7 @@ import numpy as np
 from halfstep.audio.mel import Float32
 
 GAIN = 10 ** (-3 / 20)
-"""-3 dB: phases drawn anew give mastered music higher peaks than it had."""
+"""-3 dB: other phases give mastered music higher peaks than it had."""
 
 
 KNEE = 10 ** (-1 / 20)

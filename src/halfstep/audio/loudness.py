@@ -5,7 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from halfstep.audio.mel import MelConfig, hann
+from halfstep.audio.mel import MelConfig
+from halfstep.audio.stft import hann
 
 ABSOLUTE_GATE_LUFS = -70.0
 RELATIVE_GATE_LU = -10.0

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
+from halfstep.audio.stft import Float32, chunks, framed, windowed_spectra
+
 Float64 = NDArray[np.float64]
 
 BANDS_AT_ONCE = 16
-FRAMES_AT_ONCE = 32  # of spectra worked on together: what they need stays in the cache of a core
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,37 +90,6 @@ def _expect(holds: bool, name: str, value: object, wanted: str) -> None:
 def frames_for(seconds: float, config: MelConfig) -> int:
     """Frames that cover `seconds` of sound."""
     return math.ceil(round(seconds * config.sample_rate) / config.hop_length)
-
-
-@lru_cache(maxsize=16)
-def hann(n_fft: int) -> Float32:
-    """The periodic Hann window, [n_fft]; read-only."""
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
-    window.flags.writeable = False
-    return window
-
-
-def windowed_spectra(framed: Float32, n_fft: int | None = None) -> NDArray[np.complex64]:
-    """Frames [..., window] -> their spectra under a Hann window, [..., bins], padded evenly with zeros to n_fft (None:
-    not at all).
-
-    numpy's "forward" norm divides by n_fft, which the window makes up for; without it the transform takes three times
-    as long, since its factor, an integer, leads numpy to double precision.
-    """
-    window = framed.shape[-1]
-    size = window if n_fft is None else n_fft
-    shaped = framed * (hann(window) * np.float32(size))
-    if size > window:
-        padded = np.zeros((*framed.shape[:-1], size), np.float32)
-        padded[..., in_padding(window, size)] = shaped
-        shaped = padded
-    return np.fft.rfft(shaped, norm="forward").astype(np.complex64, copy=False)
-
-
-def in_padding(window: int, n_fft: int) -> slice:
-    """Where a frame of `window` samples lies in the middle of n_fft."""
-    start = (n_fft - window) // 2
-    return slice(start, start + window)
 
 
 @lru_cache(maxsize=16)
@@ -281,9 +249,8 @@ class MagnitudeStream:
         self._waiting = samples[count * hop :].copy()
         if count == 0:
             return np.zeros((self.config.bins, 0), np.float32)
-        framed = sliding_window_view(samples, window)[::hop][:count]
-        blocks = (framed[i : i + FRAMES_AT_ONCE] for i in range(0, count, FRAMES_AT_ONCE))
-        return np.concatenate([np.abs(windowed_spectra(block, self.config.n_fft)) for block in blocks]).T
+        frames = framed(samples, window, hop)
+        return np.concatenate([np.abs(windowed_spectra(frames[at], self.config.n_fft)) for at in chunks(count)]).T
 
 
 class LogMelStream:

@@ -11,10 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfstep.audio.mel import Float32, MelConfig
-
-Complex64 = NDArray[np.complex64]
-
-TINY = np.float32(1e-12)
+from halfstep.audio.stft import TINY, Complex64
 
 
 def steady_tones(magnitude: Float32, before: Float32, config: MelConfig) -> Complex64:

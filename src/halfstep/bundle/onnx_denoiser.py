@@ -38,6 +38,6 @@ class OnnxDenoiser:
             "sigma": np.full(batch, sigma_t, np.float32),
         }
         if self._context:
-            assert aligned is not None, "a model with context is always told of it"
+            assert aligned is not None, "a model with context always sees it, or that there is none"
             inputs["aligned"] = aligned
         return self._network(inputs, ["v"])[0]

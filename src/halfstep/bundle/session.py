@@ -3,6 +3,7 @@
 import ctypes
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -17,6 +18,24 @@ Shapes = Mapping[str, Sequence[int | None]]
 """Input or output -> its shape; None is any size that may change from call to call."""
 
 
+def onnx_session(network: bytes | Path, threads: int = 1, *, optimised: bool = True) -> onnxruntime.InferenceSession:
+    """A network on the processor; ONNX Runtime's own exceptions, which share no base class, where it is none.
+
+    optimised: as it runs fastest; otherwise every node is computed as it was written.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = ERRORS_ONLY
+    # Threads that spin while they wait take the processor from whoever plays the music.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    source = network if isinstance(network, bytes) else str(network)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
 class OnnxNetwork:
     """Named arrays in, named arrays out, all float32."""
 
@@ -26,9 +45,7 @@ class OnnxNetwork:
         if problems:
             raise InputError(f"{where}: {problems[0]}; {AGAIN}")
         try:
-            self._session = onnxruntime.InferenceSession(
-                data, sess_options=_options(threads), providers=["CPUExecutionProvider"]
-            )
+            self._session = onnx_session(data, threads)
         except Exception as error:  # its own exceptions share no base class
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{where}: ONNX Runtime refuses it ({reason}); export the model again") from error
@@ -68,17 +85,6 @@ def _give_back_memory() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other libraries have none, and need none
         if trim is not None:
             trim(0)
-
-
-def _options(threads: int) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = ERRORS_ONLY
-    # Threads that spin while they wait take the processor from whoever plays the music.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options
 
 
 def _shape(shape: Sequence[int | str | None]) -> str:

@@ -18,7 +18,7 @@ def continuity(model: Model, steps: int, vocoder: NewVocoder, seams: int = LEAST
     mel, stream, layout = model.manifest.mel, vocoder(), layout_of(model.manifest)
     blocks = [stream.push(block) for block in islice(model.mels(0, steps), seams + 2)]
     samples = np.concatenate([*blocks, stream.finish()])
-    first = layout.frames - layout.transition // 2  # one rendering passes into the next: its middle
+    first = layout.frames - layout.crossfade // 2  # one rendering passes into the next: its middle
     joins = [(first + k * layout.hop) * mel.hop_length for k in range(seams)]
     tested = seam_test([Joined(samples, joins)], mel.sample_rate, np.random.default_rng(0))
     return {

@@ -15,7 +15,7 @@ from halfstep.data.journal import paths_by_content
 from halfstep.data.stores import LOG_MEL
 from halfstep.errors import InputError
 from halfstep.generation.noise import seed_noise
-from halfstep.generation.window import Painter
+from halfstep.generation.window import WindowSampler
 from halfstep.metrics.judge import voiced
 from halfstep.vocoders.base import Vocoder
 
@@ -99,12 +99,12 @@ def through_vocoder(windows: Callable[[range], Float32], mel: MelConfig, vocoder
     return source
 
 
-def model_mels(painter: Painter, seed: int) -> Callable[[range], Float32]:
+def model_mels(sampler: WindowSampler, seed: int) -> Callable[[range], Float32]:
     """Windows of a model with nothing known; window k from stretch k of the noise `seed`, whatever the steps."""
-    noise, frames = seed_noise(painter.manifest.mel.n_mels, seed), painter.layout.frames
+    noise, frames = seed_noise(sampler.manifest.mel.n_mels, seed), sampler.layout.frames
 
     def windows(numbers: range) -> Float32:
-        return np.stack([painter.log_mel(painter.free(noise(k * frames, (k + 1) * frames))) for k in numbers])
+        return np.stack([sampler.log_mel(sampler.unconditional(noise(k * frames, (k + 1) * frames))) for k in numbers])
 
     return windows
 

@@ -16,7 +16,7 @@ from halfstep.evaluation.hearing import Row
 from halfstep.evaluation.sounds import NewVocoder, model_mels, through_vocoder
 from halfstep.evaluation.teacher import teacher_mels
 from halfstep.generation.model import Model
-from halfstep.generation.window import Painter
+from halfstep.generation.window import WindowSampler
 from halfstep.runs.distill import finished_rungs
 from halfstep.runs.export import Card, write_model
 from halfstep.runs.run_folder import Run, open_run
@@ -55,8 +55,10 @@ class Subject:
         if self.model is None:
             return
         for steps in reversed(self.model.manifest.steps):
-            painter = Painter(self.model.folder.denoiser(steps), self.model.manifest, steps, self.model.folder.packing)
-            source = through_vocoder(model_mels(painter, seed), self.mel, self.vocoder)
+            sampler = WindowSampler(
+                self.model.folder.denoiser(steps), self.model.manifest, steps, self.model.folder.packing
+            )
+            source = through_vocoder(model_mels(sampler, seed), self.mel, self.vocoder)
             calls = "one network call" if steps == 1 else f"{steps} network calls"
             yield Row(
                 name=f"{self.name}, {steps} step" + "s" * (steps > 1), kind="student", source=source, windows=windows,

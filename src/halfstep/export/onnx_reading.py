@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from onnx import ModelProto, numpy_helper
 from torch import Tensor
 
+from halfstep.bundle.session import onnx_session
 from halfstep.export.onnx_writing import Range
 
 
@@ -61,9 +61,7 @@ def _worked_out(model: ModelProto, names: list[str]) -> dict[str, np.ndarray]:
     opened = ModelProto()
     opened.CopyFrom(model)
     opened.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(opened.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnx_session(opened.SerializeToString(), optimised=False)
     nothing = {
         put.name: np.zeros([1 if isinstance(size, str) else size for size in put.shape], np.float32)
         for put in session.get_inputs()

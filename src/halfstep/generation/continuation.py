@@ -1,8 +1,8 @@
-"""Recordings and music made for them: what of a recording the model is told, and how the two waveforms join."""
+"""Recordings and music made for them: what of a recording is context, and how the two waveforms join."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,15 +10,10 @@ from halfstep.audio.joining import joined
 from halfstep.audio.limiter import limit
 from halfstep.audio.mel import Float32, MelConfig, log_mel
 from halfstep.errors import InputError
-from halfstep.generation.endless import rendered_anew
+from halfstep.generation.canvas import Canvas, filled, mel_stream
 from halfstep.generation.render import first_samples, unlimited
-from halfstep.generation.window import Painter
+from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.base import Vocoder
-
-Piece = Callable[..., Iterator[Float32]]
-"""From the log-mel that is continued to the blocks after it, the frames rendered anew first."""
-Filling = Callable[[Float32, int, Float32], Float32]
-"""(log-mel before, frames between, log-mel after) -> all of it."""
 
 
 class Tail:
@@ -74,53 +69,58 @@ def known_start(head: Float32, start: int, frames: int, mel: MelConfig) -> Float
 
 
 def continued_sound(
-    recording: Iterable[Float32], painter: Painter, piece: Piece, vocoder: Vocoder, count: int | None
+    recording: Iterable[Float32], sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder, count: int | None
 ) -> Iterator[Float32]:
-    """A recording's blocks [1, n] as they pass, its very end blended, then `count` new samples (None: without end)."""
-    mel = painter.manifest.mel
-    tail = Tail(tail_samples(mel, painter.layout.overlap))
+    """A recording's blocks [1, n] as they pass, its very end crossfaded, then `count` new samples (None: without end).
+
+    canvas: the noise of the piece.
+    """
+    mel = sampler.manifest.mel
+    tail = Tail(tail_samples(mel, sampler.layout.overlap))
     for block in recording:
         yield limit(tail.push(block))
     known = known_end(tail.samples, mel)
-    anew = rendered_anew(painter, known.log_mel.shape[1])
-    place = known.end - anew * mel.hop_length
+    crossfade = sampler.layout.crossfade_with(known.log_mel.shape[1])
+    place = known.end - crossfade * mel.hop_length
     yield limit(tail.samples[:, :place])
 
-    # The vocoder runs over the known frames too, so that it is in full swing where it is first heard.
-    told = known.log_mel[:, : known.log_mel.shape[1] - anew]
-    music = without_first(unlimited(_before(told, piece(known.log_mel)), vocoder), place - known.begin)
+    # The vocoder runs over the known frames too, so that it is in full swing where its sound begins.
+    blocks = mel_stream(sampler, replace(canvas, before=known.log_mel))
+    kept = known.log_mel[:, : known.log_mel.shape[1] - crossfade]
+    music = without_first(unlimited(_before(kept, blocks), vocoder), place - known.begin)
     old = tail.samples[:, place:]
     yield from map(limit, first_samples(_joined_on(old, music), None if count is None else old.shape[1] + count))
 
 
 def bridge(
-    left: Float32, samples: int, right: Float32, painter: Painter, filling: Filling, vocoder: Vocoder
+    left: Float32, samples: int, right: Float32, sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder
 ) -> tuple[Float32, int, int]:
     """What stands between two recordings [1, n], `samples` of it new: its sound [1, n], and what it replaces.
 
-    The two numbers are how many of the last samples of `left`, and of the first of `right`, are blended and so
-    already part of it. InputError if a recording is too short.
+    The two numbers are how many of the last samples of `left`, and of the first of `right`, are crossfaded and so
+    already part of it. canvas: the noise of the piece. InputError if a recording is too short.
     """
-    mel, size = painter.manifest.mel, painter.layout
+    mel, layout = sampler.manifest.mel, sampler.layout
     hop = mel.hop_length
-    tail = left[:, -tail_samples(mel, size.overlap) :]
+    tail = left[:, -tail_samples(mel, layout.overlap) :]
     known = known_end(tail, mel)
     # From here on samples are counted from the end of the last known frame.
     ended = tail.shape[1] - known.end
     begins = ended + samples
     gap = math.ceil((begins + mel.lead) / hop)
-    after = known_start(right[:, : tail_samples(mel, size.overlap + 1)], gap * hop - begins, size.overlap, mel)
-    canvas = filling(known.log_mel, gap, after)
-    sound = np.concatenate([vocoder.push(canvas), vocoder.finish()])[None]
-    zero = known.log_mel.shape[1] * hop
-    led = rendered_anew(painter, known.log_mel.shape[1]) * hop
-    met = gap * hop + rendered_anew(painter, after.shape[1]) * hop
+    after = known_start(right[:, : tail_samples(mel, layout.overlap + 1)], gap * hop - begins, layout.overlap, mel)
+    log_mel_between = filled(sampler, replace(canvas, before=known.log_mel, frames=gap, after=after))
+    sound = np.concatenate([vocoder.push(log_mel_between), vocoder.finish()])[None]
+    frames = known.log_mel.shape[1]
+    opening, closing = (layout.crossfade_with(count) for count in (frames, after.shape[1]))
+    zero = frames * hop
+    begin, end = -opening * hop, (gap + closing) * hop
     parts = (
-        joined(tail[0, known.end - led :], sound[0, zero - led : zero + ended])[None],
+        joined(tail[0, known.end + begin :], sound[0, zero + begin : zero + ended])[None],
         sound[:, zero + ended : zero + begins],
-        joined(sound[0, zero + begins : zero + met], right[0, : met - begins])[None],
+        joined(sound[0, zero + begins : zero + end], right[0, : end - begins])[None],
     )
-    return np.concatenate(parts, axis=1), led + ended, met - begins
+    return np.concatenate(parts, axis=1), ended - begin, end - begins
 
 
 def without_first(blocks: Iterable[Float32], count: int) -> Iterator[Float32]:
@@ -157,5 +157,5 @@ def _lead_hops(mel: MelConfig) -> int:
 def _expect_frames(frames: int, samples: int, mel: MelConfig) -> None:
     if frames < 2:
         needed = (tail_samples(mel, 2) + mel.hop_length) / mel.sample_rate
-        found = samples / mel.sample_rate
-        raise InputError(f"the recording to continue: {found:.3f} s long, at least {needed:.3f} s are needed")
+        seconds = samples / mel.sample_rate
+        raise InputError(f"the recording to continue: {seconds:.3f} s long, at least {needed:.3f} s are needed")

@@ -6,13 +6,13 @@ import numpy as np
 
 from halfstep.audio.circular import stretched
 from halfstep.audio.mel import Float32
-from halfstep.generation.endless import mel_stream
+from halfstep.generation.canvas import Canvas, mel_stream
+from halfstep.generation.crossfade import crossfaded
 from halfstep.generation.noise import Noise, repeating
-from halfstep.generation.transition import blended
-from halfstep.generation.window import Painter
+from halfstep.generation.window import WindowSampler
 
 
-def mel_loop(painter: Painter, noise: Noise, frames: int) -> Float32:
+def mel_loop(sampler: WindowSampler, noise: Noise, frames: int) -> Float32:
     """Log-mel [n_mels, frames] of one period, 1 frame or more.
 
     A stream whose noise repeats forgets how it began within two windows, and from then on repeats as its noise does.
@@ -20,13 +20,13 @@ def mel_loop(painter: Painter, noise: Noise, frames: int) -> Float32:
     network repeats for shifts by whole grains only: the period is the nearest number of those, and then stretched
     or pressed to `frames` (by half a grain at most, in time alone: no pitch changes).
     """
-    size = painter.layout
+    size = sampler.layout
     period = max(1, round(frames / size.grain)) * size.grain
-    settled, wrap = size.frames, min(size.transition, period)
+    settled, wrap = size.frames, min(size.crossfade, period)
     needed = settled + period + wrap
-    mel = _first_frames(mel_stream(painter, repeating(noise, period)), needed)
+    mel = _first_frames(mel_stream(sampler, Canvas(init_noise=repeating(noise, period))), needed)
     loop = mel[:, settled : settled + period].copy()
-    loop[:, :wrap] = blended(mel[:, settled + period :], loop[:, :wrap])
+    loop[:, :wrap] = crossfaded(mel[:, settled + period :], loop[:, :wrap])
     # The wrap stands in the middle of what passes over: whoever measures it measures the join.
     return stretched(np.roll(loop, -(wrap // 2), axis=1), frames)
 

@@ -13,14 +13,27 @@ from halfstep.audio.limiter import limit
 from halfstep.audio.mel import Float32
 from halfstep.bundle import Manifest, ModelFolder, OnnxDenoiser, OnnxVocoder, load_folder
 from halfstep.errors import InputError
+from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.continuation import bridge, continued_sound
-from halfstep.generation.endless import mel_stream
-from halfstep.generation.infill import filled
 from halfstep.generation.loops import mel_loop
-from halfstep.generation.noise import BESIDE, Noise, between, seed_noise
+from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
 from halfstep.generation.render import equal_blocks, first_samples, render
-from halfstep.generation.wanted import MOST_SEED, Recording, Wanted, check_seeds, check_vocoder, samples_in
-from halfstep.generation.window import Painter
+from halfstep.generation.requests import (
+    USUAL_SECONDS,
+    Bridge,
+    ClosedLoop,
+    Continuation,
+    Loop,
+    Mend,
+    Piece,
+    Recording,
+    Request,
+    Timed,
+    check_vocoder,
+    request_for,
+    samples_in,
+)
+from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.base import MakeVocoder, Vocoder
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 from halfstep.vocoders.learned import LearnedVocoder
@@ -67,8 +80,8 @@ class Model:
             seed: 0 or more; the whole piece follows from it.
             steps: network calls a window, one of `manifest.steps`; `manifest.default_steps` if None.
             context: a recording, or where it is, that the music continues. It comes first, in mono, at the model's
-                sample rate and the level of the music; its last third of a second is blended.
-            into: a recording that the music leads into; it comes last, its first third of a second blended. It needs
+                sample rate and the level of the music; its last third of a second is crossfaded.
+            into: a recording that the music leads into; it comes last, its first third of a second crossfaded. It needs
                 `context`: what is made fills the gap between the two.
             loop: the end leads back into the beginning: into `context`, if there is one. Without one, a length that is
                 no whole number of frames changes the pitch: by 5 cents at most at 2 s, 1 at 10 s.
@@ -79,18 +92,19 @@ class Model:
         Raises:
             InputError: a value out of range, a recording that cannot be read, a model that is not whole.
         """
-        wanted = Wanted(
-            seconds=seconds, seed=seed, steps=steps, context=context, into=into, loop=loop, variation=variation,
+        request = request_for(
+            seconds=seconds, context=context, into=into, loop=loop, seed=seed, steps=steps, variation=variation,
             toward=toward, vocoder=vocoder,
         )  # fmt: skip
-        return Audio(np.concatenate(list(self.blocks(wanted)), axis=1), self.sample_rate)
+        return self.play(request)
 
     def mend(self, recording: Recording, start: float, stop: float, seed: int = 0, steps: int | None = None) -> Audio:
         """The recording, mono, new from `start` to `stop` seconds and as long as it was. Errors as for `generate`."""
-        whole = self._whole(recording)
-        first, last = span(start, stop, whole)
-        before, after = (Audio(part, self.sample_rate) for part in (whole.samples[:, :first], whole.samples[:, last:]))
-        return self.generate((last - first) / self.sample_rate, seed, steps, before, into=after)
+        return self.play(Mend(recording=recording, start=start, stop=stop, seed=seed, steps=steps))
+
+    def play(self, request: Request) -> Audio:
+        """All that was asked for. Errors as for `generate`."""
+        return Audio(np.concatenate(list(self.blocks(request)), axis=1), self.sample_rate)
 
     def stream(
         self,
@@ -109,32 +123,45 @@ class Model:
         Toward another seed it drifts for `over_seconds`; from then on it is that seed's music.
         """
         size = samples_in(block_seconds, "block_seconds", self.sample_rate)
-        drift = samples_in(over_seconds, "over_seconds", self.sample_rate)
-        check_seeds(seed, toward, variation)
-        check_vocoder(vocoder)
-        wanted = Wanted(
-            seconds=over_seconds, seed=seed, steps=steps, context=context, variation=variation, toward=toward,
+        samples_in(over_seconds, "over_seconds", self.sample_rate)
+        request = request_for(
+            seconds=over_seconds, context=context, seed=seed, steps=steps, variation=variation, toward=toward,
             vocoder=vocoder,
         )  # fmt: skip
-        blocks = equal_blocks(self._onward(wanted, drift, None), size)
-        return (Audio(block, self.sample_rate) for block in blocks)
+        assert isinstance(request, Piece | Continuation)
+        return (Audio(block, self.sample_rate) for block in equal_blocks(self._onward(request, None), size))
 
-    def blocks(self, wanted: Wanted) -> Iterator[Float32]:
-        """What `generate` returns as it comes, in blocks [1, n] of any size: constant memory for a plain piece.
+    def blocks(self, request: Request) -> Iterator[Float32]:
+        """What was asked for as it comes, in blocks [1, n] of any size: constant memory for a piece or a continuation.
 
         InputError before the first block for all that can be known by then.
         """
-        count = wanted.check(self.manifest.mel)
-        if wanted.loop and wanted.context is None:
-            return self._loop(wanted, self._painter(wanted.steps), count)
-        if wanted.loop or wanted.into is not None:
-            return self._between(wanted, self._painter(wanted.steps), count)
-        return self._onward(wanted, count, count)
+        timed = self.timed(request)
+        count = timed.samples(self.manifest.mel)
+        match timed:
+            case Loop():
+                return self._loop(timed, self._sampler(timed.steps), count)
+            case ClosedLoop() | Bridge():
+                return self._between(timed, self._sampler(timed.steps), count)
+            case Piece() | Continuation():
+                return self._onward(timed, count)
+            case _:
+                raise TypeError(f"{type(request).__name__} asks for no music")
+
+    def timed(self, request: Request) -> Timed:
+        """The same request with its length: a recording to mend is read, and becomes a bridge between its two ends.
+
+        InputError for a span that is none.
+        """
+        if isinstance(request, Mend):
+            return request.bridge(self._whole(request.recording))
+        assert isinstance(request, Timed), f"{type(request).__name__} asks for no music"
+        return request
 
     def mels(self, seed: int = 0, steps: int | None = None) -> Iterator[Float32]:
         """The music before it has a waveform: log-mel blocks [n_mels, k] without end. InputError as above."""
-        check_seeds(seed, None, None)
-        return mel_stream(self._painter(steps), seed_noise(self.manifest.mel.n_mels, seed))
+        request = Piece(seconds=USUAL_SECONDS, seed=seed, steps=steps)
+        return mel_stream(self._sampler(request.steps), self._canvas(request))
 
     def vocoder(self, seed: int = 0, choice: str | MakeVocoder | None = None) -> Vocoder:
         """What turns log-mels into sound, for one piece: the model's own, or "griffin-lim", or one made from the seed.
@@ -147,7 +174,7 @@ class Model:
         return GriffinLimStream(self.manifest.mel, seed=seed) if isinstance(choice, str) else choice(seed)
 
     def vocode(self, recording: Recording, vocoder: str | MakeVocoder | None = None) -> Audio:
-        """The recording as the vocoder makes it anew from its log-mel: as many channels and samples, at the model's
+        """The recording as the vocoder regenerates it from its log-mel: as many channels and samples, at the model's
         sample rate. InputError if it is no sound, or has none.
         """
         blocks = self.vocoded(_blocks(recording, self.sample_rate, mono=False), vocoder)
@@ -161,70 +188,53 @@ class Model:
         check_vocoder(vocoder)
         return revoiced(blocks, self.manifest.mel, lambda: self.vocoder(0, vocoder))
 
-    def samples_in(self, seconds: float, name: str) -> int:
-        """round(seconds * sample_rate). InputError naming `name` unless it is a length of sound we make."""
-        return samples_in(seconds, name, self.sample_rate)
-
-    def _onward(self, wanted: Wanted, drift: int, count: int | None) -> Iterator[Float32]:
+    def _onward(self, request: Piece | Continuation, count: int | None) -> Iterator[Float32]:
         """`count` new samples, or without end for None; after the recording, if there is one."""
-        noise = self._noise(wanted, drift)
+        canvas = self._canvas(request)
         # The vocoder first: the room that unpacking it takes is free again when the denoiser is loaded.
-        vocoder, painter = self.vocoder(wanted.seed, wanted.vocoder), self._painter(wanted.steps)
-        if wanted.context is None:
-            return first_samples(render(mel_stream(painter, noise), vocoder), count)
-        recording = _blocks(wanted.context, self.sample_rate, mono=True)
-        piece = functools.partial(mel_stream, painter, noise, beside=self._beside(wanted.seed))
-        return continued_sound(recording, painter, piece, vocoder, count)
+        vocoder, sampler = self.vocoder(request.seed, request.vocoder), self._sampler(request.steps)
+        if isinstance(request, Piece):
+            return first_samples(render(mel_stream(sampler, canvas), vocoder), count)
+        recording = _blocks(request.context, self.sample_rate, mono=True)
+        return continued_sound(recording, sampler, canvas, vocoder, count)
 
-    def _loop(self, wanted: Wanted, painter: Painter, count: int) -> Iterator[Float32]:
+    def _loop(self, request: Loop, sampler: WindowSampler, count: int) -> Iterator[Float32]:
         """One period of exactly `count` samples."""
         frames = round(count / self.manifest.mel.hop_length)
-        log_mel = mel_loop(painter, self._noise(wanted, count), frames)
-        yield limit(stretched(self.vocoder(wanted.seed, wanted.vocoder).loop(log_mel), count)[None])
+        log_mel = mel_loop(sampler, self._canvas(request).init_noise, frames)
+        yield limit(stretched(self.vocoder(request.seed, request.vocoder).loop(log_mel), count)[None])
 
-    def _between(self, wanted: Wanted, painter: Painter, count: int) -> Iterator[Float32]:
+    def _between(self, request: ClosedLoop | Bridge, sampler: WindowSampler, count: int) -> Iterator[Float32]:
         """The recording before, `count` new samples, the recording after; for a loop, that is the same one."""
-        noise, beside = self._noise(wanted, count), self._beside(wanted.seed)
-        left = self._whole(wanted.context).samples
-        right = left if wanted.loop else self._whole(wanted.into).samples
-        made, before, after = bridge(
-            left, count, right, painter, lambda a, gap, b: filled(painter, noise, a, gap, b, beside),
-            self.vocoder(wanted.seed, wanted.vocoder),
-        )  # fmt: skip
+        left = self._whole(request.context).samples
+        right = self._whole(request.into).samples if isinstance(request, Bridge) else left
+        vocoder = self.vocoder(request.seed, request.vocoder)
+        made, before, after = bridge(left, count, right, sampler, self._canvas(request), vocoder)
         kept = left[:, : left.shape[1] - before]
-        if not wanted.loop:
+        if isinstance(request, Bridge):
             yield from map(limit, (kept, made, right[:, after:]))
             return
         if kept.shape[1] < after:
-            found, needed = left.shape[1] / self.sample_rate, (before + after) / self.sample_rate
-            raise InputError(f"the recording to loop: {found:.3f} s long, at least {needed:.3f} s are needed")
+            seconds, needed = left.shape[1] / self.sample_rate, (before + after) / self.sample_rate
+            raise InputError(f"the recording to loop: {seconds:.3f} s long, at least {needed:.3f} s are needed")
         # The file begins where the recording does: with what the end of the new music has passed into.
         yield from map(limit, (made[:, -after:], kept[:, after:], made[:, :-after]))
 
-    def _painter(self, steps: int | None) -> Painter:
+    def _sampler(self, steps: int | None) -> WindowSampler:
         """InputError for a number of steps that is not served."""
         steps = self.manifest.default_steps if steps is None else steps
         if steps not in self._denoisers:
             self._denoisers[steps] = self.folder.denoiser(steps, self.threads)
-        return Painter(self._denoisers[steps], self.manifest, steps, self.folder.packing)
+        return WindowSampler(self._denoisers[steps], self.manifest, steps, self.folder.packing)
 
-    def _noise(self, wanted: Wanted, drift: int) -> Noise:
-        """Of the piece; one that drifts is at its goal after `drift` samples."""
-        n_mels, variation = self.manifest.mel.n_mels, wanted.variation
-        one = seed_noise(n_mels, wanted.seed)
-        if variation is None and wanted.toward is None:
-            return one
-        toward = (wanted.seed + 1) % (MOST_SEED + 1) if wanted.toward is None else wanted.toward
-        frames = np.float32(max(1, drift / self.manifest.mel.hop_length))
-        share: Callable[[Float32], Float32] = (
-            (lambda frame: np.minimum(frame / frames, 1))
-            if variation is None
-            else (lambda frame: np.full_like(frame, variation))
+    def _canvas(self, request: Timed) -> Canvas:
+        """The noise of the piece; one that drifts is at its goal after the request's seconds."""
+        mel = self.manifest.mel
+        frames = request.samples(mel) / mel.hop_length
+        return Canvas(
+            init_noise=piece_noise(mel.n_mels, request.seed, request.toward, request.variation, frames),
+            boundary_noise=seed_noise(mel.n_mels, request.seed, BOUNDARY),
         )
-        return between(one, seed_noise(n_mels, toward), share)
-
-    def _beside(self, seed: int) -> Noise:
-        return seed_noise(self.manifest.mel.n_mels, seed, BESIDE)
 
     def _vocoder(self, seed: int) -> Vocoder:
         if self._networks is None:
@@ -235,22 +245,13 @@ class Model:
     def _networks(self) -> Callable[[], OnnxVocoder] | None:
         return self.folder.vocoder(self.threads)
 
-    def _whole(self, recording: Recording | None) -> Audio:
+    def _whole(self, recording: Recording) -> Audio:
         """A recording in memory, mono, at the model's sample rate. InputError if it is no sound."""
-        assert recording is not None
         if isinstance(recording, Audio):
             return Audio(
                 np.concatenate(list(_blocks(recording, self.sample_rate, mono=True)), axis=1), self.sample_rate
             )
         return read(Path(recording), self.sample_rate, mono=True)
-
-
-def span(start: float, stop: float, recording: Audio) -> tuple[int, int]:
-    """The two times in samples. InputError unless something of the recording is before, between and after them."""
-    if not 0 < start < stop < recording.seconds:
-        times = f"from {start:g} to {stop:g}"
-        raise InputError(f"{times}: give two times in order, inside the recording's 0 to {recording.seconds:.3f} s")
-    return round(start * recording.sample_rate), round(stop * recording.sample_rate)
 
 
 def _blocks(recording: Recording, sample_rate: int, mono: bool) -> Iterator[Float32]:

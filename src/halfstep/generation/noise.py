@@ -1,6 +1,6 @@
 """The noise of a piece: a function of its frame's number, so that windows that overlap share it.
 
-Where two windows share noise they render nearly the same music, whatever else they were told (log-mel correlation
+Where two windows share noise they render nearly the same music, whatever else is their context (log-mel correlation
 above .99 from the second window on, docs/experiments/seams.md): that is what hides their joins, closes loops, and lets
 a piece drift from one seed to another.
 """
@@ -16,8 +16,10 @@ Noise = Callable[[int, int], Float32]
 """(start, stop) -> unit noise [n_mels, stop - start] of these frames of a piece; start is 0 or more."""
 
 CHUNK_FRAMES = 64
-PIECE, BESIDE = 0, 1
-"""Streams of one seed: its piece; what is drawn for frames that are no part of it."""
+SEEDS = 2**64
+"""From 0 on."""
+PIECE, BOUNDARY = 0, 1
+"""Streams of one seed: its piece; boundary noise, for recorded frames, which are no part of it."""
 
 
 def seed_noise(n_mels: int, seed: int, stream: int = PIECE) -> Noise:
@@ -58,3 +60,21 @@ def between(one: Noise, other: Noise, share: Callable[[Float32], Float32]) -> No
         return (near * one(start, stop) + far * other(start, stop)).astype(np.float32, copy=False)
 
     return noise
+
+
+def piece_noise(n_mels: int, seed: int, toward: int | None, variation: float | None, frames: float) -> Noise:
+    """The noise of a piece: `seed`'s own, or so far from it on the way to that of `toward` (None: the next seed).
+
+    Toward a seed without variation it drifts, to arrive after `frames`.
+    """
+    own = seed_noise(n_mels, seed)
+    if variation is None and toward is None:
+        return own
+    other = seed_noise(n_mels, (seed + 1) % SEEDS if toward is None else toward)
+    arrival = np.float32(max(1, frames))
+    share: Callable[[Float32], Float32] = (
+        (lambda frame: np.minimum(frame / arrival, 1))
+        if variation is None
+        else (lambda frame: np.full_like(frame, variation))
+    )
+    return between(own, other, share)

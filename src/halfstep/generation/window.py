@@ -16,13 +16,13 @@ Network = Callable[[Float32, float, float, Float32 | None], Float32]
 """(z_t [B, C, L], alpha_t, sigma_t, aligned [B, A, L]) -> v [B, C, L]; an OnnxDenoiser is one."""
 
 CONTEXT_SHARE = 3
-"""About a third of a window is told of the window before it."""
-TRANSITION_SHARE = 16
+"""About a third of a window is context from the window before it."""
+CROSSFADE_SHARE = 16
 """Over a sixteenth of a window one rendering passes into the next."""
 POSITIONS_A_GRAIN = 4
 """The networks halve their positions twice: shifted by these, noise gives the same music, shifted."""
-FITTING_ROUNDS = 6
-FITTING_RATE = 0.1
+OPTIMISING_ROUNDS = 6
+OPTIMISING_RATE = 0.1
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,27 @@ class Layout:
     grain: int
     """Windows that share noise begin a multiple of this apart."""
     overlap: int
-    """Of neighbouring windows; its last `transition` frames are rendered by both."""
-    transition: int
+    """Of neighbouring windows; its last `crossfade` frames are rendered by both."""
+    crossfade: int
 
     @property
     def hop(self) -> int:
         return self.frames - self.overlap
+
+    def crossfade_with(self, recorded: int) -> int:
+        """How many of the recorded frames change, over which the model's rendering begins or ends."""
+        return min(self.crossfade, recorded // 2)
 
 
 def layout_of(manifest: Manifest) -> Layout:
     """The layout of a model's windows."""
     grain = POSITIONS_A_GRAIN * manifest.planes
     overlap = max(1, round(manifest.frames / CONTEXT_SHARE / grain)) * grain
-    return Layout(manifest.frames, grain, overlap, max(1, manifest.frames // TRANSITION_SHARE))
+    return Layout(manifest.frames, grain, overlap, max(1, manifest.frames // CROSSFADE_SHARE))
 
 
-class Painter:
-    """Makes standardised windows [n_mels, frames] with one network, in `steps` steps."""
+class WindowSampler:
+    """Samples standardised windows [n_mels, frames] with one network, in `steps` steps."""
 
     def __init__(self, network: Network, manifest: Manifest, steps: int, packing: Packing | None = None) -> None:
         """packing: of the model's folder; None for one that is not fitted, which the manifest's name says whole."""
@@ -63,6 +67,10 @@ class Painter:
             np.array(values, np.float32)[:, None] for values in (manifest.band_mean, manifest.band_std)
         )
 
+    @property
+    def n_mels(self) -> int:
+        return self.manifest.mel.n_mels
+
     def standardised(self, log_mel: Float32) -> Float32:
         return (log_mel - self._mean) / self._std
 
@@ -70,15 +78,15 @@ class Painter:
         """Back from `standardised`, nothing below the floor."""
         return np.maximum(standardised * self._std + self._mean, np.float32(np.log(self.manifest.mel.floor)))
 
-    def free(self, noise: Float32) -> Float32:
+    def unconditional(self, noise: Float32) -> Float32:
         """The window that `noise` [n_mels, frames] gives when nothing is known."""
-        return self.window(noise, np.zeros_like(noise), np.zeros(noise.shape[1], np.float32))
+        return self.inpainted(noise, np.zeros_like(noise), np.zeros(noise.shape[1], np.float32))
 
-    def window(self, noise: Float32, known: Float32, mask: Float32) -> Float32:
+    def inpainted(self, noise: Float32, known: Float32, mask: Float32) -> Float32:
         """The window that `noise` [n_mels, frames] gives, knowing `known` [n_mels, frames] where mask [frames] is 1.
 
-        A model without context is not told: the known frames are only held at their noise level during sampling,
-        and what follows fits them less well.
+        A model trained without context does not see it: the known frames are only held at their noise level during
+        sampling, and what follows fits them less well.
         """
         packing = self._packing
         aligned, held = (part[None] for part in packing.told(known, mask))
@@ -92,16 +100,16 @@ class Painter:
 
         return packing.unflat(sample(denoise, packing.noise(noise)[None], self._steps)[0])
 
-    def fitted(self, noise: Float32, known: Float32, mask: Float32, wanted: Float32) -> Float32:
-        """`noise`, changed where wanted [frames] is above 0, the nearer to 1 the more, so that the window comes near
-        `known` there, though untold.
+    def optimised(self, noise: Float32, known: Float32, mask: Float32, target: Float32) -> Float32:
+        """`noise`, changed where target [frames] is above 0, the nearer to 1 the more, so that the window comes near
+        `known` there, though it is no context.
 
         Frames that a stranger recorded have no noise of ours. The map from noise to music has a symmetric, positive
         Jacobian where it is an optimal transport, so following the error itself leads downhill: on music of the
         training set from an RMS of .92 deviations to .44 in four rounds, where the network's own floor is .3. Many
         more would leave the unit sphere (docs/experiments/seams.md).
         """
-        fitted, rate = noise.copy(), np.float32(FITTING_RATE * self._packing.scale)
-        for _ in range(FITTING_ROUNDS):
-            fitted += rate * wanted * (known - self.window(fitted, known, mask))
-        return fitted
+        optimised, rate = noise.copy(), np.float32(OPTIMISING_RATE * self._packing.scale)
+        for _ in range(OPTIMISING_ROUNDS):
+            optimised += rate * target * (known - self.inpainted(optimised, known, mask))
+        return optimised

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from halfstep.audio.bass import TINY, answered, bass_bins, bass_grid, missed, searched
 from halfstep.audio.mel import MelConfig
-from halfstep.audio.overlap import reciprocal
+from halfstep.audio.stft import reciprocal
 from halfstep.learned_vocoder.networks import Pair, VocoderNet, rotate, turn
 
 BLOCK = 4

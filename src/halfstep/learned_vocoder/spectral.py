@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from halfstep.audio.bass import bass_share
 from halfstep.audio.grids import synthesis_grid
-from halfstep.audio.mel import MelConfig, hann
+from halfstep.audio.mel import MelConfig
+from halfstep.audio.stft import LEAST_OVERLAP, add_frames, hann
 from halfstep.learned_vocoder.mel_errors import as_heard, log_mel_error
 from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.learned_vocoder.torch_bands import log_bands
@@ -23,7 +24,6 @@ from halfstep.learned_vocoder.torch_steady import steady_units
 # n_fft, hop, window. Half as many frames as Yamamoto's: the same gradient for half the computing.
 RESOLUTIONS = ((1024, 240, 600), (2048, 480, 1200), (512, 100, 240))
 QUIETEST = 1e-4
-LEAST_OVERLAP = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +61,15 @@ def overlapped(spectra: Tensor, mel: MelConfig) -> Tensor:
     frames = torch.fft.irfft(spectra, n=mel.n_fft) * window
     weight = (window**2).expand(1, frames.shape[1], -1)
     signal, overlap = _added(frames, mel.hop_length), _added(weight, mel.hop_length)
-    return (signal / overlap.clamp(min=LEAST_OVERLAP))[:, mel.lead : mel.lead + frames.shape[1] * mel.hop_length]
+    return (signal / overlap.clamp(min=float(LEAST_OVERLAP)))[:, mel.lead : mel.lead + frames.shape[1] * mel.hop_length]
 
 
 def _added(frames: Tensor, hop: int) -> Tensor:
     """[B, L, n_fft] -> [B, L * hop + n_fft - hop], each frame added `hop` after the one before it."""
-    length = frames.shape[1] * hop + frames.shape[2] - hop
-    columns = frames.transpose(1, 2)
-    return F.fold(columns, (1, length), (1, frames.shape[2]), stride=(1, hop))[:, 0, 0]
+    batch, count, n_fft = frames.shape
+    hops = frames.new_zeros(batch, count - 1 + -(-n_fft // hop), hop)
+    add_frames(hops, frames)
+    return hops.flatten(1)[:, : count * hop + n_fft - hop]
 
 
 def vocoded(net: VocoderNet, log_mel: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:

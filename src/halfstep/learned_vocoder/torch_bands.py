@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from halfstep.audio.mel import MelConfig, filterbank, hann
+from halfstep.audio.mel import MelConfig, filterbank
+from halfstep.audio.stft import hann
 
 
 def log_bands(signal: Tensor, mel: MelConfig) -> Tensor:

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from halfstep.audio.mel import hann
+from halfstep.audio.stft import hann
 
 Samples = NDArray[np.float32]
 

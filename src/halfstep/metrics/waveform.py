@@ -13,7 +13,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from halfstep.audio.mel import MelConfig, hann, log_mel
+from halfstep.audio.mel import MelConfig, log_mel
+from halfstep.audio.stft import hann
 
 Samples = NDArray[np.floating[Any]]
 

@@ -6,22 +6,12 @@ of steady tones (`steady`) and are refined by the fast Griffin-Lim iteration (Pe
 """
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
+from halfstep.audio import stft
 from halfstep.audio.circular import griffin_lim_loop, period_of_stream
-from halfstep.audio.mel import (
-    FRAMES_AT_ONCE,
-    Float32,
-    MelConfig,
-    bands_of,
-    filterbank,
-    hann,
-    in_padding,
-    spread_over_bins,
-    windowed_spectra,
-)
-from halfstep.audio.overlap import add_frames, reciprocal
-from halfstep.audio.steady import TINY, steady_tones
+from halfstep.audio.mel import Float32, MelConfig, bands_of, filterbank, spread_over_bins
+from halfstep.audio.steady import steady_tones
+from halfstep.audio.stft import TINY, Complex, Complex64
 
 ITERATIONS = 16  # from phases of steady tones these do what 32 to 64 do from random ones
 MOMENTUM = 0.99
@@ -127,11 +117,9 @@ class _Engine:
     """Frames whose phases are still sought; those given out before them only sound on in `_tail`."""
 
     def __init__(self, config: MelConfig, momentum: float, rng: np.random.Generator) -> None:
-        self._config = config
-        self._beta = np.float32(momentum / (1 + momentum))
+        self.config = config
+        self._momentum = momentum
         self._phases = rng.uniform(0, 2 * np.pi, config.bins).astype(np.float32)
-        self._window = hann(config.window)
-        self._place = in_padding(config.window, config.n_fft)
         self._tail = np.zeros(0, np.float32)
         self._tail_overlap = np.zeros(0, np.float32)
         self._magnitude = np.zeros((0, config.bins), np.float32)
@@ -146,65 +134,65 @@ class _Engine:
         """New frames [k, bins], their phases continuing those before."""
         if self.frames:
             self._phases = np.angle(self._spectra[-1])
-        new = steady_tones(magnitude, self._phases, self._config)
+        new = steady_tones(magnitude, self._phases, self.config)
         self._magnitude = np.concatenate([self._magnitude, magnitude])
         self._spectra = np.concatenate([self._spectra, new])
 
     def refine(self, iterations: int, ends: bool) -> None:
         """Move the phases towards those of a real signal; `ends`: the signal ends with the last frame."""
-        gain = self._gain(ends)
-        last = np.zeros_like(self._spectra)
-        for _ in range(iterations):
-            signal = self._overlapped(self.frames) * gain
-            framed = sliding_window_view(signal, self._config.window)[:: self._config.hop_length]
-            for at in _chunks(self.frames):
-                consistent = windowed_spectra(framed[at], self._config.n_fft)
-                ahead = consistent - self._beta * last[at]
-                last[at] = consistent
-                ahead *= self._magnitude[at] / np.maximum(np.abs(ahead), TINY)
-                self._spectra[at] = ahead
+        boundary = _Boundary(self, self._gain(ends))
+        stft.griffin_lim(self._spectra, boundary, iterations, stft.imposing(self._magnitude), self._momentum)
 
     def take(self, count: int) -> Float32:
         """Give out the first `count` frames: count * hop samples, less those before the signal's start."""
-        signal, overlap = self._overlapped(count), self._window_overlap(count)
-        end = count * self._config.hop_length
+        signal, overlap = self.signal(self._spectra[:count]), self._window_overlap(count)
+        end = count * self.config.hop_length
         self._tail, self._tail_overlap = signal[end:], overlap[end:]
         self._spectra, self._magnitude = self._spectra[count:], self._magnitude[count:]
         start, self._before_start = self._before_start, 0
-        return signal[start:end] * reciprocal(overlap[start:end])
+        return signal[start:end] * stft.reciprocal(overlap[start:end])
 
     def take_rest(self) -> Float32:
         """Give out all frames: the signal up to the end of the last one's hop."""
-        signal = self._overlapped(self.frames) * self._gain(ends=True)
-        return signal[self._before_start : self.frames * self._config.hop_length + self._config.lead]
+        signal = self.signal(self._spectra) * self._gain(ends=True)
+        return signal[self._before_start : self.frames * self.config.hop_length + self.config.lead]
 
     def _gain(self, ends: bool) -> Float32:
         """What makes overlapping windows even, and the signal silent before its start and after its end."""
-        gain = reciprocal(self._window_overlap(self.frames))
+        gain = stft.reciprocal(self._window_overlap(self.frames))
         gain[: self._before_start] = 0
         if ends:
-            gain[self.frames * self._config.hop_length + self._config.lead :] = 0
+            gain[self.frames * self.config.hop_length + self.config.lead :] = 0
         return gain
 
-    def _overlapped(self, count: int) -> Float32:
-        signal = self._room(count, self._tail)
-        for at in _chunks(count):
-            frames = np.fft.irfft(self._spectra[at], self._config.n_fft).astype(np.float32, copy=False)
-            add_frames(signal[at.start :], frames[:, self._place] * self._window)
+    def signal(self, spectra: Complex) -> Float32:
+        """What sounds on, and these frames, added."""
+        signal = self._room(len(spectra), self._tail)
+        stft.add_spectra(signal, spectra, self.config.window, self.config.n_fft)
         return signal.reshape(-1)
 
     def _window_overlap(self, count: int) -> Float32:
         overlap = self._room(count, self._tail_overlap)
-        add_frames(overlap, np.broadcast_to(np.square(self._window), (count, len(self._window))))
+        stft.add_frames(overlap, stft.squares(count, self.config.window))
         return overlap.reshape(-1)
 
     def _room(self, count: int, tail: Float32) -> Float32:
         """Hops [count + window / hop - 1, hop] that begin with `tail`."""
-        hop = self._config.hop_length
-        hops = np.zeros((count + self._config.reach, hop), np.float32)
+        hop = self.config.hop_length
+        hops = np.zeros((count + self.config.reach, hop), np.float32)
         hops.reshape(-1)[: len(tail)] = tail
         return hops
 
 
-def _chunks(count: int) -> list[slice]:
-    return [slice(at, min(at + FRAMES_AT_ONCE, count)) for at in range(0, count, FRAMES_AT_ONCE)]
+class _Boundary:
+    """Of frames that come after others, whose signal sounds on; `gain` says where theirs ends."""
+
+    def __init__(self, engine: _Engine, gain: Float32) -> None:
+        self._engine, self._gain = engine, gain
+
+    def signal(self, spectra: Complex) -> Float32:
+        return self._engine.signal(spectra) * self._gain
+
+    def spectra(self, signal: Float32, at: slice) -> Complex64:
+        config = self._engine.config
+        return stft.windowed_spectra(stft.framed(signal, config.window, config.hop_length)[at], config.n_fft)

@@ -6,14 +6,13 @@ In this file all but the mel is time-major: [frames, bins].
 """
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.audio.bass import as_complex, retrieve_round, with_bass
-from halfstep.audio.circular import Circle, closing_tones, period_of_stream
+from halfstep.audio.circular import closing_tones, period_of_stream
 from halfstep.audio.grids import synthesis_grid
-from halfstep.audio.mel import Float32, MelConfig, windowed_spectra
-from halfstep.audio.overlap import Overlap
-from halfstep.audio.steady import TINY, Complex64, scaled, steady_units
+from halfstep.audio.mel import Float32, MelConfig
+from halfstep.audio.steady import scaled, steady_units
+from halfstep.audio.stft import TINY, Circle, Complex64, OverlapStream, framed, windowed_spectra
 from halfstep.bundle import OnnxVocoder
 from halfstep.vocoders.griffin_lim import LONGEST_CIRCLE_FRAMES, LOUDEST_LOG_MEL
 
@@ -55,8 +54,8 @@ class LearnedVocoder:
         self._magnitude = np.zeros((0, bins), np.float32)
         self._planned = np.zeros((0, bins), np.complex64)
         self._bass = np.zeros((0, 2 * self._networks.bass_bins), np.float32)  # before the spectra it is to replace
-        self._sounding, self._sound = Overlap(grid), Overlap(grid)
-        self._heard = np.zeros(0, np.float32)  # the tones' signal, from the first frame not yet analysed on
+        self._sounding, self._sound = OverlapStream(grid), OverlapStream(grid)
+        self._tones = np.zeros(0, np.float32)  # the tones' signal, from the first frame not yet analysed on
         self._frames = 0
         nets = self._networks
         self._skipped = [nets.prior_delay, nets.refiner_delay, nets.bass_delay]  # answers about no frame
@@ -100,9 +99,9 @@ class LearnedVocoder:
         )
         magnitude, hidden = (part[-frames:] for part in (magnitude, hidden))
         tones = closing_tones(magnitude, self._grid, self._rng)
-        heard = circle.spectra(circle.signal(tones), slice(0, frames))
-        told = (hidden, magnitude, _parts(_unit(tones)), _parts(heard))
-        parts = nets.refiner(*(_round(part, nets.frames_back, nets.refiner_delay) for part in told))
+        consistent = circle.spectra(circle.signal(tones), slice(0, frames))
+        features = (hidden, magnitude, _parts(_unit(tones)), _parts(consistent))
+        parts = nets.refiner(*(_round(part, nets.frames_back, nets.refiner_delay) for part in features))
         nets.begin(self._rng)
         low = slice(0, nets.bass_bins)
         bass = retrieve_round(tones[:, low], _bounded(log_mel).T, self._mel)
@@ -128,16 +127,16 @@ class LearnedVocoder:
         self._hidden = np.concatenate([self._hidden, hidden])
         self._magnitude = np.concatenate([self._magnitude, magnitude])
         self._planned = np.concatenate([self._planned, units])
-        self._heard = np.concatenate([self._heard, self._sounding.add(scaled(units, magnitude))])
+        self._tones = np.concatenate([self._tones, self._sounding.add(scaled(units, magnitude))])
 
-        heard = self._analysed()
-        count = len(heard)
+        consistent = self._analysed()
+        count = len(consistent)
         if count == 0:
             return np.zeros(0, np.float32)
         hidden, self._hidden = self._hidden[:count], self._hidden[count:]
         magnitude, self._magnitude = self._magnitude[:count], self._magnitude[count:]
         planned, self._planned = self._planned[:count], self._planned[count:]
-        refined = self._networks.refiner(hidden, magnitude, _parts(planned), _parts(heard))
+        refined = self._networks.refiner(hidden, magnitude, _parts(planned), _parts(consistent))
         (spectra,) = self._answers(1, (refined,), frames_axis=1)
         spectra = _joined(spectra)
         bass, self._bass = self._bass[: len(spectra)], self._bass[len(spectra) :]
@@ -155,12 +154,11 @@ class LearnedVocoder:
     def _analysed(self) -> Complex64:
         """Spectra of the frames whose samples are all there."""
         n_fft, hop = self._grid.n_fft, self._grid.hop_length
-        count = max(0, (len(self._heard) - n_fft) // hop + 1)
+        count = max(0, (len(self._tones) - n_fft) // hop + 1)
         if count == 0:
             return np.zeros((0, self._grid.bins), np.complex64)
-        framed = sliding_window_view(self._heard, n_fft)[: count * hop : hop]
-        spectra = windowed_spectra(framed)
-        self._heard = self._heard[count * hop :]
+        spectra = windowed_spectra(framed(self._tones, n_fft, hop)[:count])
+        self._tones = self._tones[count * hop :]
         return spectra
 
 

@@ -183,7 +183,7 @@ def test_it_says_what_it_made(capsys: pytest.CaptureFixture[str]):
         (["out.wav", "--toward", "-2"], r"toward is -2: give a whole number"),
         (["out.wav", "--toward", "2", "--loop"], r"--toward: a --loop ends where it began"),
         (["out.wav", "--from", "2", "--to", "3"], r"--from and --to: they say where to --mend"),
-        (["out.wav", "--mend", "text.wav"], r"--mend: give the span to make anew: --from and --to"),
+        (["out.wav", "--mend", "text.wav"], r"--mend: give the span to regenerate: --from and --to"),
         (["out.wav", "--mend", "text.wav", "--from", "1", "--to", "2"], r"text\.wav: "),
         (["out.wav", "--mend", "a", "--from", "1", "--to", "2", "--loop"], r"--loop: --mend keeps a recording's own"),
         (["out.wav", "--mend", "a", "--from", "1", "--to", "2", "--seconds", "3"], r"--seconds: --mend keeps"),

@@ -5,9 +5,15 @@ from typing import Annotated
 
 import typer
 
-from halfstep.app.generate.order import Order
+from halfstep.errors import InputError
 
 MostPieces = 1000
+USUAL_BEATS = 4
+OPTIONS = {
+    "seconds": "--seconds", "seed": "--seed", "variation": "--vary", "toward": "--toward", "vocoder": "--vocoder",
+    "context": "--continue", "into": "--into", "loop": "--loop", "mend": "--mend", "start": "--from", "stop": "--to",
+}  # fmt: skip
+"""Field of a request -> the option that gives it."""
 EXAMPLES = """Example: halfstep generate out/night.flac --seconds 300 --seed 7 --plot
 
 halfstep generate loop.wav --loop --bars 8 --bpm 96
@@ -35,7 +41,7 @@ def generate(
     seconds: Annotated[float | None, typer.Option(help="How much new music; 30 if nothing says otherwise.")] = None,
     bars: Annotated[float | None, typer.Option(help="How much new music, in bars; with --bpm.")] = None,
     bpm: Annotated[float | None, typer.Option(help="Beats a minute, for --bars.")] = None,
-    beats: Annotated[int | None, typer.Option(help="Beats a bar, for --bars; 4 if not told.")] = None,
+    beats: Annotated[int | None, typer.Option(help="Beats a bar, for --bars; 4 if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Which piece; the same seed gives the same bytes.")] = 0,
     steps: Annotated[
         int | None, typer.Option(help="Sampling steps, of those the model serves: more is slower and better.")
@@ -59,7 +65,8 @@ def generate(
         Path | None, typer.Option(metavar="AUDIO", help="Lead from the --continue recording into this one.")
     ] = None,
     mend: Annotated[
-        Path | None, typer.Option(metavar="AUDIO", help="Keep this recording but for the span --from --to, made anew.")
+        Path | None,
+        typer.Option(metavar="AUDIO", help="Keep this recording, but regenerate it --from --to."),
     ] = None,
     from_: Annotated[float | None, typer.Option("--from", metavar="SECONDS", help="Where to begin to --mend.")] = None,
     to: Annotated[float | None, typer.Option("--to", metavar="SECONDS", help="Where to end it.")] = None,
@@ -80,27 +87,31 @@ def generate(
 
     keep_to_one_thread()
     from halfstep.app.generate.generating import generate_files
+    from halfstep.generation.requests import RequestError, request_for
 
-    generate_files(
-        Order(
-            out=out,
-            seconds=seconds,
-            bars=bars,
-            bpm=bpm,
-            beats=beats,
-            seed=seed,
-            steps=steps,
-            model=model,
-            count=count,
-            loop=loop,
-            recording=continue_,
-            into=into,
-            mend=mend,
-            mend_from=from_,
-            mend_to=to,
-            variation=vary,
-            toward=toward,
-            vocoder=vocoder,
-            plot=plot,
-        )
-    )
+    length = _seconds(seconds, bars, bpm, beats)
+    try:
+        request = request_for(
+            seconds=length, context=continue_, into=into, loop=loop, mend=mend, start=from_, stop=to, seed=seed,
+            steps=steps, variation=vary, toward=toward, vocoder=vocoder,
+        )  # fmt: skip
+        generate_files(out, request, model=model, count=count, plot=plot)
+    except RequestError as error:
+        raise InputError(error.named(OPTIONS)) from error
+
+
+def _seconds(seconds: float | None, bars: float | None, bpm: float | None, beats: int | None) -> float | None:
+    """How much new music: as typed, or as many bars as were typed. InputError for half of a pair."""
+    if bars is None and bpm is None:
+        if beats is not None:
+            raise InputError("--beats: counts the beats of --bars at --bpm: give those too")
+        return seconds
+    if bars is None or bpm is None:
+        raise InputError("--bars and --bpm: one says nothing without the other; give both")
+    if seconds is not None:
+        raise InputError("--seconds: --bars and --bpm give the length already; leave one of them out")
+    beats = USUAL_BEATS if beats is None else beats
+    for option, value in (("--bars", bars), ("--bpm", bpm), ("--beats", beats)):
+        if not 0 < value < 1e6:
+            raise InputError(f"{option} is {value:g}: give a number above 0")
+    return bars * beats * 60 / bpm

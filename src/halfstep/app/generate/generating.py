@@ -6,89 +6,73 @@ from dataclasses import replace
 from pathlib import Path
 
 import halfstep
-from halfstep.app.generate.order import Order
 from halfstep.app.outputs import check_room, checked_outputs
 from halfstep.app.progress import Report, progress
 from halfstep.app.stopping import stoppable
 from halfstep.app.thumbnail import Thumbnail
-from halfstep.audio.files.io import Audio, read, read_info, write
+from halfstep.audio.files.io import Audio, read_info, write
 from halfstep.audio.mel import Float32
-from halfstep.generation.model import Model, span
-from halfstep.generation.wanted import Wanted
+from halfstep.generation.model import Model
+from halfstep.generation.requests import Recording, Request, RequestError
 
 
-def generate_files(order: Order) -> None:
-    """Write the pieces. InputError for what the user can mend, OSError for a full disk."""
-    order.check()
-    paths = checked_outputs(order.out, order.count)
-    model = halfstep.load(order.model)
-    wanted = _wanted(model, order)
-    samples = model.samples_in(wanted.seconds, "--seconds") + sum(
-        _samples_of(recording, model.sample_rate) for recording in (wanted.context, wanted.into)
-    )
-    check_room(order.out, samples, order.count)
-    pieces = [replace(wanted, seed=seed) for seed in range(order.seed, order.seed + order.count)]
-    music = [model.blocks(piece) for piece in pieces]
+def generate_files(out: Path, request: Request, *, model: str | None, count: int, plot: bool) -> None:
+    """Write `count` pieces, from the request's seed on.
 
-    seconds = samples / model.sample_rate
+    InputError for what the user can mend, OSError for a full disk.
+    """
+    if request.loops and out.suffix.lower() == ".mp3":
+        raise RequestError("{loop}: an MP3 begins and ends with silence of its own; use .wav, .flac or .ogg")
+    paths = checked_outputs(out, count)
+    loaded = halfstep.load(model)
+    timed = loaded.timed(request)
+    samples = timed.samples(loaded.manifest.mel)
+    samples += sum(_samples_of(one, loaded.sample_rate) for one in timed.recordings)
+    check_room(out, samples, count)
+    pieces = [replace(timed, seed=seed) for seed in range(timed.seed, timed.seed + count)]
+    music = [loaded.blocks(piece) for piece in pieces]
+
+    seconds = samples / loaded.sample_rate
     for path, piece, blocks in zip(paths, pieces, music, strict=True):
-        what = _description(model, order, piece)
+        what = _description(loaded, piece)
         began = time.perf_counter()
         with progress(path.name) as report, stoppable(_counted(blocks, samples, report)) as counted:
-            _write_piece(path, counted, model, what, seconds, order)
+            _write_piece(path, counted, loaded, what, seconds, piece.loops, plot)
         took = time.perf_counter() - began
         print(f"{path}: {seconds:.1f} s, {what}, made in {took:.1f} s (real-time factor {took / seconds:.3f})")
 
 
-def _wanted(model: Model, order: Order) -> Wanted:
-    """The order as the model is asked; a recording to mend becomes its two ends."""
-    context, into, seconds = order.recording, order.into, order.new_seconds
-    if order.mend is not None:
-        assert order.mend_from is not None and order.mend_to is not None
-        whole = read(order.mend, model.sample_rate, mono=True)
-        first, last = span(order.mend_from, order.mend_to, whole)
-        context, into = (
-            Audio(whole.samples[:, :first], model.sample_rate),
-            Audio(whole.samples[:, last:], model.sample_rate),
-        )
-        seconds = (last - first) / model.sample_rate
-    return Wanted(
-        seconds=seconds, seed=order.seed, steps=order.steps, context=context, into=into, loop=order.loop,
-        variation=order.variation, toward=order.toward, vocoder=order.vocoder,
-    )  # fmt: skip
-
-
-def _samples_of(recording: Audio | str | Path | None, sample_rate: int) -> int:
+def _samples_of(recording: Recording, sample_rate: int) -> int:
     """How many samples a recording has; of a file, as many as its header declares."""
-    if recording is None:
-        return 0
     if isinstance(recording, Audio):
         return recording.samples.shape[1]
     info = read_info(Path(recording))
     return round(info.frames_declared * sample_rate / info.sample_rate)
 
 
-def _write_piece(path: Path, blocks: Iterator[Float32], model: Model, what: str, seconds: float, order: Order) -> None:
+def _write_piece(
+    path: Path, blocks: Iterator[Float32], model: Model, what: str, seconds: float, loop: bool, plot: bool
+) -> None:
     thumbnail = Thumbnail(model.manifest.mel)
     metadata = {
         "software": f"halfstep {halfstep.__version__}",
         "comment": what,
         "license": model.manifest.output_licence,
     }
-    seen = thumbnail.watching(blocks) if order.plot else blocks
-    write(path, seen, model.sample_rate, metadata, seconds=seconds, loop=order.loop)
-    if order.plot:
+    seen = thumbnail.watching(blocks) if plot else blocks
+    write(path, seen, model.sample_rate, metadata, seconds=seconds, loop=loop)
+    if plot:
         thumbnail.save(path.with_suffix(".png"))
 
 
-def _description(model: Model, order: Order, piece: Wanted) -> str:
+def _description(model: Model, piece: Request) -> str:
     """What the bytes follow from, besides recordings."""
     steps = model.manifest.default_steps if piece.steps is None else piece.steps
     parts = [f"model {model.manifest.id}", f"seed {piece.seed}", f"{steps} steps", f"{model.threads} thread(s)"]
     parts += [f"varied {piece.variation:g}"] if piece.variation is not None else []
     parts += [f"toward {piece.toward}"] if piece.toward is not None else []
-    parts += [f"vocoder {order.vocoder}"] if order.vocoder is not None else []
-    parts += ["a loop"] if order.loop else []
+    parts += [f"vocoder {piece.vocoder}"] if piece.vocoder is not None else []
+    parts += ["a loop"] if piece.loops else []
     return ", ".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""The command `vocode`: a recording made anew from its log-mel. It imports late what it needs."""
+"""The command `vocode`: a recording regenerated from its log-mel. It imports late what it needs."""
 
 import json
 import time
@@ -50,7 +50,7 @@ def vocode(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")] = False,
 ) -> None:
-    """Make a recording anew from its log-mel, to hear what the vocoder does to it.
+    """Regenerate a recording from its log-mel, to hear what the vocoder does to it.
 
     OUT is as long as IN, has its channels and level, and the model's sample rate.
     """

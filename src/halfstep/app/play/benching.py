@@ -14,7 +14,12 @@ from halfstep.app.threads import keep_to_one_thread
 from halfstep.errors import InputError
 
 LEAST_SECONDS, MOST_SECONDS = 5.0, 3600.0
-_CHILD = "import sys; from halfstep.app.play.benching import play_or_say; sys.exit(play_or_say(*sys.argv[1:]))"
+_CHILD = """
+import sys
+import halfstep.app.cli  # the command line is part of the way to the first sound
+from halfstep.app.play.benching import play_or_say
+sys.exit(play_or_say(*sys.argv[1:]))
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +96,9 @@ def play_or_say(model: str, steps: str, seconds: str) -> int:
 
 
 def play_through(model: str, steps: str, seconds: str) -> None:
-    """Play, in this process: a line with the first sound, then the figures of what follows it, as JSON.
-
-    The command line is loaded as well: it is part of the way to the first sound.
-    """
+    """Play, in this process: a line with the first sound, then the figures of what follows it, as JSON."""
     keep_to_one_thread()
     import halfstep
-    import halfstep.app.cli
     from halfstep.audio.limiter import limit
     from halfstep.machine import peak_bytes
     from halfstep.vocoders.base import GRIFFIN_LIM
@@ -109,7 +110,7 @@ def play_through(model: str, steps: str, seconds: str) -> None:
     print("sound", flush=True)
 
     hop_seconds = playing.manifest.mel.hop_length / playing.sample_rate
-    played, heard, clock = 0.0, [], time.perf_counter()
+    played, mel_blocks, clock = 0.0, [], time.perf_counter()
     denoising = voicing = 0.0
     while played < float(seconds):
         before = time.process_time()
@@ -117,12 +118,12 @@ def play_through(model: str, steps: str, seconds: str) -> None:
         between = time.process_time()
         limit(vocoder.push(log_mel))
         denoising, voicing = denoising + between - before, voicing + time.process_time() - between
-        heard.append(log_mel)
+        mel_blocks.append(log_mel)
         played += log_mel.shape[1] * hop_seconds
     clock, peak = time.perf_counter() - clock, peak_bytes()
     usual = playing.vocoder(0, GRIFFIN_LIM)
     before = time.process_time()
-    for log_mel in heard:
+    for log_mel in mel_blocks:
         usual.push(log_mel)
     figures = {
         "real_time_factor": (denoising + voicing) / played, "denoiser": denoising / played, "vocoder": voicing / played,

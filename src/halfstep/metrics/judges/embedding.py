@@ -12,7 +12,9 @@ import numpy as np
 import onnxruntime
 from numpy.lib.stride_tricks import sliding_window_view
 
-from halfstep.audio.mel import Float32, hann
+from halfstep.audio.mel import Float32
+from halfstep.audio.stft import hann
+from halfstep.bundle.session import onnx_session
 from halfstep.errors import InputError
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
 
@@ -151,10 +153,8 @@ def local_file(weights: str) -> Path:
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnx_session(path)
     except Exception as error:  # its own exceptions share no base class
         reason = " ".join(str(error).split())[:150]
         raise InputError(f"{path}: not an ONNX network that runs ({reason}); name the exported weights") from error

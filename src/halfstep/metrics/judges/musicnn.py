@@ -7,10 +7,11 @@ this file. recipes/judges/convert_musicnn.py turned the checkpoint into musicnn.
 from functools import lru_cache
 
 import numpy as np
-import onnxruntime
 from numpy.lib.stride_tricks import sliding_window_view
 
-from halfstep.audio.mel import Float32, MelConfig, bands_of, hann
+from halfstep.audio.mel import Float32, MelConfig, bands_of
+from halfstep.audio.stft import hann
+from halfstep.bundle.session import onnx_session
 from halfstep.metrics.judges import FOLDER
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
 
@@ -47,10 +48,7 @@ class Musicnn:
     sample_rate = SAMPLE_RATE
 
     def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        path = FOLDER / "musicnn.onnx"
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = onnx_session(FOLDER / "musicnn.onnx")
 
     def embed(self, samples: Float32) -> Float32:
         """Of windows [n, samples] at 16 kHz: [n, pieces of 3 s, 200]."""

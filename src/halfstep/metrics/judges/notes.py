@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 
 from halfstep.audio.mel import Float32, MelConfig, log_mel
+from halfstep.bundle.session import onnx_session
 from halfstep.metrics.judges import FOLDER
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
 
@@ -50,7 +51,5 @@ class NoteJudge:
 def note_judge(name: str) -> NoteJudge:
     """The judge `pitch` or `instrument` of the package; it runs on one thread."""
     card = json.loads((FOLDER / "notes.json").read_text(encoding="utf-8"))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(FOLDER / f"{name}.onnx"), options, providers=["CPUExecutionProvider"])
+    session = onnx_session(FOLDER / f"{name}.onnx")
     return NoteJudge(name=name, classes=tuple(card[name]["classes"]), session=session)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import onnxruntime
 import scipy.ndimage
 import soxr
 from numpy.typing import NDArray
 
 from halfstep.audio.mel import Float32
+from halfstep.bundle.session import onnx_session
 from halfstep.metrics.judges import FOLDER
 
 SAMPLE_RATE, HOP = 22050, 256
@@ -45,10 +45,7 @@ class Transcriber:
     """The network of the package, on one thread."""
 
     def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        path = FOLDER / "basic_pitch.onnx"
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = onnx_session(FOLDER / "basic_pitch.onnx")
 
     def notes(self, samples: Float32, sample_rate: int) -> Notes:
         """Of mono samples [n]."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from halfstep.audio.mel import Float32, MelConfig, filterbank, hann, log_mel
+from halfstep.audio.mel import Float32, MelConfig, filterbank, log_mel
+from halfstep.audio.stft import hann
 from halfstep.nets.condition import Condition
 from halfstep.tasks.diffusion_vocoder.mdct import inverse_mdct, mdct
 from halfstep.training.example import Example

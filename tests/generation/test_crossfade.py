@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfstep.generation.transition import blended
+from halfstep.generation.crossfade import crossfaded
 
 
 def drawn(seed: int, frames: int) -> np.ndarray:
@@ -14,19 +14,19 @@ def drawn(seed: int, frames: int) -> np.ndarray:
 
 @given(frames=st.integers(1, 40))
 def test_two_that_agree_stay_as_they_are(frames: int):
-    np.testing.assert_allclose(blended(drawn(0, frames), drawn(0, frames)), drawn(0, frames), atol=1e-5)
+    np.testing.assert_allclose(crossfaded(drawn(0, frames), drawn(0, frames)), drawn(0, frames), atol=1e-5)
 
 
 def test_it_begins_as_the_old_and_ends_as_the_new():
     old, new = np.full((4, 99), -1, np.float32), np.full((4, 99), 1, np.float32)
-    mixed = blended(old, new)
+    mixed = crossfaded(old, new)
     np.testing.assert_allclose(mixed[0], np.linspace(-0.98, 0.98, 99), atol=1e-5)
     assert mixed.dtype == np.float32
 
 
 def test_what_moves_fast_is_as_strong_in_the_middle_as_at_the_ends():
     old, new = drawn(1, 200), drawn(2, 200)
-    strength = np.abs(np.diff(blended(old, new), axis=1)).mean(axis=0)
+    strength = np.abs(np.diff(crossfaded(old, new), axis=1)).mean(axis=0)
     assert strength[90:110].mean() == pytest.approx(strength[[*range(10), *range(-10, 0)]].mean(), rel=0.05)
     plain = (old + new) / 2
     assert np.abs(np.diff(plain, axis=1)).mean() < 0.8 * strength[90:110].mean()

@@ -1,4 +1,4 @@
-"""From one rendering of the same frames to another, so that the change is lost among the music's own."""
+"""A crossfade from one rendering of the same frames to another, lost among the music's own changes."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ SMOOTHED_FRAMES = 9
 """Movement slower than this, .1 s, is faded; what is faster keeps its strength."""
 
 
-def blended(old: Float32, new: Float32) -> Float32:
+def crossfaded(old: Float32, new: Float32) -> Float32:
     """[n_mels, k] that begins as `old` and ends as `new`.
 
     The mean of two signals moves less than either, the less they have in common; here what moves fast is raised to

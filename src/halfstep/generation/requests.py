@@ -1,0 +1,243 @@
+"""What can be asked of a model, each kind of music a type; a request that exists makes sense.
+
+The command line and `Model.generate` choose between them by `request_for`. What depends on the model (its sample rate,
+the steps it serves, the length of a recording) is said when it is asked: `samples`, `Mend.bridge`.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NoReturn
+
+from halfstep.audio.files.io import Audio
+from halfstep.audio.mel import MelConfig
+from halfstep.errors import InputError
+from halfstep.generation.noise import SEEDS
+from halfstep.vocoders.base import GRIFFIN_LIM, MakeVocoder
+
+USUAL_SECONDS = 30.0
+MOST_SECONDS = 86_400.0
+MOST_LOOP_SECONDS = 900.0
+LEAST_LOOP_FRAMES = 40
+"""A loop is a whole number of frames long, then set right by at most 866 / 40 = 22 cents of pitch."""
+
+Recording = Audio | str | Path
+
+
+class RequestError(InputError):
+    """A request that makes no sense. `text` names the fields at fault in braces, so that whoever has other names for
+    them can put these in.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__(self.named({}))
+
+    def named(self, names: dict[str, str]) -> str:
+        """The line, with a field's own name where `names` has no other."""
+        return self.text.format_map({field: names.get(field, field) for field in FIELDS})
+
+
+FIELDS = (
+    *("seconds", "seed", "variation", "toward", "vocoder", "context", "into", "loop", "mend", "start", "stop"),
+    *("block_seconds", "over_seconds"),
+)
+
+
+def refuse(text: str) -> NoReturn:
+    raise RequestError(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What all have in common. InputError naming the field where one is out of range.
+
+    seed: 0 or more; the whole piece follows from it. steps: network calls a window; None is the model's default.
+    variation: how far the noise is from the seed's own, 0 to 1 (all of `toward`'s, or the next seed's). toward: another
+    seed; without `variation` the music drifts to it. vocoder: griffin-lim, or what makes one; None is the model's own.
+    """
+
+    seed: int = 0
+    steps: int | None = None
+    variation: float | None = None
+    toward: int | None = None
+    vocoder: str | MakeVocoder | None = None
+
+    loops: ClassVar[bool] = False
+    """Whether the end leads back into the beginning."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("seed", self.seed), ("toward", self.toward)):
+            if value is not None and not 0 <= value < SEEDS:
+                refuse(f"{{{name}}} is {value}: give a whole number from 0 to {SEEDS - 1}")
+        if self.variation is not None and not 0 <= self.variation <= 1:
+            refuse(f"{{variation}} is {self.variation:g}: give a number from 0, the same, to 1, another piece")
+        check_vocoder(self.vocoder)
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        """Those around the new music."""
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timed(Request):
+    """One with so many seconds of new music."""
+
+    seconds: float
+
+    def samples(self, mel: MelConfig) -> int:
+        """How many new ones. InputError if they are none, or too many."""
+        return samples_in(self.seconds, "seconds", mel.sample_rate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Timed):
+    """New music alone: the beginning of an endless stream."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop(Timed):
+    """New music that repeats."""
+
+    loops: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_no_drift(self)
+
+    def samples(self, mel: MelConfig) -> int:
+        count = super().samples(mel)
+        least = LEAST_LOOP_FRAMES * mel.hop_length / mel.sample_rate
+        if not least <= self.seconds <= MOST_LOOP_SECONDS:
+            refuse(f"{{seconds}} is {self.seconds:g}: a loop takes {least:.3f} to {MOST_LOOP_SECONDS:g}")
+        return count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Continuation(Timed):
+    """A recording, and new music that goes on from it."""
+
+    context: Recording
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        return (self.context,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClosedLoop(Timed):
+    """A recording, and new music that leads from its end back into its beginning."""
+
+    context: Recording
+    loops: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_no_drift(self)
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        return (self.context,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bridge(Timed):
+    """Two recordings, and new music that leads from one to the other."""
+
+    context: Recording
+    into: Recording
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        return (self.context, self.into)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mend(Request):
+    """A recording, regenerated from `start` to `stop` seconds."""
+
+    recording: Recording
+    start: float
+    stop: float
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        return (self.recording,)
+
+    def bridge(self, whole: Audio) -> Bridge:
+        """The same as a bridge between the two ends of the recording, `whole` [1, n] as the model reads it.
+
+        InputError unless something of it is before, between and after the two times.
+        """
+        if not 0 < self.start < self.stop < whole.seconds:
+            times = f"from {self.start:g} to {self.stop:g}"
+            refuse(f"{times}: give two times in order, inside the recording's 0 to {whole.seconds:.3f} s")
+        first, last = (round(seconds * whole.sample_rate) for seconds in (self.start, self.stop))
+        before, after = whole.samples[:, :first], whole.samples[:, last:]
+        return Bridge(
+            seconds=(last - first) / whole.sample_rate, seed=self.seed, steps=self.steps, variation=self.variation,
+            toward=self.toward, vocoder=self.vocoder, context=Audio(before, whole.sample_rate),
+            into=Audio(after, whole.sample_rate),
+        )  # fmt: skip
+
+
+def request_for(
+    *,
+    seconds: float | None = None,
+    context: Recording | None = None,
+    into: Recording | None = None,
+    loop: bool = False,
+    mend: Recording | None = None,
+    start: float | None = None,
+    stop: float | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    variation: float | None = None,
+    toward: int | None = None,
+    vocoder: str | MakeVocoder | None = None,
+) -> Request:
+    """The request that these make together; None and False are not given, but for `seconds`, which is then 30.
+
+    InputError naming what does not go with another.
+    """
+    common = Request(seed=seed, steps=steps, variation=variation, toward=toward, vocoder=vocoder)
+    if mend is not None:
+        for name, given in (("context", context is not None), ("loop", loop), ("seconds", seconds is not None)):
+            if given:
+                refuse(f"{{{name}}}: {{mend}} keeps a recording's own length and ends; leave it out")
+        if start is None or stop is None:
+            refuse("{mend}: give the span to regenerate: {start} and {stop}")
+        return Mend(**vars(common), recording=mend, start=start, stop=stop)
+    if start is not None or stop is not None:
+        refuse("{start} and {stop}: they say where to {mend} a recording: name it")
+    seconds = USUAL_SECONDS if seconds is None else seconds
+    if into is not None:
+        if loop:
+            refuse("{into}: a {loop} leads into its own beginning; leave one out")
+        if context is None:
+            refuse("{into}: name the recording before it: {context}")
+        return Bridge(**vars(common), seconds=seconds, context=context, into=into)
+    if context is None:
+        return (Loop if loop else Piece)(**vars(common), seconds=seconds)
+    return (ClosedLoop if loop else Continuation)(**vars(common), seconds=seconds, context=context)
+
+
+def samples_in(seconds: float, name: str, sample_rate: int) -> int:
+    """round(seconds * sample_rate). InputError naming `name` unless it is a length of sound we make."""
+    count = round(seconds * sample_rate) if math.isfinite(seconds) else 0
+    if count < 1 or seconds > MOST_SECONDS:
+        refuse(f"{{{name}}} is {seconds:g}: give a number above 0 and at most {MOST_SECONDS:g}")
+    return count
+
+
+def check_vocoder(choice: str | MakeVocoder | None) -> None:
+    """InputError for a name that none has."""
+    if isinstance(choice, str) and choice != GRIFFIN_LIM:
+        shown = choice.replace("{", "{{").replace("}", "}}")
+        refuse(f"{{vocoder}} is {shown}: the only name is {GRIFFIN_LIM}; without one, the model's own plays")
+
+
+def _check_no_drift(request: Request) -> None:
+    if request.toward is not None and request.variation is None:
+        refuse("{toward}: a {loop} ends where it began; say how far with {variation}")
