@@ -18,9 +18,11 @@ import torch
 
 from halfstep.atomic import write_json
 from halfstep.data.dataset import Library
+from halfstep.markdown import markdown_table
 from halfstep.metrics.melstats import frame_step
 from halfstep.nets.unet1d import UNet1dConfig
-from halfstep.runs.presets import PRESETS, Experiment
+from halfstep.runs.experiment import Experiment
+from halfstep.runs.presets import PRESETS
 from halfstep.runs.run_folder import Run
 from halfstep.tasks.music.task import MusicConfig
 from halfstep.training.denoising import DiffusionConfig, denoising_loss
@@ -108,9 +110,8 @@ COLUMNS = {
 
 def table(figures: dict[str, dict[str, float]]) -> str:
     """Markdown, one row a variant."""
-    lines = ["| variant | " + " | ".join(COLUMNS) + " |", "|---|" + "---|" * len(COLUMNS)]
-    lines += [f"| {name} | " + " | ".join(cell(f) for cell in COLUMNS.values()) + " |" for name, f in figures.items()]
-    return "\n".join(lines) + "\n"
+    rows = [[name, *(cell(f) for cell in COLUMNS.values())] for name, f in figures.items()]
+    return markdown_table(["variant", *COLUMNS], rows)
 
 
 def main() -> None:
