@@ -142,7 +142,7 @@ def _vocoder() -> VocoderExperiment:
     return VocoderExperiment(
         name="vocoder",
         expects="a waveform from a mel, faster than it plays: log-magnitude error of .55 on held-out clips after 6000 "
-        "updates, hours on two cores (docs/experiments.md)",
+        "updates, hours on two cores (docs/experiments/vocoder-1-learned.md)",
         train=_vocoder_training(),
     )
 
