@@ -18,10 +18,14 @@ import torch
 
 from halfstep.atomic import write_json
 from halfstep.data.dataset import Library
+from halfstep.markdown import markdown_table
 from halfstep.metrics.melstats import frame_step
+from halfstep.nets.denoiser import Denoiser
 from halfstep.nets.unet1d import UNet1dConfig
-from halfstep.runs.presets import PRESETS, Experiment
+from halfstep.runs.experiment import Experiment
+from halfstep.runs.presets import PRESETS
 from halfstep.runs.run_folder import Run
+from halfstep.tasks.music.observer import MusicObserver
 from halfstep.tasks.music.task import MusicConfig
 from halfstep.training.denoising import DiffusionConfig, denoising_loss
 from halfstep.training.drawing import draw_rows
@@ -64,7 +68,7 @@ def _experiment(net: UNet1dConfig, packing: str, predicted: str) -> Experiment:
     )
 
 
-def _trained(run: Run, steps: int, folder: Path) -> tuple[object, float]:
+def _trained(run: Run, steps: int, folder: Path) -> tuple[Denoiser, float]:
     """The averaged network after `steps`, and the processor seconds it took."""
     torch.manual_seed(0)
     config = dataclasses.replace(run.experiment.train, steps=steps)
@@ -84,6 +88,7 @@ def measure(experiment: Experiment, library: Library, seconds: float, picture: P
         per_step = _trained(run, 16, Path(scratch) / "pace")[1] / 16
         net, used = _trained(run, max(10, int(seconds / per_step)), Path(scratch) / "run")
     observer = run.observer(Path(scratch))
+    assert isinstance(observer, MusicObserver), "variants are of music"
     figures = observer.errors(net)
     drawn = {f"{steps} steps": observer.windows(net, steps) for steps in (32, 4)}
     for name, windows in drawn.items():
@@ -108,9 +113,8 @@ COLUMNS = {
 
 def table(figures: dict[str, dict[str, float]]) -> str:
     """Markdown, one row a variant."""
-    lines = ["| variant | " + " | ".join(COLUMNS) + " |", "|---|" + "---|" * len(COLUMNS)]
-    lines += [f"| {name} | " + " | ".join(cell(f) for cell in COLUMNS.values()) + " |" for name, f in figures.items()]
-    return "\n".join(lines) + "\n"
+    rows = [[name, *(cell(f) for cell in COLUMNS.values())] for name, f in figures.items()]
+    return markdown_table(["variant", *COLUMNS], rows)
 
 
 def main() -> None:

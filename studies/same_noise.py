@@ -15,6 +15,8 @@ from halfstep.metrics.melstats import correlation, rms_difference
 from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.distill import finished_rungs
 from halfstep.runs.run_folder import Run, open_run
+from halfstep.tasks.music.observer import MusicObserver
+from halfstep.tasks.music.task import Music
 from halfstep.training.drawing import draw_rows
 from halfstep.training.observe import sample_like
 
@@ -22,6 +24,8 @@ from halfstep.training.observe import sample_like
 def windows(run: Run, denoiser: Denoiser, noise: torch.Tensor, real: np.ndarray, steps: int) -> np.ndarray:
     """Log-mel [n, n_mels, frames] from `noise` in `steps` steps, with nothing known."""
     observer = run.observer(run.path)
+    if not (isinstance(observer, MusicObserver) and isinstance(run.task, Music)):
+        raise SystemExit(f"same_noise: {run.path} models {run.experiment.task_name}, not music")
     x = sample_like(denoiser, run.task.free(real), noise, steps, observer.schedule)
     return observer.log_mel(run.task.windows(x.float().numpy()))
 

@@ -34,9 +34,9 @@ from halfstep.diffusion.sampler import sample_ancestral
 from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser, rates_like
-from halfstep.runs.presets import Experiment
+from halfstep.runs.experiment import Experiment
 from halfstep.runs.run_folder import Run, settle
-from halfstep.tasks.music.task import Music
+from halfstep.tasks.music.task import Music, MusicConfig
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.denoising import denoising_loss
 from halfstep.training.ladder import climb, frozen, load_student
@@ -141,7 +141,7 @@ def train_all(out: Path, sets: dict[str, Library], scale: Scale, options: argpar
 @torch.no_grad()
 def sampled(run: Run, denoiser: Denoiser, row: Row, seeds: range) -> np.ndarray:
     """Log-mel windows [n, n_mels, frames], one a seed whatever the batch; rows of one network start from one noise."""
-    task, schedule = Music(run.experiment.music), SCHEDULES[run.experiment.diffusion.schedule]()
+    task, schedule = Music(run.experiment.task_as(MusicConfig)), SCHEDULES[run.experiment.diffusion.schedule]()
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def draw() -> torch.Tensor:

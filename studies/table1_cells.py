@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from halfstep.nets.blocks import NetConfig
 from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.nets.unet2d import UNet2dConfig
-from halfstep.runs.presets import PRESETS, Experiment, NetConfig
+from halfstep.runs.experiment import Experiment
+from halfstep.runs.presets import PRESETS
 from halfstep.tasks.music.task import MusicConfig
 from halfstep.training.denoising import DiffusionConfig
 from halfstep.training.ladder import DistillConfig
@@ -47,7 +49,7 @@ def _paper() -> Scale:
     """The two `paper-*` presets, and the 2-D network once more in the form of the 1-D one."""
     ddpm, pdd = PRESETS["paper-ddpm-unet2d"](), PRESETS["paper-pdd-unet1d"]()
     return Scale(
-        unet2d=ddpm.net, unet1d=pdd.net, music=pdd.music, distillable=pdd.diffusion,
+        unet2d=ddpm.net, unet1d=pdd.net, music=pdd.task_as(MusicConfig), distillable=pdd.diffusion,
         train=replace(pdd.train, steps=1, epochs=None, measure_every=10**9, sample_every=10**9), distill=pdd.distill,
     )  # fmt: skip
 

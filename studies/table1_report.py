@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from halfstep.markdown import markdown_table
+
 PAPER = {
     "soundtrack": {"DDPM + UNET": (10.3, 2.6, 0.013, 0.173, 4.55), "PDD + 1D UNET": (9.5, 2.9, 0.021, 0.101, 2.71)},
     "piano": {"DDPM + UNET": (11.5, 1.9, 0.011, 0.166, 4.17), "PDD + 1D UNET": (9.3, 3.6, 0.016, 0.063, 2.13)},
@@ -44,11 +46,6 @@ def _value(figures: dict[str, dict[str, Any]], key: str) -> str:
     return f"{figure['value']:{form}} [{figure['low']:{form}}, {figure['high']:{form}}]"
 
 
-def _markdown(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
-
-
 def _measured(rows: dict[str, dict[str, Any]]) -> list[str]:
     """The measures that some row has."""
     return [key for key in MEASURES if any(key in row["figures"] for row in rows.values())]
@@ -61,13 +58,13 @@ def quality_table(rows: dict[str, dict[str, Any]]) -> str:
         [row["title"], str(row.get("steps", "-")), *(_value(row["figures"], key) for key in measured)]
         for row in rows.values()
     ]
-    return _markdown(["windows", "steps", *(MEASURES[key][0] for key in measured)], cells)
+    return markdown_table(["windows", "steps", *(MEASURES[key][0] for key in measured)], cells)
 
 
 def cost_table(rows: dict[str, dict[str, Any]]) -> str:
     """Every generated row with what it cost."""
     cells = [[row["title"], *(cost(row) for cost in COSTS.values())] for row in rows.values() if "steps" in row]
-    return _markdown(["windows", *COSTS], cells)
+    return markdown_table(["windows", *COSTS], cells)
 
 
 def changes_table(rows: dict[str, dict[str, Any]]) -> str:
@@ -83,7 +80,7 @@ def changes_table(rows: dict[str, dict[str, Any]]) -> str:
                 for key in measured
             ]
             cells.append([change, *told])
-    return _markdown(["what changes", *(MEASURES[key][0] for key in measured)], cells)
+    return markdown_table(["what changes", *(MEASURES[key][0] for key in measured)], cells)
 
 
 def paper_table() -> str:
@@ -94,7 +91,7 @@ def paper_table() -> str:
         for name, models in PAPER.items()
         for model, values in models.items()
     ]
-    return _markdown(["the paper's model", "set", "PIS", "IIS", "PKID", "IKID", "FAD"], cells)
+    return markdown_table(["the paper's model", "set", "PIS", "IIS", "PKID", "IKID", "FAD"], cells)
 
 
 def report(found: dict[str, Any]) -> str:

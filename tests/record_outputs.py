@@ -38,8 +38,6 @@ MUSIC = {
 }
 """File name -> options of `halfstep generate`; A and B stand for two recordings."""
 
-TRAIN_VOCODER = str(Path(__file__).parents[1] / "recipes/models/train_vocoder.py")
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -108,7 +106,9 @@ def _made(work: Path) -> dict[str, str]:
     _halfstep("evaluate", str(model), "--data", str(mels), "--out", str(work / "report"), *report)
     small = _sets("net.widths=[32, 32]", "net.embedding=32", "train.batch_size=2", "train.measure_every=1000",
                   "train.sample_every=1000")  # fmt: skip
-    _run(TRAIN_VOCODER, str(waveforms), str(work / "vocoder"), "--steps", "2", "--into", str(work / "int8"))
+    vocoder, small_vocoder = str(work / "vocoder"), ["--preset", "vocoder", "--steps", "2"]
+    _halfstep("train", str(waveforms), "--out", vocoder, *small_vocoder)
+    _halfstep("export", vocoder, "--into", str(work / "int8"), "--weights", "int4")
     second = work / "second-run"
     _halfstep("train", str(waveforms), "--out", str(second), "--preset", "vocoder-diffusion", "--steps", "2", *small)
     return (

@@ -11,15 +11,14 @@ import argparse
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from halfstep.atomic import replacing
-from halfstep.runs.export import STORED
+from halfstep.export.onnx_writing import write_onnx
 
 EPSILON = 1e-3
 """tf.layers.batch_normalization's own."""
@@ -30,14 +29,14 @@ def read_checkpoint(folder: Path) -> dict[str, np.ndarray]:
     """Every float32 tensor by name. The index is a LevelDB table of BundleEntryProto, the data plain bytes."""
     index, data = (folder / ".index").read_bytes(), (folder / ".data-00000-of-00001").read_bytes()
     handles = Bytes(index[-FOOTER_BYTES:])
-    handles.varint(), handles.varint()  # of the meta block
+    _ = handles.varint(), handles.varint()  # of the meta block
     tensors = {}
     for _, handle in block(index, handles.varint(), handles.varint()):
         inner = Bytes(handle)
         for key, value in block(index, inner.varint(), inner.varint()):
             entry = message(value)
             if key and entry.get(1) == 1:
-                shape = [int(message(dim).get(1, 0)) for dim in message(entry[2], repeated=2)] if 2 in entry else []
+                shape = [int(message(dim).get(1, 0)) for dim in repeated(entry[2], 2)] if 2 in entry else []
                 raw = data[int(entry.get(4, 0)) :][: int(entry[5])]
                 tensors[key.decode()] = np.frombuffer(raw, "<f4").reshape(shape)
     return tensors
@@ -77,21 +76,29 @@ def block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]
         yield key, cursor.take(length)
 
 
-def message(data: bytes, repeated: int | None = None):
-    """Fields of one protocol buffer by number; or all values of the `repeated` one."""
-    cursor, fields, every = Bytes(data), {}, []
+def message(data: bytes) -> dict[int, Any]:
+    """Fields of one protocol buffer by number, of a repeated one the last."""
+    return dict(_fields(data))
+
+
+def repeated(data: bytes, number: int) -> list[Any]:
+    """All values of one field."""
+    return [value for which, value in _fields(data) if which == number]
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
+    cursor = Bytes(data)
     while cursor.at < len(data):
         key = cursor.varint()
         number, wire = key >> 3, key & 7
-        value = {0: cursor.varint, 2: lambda: cursor.take(cursor.varint()), 5: lambda: cursor.take(4)}[wire]()
-        fields[number] = value
-        if number == repeated:
-            every.append(value)
-    return fields if repeated is None else every
+        yield number, {0: cursor.varint, 2: lambda: cursor.take(cursor.varint()), 5: lambda: cursor.take(4)}[wire]()
 
 
 class Norm(nn.Module):
     """Batch norm in inference mode over axis 1."""
+
+    scale: Tensor
+    shift: Tensor
 
     def __init__(self, tensors: dict[str, np.ndarray], name: str) -> None:
         super().__init__()
@@ -151,7 +158,7 @@ class Musicnn(nn.Module):
         tall, taller, *along, first, second, third = self.convolutions
         views = [convolution(x, 3, 3) for convolution in (tall, taller)]
         for convolution in along:  # TensorFlow's "same": one more after than before
-            reach = convolution.weight.shape[2] - 1
+            reach = convolution.get_parameter("weight").shape[2] - 1
             views.append(convolution(x, reach // 2, reach - reach // 2))
         front = torch.cat([view.amax(3) for view in views], 1)  # [B, 561, T]
         middle = [front]
@@ -165,22 +172,14 @@ class Musicnn(nn.Module):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("out", type=Path)
     asked = parser.parse_args()
     tensors = read_checkpoint(asked.checkpoint)
     network = Musicnn(tensors).eval()
-    names = ["mel", "embedding", "tags"]
-    with replacing(asked.out) as partial:
-        torch.onnx.export(
-            network, (torch.zeros(2, 187, 96),), str(partial), dynamo=False, opset_version=18, input_names=names[:1],
-            output_names=names[1:], dynamic_axes={name: {0: "batch"} for name in names},
-        )  # fmt: skip
-        model = onnx.load_model(str(partial))
-        STORED["fp16"](model)
-        onnx.checker.check_model(model, full_check=True)
-        onnx.save_model(model, str(partial))
+    changing = {name: {0: "batch"} for name in ("mel", "embedding", "tags")}
+    write_onnx(network, {"mel": torch.zeros(2, 187, 96)}, ("embedding", "tags"), changing, asked.out, "fp16")
     print(f"{len(tensors)} tensors read; {asked.out}: {asked.out.stat().st_size} bytes")
 
 

@@ -114,6 +114,8 @@ class Judge(nn.Module):
 class OfClasses(nn.Module):
     """The same judge, asked for classes: the odds of a class are the sum of those of its parts."""
 
+    outside: Tensor
+
     def __init__(self, judge: Judge, class_of: np.ndarray) -> None:
         super().__init__()
         self.judge = judge
@@ -194,7 +196,7 @@ def trained(name: str, learned: Notes, seed: int = 0) -> OfClasses:
     torch.manual_seed(seed)
     rng, recipe = np.random.default_rng(seed), RECIPES[name]
     judge = Judge(MELS[name].n_mels, len(PARTS[name]), recipe.width, recipe.stride)
-    judge = judge.to(memory_format=torch.channels_last)
+    judge = judge.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch lacks this overload)
     asked = OfClasses(judge, class_of(name))
     optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=0.05)
     whole = len(learned.parts) // BATCH
@@ -340,7 +342,7 @@ def tested(path: Path, name: str, unseen: dict[Path, list[Note]]) -> dict[str, d
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--only", choices=MELS, help="make this one; the other, and what is said of it, stay")
     parser.add_argument("--test", action="store_true", help="train none: measure what lies in OUT")

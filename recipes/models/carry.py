@@ -15,6 +15,7 @@ from halfstep.data.carried import carry, fitted, write_carried
 from halfstep.data.dataset import Library
 from halfstep.errors import InputError
 from halfstep.runs.presets import PRESETS
+from halfstep.tasks.music.task import MusicConfig
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--preset", choices=PRESETS, default="flagship")
     options = parser.parse_args(arguments)
     try:
-        library, config = Library(options.data), PRESETS[options.preset]().music
+        library, config = Library(options.data), PRESETS[options.preset]().task_as(MusicConfig)
         if not config.fitted:
             raise InputError(f"--preset {options.preset}: its packing is {config.packing}, which has no components")
         carried = carry(library, fitted(library, config.patch_frames, config.components))

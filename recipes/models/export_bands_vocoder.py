@@ -5,7 +5,7 @@
     python recipes/models/export_bands_vocoder.py WEIGHTS.safetensors AUDIO.zip --out FOLDER
 
 AUDIO.zip is what it was trained on: the ranges of what is multiplied are taken of its clips, and
-the model's card names its sources. --out writes the ONNX files alone. Exit codes: 0 done, 2 the
+the model's card names its sources and their licences. --out writes the ONNX files alone. Exit codes: 0 done, 2 the
 weights, the audio or the model is not as expected.
 """
 
@@ -35,9 +35,8 @@ from halfstep.learned_vocoder.export import (
     write_vocoder,
 )
 from halfstep.learned_vocoder.networks import VocoderNet
+from halfstep.runs.credits import licence_of
 
-LICENCE = "CC-BY-SA-4.0"
-"""Of the weights: the strictest of what was learned from, in the version that its older ones allow."""
 PIECE_MINUTES = 1 / 3
 RANGED = 64  # clips of which the ranges of what is multiplied are taken
 
@@ -83,6 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--into", type=Path, metavar="MODEL")
     where.add_argument("--out", type=Path, metavar="FOLDER")
+    parser.add_argument("--licence", help="of the weights; if not given, all that its recordings have")
     parser.add_argument("--stored", choices=STORED, default="int4")
     options = parser.parse_args(arguments)
     try:
@@ -92,9 +92,10 @@ def main(arguments: list[str] | None = None) -> int:
             with safe_open(options.weights, "np") as file:
                 measured = json.loads((file.metadata() or {}).get("halfstep", "{}"))
             figures = {name: value for name, value in measured.items() if name.startswith("heldout/")}
+            learned_from = origins(options.audio)
             card = VocoderFiles(
-                prior=PRIOR, refiner=REFINER, licence=LICENCE, trained_on=origins(options.audio),
-                measured=figures,
+                prior=PRIOR, refiner=REFINER, licence=options.licence or licence_of(learned_from),
+                trained_on=learned_from, measured=figures,
             )  # fmt: skip
             add_vocoder(net, options.into, card, options.stored, ranges)
         else:

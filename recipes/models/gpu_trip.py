@@ -27,9 +27,10 @@ from halfstep.data.carried import read_carried
 from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.errors import InputError
 from halfstep.nets.denoiser import Denoiser
-from halfstep.runs.presets import PRESETS, Experiment
+from halfstep.runs.experiment import Experiment
+from halfstep.runs.presets import PRESETS
 from halfstep.tasks.music.on_device import DeviceWindows
-from halfstep.tasks.music.task import Music
+from halfstep.tasks.music.task import Music, MusicConfig
 from halfstep.training.denoising import denoising_loss
 from halfstep.training.example import Example
 from halfstep.training.ladder import climb, frozen
@@ -69,11 +70,11 @@ def matrix_rate(device: torch.device) -> float:
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     rounds = 8
     for _ in range(2):
-        a @ b
+        _ = a @ b
     synchronise(device)
     begun = time.perf_counter()
     for _ in range(rounds):
-        a @ b
+        _ = a @ b
     synchronise(device)
     return rounds * 2 * size**3 / (time.perf_counter() - begun)
 
@@ -140,12 +141,14 @@ def travel(options: argparse.Namespace) -> None:
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
     experiment, carried = resolved(options), read_carried(options.file)
-    if carried.mel != experiment.mel or carried.components.count != experiment.music.components:
+    if carried.mel != experiment.mel or carried.components.count != experiment.task_as(MusicConfig).components:
         raise InputError(f"{options.file}: carries {carried.mel}, preset {options.preset} wants {experiment.mel}")
     rate = matrix_rate(device)
     say(f"{device}, {rate / 1e12:.1f} TFLOP/s of matrix products, {carried.hours:.2f} hours of music")
-    task = Music(experiment.music, carried.components)
-    windows, heldout = (DeviceWindows(carried, split, experiment.music, device) for split in ("train", "heldout"))
+    task = Music(experiment.task_as(MusicConfig), carried.components)
+    windows, heldout = (
+        DeviceWindows(carried, split, experiment.task_as(MusicConfig), device) for split in ("train", "heldout")
+    )
     look = heldout.evenly(HELD_OUT)
     torch.manual_seed(experiment.train.seed)
     denoiser = experiment.build(task).to(device)

@@ -31,19 +31,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from halfstep.audio.mel import MelConfig
 from halfstep.learned_vocoder.device_clips import Clip, DeviceClips, DeviceClipsConfig
 from halfstep.learned_vocoder.discriminator import Judges, deceiving_loss, judging_loss
-from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
-from halfstep.learned_vocoder.spectral import SpectralLossConfig, compared, sound_loss, spectral_errors
+from halfstep.learned_vocoder.losses import compared, sound_loss, spectral_errors
+from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.learned_vocoder.torch_bands import log_bands
+from halfstep.runs.presets import VOCODERS
 
-BANDS = MelConfig(
-    n_fft=8192, window_length=4096, hop_length=512, n_mels=192, fmin_hz=30.0, spacing="log", break_hz=150.0
-)  # fmt: skip
-NET = VocoderNetConfig(prior_ahead=(1, 1, 1, 1, 0))
-"""Two frames farther ahead than with a window of 2048: as far as the longer window smears an attack."""
-FRAMES = 64
+PRESET = VOCODERS["vocoder-bands"]()
+BANDS, NET, FRAMES = PRESET.mel, PRESET.vocoder, PRESET.clip_frames
 HELD_OUT = 32
 TRACKS = "tracks.json"
 WARMUP_STEPS = 30
@@ -52,8 +48,6 @@ AVERAGED_SHARE = 0.1
 STEP_SECONDS = 0.2
 LEAST_BATCH = 32
 TIMED_STEPS = 4
-PRIOR_WEIGHT = 0.5
-"""Five times as much as where bands and spectra share a window: the prior has to undo the longer one."""
 DECEIVING_SHARE = 0.5
 """Norm of the judges' gradient of a sound, of that of the other losses."""
 
@@ -96,7 +90,7 @@ class Trainer:
         fused = {"fused": True}
         self.optimizer = torch.optim.Adam(self.net.parameters(), betas=(0.9, 0.99), **fused)
         self.judging = torch.optim.Adam(self.judges.parameters(), betas=(0.8, 0.9), **fused)
-        self.losses = SpectralLossConfig(prior=PRIOR_WEIGHT)
+        self.losses = PRESET.losses
         self.batch = options.batch
         self.measured: dict[str, float] = {}
 

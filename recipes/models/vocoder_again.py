@@ -6,8 +6,8 @@
 
 The weights come out of the model's own networks, so nothing is learned and none is lost: for when
 the graph around them has improved (docs/experiments/vocoder-4-bass-in-short-blocks.md). With --run
-they are written into a run instead, from which recipes/models/train_vocoder.py --from RUN trains
-on. The vocoder has the package's sizes.
+they are written into a run instead, from which `halfstep train DATA --preset vocoder --from RUN`
+trains on. The vocoder has the package's sizes.
 
 Exit codes: 0 done, 2 the folder or its networks are not as expected.
 """
@@ -16,14 +16,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from train_vocoder import WEIGHTS
-
 from halfstep.bundle import read_manifest
 from halfstep.errors import InputError
 from halfstep.export.onnx_reading import ranges_of, weights_of
 from halfstep.export.onnx_writing import STORED
 from halfstep.learned_vocoder.export import Ranges, add_vocoder
 from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
+from halfstep.runs.vocoder import WEIGHTS
 from halfstep.training.checkpoint import save_tensors
 
 

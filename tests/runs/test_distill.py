@@ -14,7 +14,8 @@ from halfstep.data.decode import DecodeConfig
 from halfstep.data.preparing import PrepareConfig, prepare
 from halfstep.data.synthetic import piece
 from halfstep.errors import InputError
-from halfstep.runs.distill import distill_command, finished_rungs, table
+from halfstep.runs.distill import distill_command, finished_rungs
+from halfstep.runs.ladder_report import table
 from halfstep.runs.run_folder import open_run
 from halfstep.runs.train import train_command
 from halfstep.training import drawing

@@ -13,9 +13,10 @@ from halfstep.diffusion.rates import cosine_rates
 from halfstep.export.onnx_writing import STORED, write_onnx
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser, rates_like
+from halfstep.runs.experiment import with_settings
 from halfstep.runs.export import write_denoiser
-from halfstep.runs.presets import PRESETS, with_settings
-from halfstep.tasks.music.task import Music
+from halfstep.runs.presets import PRESETS
+from halfstep.tasks.music.task import Music, MusicConfig
 
 TIMES = np.array([1.0, 0.75, 0.3, 0.01, 1.0])
 
@@ -25,7 +26,7 @@ def denoiser(request: pytest.FixtureRequest) -> Denoiser:
     """A tiny network whose zero-initialised ends are not zero."""
     experiment = with_settings(PRESETS["tiny"](), [f"diffusion.parameterization={request.param}"])
     torch.manual_seed(0)
-    built = experiment.build(Music(experiment.music)).eval().requires_grad_(False)
+    built = experiment.build(Music(experiment.task_as(MusicConfig))).eval().requires_grad_(False)
     for parameter in built.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.05)
@@ -33,7 +34,7 @@ def denoiser(request: pytest.FixtureRequest) -> Denoiser:
 
 
 def inputs(count: int) -> tuple[Music, dict[str, np.ndarray]]:
-    task, rng = Music(PRESETS["tiny"]().music), np.random.default_rng(0)
+    task, rng = Music(PRESETS["tiny"]().task_as(MusicConfig)), np.random.default_rng(0)
     windows = rng.standard_normal((count, 128, 384), np.float32)
     masks = (rng.random((count, 384)) < 0.5).astype(np.float32)
     aligned, _ = task.packing.told(windows, masks)

@@ -2,6 +2,10 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +16,12 @@ from halfstep.errors import InputError
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import rates_like
 from halfstep.nets.unet1d import UNet1dConfig
-from halfstep.packing import Components
-from halfstep.runs.presets import PRESETS, Experiment, with_settings
+from halfstep.packing import Components, write_components
+from halfstep.runs.experiment import Experiment, with_settings
+from halfstep.runs.presets import PRESETS
+from halfstep.tasks.base import TaskConfig
 from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoderConfig
+from halfstep.tasks.music.export import COMPONENTS_FILE
 from halfstep.tasks.music.task import MusicConfig
 
 NAMES = [pytest.param(name, marks=pytest.mark.slow if name == "paper-ddpm-unet2d" else ()) for name in PRESETS]
@@ -38,34 +45,35 @@ def test_a_task_stands_under_its_own_name():
     assert vocoder.to_json()["diffusion_vocoder"]["frames"] == vocoder.task.frames
     assert isinstance(Experiment.from_json(vocoder.to_json()).task, DiffusionVocoderConfig)
     with pytest.raises(InputError, match="vocoder-diffusion: models diffusion_vocoder"):
-        _ = vocoder.music
+        _ = vocoder.task_as(MusicConfig)
 
 
 @pytest.mark.parametrize("sections", [(), ("music", "diffusion_vocoder")])
 def test_an_experiment_of_no_task_or_two_is_refused(sections: tuple[str, ...]):
     plain = PRESETS["tiny"]().to_json()
     del plain["music"]
-    with pytest.raises(ValueError, match=r"names the tasks .*one of music, diffusion_vocoder was expected"):
+    with pytest.raises(ValueError, match=r"names the tasks .*one of diffusion_vocoder, music was expected"):
         Experiment.from_json(plain | {name: {} for name in sections})
 
 
-def some_components(music: MusicConfig) -> Components:
-    """Directions of no meaning, of the right number."""
-    width = music.patch_frames * music.n_mels
-    return Components(matrix=np.eye(music.components, width, dtype=np.float32), scale=1.0, explained=1.0)
+def keep_components(task: TaskConfig, folder: Path) -> None:
+    """Directions of no meaning, of the right number, where the packing is fitted to the data."""
+    if isinstance(task, MusicConfig) and task.fitted:
+        width = task.patch_frames * task.n_mels
+        matrix = np.eye(task.components, width, dtype=np.float32)
+        write_components(folder / COMPONENTS_FILE, Components(matrix=matrix, scale=1.0, explained=1.0))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_preset_builds_and_fits_its_window(name: str):
+def test_every_preset_builds_and_fits_its_window(name: str, tmp_path: Path):
     """On the meta device: shapes without numbers, so the paper's networks cost nothing."""
     experiment = PRESETS[name]()
     if name == "paper-ddpm-unet2d":
         pytest.importorskip("diffusers", reason="the 2-D baseline needs the extra `baseline`")
-    bands = np.zeros(experiment.mel.n_mels), np.ones(experiment.mel.n_mels)
-    fitted = getattr(experiment.task, "fitted", False)
-    task = experiment.kind.build(
-        experiment.task, experiment.mel, bands, some_components(experiment.task) if fitted else None
-    )
+    n_mels = experiment.mel.n_mels
+    library = SimpleNamespace(band_mean=np.zeros(n_mels), band_std=np.ones(n_mels))
+    keep_components(experiment.task, tmp_path)
+    task = experiment.kind.build(experiment.task, experiment.mel, library, tmp_path)  # pyright: ignore[reportArgumentType]
     with torch.device("meta"):
         denoiser = experiment.build(task)
         z_t = torch.empty(2, task.channels, experiment.task.length)
@@ -80,7 +88,8 @@ def test_the_papers_settings_are_the_papers(name: str):
     experiment = PRESETS[name]()
     train = experiment.train
     assert (train.learning_rate, train.batch_size, train.epochs, train.anneal) == (2e-5, 8, 1000, "cosine")
-    assert (experiment.music.packing, experiment.music.context) == ("snake", False)
+    music = experiment.task_as(MusicConfig)
+    assert (music.packing, music.context) == ("snake", False)
 
 
 def test_settings_are_applied_in_json():
@@ -93,7 +102,7 @@ def test_settings_are_applied_in_json():
     assert changed.train.learning_rate == 1
     assert isinstance(changed.net, UNet1dConfig)
     assert (changed.net.widths, changed.net.direct) == ((16, 24), False)
-    assert changed.music.packing == "snake"
+    assert changed.task_as(MusicConfig).packing == "snake"
     assert dataclasses.replace(changed, train=PRESETS["tiny"]().train).diffusion == PRESETS["tiny"]().diffusion
 
 
@@ -159,3 +168,17 @@ def test_a_setting_that_does_not_fit_is_refused_by_name(setting: str, says: str)
 def test_the_papers_network_refuses_widths_its_heads_do_not_divide():
     with pytest.raises(InputError, match="attention_heads"):
         with_settings(PRESETS["paper-pdd-unet1d"](), ["net.widths=[16, 20]"])
+
+
+def test_a_machine_that_only_trains_needs_neither_onnx_nor_audio_libraries():
+    """recipes/models/gpu_trip.py runs on a bare machine: Python, PyTorch and what comes with it."""
+    program = """
+import sys
+for name in ("onnx", "onnxruntime", "soundfile", "soxr", "scipy", "librosa", "matplotlib", "typer"):
+    sys.modules[name] = None
+from halfstep.runs.presets import PRESETS, VOCODERS
+from halfstep.tasks.music.on_device import DeviceWindows
+assert PRESETS["flagship"]().kind.name == "music"
+assert VOCODERS["vocoder-bands"]().build().mel.n_mels == 192
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -10,8 +10,9 @@ import pytest
 from halfstep.data.dataset import Library
 from halfstep.errors import InputError
 from halfstep.runs import train as train_module
-from halfstep.runs.run_folder import Run, open_run
+from halfstep.runs.run_folder import open_run
 from halfstep.runs.train import train_command
+from halfstep.tasks.music.task import MusicConfig
 
 SETTINGS = ["net.widths=[16, 16]", "net.attention_heads=4", "net.embedding=8", "music.frames=24", "train.batch_size=4"]
 
@@ -24,7 +25,7 @@ class Computed(Exception):
 def begin(monkeypatch: pytest.MonkeyPatch, library: Path):
     """begin(run, settings, data=..., steps=...): train_command up to where it starts to compute."""
 
-    def compute(run: Run, progress: Callable) -> None:
+    def compute(*_: object) -> None:
         raise Computed
 
     monkeypatch.setattr(train_module, "_train", compute)
@@ -46,7 +47,7 @@ def test_a_run_notes_its_settings_and_its_data(begin: Callable, tmp_path: Path, 
     assert noted["experiment"]["net"]["widths"] == [16, 16]
     assert not (tmp_path / "lock").exists()
     with open_run(tmp_path) as opened:
-        assert opened.experiment.music.frames == 24
+        assert opened.experiment.task_as(MusicConfig).frames == 24
         assert (tmp_path / "lock").exists()
 
 

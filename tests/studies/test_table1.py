@@ -18,7 +18,7 @@ from halfstep.errors import InputError
 from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.presets import PRESETS
 from halfstep.runs.run_folder import Run
-from halfstep.tasks.music.task import Music
+from halfstep.tasks.music.task import Music, MusicConfig
 
 STUDIES = Path(__file__).parents[2] / "studies"
 
@@ -68,7 +68,8 @@ def test_at_cpu_scale_both_networks_are_as_large():
     cells = experiments(SCALES["cpu"]())
     with torch.device("meta"):
         sizes = [
-            sum(p.numel() for p in cells[name].build(Music(cells[name].music)).parameters()) for name in ("2d", "1d")
+            sum(p.numel() for p in cells[name].build(Music(cells[name].task_as(MusicConfig))).parameters())
+            for name in ("2d", "1d")
         ]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.05)
 

@@ -288,3 +288,39 @@ def test_the_network_is_computed_as_precision_says_and_the_loss_in_float32(
 
     run(tmp_path, batch, config(1, precision=precision), Denoiser(Net(), "v"), loss)
     assert kinds == [(torch.float32, computed), torch.float32]
+
+
+def test_time_that_is_up_ends_the_training_with_its_rate_at_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A clock that stands at 0, 1/5, 2/5, ... as updates begin: the sixth, at 1, is the last of a million."""
+    seconds = itertools.count()
+    monkeypatch.setattr(loop.Clock, "share", property(lambda clock: min(1.0, next(seconds) / 5)))
+    run(tmp_path, batch, config(10**6, seconds=3.0, warmup_steps=1, anneal="linear"))
+    logged = lines(tmp_path)
+    assert [line["step"] for line in logged] == [1, 2, 3, 4, 5, 6]
+    rates = [line["learning_rate"] for line in logged]
+    assert rates == pytest.approx([2e-3, 2e-3 * 0.8, 2e-3 * 0.6, 2e-3 * 0.4, 2e-3 * 0.2, 0], abs=1e-8)
+    assert max((tmp_path / "checkpoints").glob("*.safetensors")).stem == "step-00000006"
+
+
+def test_the_rate_goes_by_whichever_is_farther_on_the_updates_or_the_clock():
+    settings = config(110, anneal="linear", seconds=60.0)
+    assert learning_rate(settings, 60, 0.2) == pytest.approx(1e-3)  # half of the updates after warming up
+    assert learning_rate(settings, 60, 0.75) == pytest.approx(0.5e-3)
+    assert learning_rate(settings, 4, 0.75) == pytest.approx(1e-3)  # the warm-up is in updates alone
+
+
+def test_the_clock_counts_seconds_and_never_past_the_end(monkeypatch: pytest.MonkeyPatch):
+    now = [100.0]
+    monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
+    clock, endless = loop.Clock(20.0), loop.Clock(None)
+    shares = []
+    for at in (100.0, 105.0, 120.0, 1000.0):
+        now[0] = at
+        shares.append((clock.share, endless.share))
+    assert shares == [(0, 0), (0.25, 0), (1, 0), (1, 0)]
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), float("inf")])
+def test_a_time_that_is_none_is_refused(seconds: float):
+    with pytest.raises(ValueError, match=f"seconds is {seconds}: a number above 0 or null"):
+        config(5, seconds=seconds)

@@ -18,7 +18,6 @@ from halfstep.bundle.session import OnnxNetwork
 from halfstep.errors import InputError
 from halfstep.learned_vocoder.export import BASS, PRIOR, REFINER, add_vocoder, input_ranges, write_bass, write_vocoder
 from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
-from halfstep.learned_vocoder.spectral import vocoded
 from halfstep.runs.export import carried_vocoder
 from halfstep.vocoders.learned import LEAD_IN_FRAMES, LearnedVocoder
 
@@ -115,7 +114,7 @@ def test_onnx_in_blocks_is_torch_on_the_whole_but_for_its_ends(networks):
     lead_in = silence[:, : 0 if networks.mel == SMALL else LEAD_IN_FRAMES]
     told = torch.from_numpy(np.concatenate([lead_in, mel], axis=1))[None]
     with torch.no_grad():
-        whole = vocoded(networks.net, told, torch.from_numpy(start)[None])[0][0].numpy()
+        whole = networks.net(told, torch.from_numpy(start)[None])[0][0].numpy()
     whole = whole[lead_in.shape[1] * SMALL.hop_length :]
     vocoder = networks.vocoder(seed=3)
     streamed = played(vocoder, mel)[: len(whole)]

@@ -90,6 +90,9 @@ def _check_together(fields: Fields, manifest: Manifest) -> None:
         raise fields.fail(
             "components", None if manifest.components is None else "given", f"what {manifest.packing} needs"
         )
+    if manifest.components is not None and manifest.channels > manifest.planes * manifest.mel.n_mels:
+        most = f"at most patch_frames * n_mels, {manifest.planes * manifest.mel.n_mels}"
+        raise fields.fail("components: count", manifest.channels, most)
     if manifest.frames % manifest.planes:
         raise fields.fail("frames", manifest.frames, f"a multiple of {manifest.planes} for {manifest.packing}")
     if not manifest.denoisers or len(set(manifest.steps)) != len(manifest.steps):

@@ -7,6 +7,7 @@ coordinate with a step of its own. Windows begin at whole patches, so they are a
 import io
 import json
 import lzma
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -136,7 +137,5 @@ def read_carried(path: Path) -> Carried:
                 heldout=arrays["heldout"],
                 names=tuple(facts["names"]),
             )
-    except (ValueError, KeyError, TypeError, lzma.LZMAError) as fault:
-        raise InputError(
-            f"{path}: not a carried data set ({fault}); make it again with recipes/models/carry.py"
-        ) from None
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, lzma.LZMAError) as fault:
+        raise InputError(f"{path}: not a carried data set ({fault}); make it with recipes/models/carry.py") from None

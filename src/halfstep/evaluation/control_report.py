@@ -18,6 +18,7 @@ from halfstep.evaluation.settings import Options, fingerprint
 from halfstep.evaluation.sounds import Sounds, Source, recordings, source_paths, stored_mels, through_vocoder
 from halfstep.evaluation.subject import griffin_lim
 from halfstep.lock import folder_lock
+from halfstep.markdown import markdown_table
 from halfstep.metrics.controls import HALVES, REPEATED, SPOILT, Spoil, Verdict, verdicts
 from halfstep.metrics.judge import judge_windows, most_by_chance
 from halfstep.metrics.judges.embedding import embedding
@@ -113,15 +114,13 @@ def repeated(source: Source, number: int, sample_rate: int) -> Source:
 def verdict_table(found: list[Verdict]) -> str:
     """Controls down, measures along; below it what failed, and why something is not asked."""
     names = [name for name in MEASURES if any(one.measure == name for one in found)]
-    lines = ["| control | " + " | ".join(MEASURES[name][0] for name in names) + " |", "|---" * (len(names) + 1) + "|"]
     said = {True: "passed", False: "**failed**", None: "not asked"}
+    rows = []
     for control in dict.fromkeys(one.control for one in found):
         of = {one.measure: one for one in found if one.control == control}
-        lines.append(
-            f"| {control} | " + " | ".join(said[of[name].passed] if name in of else "" for name in names) + " |"
-        )
+        rows.append([control, *(said[of[name].passed] if name in of else "" for name in names)])
     reasons = [f"- {MEASURES[v.measure][0]}, {v.control}: {said[v.passed]}: {v.why}" for v in found if not v.passed]
-    return "\n".join([*lines, "", *reasons]) + "\n"
+    return markdown_table(["control", *(MEASURES[name][0] for name in names)], rows) + "\n".join(["", *reasons]) + "\n"
 
 
 def _write(

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from halfstep.markdown import markdown_table
 from halfstep.metrics.judge import Figure
 
 MUSIC_MEASURES = {
@@ -71,8 +72,5 @@ def _digits(value: float, width: float) -> str:
 def table(rows: list[dict[str, Any]]) -> str:
     """Rows of a report as a Markdown table, measures along."""
     names = [name for name in MEASURES if name in rows[0]["figures"]]
-    lines = ["| | n | " + " | ".join(MEASURES[name][0] for name in names) + " |", "|---" * (len(names) + 2) + "|"]
-    for row in rows:
-        cells = [cell(row["figures"][name]) for name in names]
-        lines.append(f"| {row['name']} | {row['windows']} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    cells = [[row["name"], str(row["windows"]), *(cell(row["figures"][name]) for name in names)] for row in rows]
+    return markdown_table(["", "n", *(MEASURES[name][0] for name in names)], cells)

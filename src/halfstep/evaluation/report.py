@@ -9,6 +9,7 @@ from halfstep.evaluation import page
 from halfstep.evaluation.figures import MEASURES, cell, table
 from halfstep.evaluation.hearing import Row, RowHeard
 from halfstep.evaluation.pictures import ladder_plot, player_address, png_address, spectrogram
+from halfstep.markdown import markdown_table
 
 PLOTTED = ("tuning", "held_share", "fad_infinity", "ikid")
 HOW_TO_READ = (
@@ -53,8 +54,7 @@ def markdown(report: Mapping[str, Any], speed: Mapping[str, Any]) -> str:
     )  # fmt: skip
     for head, rows in tables:
         if rows:
-            parts.append("\n| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
-            parts += ["| " + " | ".join(row) + " |" for row in rows]
+            parts.append("\n" + markdown_table(head, rows).removesuffix("\n"))
     return "\n".join(parts) + "\n"
 
 

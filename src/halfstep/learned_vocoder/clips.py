@@ -17,16 +17,30 @@ MOST_PARTIALS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class ClipsConfig:
-    """gain_db: range of the change of level. tones: share of clips that are a synthetic tone. smoothed: share of mels
-    that are blurred over time and bands by up to `blur` frames and bands, with noise of up to `noise` nepers: what a
-    model makes is smoother than what is analysed. The sound to reach is the recording all the same.
+    """frames: of a clip. gain_db: range of the change of level. tones: share of clips that are a synthetic tone.
+    smoothed: share of mels that are blurred over time and bands by up to `blur` frames and bands, with noise of up to
+    `noise` nepers: what a model makes is smoother than what is analysed. The sound to reach is the recording all the
+    same.
     """
 
+    frames: int = 64
     gain_db: tuple[float, float] = (-12.0, 6.0)
     tones: float = 0.07
     smoothed: float = 0.2
     blur: float = 1.5
     noise: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.frames < 1:
+            raise ValueError(f"frames is {self.frames}: at least 1 was expected")
+        for name in ("tones", "smoothed"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: 0 to 1 was expected")
+        for name in ("blur", "noise"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}: 0 or more was expected")
+        if len(self.gain_db) != 2 or not self.gain_db[0] <= self.gain_db[1]:
+            raise ValueError(f"gain_db is {self.gain_db}: the least and the largest change of level were expected")
 
 
 def vocoder_example(clips: Float32, mel: MelConfig, config: ClipsConfig, rng: np.random.Generator) -> Example:

@@ -13,7 +13,6 @@ from halfstep.errors import InputError
 from halfstep.export.onnx_writing import Range, write_onnx
 from halfstep.learned_vocoder.bass_net import bass_net
 from halfstep.learned_vocoder.networks import VocoderNet
-from halfstep.learned_vocoder.spectral import vocoded
 
 PRIOR, REFINER, BASS = "vocoder-prior.onnx", "vocoder-refiner.onnx", "vocoder-bass.onnx"
 TRACED_FRAMES = 16
@@ -36,7 +35,7 @@ def input_ranges(net: VocoderNet, log_mel: Tensor) -> Ranges:
             for name, module in network.named_modules():
                 if isinstance(module, nn.Linear):
                     hooks.callback(module.register_forward_pre_hook(noted(part, f"{name}.weight")).remove)
-        vocoded(net, log_mel, torch.zeros(len(log_mel), net.grid.bins))
+        net(log_mel, torch.zeros(len(log_mel), net.grid.bins))
     return found
 
 

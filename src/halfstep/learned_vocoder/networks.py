@@ -23,6 +23,8 @@ from torch.nn import functional as F
 
 from halfstep.audio.grids import filters_on_grid, synthesis_grid
 from halfstep.audio.mel import MelConfig, band_edges_hz, tiles
+from halfstep.learned_vocoder.torch_steady import steady_units
+from halfstep.learned_vocoder.torch_stft import analysed, overlapped
 from halfstep.nets.blocks import zeroed
 
 TINY = 1e-6
@@ -274,3 +276,25 @@ class VocoderNet(nn.Module):
         self.mel, self.grid, self.config = mel, synthesis_grid(mel), config
         self.prior = Prior(mel, config)
         self.refiner = Refiner(self.grid, config)
+
+    def forward(self, log_mel: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-mel [B, n_mels, L], phases to begin at [B, bins] -> the sound [B, k * hop] of its frames 0..k-1, where
+        k is L less both delays, and the prior's magnitudes of them [B, k, bins].
+        """
+        grid, prior, refiner = self.grid, self.prior, self.refiner
+
+        def zeros(*shape: int) -> Tensor:
+            return log_mel.new_zeros(len(log_mel), *shape)
+
+        mels = log_mel.transpose(1, 2)
+        told = prior(mels, mels[:, :1].expand(-1, prior.delay, -1), zeros(*prior.trunk.state_shape))
+        magnitude, hidden = told[0][:, prior.delay :], told[1][:, prior.delay :]
+        with torch.no_grad():
+            planned = steady_units(magnitude.detach(), start, grid)
+        heard = analysed(overlapped(magnitude * planned, grid), grid)
+        parts = (torch.view_as_real(s).movedim(-1, 1) for s in (planned, heard))
+        waiting = zeros(5, refiner.delay, grid.bins)
+        spectra, _, _ = refiner(hidden, magnitude, *parts, waiting, zeros(*refiner.trunk.state_shape))
+        spectra = spectra[:, :, refiner.delay :]
+        signal = overlapped(torch.complex(spectra[:, 0], spectra[:, 1]), grid)
+        return signal, magnitude[:, : spectra.shape[2]]

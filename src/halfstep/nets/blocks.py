@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,19 @@ class Sizes:
     pooled: int = 0
     tokens: int = 0
     heads: int = 1
+
+
+class NetConfig(Protocol):
+    """Settings of a network, beside its class: what an experiment must know of them."""
+
+    @property
+    def length_multiple(self) -> int:
+        """The length of x must be a multiple of this."""
+        ...
+
+    def build(self, sizes: Sizes) -> nn.Module:
+        """The untrained network: (z_t [B, C, L], log_snr [B], condition) -> [B, heads C, L]."""
+        ...
 
 
 def check_sizes(widths: Sequence[int], attending: Sequence[int], attention_heads: int, embedding: int) -> None:

@@ -51,6 +51,10 @@ class UNet1dConfig:
         """The length of x must be a multiple of this."""
         return 2 ** (len(self.widths) - 1)
 
+    def build(self, sizes: Sizes) -> "UNet1d":
+        """The untrained network."""
+        return UNet1d(self, sizes)
+
 
 class UNet1d(nn.Module):
     """Group norm, SiLU, scale-shift by time, attention, zero-initialised ends: z_t [B, C, L] -> [B, heads C, L]."""
@@ -131,6 +135,10 @@ class PaperUNet1dConfig:
     def length_multiple(self) -> int:
         """The length of x must be a multiple of this."""
         return 2 ** (len(self.widths) - 1)
+
+    def build(self, sizes: Sizes) -> "PaperUNet1d":
+        """The untrained network."""
+        return PaperUNet1d(self, sizes)
 
 
 class PaperUNet1d(nn.Module):

@@ -35,6 +35,10 @@ class UNet2dConfig:
         """Height and length must be multiples of this."""
         return 2 ** (len(self.widths) - 1)
 
+    def build(self, sizes: Sizes) -> "UNet2d":
+        """The untrained network."""
+        return UNet2d(self, sizes)
+
 
 class UNet2d(nn.Module):
     """z_t [B, planes n_mels, L] -> [B, heads planes n_mels, L]; the aligned condition joins as further colours."""

@@ -10,29 +10,24 @@ from torch import Tensor, nn
 
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import (
-    ComponentsFile,
     DenoiserFile,
     Manifest,
     ModelFolder,
-    Origin,
     VocoderFiles,
     installed_folders,
     verify,
     write_manifest,
 )
-from halfstep.data.dataset import Library
 from halfstep.diffusion.rates import Rates
 from halfstep.errors import InputError
 from halfstep.export.onnx_writing import STORED, write_onnx
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser
-from halfstep.packing import write_components
+from halfstep.runs.credits import origins
 from halfstep.runs.distill import finished_rungs
 from halfstep.runs.run_folder import Run, open_run
-from halfstep.tasks.music.task import Music
+from halfstep.tasks.base import Played, Task
 from halfstep.training.checkpoint import save_tensors
-
-COMPONENTS_FILE = "components.npz"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +62,10 @@ def write_model(
     run: Run, out: Path, card: Card, with_teacher: bool = False, weights: str = "fp32", steps: tuple[int, ...] = ()
 ) -> Manifest:
     """The same for an opened run; `out` is absent or empty."""
-    task = _music(run)
+    export = run.experiment.kind.export
+    if export is None:
+        raise InputError(f"{run.path}: models {run.experiment.task_name}, which nothing plays: it cannot be exported")
+    task = run.task
     networks = _chosen(run, steps)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}") as scratch:
@@ -78,7 +76,7 @@ def write_model(
         if with_teacher:
             save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
         vocoder = carried_vocoder(folder, run.experiment.mel)
-        described = _manifest(run, networks, card, weights, _written_components(task, folder))
+        described = _manifest(run, networks, card, weights, export(task, folder))
         manifest = write_manifest(folder, replace(described, vocoder=vocoder))
         if problems := verify(folder):
             raise RuntimeError(f"{out}: what was exported does not verify: {problems[0]}")
@@ -97,13 +95,6 @@ def carried_vocoder(folder: Path, mel: MelConfig) -> VocoderFiles | None:
                 (folder / name).write_bytes(model.read(name))
             return files
     return None
-
-
-def _music(run: Run) -> Music:
-    """The run's task. InputError if it is not music: model folders hold nothing else yet."""
-    if not isinstance(run.task, Music):
-        raise InputError(f"{run.path}: models {run.experiment.task_name}; only music can be exported so far")
-    return run.task
 
 
 def _chosen(run: Run, steps: tuple[int, ...]) -> dict[int, Denoiser]:
@@ -134,68 +125,31 @@ class _Exported(nn.Module):
         return self.denoiser(z_t, at_t, Condition(aligned=aligned))
 
 
-def write_denoiser(denoiser: Denoiser, task: Music, path: Path, weights: str = "fp32") -> None:
+def write_denoiser(denoiser: Denoiser, task: Task, path: Path, weights: str = "fp32") -> None:
     """The denoiser as one self-contained ONNX file that takes any batch."""
     inputs = {
-        "z_t": torch.zeros(2, task.channels, task.config.length),
+        "z_t": torch.zeros(2, task.channels, task.length),
         "alpha": torch.full((2,), 0.6),
         "sigma": torch.full((2,), 0.8),
     }
     if task.aligned:
-        inputs["aligned"] = torch.zeros(2, task.aligned, task.config.length)
+        inputs["aligned"] = torch.zeros(2, task.aligned, task.length)
     changing = {name: {0: "batch"} for name in (*inputs, "v")}
     write_onnx(_Exported(denoiser), inputs, ("v",), changing, path, weights)
 
 
-def _written_components(task: Music, folder: Path) -> ComponentsFile | None:
-    """COMPONENTS_FILE in `folder`, and its entry; None for a packing that is not fitted."""
-    components = task.packing.components
-    if components is None:
-        return None
-    write_components(folder / COMPONENTS_FILE, components)
-    return ComponentsFile(
-        file=COMPONENTS_FILE, count=components.count, patch_frames=task.packing.planes, explained=components.explained
-    )
-
-
-def _manifest(
-    run: Run, networks: dict[int, Denoiser], card: Card, weights: str, components: ComponentsFile | None
-) -> Manifest:
+def _manifest(run: Run, networks: dict[int, Denoiser], card: Card, weights: str, played: Played) -> Manifest:
     experiment, library = run.experiment, run.library
     ladder = run.path / "ladder" / "ladder.json"
     rows = json.loads(ladder.read_text(encoding="utf-8")) if ladder.exists() else []
     return Manifest(
         id=card.id, description=card.description, licence=card.licence, output_licence=card.output_licence,
-        trained_on=origins(library, card.credits), mel=experiment.mel, frames=experiment.music.frames,
-        packing=experiment.music.packing, components=components,
+        trained_on=origins(library, card.credits), mel=experiment.mel, frames=played.frames,
+        packing=played.packing, components=played.components,
         band_mean=tuple(float(value) for value in library.band_mean),
         band_std=tuple(float(value) for value in library.band_std),
         denoisers=tuple(DenoiserFile(steps=n, file=f"denoiser-{n}.onnx") for n in networks),
-        context=experiment.music.context,
+        context=played.context,
         parameters=sum(p.numel() for p in next(iter(networks.values())).parameters()),
         measured={"weights": weights, "preset": experiment.name, "ladder": rows},
     )  # fmt: skip
-
-
-def origins(library: Library, credits: tuple[Path, ...]) -> tuple[Origin, ...]:
-    """Each training track with its licence, as far as the credits know it."""
-    known: dict[str, dict[str, str]] = {}
-    for path in credits:
-        try:
-            known |= {entry["file"]: entry for entry in json.loads(path.read_text(encoding="utf-8"))}
-        except (OSError, ValueError, KeyError, TypeError) as fault:
-            raise InputError(f"--credits {path}: not a list of {{file, licence}} ({fault})") from None
-    origins = []
-    for track in library.split("train"):
-        credit = known.get(Path(track.source).name, {})
-        by = credit.get("author") or credit.get("composer")
-        title = credit.get("title") or credit.get("piece") or Path(track.source).stem
-        origins.append(
-            Origin(
-                title=f"{title} ({by})" if by else title,
-                licence=credit.get("licence", "not stated"),
-                source=credit.get("source") or credit.get("package") or track.source,
-                minutes=round(track.seconds / 60, 2),
-            )
-        )
-    return tuple(origins)

@@ -7,23 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 
 from halfstep.atomic import write_json
-from halfstep.data.carried import fitted
 from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
 from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.errors import InputError
 from halfstep.lock import folder_lock
 from halfstep.nets.denoiser import Denoiser
-from halfstep.packing import Components, read_components, write_components
-from halfstep.runs.presets import Experiment
-from halfstep.tasks.base import Task
-from halfstep.tasks.music.task import MusicConfig
+from halfstep.runs.experiment import Experiment
+from halfstep.runs.vocoder import VocoderExperiment, VocoderRun
+from halfstep.tasks.base import Band, Task
 from halfstep.training.checkpoint import load_tensors
 from halfstep.training.example import Example
 from halfstep.training.observe import LadderObserver
@@ -42,24 +39,12 @@ class Run:
 
     @cached_property
     def task(self) -> Task:
-        return self.experiment.kind.build(self.experiment.task, self.experiment.mel, self._band, self._components())
+        return self.experiment.kind.build(self.experiment.task, self.experiment.mel, self.library, self.path)
 
     @property
-    def _band(self) -> tuple[np.ndarray, np.ndarray]:
+    def band(self) -> Band:
+        """Of the data set."""
         return self.library.band_mean, self.library.band_std
-
-    def _components(self) -> Components | None:
-        """What the packing is fitted to: from the run folder, or else fitted to the training split."""
-        config = self.experiment.task
-        if not isinstance(config, MusicConfig) or not config.fitted:
-            return None
-        path = self.path / "components.npz"
-        if path.exists():
-            return read_components(path.read_bytes(), str(path))
-        components = fitted(self.library, config.patch_frames, config.components)
-        if self.path.is_dir():
-            write_components(path, components)
-        return components
 
     @cached_property
     def device(self) -> torch.device:
@@ -83,7 +68,7 @@ class Run:
         """Looks at a model against the held-out split; samples go into `folder`."""
         schedule = SCHEDULES[self.experiment.diffusion.schedule]()
         return self.experiment.kind.observer(
-            self.task, self.windows("heldout"), self.experiment.mel, self._band, schedule, folder, self.device
+            self.task, self.windows("heldout"), self.experiment.mel, self.band, schedule, folder, self.device
         )
 
     def teacher(self) -> Denoiser:
@@ -102,7 +87,10 @@ class Run:
         return denoiser.eval()
 
 
-def settle(run: Run) -> None:
+AnyRun: TypeAlias = Run | VocoderRun
+
+
+def settle(run: AnyRun) -> None:
     """Note the settings of a new run; refuse others for one that has begun, all but those FREE."""
     path = run.path / "config.json"
     wanted = {
@@ -148,15 +136,23 @@ def _config(path: Path) -> dict[str, Any]:
     return noted
 
 
-def _experiment(path: Path, noted: dict[str, Any]) -> Experiment:
+def _experiment(path: Path, noted: dict[str, Any]) -> Experiment | VocoderExperiment:
     try:
-        return Experiment.from_json(noted["experiment"])
+        plain = noted["experiment"]
+        return (VocoderExperiment if "vocoder" in plain else Experiment).from_json(plain)
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise InputError(f"{path}: its settings do not fit ({fault}); restore it, or choose another --out") from None
 
 
+def new_run(path: Path, experiment: Experiment | VocoderExperiment, library: Library) -> AnyRun:
+    """A run of the experiment, of which nothing need be there yet."""
+    if isinstance(experiment, VocoderExperiment):
+        return VocoderRun(path, experiment, library)
+    return Run(path, experiment, library)
+
+
 @contextmanager
-def open_run(path: Path) -> Iterator[Run]:
+def open_any_run(path: Path) -> Iterator[AnyRun]:
     """The run at `path`, locked while the block runs. InputError if it is none, or its data set is gone or another."""
     config = path / "config.json"
     if not config.exists():
@@ -170,4 +166,13 @@ def open_run(path: Path) -> Iterator[Run]:
                 f"{noted['data']}: its {name} was {json.dumps(old)} when {path} was trained, now {json.dumps(new)}; "
                 f"prepare it as it was, or train anew"
             )
-        yield Run(path, _experiment(config, noted), library)
+        yield new_run(path, _experiment(config, noted), library)
+
+
+@contextmanager
+def open_run(path: Path) -> Iterator[Run]:
+    """The same, for a run of a task. InputError for one of the learned vocoder."""
+    with open_any_run(path) as run:
+        if not isinstance(run, Run):
+            raise InputError(f"{path}: a run of the learned vocoder; use `halfstep export {path} --into MODEL`")
+        yield run

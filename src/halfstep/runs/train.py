@@ -6,45 +6,56 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from halfstep.data.dataset import Library
 from halfstep.errors import InputError
 from halfstep.lock import folder_lock
-from halfstep.runs.presets import PRESETS, Experiment, with_settings
-from halfstep.runs.run_folder import Run, settle
-from halfstep.training.checkpoint import save_tensors
+from halfstep.runs.experiment import Experiment, with_settings
+from halfstep.runs.presets import preset
+from halfstep.runs.run_folder import Run, new_run, settle
+from halfstep.runs.vocoder import WEIGHTS, VocoderExperiment, VocoderRun, train_vocoder
+from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.denoising import denoising_loss
 from halfstep.training.loop import Progress, train
 
+TEACHER = "teacher.safetensors"
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def train_command(
-    data: Path, run: Path, preset: str, settings: list[str], steps: int | None, progress: Progress
-) -> dict[str, Any]:
-    """Train (or go on training) the teacher of `run` on the data set `data`; return its last held-out figures.
+    data: Path, run: Path, name: str, settings: list[str], steps: int | None, progress: Progress,
+    start: Path | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Train (or go on training) `run` on the data set `data`, as the preset `name` says.
 
-    InputError if the data set, the preset, a setting or the run folder does not fit.
+    start: a run whose averaged weights it begins with, its optimizer new. The last held-out figures come back.
+    InputError if the data set, the preset, a setting, `start` or the run folder does not fit.
     """
-    experiment = _resolved(data, preset, settings, steps)
-    opened = Run(run, experiment, Library(data))
+    experiment = _resolved(data, name, settings, steps)
+    opened = new_run(run, experiment, Library(data))
+    weights = None if start is None else _weights(start)
     for split in ("train", "heldout"):
         opened.windows(split)  # too little data is said before the run begins
     try:
         run.mkdir(parents=True, exist_ok=True)
         with folder_lock(run):
             settle(opened)
-            return _train(opened, progress)
+            if isinstance(opened, VocoderRun):
+                return train_vocoder(opened, progress, weights)
+            return _train(opened, progress, weights)
     except OSError as fault:
         if fault.errno not in UNWRITABLE or not Path(fault.filename or "").is_relative_to(run):
             raise
         raise InputError(f"{run}: not writable ({fault.strerror}); choose another --out") from None
 
 
-def _train(run: Run, progress: Progress) -> dict[str, Any]:
+def _train(run: Run, progress: Progress, start: dict[str, Tensor] | None) -> dict[str, Any]:
     config = run.experiment.train
     torch.manual_seed(config.seed)
     denoiser = run.experiment.build(run.task)
+    if start is not None:
+        denoiser.load_state_dict(start)
     training = replace(config, steps=config.total_steps(run.windows("train").count), epochs=None)
     observer = run.observer(run.path)
     average = train(
@@ -52,27 +63,36 @@ def _train(run: Run, progress: Progress) -> dict[str, Any]:
         observer, run.device, progress,
     )  # fmt: skip
     figures = observer.measure(average)
-    save_tensors(run.path / "teacher.safetensors", average.state_dict(), {"steps": training.steps, "figures": figures})
+    save_tensors(run.path / TEACHER, average.state_dict(), {"steps": training.steps, "figures": figures})
     return figures
 
 
-def _resolved(data: Path, preset: str, settings: list[str], steps: int | None) -> Experiment:
-    if preset not in PRESETS:
-        raise InputError(f"--preset {preset}: not known; there are {', '.join(PRESETS)}")
-    experiment = with_settings(PRESETS[preset](), settings)
+def _weights(run: Path) -> dict[str, Tensor]:
+    """Averaged weights of a finished run of any kind."""
+    for name in (WEIGHTS, TEACHER):
+        if (run / name).with_suffix(".json").exists():
+            try:
+                return load_tensors(run / name)[0]
+            except ValueError as fault:
+                raise InputError(f"--from {run}: {fault}") from None
+    raise InputError(f"--from {run}: not a finished run (no {TEACHER}, no {WEIGHTS})")
+
+
+def _resolved(data: Path, name: str, settings: list[str], steps: int | None) -> Experiment | VocoderExperiment:
+    experiment = with_settings(preset(name), settings)
     if steps is not None:
         if steps < 1:
             raise InputError(f"--steps {steps}: at least 1 was expected")
         experiment = replace(experiment, train=replace(experiment.train, steps=steps, epochs=None))
-    library, wanted = Library(data), experiment.kind.stores
+    library, wanted = Library(data), experiment.stores
     if library.stores != wanted:
         raise InputError(
-            f"{data}: stores {library.stores}, but preset {preset} learns from {wanted}; "
-            f"prepare it with --preset {preset} into another folder"
+            f"{data}: stores {library.stores}, but preset {name} learns from {wanted}; "
+            f"prepare it with --preset {name} into another folder"
         )
     if library.mel != experiment.mel:
         raise InputError(
-            f"{data}: prepared with {library.mel}, but preset {preset} wants {experiment.mel}; "
-            f"prepare it again with --preset {preset}"
+            f"{data}: prepared with {library.mel}, but preset {name} wants {experiment.mel}; "
+            f"prepare it again with --preset {name}"
         )
     return experiment

@@ -1,10 +1,27 @@
-"""The contract between a task and everything around it: diffusion, training and distillation know no more than this."""
+"""The contract between a task and everything around it: what a folder of tasks/ brings, and all that others know of it.
 
-from typing import Protocol
+Diffusion, training and distillation see a `Task`; runs and evaluation see a `Kind`, the face of its folder.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
+from halfstep.audio.mel import Float32, MelConfig
+from halfstep.data.dataset import Library
+from halfstep.diffusion.schedule import Schedule
+from halfstep.nets.denoiser import Denoiser
 from halfstep.training.example import Example
+from halfstep.training.observe import LadderObserver
+
+if TYPE_CHECKING:
+    from halfstep.bundle import ComponentsFile  # which needs ONNX Runtime, and a machine that only trains has none
+
+Band: TypeAlias = tuple[np.ndarray, np.ndarray]
+"""Mean and deviation of every band of the log-mel, [n_mels] each."""
 
 
 class TaskConfig(Protocol):
@@ -35,6 +52,11 @@ class Task(Protocol):
         ...
 
     @property
+    def length(self) -> int:
+        """L of x."""
+        ...
+
+    @property
     def aligned(self) -> int:
         """Channels of condition.aligned; 0 for none."""
         ...
@@ -46,3 +68,40 @@ class Task(Protocol):
     def free(self, clips: np.ndarray) -> Example:
         """The same with nothing given but what always is: unconditional music, the true mel of a vocoder."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """What the playing half must know of a task's windows: entries of the `Manifest`."""
+
+    frames: int
+    packing: str
+    context: bool
+    components: "ComponentsFile | None" = None
+
+
+Judged: TypeAlias = Callable[[range], Float32]
+"""Numbers of windows -> their log-mels [n, n_mels, frames]; window k is the same whatever it is asked for with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """The face of a task's folder, its `kind.KIND`.
+
+    name: what its settings stand under in a run's config.json, and in `--set NAME.key=value`.
+    config: the class of its settings, a `TaskConfig`. nets: the classes of settings of the networks it may be given,
+    each with `length_multiple` and `build(sizes)`. stores: the data sets it learns from, a key of `data.stores.STORES`.
+    build(config, mel, library, folder of the run): the task; what must be fitted to the data first is kept in the
+    folder. observer(task, held-out windows, mel, band, schedule, folder, device): what looks at its models.
+    export(task, folder): writes what its windows need besides the networks; None where nothing plays such a model.
+    judge(task, teacher, schedule, mel, band, steps, seed): the teacher's windows for `halfstep evaluate`; None: none.
+    """
+
+    name: str
+    config: type
+    nets: tuple[type, ...]
+    stores: str
+    build: Callable[[Any, MelConfig, Library, Path], Task]
+    observer: Callable[..., LadderObserver]
+    export: Callable[[Any, Path], Played] | None = None
+    judge: Callable[[Any, Denoiser, Schedule, MelConfig, Band, int, int], Judged] | None = None

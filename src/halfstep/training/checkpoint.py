@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def load_latest(folder: Path, state: TrainState) -> tuple[int, dict[str, int]]:
     return 0, {}
 
 
-def save_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, object]) -> None:
+def save_tensors(path: Path, tensors: dict[str, Tensor], notes: Mapping[str, object]) -> None:
     """Write a safetensors file, then the JSON beside it that vouches for it: `notes` and the sha256.
 
     OSError naming the file if it cannot be kept; a full disk is told how much is needed.

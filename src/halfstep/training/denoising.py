@@ -38,7 +38,7 @@ def noised(x: Tensor, eps: Tensor, at_t: Rates) -> Signal:
     return at_t.alpha * x + at_t.sigma * eps
 
 
-def denoising_loss(config: DiffusionConfig) -> LossFn:
+def denoising_loss(config: DiffusionConfig) -> LossFn[Denoiser]:
     """The teacher's loss: v predicted from z_t against v = alpha eps - sigma x, at times the schedule draws."""
     schedule = SCHEDULES[config.schedule]()
 

@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -24,6 +25,6 @@ class Ema(Generic[Network]):
         """Take in the weights after `step` (counted from 1)."""
         decay = min(self.decay, (1 + step) / (10 + step))
         # All parameters at once: on a GPU one call each costs more than the arithmetic.
-        torch._foreach_lerp_([*self.model.parameters()], [*model.parameters()], 1 - decay)
+        get_ema_multi_avg_fn(decay)([*self.model.parameters()], [*model.parameters()], step)
         for kept, now in zip(self.model.buffers(), model.buffers(), strict=True):
             kept.copy_(now)

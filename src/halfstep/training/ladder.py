@@ -65,7 +65,7 @@ class DistillConfig:
         )  # fmt: skip
 
 
-def distillation_loss(teacher: Denoiser, num_steps: int, weight: str) -> LossFn:
+def distillation_loss(teacher: Denoiser, num_steps: int, weight: str) -> LossFn[Denoiser]:
     """The student's loss at N = `num_steps`: t = i / N, target = two DDIM steps of the teacher, nothing clipped."""
 
     @torch.no_grad()
@@ -94,7 +94,7 @@ def climb(
     base: TrainConfig,
     batches: Callable[[int], Callable[[int], Example]],
     folder: Path,
-    observe: Callable[[int], Observer],
+    observe: Callable[[int], Observer[Denoiser]],
     device: torch.device,
     progress: Progress,
     landed: Callable[[int, Denoiser, Denoiser], None],

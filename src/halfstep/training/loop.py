@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from halfstep.nets.denoiser import Denoiser
 from halfstep.training.checkpoint import TrainState, load_latest, save_checkpoint
 from halfstep.training.ema import Ema
 from halfstep.training.example import Example
@@ -122,17 +121,19 @@ class StepRandom:
 Progress: TypeAlias = Callable[[int, int, str], None]
 """(done, of, a line on how it goes)."""
 
-LossFn: TypeAlias = Callable[[Denoiser, Example, StepRandom], Tensor]
+Network = TypeVar("Network", bound=nn.Module)
+Seen = TypeVar("Seen", bound=nn.Module, contravariant=True)
+LossFn: TypeAlias = Callable[[Network, Example, StepRandom], Tensor]
 
 
-class Observer(Protocol):
-    """Looks at the model on the way: figures for the log, samples for the eye and ear."""
+class Observer(Protocol[Seen]):
+    """Looks at the network on the way: figures for the log, samples for the eye and ear."""
 
-    def measure(self, denoiser: Denoiser) -> dict[str, float]:
+    def measure(self, network: Seen, /) -> dict[str, float]:
         """Figures on held-out data."""
         ...
 
-    def sample(self, denoiser: Denoiser, step: int) -> None:
+    def sample(self, network: Seen, step: int, /) -> None:
         """Write samples somewhere."""
         ...
 
@@ -140,10 +141,10 @@ class Observer(Protocol):
 class NoObserver:
     """An `Observer` that looks at nothing: while a clock runs, or where the end alone counts."""
 
-    def measure(self, denoiser: Denoiser) -> dict[str, float]:
+    def measure(self, network: nn.Module) -> dict[str, float]:
         return {}
 
-    def sample(self, denoiser: Denoiser, step: int) -> None:
+    def sample(self, network: nn.Module, step: int) -> None:
         return None
 
 
@@ -171,33 +172,33 @@ class Clock:
 
 
 def train(
-    denoiser: Denoiser,
-    loss_fn: LossFn,
+    network: Network,
+    loss_fn: LossFn[Network],
     batches: Callable[[int], Example],
     folder: Path,
     config: TrainConfig,
-    observer: Observer,
+    observer: Observer[Network],
     device: torch.device,
     progress: Progress,
-) -> Denoiser:
-    """Train `denoiser` in place and return its moving average (its own weights with ema_decay 0).
+) -> Network:
+    """Train `network` in place and return its moving average (its own weights with ema_decay 0).
 
     batches: number -> Example on the CPU, a pure function. The same call again goes on from the last checkpoint in
     `folder` to the same weights, bit for bit on one machine. SIGTERM and Ctrl-C save first, then raise SystemExit(143)
     or KeyboardInterrupt. NonFiniteLoss before an update that would spoil the weights. progress(done, of, line).
     """
-    denoiser.to(device)
-    ema = Ema(denoiser, config.ema_decay)
-    optimizer = torch.optim.Adam(denoiser.parameters(), lr=config.learning_rate, betas=config.betas, fused=True)
-    state = TrainState(denoiser, cast("Ema[nn.Module]", ema), optimizer)
+    network.to(device)
+    ema = Ema(network, config.ema_decay)
+    optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=config.betas, fused=True)
+    state = TrainState(network, cast("Ema[nn.Module]", ema), optimizer)
     first, counts = load_latest(folder / "checkpoints", state)
     counts = {"skipped": 0, **counts}
     if first == 0:
         save_checkpoint(folder / "checkpoints", 0, state, counts)  # a folder that cannot keep it is found out now
     # A module, compiled or not; the plain one owns the weights.
-    run = cast("Denoiser", torch.compile(denoiser)) if config.compile else denoiser
+    run = cast("Network", torch.compile(network)) if config.compile else network
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=PRECISION[config.precision](device))
-    denoiser.train()
+    network.train()
     clock = Clock(config.seconds)
 
     with Journal(folder, first) as journal, Stop() as stop, _ahead(batches, first, config.updates) as upcoming:
@@ -211,19 +212,19 @@ def train(
                 group["lr"] = rate
 
             # Loss and gradient
-            buffers = [buffer.clone() for buffer in denoiser.buffers()]
+            buffers = [buffer.clone() for buffer in network.buffers()]
             with autocast:
                 loss = loss_fn(run, example, StepRandom(config.seed, step, device))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            norm = nn.utils.clip_grad_norm_(denoiser.parameters(), config.clip_norm)
+            norm = nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
 
             # Update, unless it would spoil the weights
             if bool(torch.isfinite(loss) & torch.isfinite(norm)):
                 optimizer.step()
-                ema.update(denoiser, step + 1)
+                ema.update(network, step + 1)
             else:
-                for buffer, before in zip(denoiser.buffers(), buffers, strict=True):
+                for buffer, before in zip(network.buffers(), buffers, strict=True):
                     buffer.copy_(before)  # running statistics have seen the bad batch
                 counts["skipped"] += 1
                 if counts["skipped"] > config.nonfinite_allowed:

@@ -28,7 +28,7 @@ class Judged:
     title: str
 
 
-class LadderObserver(Observer, Protocol):
+class LadderObserver(Observer[Denoiser], Protocol):
     """An observer that also tells a ladder's student from its teacher. A task brings its own."""
 
     @property

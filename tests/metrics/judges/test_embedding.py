@@ -12,13 +12,11 @@ from safetensors.torch import save_file
 from halfstep.errors import InputError
 from halfstep.metrics.judges.embedding import (
     CLAP_SAMPLES,
-    VGGISH_SAMPLES,
     clap,
     embedding,
-    htk_filters,
     vggish,
-    vggish_mel,
 )
+from halfstep.metrics.judges.vggish_mel import VGGISH_SAMPLES, htk_filters, vggish_mel
 from halfstep.metrics.judges.vggish_net import VggishNet
 
 

@@ -17,7 +17,10 @@ DEFAULT_PRESET = "base"
 
 Preset = Annotated[
     str,
-    typer.Option(help="A named experiment: tiny, base, long, vocoder-diffusion, paper-ddpm-unet2d, paper-pdd-unet1d."),
+    typer.Option(
+        help="A named experiment: tiny, base, long, flagship, vocoder, vocoder-bands, vocoder-diffusion, "
+        "paper-ddpm-unet2d, paper-pdd-unet1d."
+    ),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of the run.")]
 
@@ -86,13 +89,16 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be given again."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates in all, if not the preset's.")] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Begin with the weights of another run.")
+    ] = None,
 ) -> None:
-    """Train a teacher on a data set. The same command again goes on where it was stopped."""
+    """Train a teacher, or the learned vocoder, on a data set. The same command again goes on where it was stopped."""
     from halfstep.runs.train import train_command
 
     with progress("train") as tell:
-        figures = train_command(data, out, preset, settings or [], steps, tell)
-    print(f"{out}: teacher finished; {_figures(figures)}")
+        figures = train_command(data, out, preset, settings or [], steps, tell, start)
+    print(f"{out}: finished; {_figures(figures)}")
 
 
 def distill(
@@ -101,7 +107,8 @@ def distill(
     updates: Annotated[int | None, typer.Option(min=1, help="Updates a rung, if not the preset's.")] = None,
 ) -> None:
     """Halve the teacher's steps, rung by rung. The same command again goes on where it was stopped."""
-    from halfstep.runs.distill import distill_command, table
+    from halfstep.runs.distill import distill_command
+    from halfstep.runs.ladder_report import table
 
     with progress("distill") as tell:
         rows = distill_command(run, to, updates, tell)
@@ -110,7 +117,11 @@ def distill(
 
 def export(
     run: RunFolder,
-    out: Annotated[Path, typer.Option(metavar="MODEL", help="The model folder to make.")],
+    out: Annotated[Path | None, typer.Option(metavar="MODEL", help="The model folder to make.")] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL", help="The model folder that gets the vocoder, for a run of one."),
+    ] = None,
     with_teacher: Annotated[
         bool, typer.Option("--with-teacher", help="Add the teacher's weights, to go on training from.")
     ] = False,
@@ -127,9 +138,18 @@ def export(
         typer.Option("--credits", metavar="FILE", help="JSON: a list of {file, licence, ...} of the recordings."),
     ] = None,
 ) -> None:
-    """Turn a run into a model folder that generate, serve and play read."""
+    """Turn a run into a model folder that generate, serve and play read; a vocoder's, into a part of one."""
+    from halfstep.errors import InputError
     from halfstep.runs.export import Card, export_run
+    from halfstep.runs.export_vocoder import export_vocoder, holds_vocoder
 
+    if (out is None) == (into is None):
+        raise InputError("--out MODEL, or for a vocoder --into MODEL: one of the two was expected")
+    if holds_vocoder(run):
+        print(export_vocoder(run, weights, tuple(credits_ or ()), licence, into, out))
+        return
+    if out is None:
+        raise InputError(f"--into {into}: {run} holds no vocoder; make a model folder of it with --out")
     said = {"description": description, "licence": licence, "output_licence": output_licence}
     given = {name: text for name, text in said.items() if text is not None}
     card = Card(id=_model_id(id_ or out.name), credits=tuple(credits_ or ()), **given)
@@ -150,13 +170,10 @@ def _model_id(name: str) -> str:
 def _prepare_config(preset: str) -> "PrepareConfig":
     from halfstep.data.decode import DecodeConfig
     from halfstep.data.preparing import PrepareConfig
-    from halfstep.errors import InputError
-    from halfstep.runs.presets import PRESETS
+    from halfstep.runs import presets
 
-    if preset not in PRESETS:
-        raise InputError(f"--preset {preset}: not known; there are {', '.join(PRESETS)}")
-    experiment = PRESETS[preset]()
-    frames, stores = experiment.task.clip_frames, experiment.kind.stores
+    experiment = presets.preset(preset)
+    frames, stores = experiment.clip_frames, experiment.stores
     return PrepareConfig(decode=DecodeConfig(mel=experiment.mel, min_frames=frames, stores=stores))
 
 

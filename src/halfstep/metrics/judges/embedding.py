@@ -10,13 +10,12 @@ from typing import Protocol
 
 import numpy as np
 import onnxruntime
-from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.audio.mel import Float32
-from halfstep.audio.stft import hann
 from halfstep.bundle.session import onnx_session
 from halfstep.errors import InputError
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
+from halfstep.metrics.judges.vggish_mel import VGGISH_SAMPLES, vggish_mel
 
 AT_ONCE = 8
 HUB_MARK = "hub:"
@@ -56,33 +55,6 @@ class OnnxEmbedding:
             found = np.asarray(self.session.run(None, {name: seen})[0])
             parts.append(found.reshape(len(seen), -1).astype(np.float32))
         return np.concatenate(parts).reshape(*cut.shape[:2], -1)
-
-
-VGGISH_WINDOW, VGGISH_HOP, VGGISH_FFT, VGGISH_FRAMES, VGGISH_BANDS = 400, 160, 512, 96, 64
-VGGISH_SAMPLES = (VGGISH_FRAMES - 1) * VGGISH_HOP + VGGISH_WINDOW
-
-
-def vggish_mel(samples: Float32) -> Float32:
-    """VGGish's front end: [VGGISH_SAMPLES] at 16 kHz -> [1, 96, 64], log(HTK mel magnitude + .01), 125 to 7500 Hz."""
-    framed = sliding_window_view(samples, VGGISH_WINDOW)[::VGGISH_HOP] * hann(VGGISH_WINDOW)
-    magnitude = np.abs(np.fft.rfft(framed, VGGISH_FFT))
-    return np.log(magnitude @ htk_filters().T + 0.01).astype(np.float32)[None]
-
-
-def htk_filters() -> np.ndarray:
-    """VGGish's triangles on HTK's mel scale, peaks at 1, [64, 257]; the constant part is left out."""
-
-    def mel(hz: np.ndarray) -> np.ndarray:
-        return 1127 * np.log1p(hz / 700)
-
-    bins = mel(np.linspace(0, SAMPLE_RATE / 2, VGGISH_FFT // 2 + 1))
-    lowest, highest = mel(np.array([125.0, 7500.0]))
-    edges = np.linspace(lowest, highest, VGGISH_BANDS + 2)[:, None]
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    filters = np.maximum(0, np.minimum(rising, falling))
-    filters[:, 0] = 0
-    return filters
 
 
 CLAP_RATE, CLAP_SAMPLES = 48000, 480000

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from halfstep.audio.mel import Float32
 from halfstep.errors import InputError
-from halfstep.metrics.judges.embedding import VGGISH_SAMPLES, vggish_mel
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
+from halfstep.metrics.judges.vggish_mel import VGGISH_SAMPLES, vggish_mel
 
 WIDTHS = ((64,), (128,), (256, 256), (512, 512))
 DENSE = (4096, 4096, 128)

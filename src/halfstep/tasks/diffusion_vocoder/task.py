@@ -77,6 +77,10 @@ class DiffusionVocoder:
         return self.mel.hop_length
 
     @property
+    def length(self) -> int:
+        return self.config.length
+
+    @property
     def aligned(self) -> int:
         return self.mel.n_mels
 

@@ -136,6 +136,10 @@ class Music:
         return self.packing.channels(self.config.n_mels)
 
     @property
+    def length(self) -> int:
+        return self.config.length
+
+    @property
     def aligned(self) -> int:
         return self.channels + self.packing.mask_channels if self.config.context else 0
 

@@ -10,16 +10,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from halfstep.audio.bass import bass_share
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import MelConfig
-from halfstep.audio.stft import LEAST_OVERLAP, add_frames, hann
 from halfstep.learned_vocoder.mel_errors import as_heard, log_mel_error
 from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.learned_vocoder.torch_bands import log_bands
-from halfstep.learned_vocoder.torch_steady import steady_units
+from halfstep.learned_vocoder.torch_stft import analysed
 
 # n_fft, hop, window. Half as many frames as Yamamoto's: the same gradient for half the computing.
 RESOLUTIONS = ((1024, 240, 600), (2048, 480, 1200), (512, 100, 240))
@@ -46,54 +44,6 @@ class SpectralLossConfig:
     moves: float = 1.5
     level: float = 1.0
     edge: int = 4
-
-
-def analysed(signal: Tensor, mel: MelConfig) -> Tensor:
-    """[B, frames * hop] -> spectra [B, frames, bins], framed as `audio.mel` frames them."""
-    window = torch.from_numpy(hann(mel.n_fft).copy()).to(signal.device)
-    framed = F.pad(signal, (mel.lead, mel.lead)).unfold(1, mel.n_fft, mel.hop_length)
-    return torch.fft.rfft(framed * window)
-
-
-def overlapped(spectra: Tensor, mel: MelConfig) -> Tensor:
-    """Spectra [B, frames, bins] -> the signal [B, frames * hop] whose frames are nearest to them (least squares)."""
-    window = torch.from_numpy(hann(mel.n_fft).copy()).to(spectra.device)
-    frames = torch.fft.irfft(spectra, n=mel.n_fft) * window
-    weight = (window**2).expand(1, frames.shape[1], -1)
-    signal, overlap = _added(frames, mel.hop_length), _added(weight, mel.hop_length)
-    return (signal / overlap.clamp(min=float(LEAST_OVERLAP)))[:, mel.lead : mel.lead + frames.shape[1] * mel.hop_length]
-
-
-def _added(frames: Tensor, hop: int) -> Tensor:
-    """[B, L, n_fft] -> [B, L * hop + n_fft - hop], each frame added `hop` after the one before it."""
-    batch, count, n_fft = frames.shape
-    hops = frames.new_zeros(batch, count - 1 + -(-n_fft // hop), hop)
-    add_frames(hops, frames)
-    return hops.flatten(1)[:, : count * hop + n_fft - hop]
-
-
-def vocoded(net: VocoderNet, log_mel: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-mel [B, n_mels, L], phases to begin at [B, bins] -> the sound [B, k * hop] of its frames 0..k-1, where k is
-    L less both delays, and the prior's magnitudes of them [B, k, bins].
-    """
-    grid, batch = net.grid, len(log_mel)
-
-    def zeros(*shape: int) -> Tensor:
-        return log_mel.new_zeros(batch, *shape)
-
-    prior, refiner = net.prior, net.refiner
-    mels = log_mel.transpose(1, 2)
-    told = prior(mels, mels[:, :1].expand(-1, prior.delay, -1), zeros(*prior.trunk.state_shape))
-    magnitude, hidden = told[0][:, prior.delay :], told[1][:, prior.delay :]
-    with torch.no_grad():
-        planned = steady_units(magnitude.detach(), start, grid)
-    heard = analysed(overlapped(magnitude * planned, grid), grid)
-    parts = (torch.view_as_real(s).movedim(-1, 1) for s in (planned, heard))
-    waiting = zeros(5, refiner.delay, grid.bins)
-    spectra, _, _ = refiner(hidden, magnitude, *parts, waiting, zeros(*refiner.trunk.state_shape))
-    spectra = spectra[:, :, refiner.delay :]
-    signal = overlapped(torch.complex(spectra[:, 0], spectra[:, 1]), grid)
-    return signal, magnitude[:, : spectra.shape[2]]
 
 
 def with_bass_of(real: Tensor, found: Tensor, mel: MelConfig) -> Tensor:
@@ -129,7 +79,7 @@ class Comparison(NamedTuple):
 
 def compared(net: VocoderNet, sound: Tensor, log_mel: Tensor, start: Tensor, edge_frames: int) -> Comparison:
     """The sound that `net` makes of log_mel [B, n_mels, L], beside the recording [B, L * hop]."""
-    found, magnitude = vocoded(net, log_mel, start)
+    found, magnitude = net(log_mel, start)
     edge = edge_frames * net.mel.hop_length
     found, real = found[:, edge:-edge], sound[:, edge : found.shape[1] - edge]
     with torch.no_grad():

@@ -1,0 +1,161 @@
+"""An experiment, whole: what is modelled, by which network, trained and distilled how, and what to expect of it."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, TypeVar
+
+from halfstep.audio.mel import MelConfig
+from halfstep.diffusion.forms import PARAMETERIZATIONS
+from halfstep.errors import InputError
+from halfstep.nets.blocks import NetConfig, Sizes
+from halfstep.nets.denoiser import Denoiser
+from halfstep.tasks.base import Kind, Task, TaskConfig
+from halfstep.tasks.known import kind_named, kind_of, task_names
+from halfstep.training.denoising import DiffusionConfig
+from halfstep.training.ladder import DistillConfig
+from halfstep.training.loop import TrainConfig
+
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One preset. `expects` says in words what it should reach and how long that takes.
+
+    In JSON, `task` stands under the task's own name (`music`), which is how `--set music.frames=96` finds it.
+    """
+
+    name: str
+    expects: str
+    net: NetConfig
+    train: TrainConfig
+    mel: MelConfig = MelConfig()
+    task: TaskConfig
+    diffusion: DiffusionConfig = DiffusionConfig()
+    distill: DistillConfig = DistillConfig()
+
+    def __post_init__(self) -> None:
+        name, task, multiple = self.task_name, self.task, self.net.length_multiple
+        if task.n_mels != self.mel.n_mels:
+            raise ValueError(f"{name}.n_mels is {task.n_mels}, mel.n_mels {self.mel.n_mels}: the same was expected")
+        if task.length % multiple:
+            raise ValueError(f"{name} makes x of length {task.length}: the network expects a multiple of {multiple}")
+
+    @property
+    def kind(self) -> Kind:
+        """All that the task's folder brings."""
+        return kind_of(self.task)
+
+    @property
+    def task_name(self) -> str:
+        return self.kind.name
+
+    @property
+    def stores(self) -> str:
+        """The data sets it learns from."""
+        return self.kind.stores
+
+    @property
+    def clip_frames(self) -> int:
+        """Frames of a clip as the data set gives it."""
+        return self.task.clip_frames
+
+    def task_as(self, settings: type[Settings]) -> Settings:
+        """The task's settings, where they are of this class. InputError for another task."""
+        if not isinstance(self.task, settings):
+            raise InputError(
+                f"preset {self.name}: models {self.task_name}, and this works with {settings.__name__} alone"
+            )
+        return self.task
+
+    def build(self, task: Task) -> Denoiser:
+        """The untrained network for `task`."""
+        heads = PARAMETERIZATIONS[self.diffusion.parameterization].heads
+        sizes = Sizes(channels=task.channels, aligned=task.aligned, heads=heads)
+        return Denoiser(self.net.build(sizes), self.diffusion.parameterization)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `net` carries the name of its class."""
+        plain = json.loads(json.dumps(dataclasses.asdict(self)))
+        plain = {self.task_name if key == "task" else key: value for key, value in plain.items()}
+        return plain | {"net": {"class": type(self.net).__name__, **plain["net"]}}
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Self:
+        """The inverse of `to_json`. ValueError naming a value that is out of range or a key that is not known."""
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        named = [name for name in plain if name not in fields]
+        kind = kind_named(named[0]) if len(named) == 1 else None
+        if kind is None:
+            raise ValueError(f"names the tasks {named}: one of {', '.join(task_names())} was expected")
+        net, classes = dict(plain["net"]), {net.__name__: net for net in kind.nets}
+        values: dict[str, Any] = {
+            "net": settings_from(classes[net.pop("class")], net), "task": settings_from(kind.config, plain[kind.name])
+        }  # fmt: skip
+        for name, field in fields.items():
+            if name not in values:
+                value = plain[name]
+                values[name] = settings_from(field.type, value) if dataclasses.is_dataclass(field.type) else value
+        return cls(**values)
+
+
+def settings_from(cls: Any, values: dict[str, Any]) -> Any:
+    """A dataclass of settings from plain values. ValueError naming a key that it has not."""
+    known = {field.name for field in dataclasses.fields(cls)}
+    if unknown := set(values) - known:
+        raise ValueError(f"{', '.join(sorted(unknown))} not known to {cls.__name__}; it has {', '.join(sorted(known))}")
+    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+class Preset(Protocol):
+    """An experiment of any kind: of a task, or of the learned vocoder."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, settings in sections."""
+        ...
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Self:
+        """The inverse."""
+        ...
+
+
+AnyPreset = TypeVar("AnyPreset", bound=Preset)
+
+
+def with_settings(experiment: AnyPreset, settings: list[str]) -> AnyPreset:
+    """The experiment with `section.key=value` settings, value in JSON. InputError naming one that does not fit."""
+    plain = experiment.to_json()
+    for setting in settings:
+        path, _, text = setting.partition("=")
+        section, _, key = path.rpartition(".")
+        known = [f"{s}.{k}" for s, keys in plain.items() if isinstance(keys, dict) for k in keys if k != "class"]
+        if path not in known:
+            raise InputError(f"--set {setting}: no setting of that name; there are {', '.join(known)}")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        if not _same_kind(value, plain[section][key]):
+            like = (
+                "a number or null" if plain[section][key] is None else f"a value like {json.dumps(plain[section][key])}"
+            )
+            raise InputError(f"--set {setting}: {like} was expected")
+        plain[section][key] = value
+    try:
+        return type(experiment).from_json(plain)
+    except ValueError as fault:
+        raise InputError(f"--set {' --set '.join(settings)}: {fault}") from None
+
+
+def _same_kind(value: object, default: object) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if default is None:
+        return value is None or isinstance(value, int | float)
+    if isinstance(default, float):
+        return isinstance(value, int | float)
+    if isinstance(default, list) and default:
+        return isinstance(value, list) and all(_same_kind(one, default[0]) for one in value)
+    return isinstance(value, type(default))

@@ -1,0 +1,55 @@
+"""A run of the learned vocoder becomes part of a model folder."""
+
+import json
+from pathlib import Path
+
+from halfstep.bundle import VocoderFiles
+from halfstep.errors import InputError
+from halfstep.export.onnx_writing import STORED
+from halfstep.learned_vocoder.clips import vocoder_example
+from halfstep.learned_vocoder.export import PRIOR, REFINER, add_vocoder, input_ranges, write_bass, write_vocoder
+from halfstep.runs.credits import licence_of, origins
+from halfstep.runs.run_folder import open_any_run
+from halfstep.runs.vocoder import VocoderRun
+
+RANGED = 64
+"""Clips of which the ranges of what is multiplied are taken."""
+
+
+def holds_vocoder(run: Path) -> bool:
+    """Whether the run is one of the learned vocoder."""
+    try:
+        return "vocoder" in json.loads((run / "config.json").read_text(encoding="utf-8"))["experiment"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # what is wrong with it is said by whoever opens it
+
+
+def export_vocoder(
+    run: Path, weights: str, credits: tuple[Path, ...], licence: str | None, into: Path | None, out: Path | None
+) -> str:
+    """Give the model folder `into` the vocoder of the run, or write its networks alone into the folder `out`.
+
+    The licence is what the data's credits state, unless another is given. What was written comes back in words.
+    """
+    if weights not in STORED:
+        raise InputError(f"--weights {weights}: one of {', '.join(STORED)} was expected")
+    with open_any_run(run) as opened:
+        assert isinstance(opened, VocoderRun), "holds_vocoder has looked"
+        net = opened.network()
+        drawn, rng = opened.windows("train").batch(0, RANGED)
+        bands = vocoder_example(drawn, opened.experiment.mel, opened.experiment.clips, rng).condition.aligned
+        assert bands is not None, "a vocoder's clips come with their bands"
+        ranges = input_ranges(net, bands)
+        if into is not None:
+            learned_from = origins(opened.library, credits)
+            card = VocoderFiles(
+                prior=PRIOR, refiner=REFINER, licence=licence or licence_of(learned_from), trained_on=learned_from,
+                measured=opened.figures,
+            )  # fmt: skip
+            add_vocoder(net, into, card, weights, ranges)
+            return f"{into}: has the vocoder of {run}, {card.licence}"
+        assert out is not None, "the command asks for one of the two"
+        out.mkdir(parents=True, exist_ok=True)
+        write_vocoder(net, out, weights, ranges)
+        write_bass(net, out)
+        return f"{out}: the networks of {run}"

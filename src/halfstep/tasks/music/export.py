@@ -1,0 +1,24 @@
+"""What a model folder holds of music besides its networks."""
+
+from pathlib import Path
+
+from halfstep.packing import write_components
+from halfstep.tasks.base import Played
+from halfstep.tasks.music.task import Music
+
+COMPONENTS_FILE = "components.npz"
+
+
+def export_music(task: Music, folder: Path) -> Played:
+    """COMPONENTS_FILE in `folder`, where the packing is fitted; and what the manifest says of its windows."""
+    from halfstep.bundle import ComponentsFile  # which needs ONNX Runtime, and a machine that only trains has none
+
+    components, config = task.packing.components, task.config
+    entry = None
+    if components is not None:
+        write_components(folder / COMPONENTS_FILE, components)
+        entry = ComponentsFile(
+            file=COMPONENTS_FILE, count=components.count, patch_frames=task.packing.planes,
+            explained=components.explained,
+        )  # fmt: skip
+    return Played(frames=config.frames, packing=config.packing, context=config.context, components=entry)

@@ -1,0 +1,33 @@
+"""A teacher of music at its full number of steps, as windows to be judged."""
+
+import numpy as np
+import torch
+
+from halfstep.audio.mel import Float32, MelConfig
+from halfstep.diffusion.schedule import Schedule
+from halfstep.nets.denoiser import Denoiser
+from halfstep.tasks.base import Band, Judged
+from halfstep.tasks.music.task import Music
+from halfstep.training.observe import sample_like
+
+
+def teacher_windows(
+    task: Music, denoiser: Denoiser, schedule: Schedule, mel: MelConfig, band: Band, num_steps: int, seed: int
+) -> Judged:
+    """Log-mel windows [n, n_mels, frames] by DDIM under `schedule`, of which nothing is given; window k from the noise
+    (seed, k).
+    """
+    config = task.config
+    mean, std = (part[:, None] for part in band)
+    frozen = denoiser.to("cpu").eval()
+
+    def windows(numbers: range) -> Float32:
+        torch.set_num_threads(1)
+        nothing = task.free(np.zeros((len(numbers), config.n_mels, config.frames), np.float32))
+        size = tuple(nothing.x.shape[1:])
+        drawn = [np.random.default_rng([seed, k]).standard_normal(size, np.float32) for k in numbers]
+        x = sample_like(frozen, nothing, torch.from_numpy(np.stack(drawn)), num_steps, schedule)
+        made = task.windows(x.float().numpy()) * std + mean
+        return np.maximum(made, np.float32(np.log(mel.floor)))
+
+    return windows

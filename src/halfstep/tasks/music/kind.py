@@ -1,0 +1,44 @@
+"""The face of the task: its settings, networks, observer, exporter and judge."""
+
+from pathlib import Path
+
+from halfstep.audio.mel import MelConfig
+from halfstep.data.carried import fitted
+from halfstep.data.dataset import Library
+from halfstep.data.stores import LOG_MEL
+from halfstep.nets.unet1d import PaperUNet1dConfig, UNet1dConfig
+from halfstep.nets.unet2d import UNet2dConfig
+from halfstep.packing import Components, read_components, write_components
+from halfstep.tasks.base import Kind
+from halfstep.tasks.music.export import COMPONENTS_FILE, export_music
+from halfstep.tasks.music.judge import teacher_windows
+from halfstep.tasks.music.observer import MusicObserver
+from halfstep.tasks.music.task import Music, MusicConfig
+
+
+def build_music(config: MusicConfig, mel: MelConfig, library: Library, folder: Path) -> Music:
+    """The task of a run in `folder`, whose packing may have to be fitted first."""
+    return Music(config, _components(config, library, folder) if config.fitted else None)
+
+
+def _components(config: MusicConfig, library: Library, folder: Path) -> Components:
+    """What the packing is fitted to: from the run's folder, or else fitted to the training split and kept there."""
+    path = folder / COMPONENTS_FILE
+    if path.exists():
+        return read_components(path.read_bytes(), str(path))
+    components = fitted(library, config.patch_frames, config.components)
+    if folder.is_dir():
+        write_components(path, components)
+    return components
+
+
+KIND = Kind(
+    name="music",
+    config=MusicConfig,
+    nets=(UNet1dConfig, PaperUNet1dConfig, UNet2dConfig),
+    stores=LOG_MEL,
+    build=build_music,
+    observer=MusicObserver,
+    export=export_music,
+    judge=teacher_windows,
+)
