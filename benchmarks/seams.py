@@ -57,7 +57,7 @@ def stream(model: Model, steps: int, count: int, _: Music) -> Places:
 
 def loops(model: Model, steps: int, count: int, _: Music) -> Places:
     """The wrap of each, as it repeats."""
-    transition = layout_of(model.manifest).transition * model.manifest.mel.hop_length
+    transition = layout_of(model.manifest).crossfade * model.manifest.mel.hop_length
     places: Places = {}
     for seed in range(count):
         loop = model.generate(LOOP_SECONDS[seed % len(LOOP_SECONDS)], seed=seed, steps=steps, loop=True).samples[0]
