@@ -92,7 +92,7 @@ def web_page(
     """The page: players first."""
     sections = [page.section("Listen", page.paragraph(LISTEN), *_all_clips(report["rows"], *windows, mel))]
     if report["streams"]:
-        wide = replace(mel, hop_length=mel.n_fft)  # a minute fits on the page
+        wide = replace(mel, hop_length=mel.window)  # a minute fits on the page
         clips = _all_clips(report["streams"], *streams, wide)
         sections.append(page.section(_streams_of(report), page.figures_table(report["streams"]), *clips))
     sections.append(page.section("Measured", page.figures_table(report["rows"])))
