@@ -82,6 +82,11 @@ def lead(report: Mapping[str, Any]) -> str:
     )
 
 
+def minute_wide(mel: MelConfig) -> MelConfig:
+    """Frames a whole window apart, so that the picture of a minute fits on the page."""
+    return replace(mel, hop_length=mel.window)
+
+
 def web_page(
     report: Mapping[str, Any],
     speed: Mapping[str, Any],
@@ -92,8 +97,7 @@ def web_page(
     """The page: players first."""
     sections = [page.section("Listen", page.paragraph(LISTEN), *_all_clips(report["rows"], *windows, mel))]
     if report["streams"]:
-        wide = replace(mel, hop_length=mel.window)  # a minute fits on the page
-        clips = _all_clips(report["streams"], *streams, wide)
+        clips = _all_clips(report["streams"], *streams, minute_wide(mel))
         sections.append(page.section(_streams_of(report), page.figures_table(report["streams"]), *clips))
     sections.append(page.section("Measured", page.figures_table(report["rows"])))
     sections += [page.listed([*report["notes"], *HOW_TO_READ])]
