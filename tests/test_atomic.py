@@ -80,3 +80,52 @@ def test_json_is_stable_and_has_no_nan(tmp_path: Path):
         write_json(path, {"a": float("nan")})
     assert path.read_text().startswith('{\n "a"')
     assert list(tmp_path.iterdir()) == [path]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from halfstep.atomic import replacing
+with replacing(Path(sys.argv[1])) as partial:
+    file = partial.open("w")
+    file.write("theirs, written late")  # still in the buffer
+    print("opened", flush=True)
+    sys.stdin.readline()
+    file.close()
+"""
+
+
+def start_writer(path: Path) -> subprocess.Popen[str]:
+    """A process in the middle of writing `path`; a line on its standard input lets it finish."""
+    package = str(Path(halfstep.__path__[0]).parent)
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": package},
+    )  # fmt: skip
+    assert writer.stdout is not None and writer.stdout.readline() == "opened\n"
+    return writer
+
+
+def test_what_another_process_still_writes_never_lands_in_ours(tmp_path: Path):
+    """A worker outlives its killed parent for a moment: its buffer must not be flushed over the next run's file."""
+    path = tmp_path / "track.npy"
+    other = start_writer(path)
+    with replacing(path) as partial:
+        partial.write_text("ours")
+        other.communicate("\n")
+        assert partial.read_text() == "ours"
+    assert path.read_text() == "ours"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_killed_writers_partial_goes_when_the_file_is_written_again_but_not_a_living_ones(tmp_path: Path):
+    path = tmp_path / "take [1].wav"
+    killed, living = start_writer(path), start_writer(path)
+    killed.kill()
+    killed.communicate()
+    assert len(list(tmp_path.iterdir())) == 2
+    with replacing(path) as partial:
+        partial.write_text("ours")
+    assert sorted(left.name for left in tmp_path.iterdir()) == [f".take [1].{living.pid}.partial.wav", path.name]
+    living.communicate("\n")
+    assert list(tmp_path.iterdir()) == [path]
