@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from halfstep.atomic import replacing
 from halfstep.data.carried import read_carried
 from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.errors import InputError
@@ -59,9 +60,8 @@ def save_in_parts(network: nn.Module, stem: Path) -> None:
         parts[-1][name] = half
         room -= half.nbytes
     for number, part in enumerate(parts):
-        partial = stem.with_name(f"{stem.name}.{number}.partial")
-        save_file(part, partial)
-        partial.replace(stem.with_name(f"{stem.name}.{number}.safetensors"))
+        with replacing(stem.with_name(f"{stem.name}.{number}.safetensors")) as partial:
+            save_file(part, partial)
 
 
 def matrix_rate(device: torch.device) -> float:

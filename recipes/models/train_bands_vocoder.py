@@ -31,6 +31,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from halfstep.atomic import replacing
 from halfstep.learned_vocoder.device_clips import Clip, DeviceClips, DeviceClipsConfig
 from halfstep.learned_vocoder.discriminator import Judges, deceiving_loss, judging_loss
 from halfstep.learned_vocoder.losses import compared, sound_loss, spectral_errors
@@ -174,9 +175,8 @@ class Trainer:
         path = self.options.out / f"vocoder-{name}.safetensors"
         weights = {key: value.detach().contiguous().cpu() for key, value in self.average.named_parameters()}
         notes = {"mel": asdict(BANDS), "net": asdict(NET), "steps": self.steps, **self.measured}
-        partial = path.with_suffix(".partial")
-        save_file(weights, partial, {"halfstep": json.dumps(notes)})
-        partial.replace(path)
+        with replacing(path) as partial:
+            save_file(weights, partial, {"halfstep": json.dumps(notes)})
 
 
 def read_audio(path: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -85,3 +85,8 @@ def test_what_is_no_such_file_is_refused_in_one_line(carried: Carried, tmp_path:
         with pytest.raises(InputError, match=f"{name}: not a carried data set") as refused:
             read_carried(tmp_path / name)
         assert "\n" not in str(refused.value)
+
+
+def test_too_little_music_to_fit_to_is_the_inputs_fault(held: Library):
+    with pytest.raises(InputError, match="too little to fit components to .*at most 125 was expected"):
+        fitted(held, PLANES, 126)

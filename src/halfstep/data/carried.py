@@ -79,7 +79,11 @@ def fitted(library: Library, planes: int, count: int) -> Components:
     total = sum(track.frames for track in tracks) // planes
     apart = max(1, total // FITTED_PATCHES)
     parts = [patches_of(standardised_frames(library, track), planes)[::apart] for track in tracks]
-    return fit_components(np.concatenate(parts), count)
+    patches = np.concatenate(parts)
+    try:
+        return fit_components(patches, count)
+    except ValueError as fault:
+        raise InputError(f"{library.path}: too little to fit components to ({fault}); prepare more music") from None
 
 
 def carry(library: Library, components: Components) -> Carried:

@@ -25,7 +25,8 @@ class TrainConfig:
     """One training, whole: `steps` updates of Adam on batches of `batch_size`, or as many as `epochs` take.
 
     seconds: end after so much time if the updates are not done by then; the rate is annealed by whichever of the two is
-    farther on. What such a training gives depends on the machine's speed, so it cannot be had again bit for bit.
+    farther on. What such a training gives depends on the machine's speed, so it cannot be had again bit for bit; one
+    that goes on after a stop has the whole time once more.
     anneal: "cosine" or "linear" to 0 over all steps, after `warmup_steps` of linear rise. ema_decay 0 is off.
     precision: "fp32", "bf16" (the network under autocast, loss and form in float32), or "auto". compile: torch.compile.
     nonfinite_allowed: updates with a non-finite loss or gradient to skip and count before stopping.
