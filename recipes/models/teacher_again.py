@@ -1,11 +1,12 @@
 """A teacher of the model in the package, whose own was not kept: its student's weights, trained on as a teacher.
 
-    halfstep prepare music/singularity music/piano --out DATA
-    python recipes/models/teacher_again.py DATA RUN [--updates 500]
+    halfstep prepare MUSIC... --out DATA --preset flagship      # or base, for ambient-piano
+    python recipes/models/teacher_again.py DATA RUN [--model piano] [--updates 500]
     halfstep distill RUN --to 4 --updates 60
     python studies/same_noise.py RUN
 
-RUN is a run folder that every command opens. A student of 4 steps knows all of the network but how
+RUN is a run folder that every command opens; DATA is what the model learned from, whose bands its
+weights expect. A student of 4 steps knows all of the network but how
 to see little noise, so a fifth of the first training brings the held-out errors back to where they
 were (docs/experiments/same-noise.md).
 """
@@ -19,6 +20,7 @@ import torch
 import halfstep
 from halfstep.data.dataset import Library
 from halfstep.export.onnx_reading import weights_of
+from halfstep.packing import write_components
 from halfstep.runs.presets import PRESETS
 from halfstep.runs.run_folder import Run, settle
 from halfstep.training.checkpoint import save_tensors
@@ -33,10 +35,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--model", default="piano", help="id or folder of a model whose card names its preset")
     parser.add_argument("--updates", type=int, default=500)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    base = PRESETS["base"]()
+    folder = halfstep.load(options.model).folder
+    base = PRESETS[folder.manifest.measured["preset"]]()
     never = 10**9
     training = replace(
         base.train, steps=options.updates, learning_rate=3e-4, warmup_steps=50, ema_decay=0.99, measure_every=never,
@@ -45,10 +49,11 @@ def main() -> None:
     run = Run(options.run, replace(base, train=training), Library(options.data))
     run.path.mkdir(parents=True, exist_ok=True)
     settle(run)
+    if folder.packing.components is not None:  # fitted to this data anew they might turn the other way
+        write_components(run.path / "components.npz", folder.packing.components)
     denoiser = run.experiment.build(run.task)
-    student = halfstep.load().folder.path / "denoiser-4.onnx"
     shapes = {name: value.shape for name, value in denoiser.state_dict().items()}
-    denoiser.load_state_dict(weights_of(student, shapes, "denoiser."))
+    denoiser.load_state_dict(weights_of(folder.path / "denoiser-4.onnx", shapes, "denoiser."))
     average = train(
         denoiser, denoising_loss(base.diffusion), run.batches(training.batch_size, STREAM), run.path, training,
         NoObserver(), run.device, lambda done, of, line: print(done, of, line, flush=True) if done % 25 == 0 else None,
