@@ -23,6 +23,7 @@ from halfstep.lock import folder_lock
 from halfstep.packing import write_components
 from halfstep.runs.presets import PRESETS
 from halfstep.runs.run_folder import Run, settle
+from halfstep.tasks.music.export import COMPONENTS_FILE
 from halfstep.training.checkpoint import save_tensors
 
 
@@ -47,7 +48,7 @@ def bring_back(options: argparse.Namespace) -> list[int]:
     options.run.mkdir(parents=True, exist_ok=True)
     with folder_lock(options.run):
         if options.carried is not None:
-            write_components(options.run / "components.npz", read_carried(options.carried).components)
+            write_components(options.run / COMPONENTS_FILE, read_carried(options.carried).components)
         settle(run)
         run.experiment.build(run.task).load_state_dict(teacher)  # before anything is kept: does it fit?
         save_tensors(options.run / "teacher.safetensors", teacher, {"steps": 0, "figures": {}})

@@ -23,6 +23,7 @@ from halfstep.export.onnx_reading import weights_of
 from halfstep.packing import write_components
 from halfstep.runs.presets import PRESETS
 from halfstep.runs.run_folder import Run, settle
+from halfstep.tasks.music.export import COMPONENTS_FILE
 from halfstep.training.checkpoint import save_tensors
 from halfstep.training.denoising import denoising_loss
 from halfstep.training.loop import NoObserver, train
@@ -50,7 +51,7 @@ def main() -> None:
     run.path.mkdir(parents=True, exist_ok=True)
     settle(run)
     if folder.packing.components is not None:  # fitted to this data anew they might turn the other way
-        write_components(run.path / "components.npz", folder.packing.components)
+        write_components(run.path / COMPONENTS_FILE, folder.packing.components)
     denoiser = run.experiment.build(run.task)
     shapes = {name: value.shape for name, value in denoiser.state_dict().items()}
     denoiser.load_state_dict(weights_of(folder.path / "denoiser-4.onnx", shapes, "denoiser."))
