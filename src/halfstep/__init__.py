@@ -5,6 +5,7 @@
 >>> model.generate(seconds=10, seed=1).save("music.wav")
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from halfstep.generation.model import Model
 
 __version__ = "0.1.0"
+
+# ONNX Runtime (from 1.29 on) counts its users, keeps an id of each under the home folder and reports both. It asks this
+# as it is loaded, so it stands here, before any module of ours can load it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __all__ = ["InputError", "__version__", "load"]
 

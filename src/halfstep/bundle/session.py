@@ -23,6 +23,7 @@ def onnx_session(network: bytes | Path, threads: int = 1, *, optimised: bool = T
 
     optimised: as it runs fastest; otherwise every node is computed as it was written.
     """
+    onnxruntime.disable_telemetry_events()  # for who loaded it before `import halfstep` could say so
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -36,11 +36,9 @@ def player_address(samples: Float32, sample_rate: int) -> str:
 
 def ladder_plot(rows: list[dict[str, Any]], factors: dict[str, float], measure: str, title: str) -> bytes:
     """A PNG: a measure against sampling steps, and against the real-time factor; real music as lines across."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from halfstep.training.drawing import empty_figure
 
-    figure = Figure(figsize=(9.6, 3.8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(9.6, 3.8)
     made = sorted((row for row in rows if row["steps"]), key=lambda row: -row["steps"])
     for axis, along in zip(figure.subplots(1, 2, sharey=True), ("steps", "real-time factor, one thread"), strict=True):
         for row in rows:

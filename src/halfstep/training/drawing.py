@@ -1,12 +1,19 @@
 """Samples for the eye and ear: log-mel windows as a picture and as audio."""
 
+import atexit
+import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from halfstep.atomic import remove_partials, replacing
 from halfstep.audio.mel import MelConfig
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_samples(folder: Path, name: str, samples: np.ndarray, real: np.ndarray, mel: MelConfig) -> None:
@@ -31,15 +38,25 @@ def write_sound(path: Path, clips: Iterable[np.ndarray], sample_rate: int) -> No
     write(path, [samples[None]], sample_rate, {"title": path.stem})
 
 
-def draw_rows(path: Path, rows: dict[str, np.ndarray]) -> None:
-    """Rows of log-mel windows [n, n_mels, frames], all on the colour scale of the last row."""
+def empty_figure(width: float, height: float) -> "Figure":
+    """Inches. Drawn without a screen; what matplotlib remembers goes with the process, not into the home folder."""
+    if "MPLCONFIGDIR" not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="halfstep-matplotlib-")
+        atexit.register(folder.cleanup)
+        os.environ["MPLCONFIGDIR"] = folder.name
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def draw_rows(path: Path, rows: dict[str, np.ndarray]) -> None:
+    """Rows of log-mel windows [n, n_mels, frames], all on the colour scale of the last row."""
     low, high = np.percentile(next(reversed(rows.values())), [1, 99.8])
     columns = max(len(windows) for windows in rows.values())
-    figure = Figure(figsize=(3.2 * columns, 2.2 * len(rows)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(3.2 * columns, 2.2 * len(rows))
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for line, (name, windows) in zip(axes, rows.items(), strict=True):
         for cell, window in zip(line, windows, strict=False):
@@ -53,11 +70,7 @@ def draw_rows(path: Path, rows: dict[str, np.ndarray]) -> None:
 
 def draw_ladder(path: Path, rows: list[dict], figure_name: str, title: str) -> None:
     """Quality against steps: correlation with the teacher and a task's own figure, student and undistilled teacher."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(9, 3.6)
     titles = {"correlation": "log-mel correlation with the teacher", figure_name: title}
     for axis, student in zip(figure.subplots(1, 2), titles, strict=True):
         for name, label in ((student, "distilled"), (f"undistilled_{student}", "the teacher at as many steps")):
