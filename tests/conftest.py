@@ -1,6 +1,8 @@
-"""What many tests need: no network, small data sets, trainings in processes that may be killed, and a model folder
-whose music is known in closed form.
+"""What many tests need: arrays that are checked, no network, small data sets, trainings in processes that may be
+killed, and a model folder whose music is known in closed form.
 """
+
+import checked_shapes  # noqa: F401, I001  before all of halfstep, whose functions it wraps
 
 import json
 import multiprocessing

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from halfstep.arrays import Float, Float32, Int, Shaped
 from halfstep.atomic import replacing
 from halfstep.errors import InputError
 
@@ -24,12 +24,12 @@ class Components:
     """The first principal directions of patches of adjacent, standardised frames.
 
     Args:
-        matrix: [count, planes * n_mels], orthonormal rows, plane after plane, the largest variance first.
+        matrix: orthonormal rows, plane after plane, the largest variance first.
         scale: what coordinates are multiplied with, so that their mean variance is 1.
         explained: the share of the patches' variance that the subspace holds, 0 to 1.
     """
 
-    matrix: NDArray[np.float32]
+    matrix: Float32[np.ndarray, "count patch"]
     scale: float
     explained: float
 
@@ -43,13 +43,13 @@ class Components:
 class Packing:
     """How `planes` planes are cut out of a window.
 
-    `order(frames)` gives [planes, frames // planes]: which frame of the window stands at each place. With
-    `components`, a place's frames are projected on them.
+    `order(frames)` says which frame of the window stands at each place. With `components`, a place's frames are
+    projected on them.
     """
 
     name: str
     planes: int
-    order: Callable[[int], NDArray[np.intp]]
+    order: Callable[[int], Int[np.ndarray, "planes length"]]
     components: Components | None = None
 
     def channels(self, n_mels: int) -> int:
@@ -66,46 +66,63 @@ class Packing:
         """Channels of a packed mask: a place of components is known as a whole or not at all."""
         return self.planes if self.components is None else 1
 
-    def pack(self, window: NDArray) -> NDArray:
-        """[..., n_mels, frames] -> [..., planes, n_mels, frames // planes]; ValueError if it does not fit."""
+    def pack(
+        self, window: Shaped[np.ndarray, "*batch n_mels frames"]
+    ) -> Shaped[np.ndarray, "*batch {self.planes} n_mels frames//{self.planes}"]:
+        """Frames at their places; ValueError if they do not fit."""
         return window[..., self._checked_order(window.shape[-1])].swapaxes(-3, -2)
 
-    def unpack(self, packed: NDArray) -> NDArray:
-        """[..., planes, n_mels, length] -> [..., n_mels, planes * length]; the exact inverse of `pack`."""
+    def unpack(
+        self, packed: Shaped[np.ndarray, "*batch planes n_mels length"]
+    ) -> Shaped[np.ndarray, "*batch n_mels planes*length"]:
+        """The exact inverse of `pack`."""
         planes, n_mels, length = packed.shape[-3:]
         if planes != self.planes:
             raise ValueError(f"packing {self.name} has {self.planes} planes, the array has {planes}")
         in_planes = packed.swapaxes(-3, -2).reshape(*packed.shape[:-3], n_mels, planes * length)
         return in_planes[..., np.argsort(self.order(planes * length), axis=None)]
 
-    def pack_frames(self, per_frame: NDArray) -> NDArray:
-        """[..., frames] -> [..., planes, frames // planes]: a mask packed as its window is."""
+    def pack_frames(
+        self, per_frame: Shaped[np.ndarray, "*batch frames"]
+    ) -> Shaped[np.ndarray, "*batch {self.planes} frames//{self.planes}"]:
+        """A mask packed as its window is."""
         return per_frame[..., self._checked_order(per_frame.shape[-1])]
 
-    def flat(self, window: NDArray) -> NDArray:
-        """[..., n_mels, frames] -> x [..., C, length]: plane after plane, or coordinates along the components."""
+    def flat(
+        self, window: Float[np.ndarray, "*batch n_mels frames"]
+    ) -> Float[np.ndarray, "*batch channels frames//{self.planes}"]:
+        """The x of a window: plane after plane, or coordinates along the components."""
         if self.components is None:
             return self._planes_of(window)
         return self.noise(window) * np.float32(self.scale)
 
-    def noise(self, noise: NDArray) -> NDArray:
-        """Unit noise [..., n_mels, frames] -> unit noise shaped as x: orthonormal directions keep it so."""
+    def noise(
+        self, noise: Float[np.ndarray, "*batch n_mels frames"]
+    ) -> Float[np.ndarray, "*batch channels frames//{self.planes}"]:
+        """Unit noise -> unit noise shaped as x: orthonormal directions keep it so."""
         packed = self._planes_of(noise)
         return packed if self.components is None else self.components.matrix @ packed
 
-    def unflat(self, channels: NDArray) -> NDArray:
-        """x [..., C, length] -> [..., n_mels, planes length]; the inverse of `flat`, exact on its image."""
+    def unflat(
+        self, x: Float[np.ndarray, "*batch channels length"]
+    ) -> Float[np.ndarray, "*batch n_mels {self.planes}*length"]:
+        """The inverse of `flat`, exact on its image."""
         if self.components is not None:
-            channels = self.components.matrix.T @ (channels * np.float32(1 / self.scale))
-        *batch, count, length = channels.shape
-        return self.unpack(channels.reshape(*batch, self.planes, count // self.planes, length))
+            x = self.components.matrix.T @ (x * np.float32(1 / self.scale))
+        *batch, count, length = x.shape
+        return self.unpack(x.reshape(*batch, self.planes, count // self.planes, length))
 
-    def told(self, known: NDArray, mask: NDArray) -> tuple[NDArray, NDArray]:
+    def told(
+        self, known: Float[np.ndarray, "*batch n_mels frames"], mask: Float[np.ndarray, "*batch frames"]
+    ) -> tuple[
+        Float[np.ndarray, "*batch aligned frames//{self.planes}"],
+        Float[np.ndarray, "*batch channels frames//{self.planes}"],
+    ]:
         """What a network is told of a window, and where its x is given.
 
-        known [..., n_mels, frames] counts where mask [..., frames] is 1. Comes back as
-        aligned [..., C + mask_channels, length], the known frames under the mask, then the mask itself, and
-        held [..., C, length], 1 where x is given. Of components, a place is given where all its frames are known.
+        `known` counts where mask is 1. Comes back as aligned, the known frames under the mask, then the mask itself
+        (C + mask_channels), and held, 1 where x is given. Of components, a place is given where all its frames are
+        known.
         """
         packed_mask = np.ascontiguousarray(self.pack_frames(mask))
         if self.components is None:
@@ -117,29 +134,31 @@ class Packing:
             held = np.repeat(packed_mask, self.components.count, axis=-2)
         return np.concatenate([shown, packed_mask], axis=-2), held
 
-    def _planes_of(self, window: NDArray) -> NDArray:
+    def _planes_of(
+        self, window: Float[np.ndarray, "*batch n_mels frames"]
+    ) -> Float[np.ndarray, "*batch folded length"]:
         packed = self.pack(window)
         return np.ascontiguousarray(packed.reshape(*packed.shape[:-3], -1, packed.shape[-1]))
 
-    def _checked_order(self, frames: int) -> NDArray[np.intp]:
+    def _checked_order(self, frames: int) -> Int[np.ndarray, "planes length"]:
         if frames == 0 or frames % self.planes:
             raise ValueError(f"packing {self.name} needs a multiple of {self.planes} frames, not {frames}")
         return self.order(frames)
 
 
-def _snake_order(frames: int) -> NDArray[np.intp]:
+def _snake_order(frames: int) -> Int[np.ndarray, "planes length"]:
     """Three runs, the middle one reversed: at a fold, neighbours in time lie at one place of two planes."""
     runs = np.arange(frames).reshape(3, -1)
     runs[1] = runs[1, ::-1]
     return runs
 
 
-def _patch_order(frames: int, planes: int = 3) -> NDArray[np.intp]:
+def _patch_order(frames: int, planes: int = 3) -> Int[np.ndarray, "planes length"]:
     """Frame `planes` l + p stands on plane p at place l: adjacent frames share a place."""
     return np.ascontiguousarray(np.arange(frames).reshape(-1, planes).T)
 
 
-def _plain_order(frames: int) -> NDArray[np.intp]:
+def _plain_order(frames: int) -> Int[np.ndarray, "planes length"]:
     return np.arange(frames).reshape(1, -1)
 
 
@@ -163,8 +182,8 @@ def components_packing(components: Components, n_mels: int) -> Packing:
     return Packing(name=COMPONENTS, planes=planes, order=order, components=components)
 
 
-def fit_components(patches: NDArray, count: int) -> Components:
-    """The first `count` principal directions of patches [n, planes * n_mels], of bands standardised and centred.
+def fit_components(patches: Float[np.ndarray, "n patch"], count: int) -> Components:
+    """The first `count` principal directions of patches of bands standardised and centred.
 
     Raises ValueError if there are fewer patches, or fewer numbers in one, than directions.
     """

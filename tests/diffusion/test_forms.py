@@ -21,7 +21,7 @@ from halfstep.diffusion.rates import Rates, cosine_rates
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import LOG_SNR_LIMIT, Denoiser, log_snr, rates_like
 
-number = st.floats(-5, 5)
+number = st.floats(-5, 5).map(np.float64)
 
 
 @given(x=number, eps=number, t=st.floats(0.01, 0.99))

@@ -148,4 +148,4 @@ def run(job: dict[str, Any]) -> None:
     small_training(Path(job["folder"]), job["steps"], job.get("save_seconds", 0.0), job.get("kill", []))
 
 
-run(JOB)  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+run(JOB)  # pyright: ignore[reportUndefinedVariable]

@@ -6,7 +6,9 @@ says nothing of eps). Source: the paper, 2.2.4; Salimans & Ho 2022, section 4.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from halfstep.arrays import Float
 from halfstep.diffusion.rates import Rates, Signal
 
 
@@ -45,7 +47,9 @@ def velocity(x: Signal, eps: Signal, at_t: Rates) -> Signal:
     return at_t.alpha * eps - at_t.sigma * x
 
 
-def v_from_both(both: Signal, z_t: Signal, at_t: Rates) -> Signal:
+def v_from_both(
+    both: Float[Any, "batch both *positions"], z_t: Float[Any, "batch channels *positions"], at_t: Rates
+) -> Float[Any, "batch channels *positions"]:
     """Two heads, x then eps along the channels, joined as x_hat = sigma^2 x + alpha (z_t - sigma eps).
 
     Put into v = (alpha z_t - x_hat) / sigma, all that is divided cancels: v = alpha eps - sigma x of the two heads.

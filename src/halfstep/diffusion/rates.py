@@ -4,7 +4,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-Signal: TypeAlias = Any  # numpy array or torch tensor: only + - * are asked of it
+from halfstep.arrays import Float, Float64
+
+Signal: TypeAlias = Float[Any, "*shape"]
+"""numpy array or torch tensor, of one shape in all that a call takes and gives; only + - * are asked of it."""
 
 
 class Rates(NamedTuple):
@@ -14,7 +17,7 @@ class Rates(NamedTuple):
     sigma: Any
 
 
-def cosine_rates(t: Any) -> Rates:
+def cosine_rates(t: float | Float64[np.ndarray, "*times"]) -> Rates:
     """alpha_t = cos(pi t / 2), sigma_t = sin(pi t / 2) in float64; exactly 0 and 1 at the two ends.
 
     float64 cos(pi / 2) is 6e-17 and float32's is negative: the ends are set, not computed.

@@ -1,0 +1,71 @@
+"""Imported before halfstep, this has every call of its functions check the arrays that their signatures name.
+
+`halfstep.arrays` then gives jaxtyping's types, and a loader wraps, as soon as a module has run, each of its functions
+and methods whose signature holds one of them: kind of number and number of axes, and the same length wherever one call
+names an axis twice. Everything else in a signature is pyright's to check. Other processes, which a test starts, run
+unchecked and at full speed.
+"""
+
+import inspect
+import sys
+import types
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from typing import Any, get_args, get_origin
+
+import beartype
+from jaxtyping import AbstractArray, jaxtyped
+
+PACKAGE = "halfstep"
+CHECKER = beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))
+"""An int passes for a float, as it does with every type checker."""
+
+
+def names_an_array(hint: object) -> bool:
+    """Whether this annotation is an array type, or a union or a container of some."""
+    if inspect.isclass(hint) and not get_args(hint):
+        return issubclass(hint, AbstractArray)
+    return get_origin(hint) is not Callable and any(map(names_an_array, get_args(hint)))
+
+
+def arrays_alone(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A type checker of the annotations that name arrays, and of no others."""
+    hints = function.__annotations__
+    function.__annotations__ = {name: hint for name, hint in hints.items() if names_an_array(hint)}
+    return CHECKER(function)
+
+
+def check_functions(owner: types.ModuleType | type) -> None:
+    """Puts checked functions in the place of those that `owner`, a module or a class, defines."""
+    module = owner.__name__ if inspect.ismodule(owner) else owner.__module__
+    for name, value in list(vars(owner).items()):
+        function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+        if getattr(function, "__module__", None) != module:
+            continue
+        if inspect.isclass(function):
+            check_functions(function)
+        elif inspect.isfunction(function) and any(map(names_an_array, function.__annotations__.values())):
+            setattr(owner, name, jaxtyped(value, typechecker=arrays_alone))
+
+
+class CheckingLoader(SourceFileLoader):
+    def exec_module(self, module: types.ModuleType) -> None:
+        super().exec_module(module)
+        check_functions(module)
+
+
+class CheckingFinder(MetaPathFinder):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] != PACKAGE:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = CheckingLoader(spec.loader.name, spec.loader.path)
+        return spec
+
+
+assert PACKAGE not in sys.modules, f"{PACKAGE} was imported before it could be checked"
+sys.meta_path.insert(0, CheckingFinder())

@@ -1,0 +1,58 @@
+"""Array types: checked here, free where the program runs."""
+
+import subprocess
+import sys
+from typing import Annotated
+
+import checked_shapes
+import numpy as np
+import pytest
+from jaxtyping import Float, Int, TypeCheckError
+
+from halfstep import arrays
+from halfstep.diffusion.forms import x_from_v
+from halfstep.diffusion.rates import cosine_rates
+from halfstep.packing import PACKINGS
+
+
+def test_one_axis_has_one_length_in_a_call():
+    at_t = cosine_rates(0.5)
+    assert x_from_v(np.ones(3), np.ones(3), at_t).shape == (3,)
+    with pytest.raises(TypeCheckError, match=r"shape=\(3,\)"):
+        x_from_v(np.ones(3), np.ones(4), at_t)
+
+
+def test_methods_and_what_they_return_are_checked():
+    with pytest.raises(TypeCheckError, match="per_frame"):
+        PACKINGS["patch"].pack_frames(np.float32(1))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeCheckError, match="noise"):
+        PACKINGS["patch"].noise(np.ones((8, 24), int))
+
+
+@pytest.mark.parametrize(
+    ("hint", "names_one"),
+    [
+        (Float[np.ndarray, "frames"], True),
+        (Int[np.ndarray, "..."] | None, True),
+        (tuple[int, Float[np.ndarray, ""]], True),
+        (np.ndarray, False),
+        (list[np.ndarray], False),
+        ("a name", False),
+    ],
+)
+def test_only_annotations_that_name_an_array_are_checked(hint, names_one):
+    assert checked_shapes.names_an_array(hint) is names_one
+
+
+def test_a_program_that_plays_has_no_checker():
+    """In a process of its own, as a user's is: the array's type with a note, and nothing imported for it."""
+    program = (
+        "import sys, numpy as np\n"
+        "from halfstep.arrays import Float\n"
+        "from halfstep.generation import model\n"
+        "assert not {'jaxtyping', 'beartype'} & set(sys.modules)\n"
+        "print(Float[np.ndarray, 'bands frames'].__metadata__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "('bands frames',)"
+    assert arrays.Float is not Annotated
