@@ -15,7 +15,7 @@ SOURCE = Path(halfstep.__file__).parent
 
 # Each room may import itself and what stands before it; app, the last, reaches the making half only in functions.
 PLAYING = (
-    *("errors", "atomic", "lock", "machine", "markdown", "diffusion", "audio", "packing", "bundle"),
+    *("errors", "arrays", "atomic", "lock", "machine", "markdown", "diffusion", "audio", "packing", "bundle"),
     *("vocoders", "generation"),
 )
 MAKING = (
