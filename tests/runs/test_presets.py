@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,16 @@ def test_the_papers_settings_are_the_papers(name: str):
     assert (train.learning_rate, train.batch_size, train.epochs, train.anneal) == (2e-5, 8, 1000, "cosine")
     music = experiment.task_as(MusicConfig)
     assert (music.packing, music.context) == ("snake", False)
+    assert train.total_steps(300_000) == train.total_steps(60_000) == 1_000_000 < 1000 * 60_000 // 8
+
+
+@pytest.mark.parametrize("name", ["paper-ddpm-unet2d", "paper-pdd-unet1d"])
+def test_what_the_papers_presets_add_is_named_and_off_when_it_is_asked(name: str):
+    added = re.findall(r"train\.(\w+)=0", PRESETS[name]().expects)
+    assert added == ["ema_decay", "clip_norm"]
+    plain = with_settings(PRESETS[name](), [f"train.{key}=0" for key in added])
+    assert (plain.train.ema_decay, plain.train.clip_norm) == (0, 0)
+    assert plain.distill.training(plain.train, 4).clip_norm == 0
 
 
 def test_settings_are_applied_in_json():
@@ -125,13 +136,13 @@ def test_settings_are_applied_in_json():
         ("train.learning_rate=NaN", "learning_rate is nan"),
         ("train.learning_rate=Infinity", "learning_rate is inf"),
         ("train.ema_decay=1.0", "ema_decay is 1.0"),
-        ("train.clip_norm=0", "clip_norm is 0"),
+        ("train.clip_norm=-1", "clip_norm is -1: 0 .off. or a number above it"),
         ("train.seed=-1", "seed is -1"),
         ("train.warmup_steps=-1", "warmup_steps is -1"),
         ("train.save_seconds=-1", "save_seconds is -1"),
         ("train.betas=[0.9]", r"betas is \(0.9,\)"),
         ("train.betas=[0.9, 1]", r"betas is \(0.9, 1\)"),
-        ("train.epochs=3", "steps is 300 and epochs 3: one of the two"),
+        ("train.epochs=0", "steps is 300, epochs 0: a whole number from 1 on"),
         ("music.packing=zigzag", "packing is 'zigzag': one of snake, patch, none"),
         ("music.frames=385", "frames is 385: a multiple of 3"),
         ("music.frames=3", "frames is 3: at least 24"),

@@ -93,6 +93,26 @@ def test_more_steps_and_other_words_are_free(begin: Callable, tmp_path: Path):
     assert json.loads(config.read_text())["experiment"]["train"]["steps"] == 9
 
 
+def test_fewer_updates_than_are_done_are_refused_and_the_record_stays(library: Path, tmp_path: Path):
+    def train(steps: int) -> None:
+        train_command(library, tmp_path, "tiny", SETTINGS, steps, lambda *_: None)
+
+    train(6)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    assert json.loads((tmp_path / "teacher.json").read_text())["steps"] == 6
+    with pytest.raises(InputError, match=f"{tmp_path}: 6 updates are done, 3 are asked for; ask for 6 or more"):
+        train(3)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
+    train(8)
+    assert json.loads((tmp_path / "teacher.json").read_text())["steps"] == 8
+
+
+def test_a_training_ended_by_the_clock_notes_what_it_did(library: Path, tmp_path: Path):
+    train_command(library, tmp_path, "tiny", [*SETTINGS, "train.seconds=0.001"], 10**6, lambda *_: None)
+    last = max((tmp_path / "checkpoints").glob("*.json")).stem
+    assert json.loads((tmp_path / "teacher.json").read_text())["steps"] == int(last.removeprefix("step-")) < 100
+
+
 def test_a_run_begun_before_a_setting_existed_goes_on(begin: Callable, tmp_path: Path):
     """What an older version did not note stands at its default; it did not note the data set either."""
     with pytest.raises(Computed):

@@ -13,9 +13,9 @@ from halfstep.errors import InputError
 from halfstep.lock import folder_lock
 from halfstep.runs.experiment import Experiment, with_settings
 from halfstep.runs.presets import preset
-from halfstep.runs.run_folder import Run, new_run, settle
+from halfstep.runs.run_folder import AnyRun, Run, new_run, settle
 from halfstep.runs.vocoder import WEIGHTS, VocoderExperiment, VocoderRun, train_vocoder
-from halfstep.training.checkpoint import load_tensors, save_tensors
+from halfstep.training.checkpoint import CHECKPOINTS, load_tensors, save_tensors, updates_done
 from halfstep.training.denoising import denoising_loss
 from halfstep.training.loop import Progress, train
 
@@ -40,6 +40,7 @@ def train_command(
     try:
         run.mkdir(parents=True, exist_ok=True)
         with folder_lock(run):
+            _not_fewer(opened)
             settle(opened)
             if isinstance(opened, VocoderRun):
                 return train_vocoder(opened, progress, weights)
@@ -63,8 +64,19 @@ def _train(run: Run, progress: Progress, start: dict[str, Tensor] | None) -> dic
         observer, run.device, progress,
     )  # fmt: skip
     figures = observer.measure(average)
-    save_tensors(run.path / TEACHER, average.state_dict(), {"steps": training.steps, "figures": figures})
+    done = updates_done(run.path / CHECKPOINTS)  # a clock may have ended it sooner than `training.steps`
+    save_tensors(run.path / TEACHER, average.state_dict(), {"steps": done, "figures": figures})
     return figures
+
+
+def _not_fewer(run: AnyRun) -> None:
+    """InputError where fewer updates are asked for than are done: a record of them would be false."""
+    wanted = run.experiment.train.total_steps(run.windows("train").count)
+    if (done := updates_done(run.path / CHECKPOINTS)) > wanted:
+        raise InputError(
+            f"{run.path}: {done} updates are done, {wanted} are asked for; ask for {done} or more, or choose another "
+            f"--out"
+        )
 
 
 def _weights(run: Path) -> dict[str, Tensor]:

@@ -23,6 +23,8 @@ from halfstep.training.ema import Ema
 logger = logging.getLogger(__name__)
 
 KEPT = 2
+CHECKPOINTS = "checkpoints"
+"""Their folder in the folder of a training."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], notes: Mapping[str, obj
             raise
         needed = f"No space left on device, {len(content)} bytes are needed"
         raise OSError(errno.ENOSPC, needed, str(path)) from None
+
+
+def updates_done(folder: Path) -> int:
+    """Updates in the newest checkpoint of `folder` that is vouched for; 0 where there is none. Nothing is loaded."""
+    return max((int(note.stem.removeprefix("step-")) for note in folder.glob("step-*.json")), default=0)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:

@@ -54,10 +54,10 @@ class DistillConfig:
         return [2**k for k in range(self.start_steps.bit_length() - 2, to.bit_length() - 2, -1)]
 
     def training(self, base: TrainConfig, num_steps: int) -> TrainConfig:
-        """How the rung of `num_steps` is trained; precision and intervals are the teacher's."""
+        """How the rung of `num_steps` is trained; clipping, precision and intervals are the teacher's."""
         return TrainConfig(
             steps=self.updates, seconds=self.seconds, batch_size=self.batch_size, learning_rate=self.learning_rate,
-            betas=base.betas, warmup_steps=0, anneal="linear", ema_decay=0.0, clip_norm=1.0,
+            betas=base.betas, warmup_steps=0, anneal="linear", ema_decay=0.0, clip_norm=base.clip_norm,
             nonfinite_allowed=self.nonfinite_allowed,
             precision=base.precision, compile=base.compile, seed=base.seed + num_steps, log_every=base.log_every,
             measure_every=max(base.measure_every, self.updates), sample_every=max(base.sample_every, self.updates),

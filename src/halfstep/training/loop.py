@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from halfstep.training.checkpoint import TrainState, load_latest, save_checkpoint
+from halfstep.training.checkpoint import CHECKPOINTS, TrainState, load_latest, save_checkpoint
 from halfstep.training.ema import Ema
 from halfstep.training.example import Example
 from halfstep.training.log import Journal
@@ -22,12 +22,14 @@ from halfstep.training.stop import Stop
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """One training, whole: `steps` updates of Adam on batches of `batch_size`, or as many as `epochs` take.
+    """One training, whole: `steps` updates of Adam on batches of `batch_size`, or as many as `epochs` take, or the
+    fewer of the two.
 
     seconds: end after so much time if the updates are not done by then; the rate is annealed by whichever of the two is
     farther on. What such a training gives depends on the machine's speed, so it cannot be had again bit for bit; one
     that goes on after a stop has the whole time once more.
-    anneal: "cosine" or "linear" to 0 over all steps, after `warmup_steps` of linear rise. ema_decay 0 is off.
+    anneal: "cosine" or "linear" to 0 over all steps, after `warmup_steps` of linear rise, or after half the steps if
+    that is sooner. ema_decay 0 is off, and so is clip_norm 0, the largest norm of a gradient.
     precision: "fp32", "bf16" (the network under autocast, loss and form in float32), or "auto". compile: torch.compile.
     nonfinite_allowed: updates with a non-finite loss or gradient to skip and count before stopping.
     The `_every` are in steps; save_seconds is the longest time between two checkpoints.
@@ -53,19 +55,18 @@ class TrainConfig:
     save_seconds: float = 120.0
 
     def __post_init__(self) -> None:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError(f"steps is {self.steps} and epochs {self.epochs}: one of the two was expected")
-        wanted = self.steps if self.steps is not None else self.epochs
-        if not isinstance(wanted, int) or wanted < 1:
+        wanted = [count for count in (self.steps, self.epochs) if count is not None]
+        if not wanted or not all(isinstance(count, int) and count >= 1 for count in wanted):
             raise ValueError(f"steps is {self.steps}, epochs {self.epochs}: a whole number from 1 on was expected")
         if self.seconds is not None and not 0 < self.seconds < math.inf:
             raise ValueError(f"seconds is {self.seconds}: a number above 0 or null was expected")
         for name, least in LEAST.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} is {getattr(self, name)}: at least {least} was expected")
-        for name in ("learning_rate", "clip_norm"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}: a number above 0 was expected")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate is {self.learning_rate}: a number above 0 was expected")
+        if not 0 <= self.clip_norm < math.inf:
+            raise ValueError(f"clip_norm is {self.clip_norm}: 0 (off) or a number above it was expected")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas is {self.betas}: two numbers of 0 up to, not including, 1 were expected")
         if not 0 <= self.ema_decay < 1:
@@ -77,12 +78,18 @@ class TrainConfig:
     @property
     def updates(self) -> int:
         """`steps`, once `epochs` have become steps (`total_steps`)."""
-        assert self.steps is not None
+        assert self.steps is not None and self.epochs is None
         return self.steps
+
+    @property
+    def warmup(self) -> int:
+        """Updates of linear rise: however few there are in all, half of them are left to anneal."""
+        return min(self.warmup_steps, self.updates // 2)
 
     def total_steps(self, windows: int) -> int:
         """Updates in all on a data set of `windows` whole windows."""
-        return self.steps if self.steps is not None else -(-(self.epochs or 0) * windows // self.batch_size)
+        in_epochs = None if self.epochs is None else -(-self.epochs * windows // self.batch_size)
+        return min(count for count in (self.steps, in_epochs) if count is not None)
 
 
 LEAST = {
@@ -155,10 +162,11 @@ class NonFiniteLoss(RuntimeError):
 
 def learning_rate(config: TrainConfig, step: int, share: float = 0.0) -> float:
     """Of update `step` (from 0): linear warm-up, then annealed to 0 at the last, or as `share` of the time is up."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    rest = max(1, config.updates - config.warmup_steps)
-    return config.learning_rate * ANNEAL[config.anneal](min(1.0, max((step - config.warmup_steps) / rest, share)))
+    warmup = config.warmup
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    rest = max(1, config.updates - warmup)
+    return config.learning_rate * ANNEAL[config.anneal](min(1.0, max((step - warmup) / rest, share)))
 
 
 class Clock:
@@ -192,10 +200,10 @@ def train(
     ema = Ema(network, config.ema_decay)
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=config.betas, fused=True)
     state = TrainState(network, cast("Ema[nn.Module]", ema), optimizer)
-    first, counts = load_latest(folder / "checkpoints", state)
+    first, counts = load_latest(folder / CHECKPOINTS, state)
     counts = {"skipped": 0, **counts}
     if first == 0:
-        save_checkpoint(folder / "checkpoints", 0, state, counts)  # a folder that cannot keep it is found out now
+        save_checkpoint(folder / CHECKPOINTS, 0, state, counts)  # a folder that cannot keep it is found out now
     # A module, compiled or not; the plain one owns the weights.
     run = cast("Network", torch.compile(network)) if config.compile else network
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=PRECISION[config.precision](device))
@@ -218,7 +226,7 @@ def train(
                 loss = loss_fn(run, example, StepRandom(config.seed, step, device))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            norm = nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+            norm = nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm or math.inf)
 
             # Update, unless it would spoil the weights
             if bool(torch.isfinite(loss) & torch.isfinite(norm)):
@@ -258,7 +266,7 @@ def train(
             # What is kept of it
             if stop.signal or last or time.monotonic() - saved_at > config.save_seconds:
                 journal.flush()
-                save_checkpoint(folder / "checkpoints", done, state, counts)
+                save_checkpoint(folder / CHECKPOINTS, done, state, counts)
                 saved, saved_at = done, time.monotonic()
             stop.raise_if_asked()
             if last:
