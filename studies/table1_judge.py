@@ -40,7 +40,7 @@ def real_windows(library: Library, frames: int, reference: int, count: int) -> d
             f"{library.path}: {train_split.count} windows, but --reference {reference} and --windows {count} "
             f"are asked for; ask for fewer"
         )
-    both, apart = train_split.evenly(reference + count), _apart(reference, count)
+    both, apart = train_split.clips(train_split.apart(reference + count)), _apart(reference, count)
     noise = np.random.default_rng(0).standard_normal(both[:count].shape).astype(np.float32)
     parts = {
         "reference": both[~apart], "real": both[apart],
@@ -64,7 +64,7 @@ def _apart(reference: int, count: int) -> np.ndarray:
 
 def recorded(library: Library, frames: int, reference: int, count: int) -> Source | None:
     """The windows of the row `real` as they were recorded, None where a recording is no longer there."""
-    even = Windows(library, "train", frames).places(reference + count)
+    even = Windows(library, "train", frames).apart(reference + count)
     places = [place for place, chosen in zip(even, _apart(reference, count), strict=True) if chosen]
     paths = source_paths(library)
     if any(track.id not in paths for track, _ in places):

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from halfstep.data.windows import Windows
 from halfstep.errors import InputError
@@ -16,6 +18,7 @@ BANDS = 3
 class Track:
     split: str
     content: np.ndarray
+    id: str
 
     @property
     def frames(self) -> int:
@@ -35,8 +38,8 @@ class Shelf:
     @property
     def tracks(self) -> list[Track]:
         made = [np.arange(n)[:, None] + 100 * k + np.zeros(BANDS) for k, n in enumerate(self.lengths)]
-        heldout = Track("heldout", np.full((40, BANDS), 9999.0))
-        return [Track("train", content.astype(np.float16)) for content in made] + [heldout]
+        heldout = Track("heldout", np.full((40, BANDS), 9999.0), "held out")
+        return [Track("train", content.astype(np.float16), str(k)) for k, content in enumerate(made)] + [heldout]
 
     def array(self, track: Track) -> np.ndarray:
         return track.content
@@ -101,6 +104,29 @@ def test_count_is_whole_windows():
 def test_short_tracks_are_left_out():
     batch, _ = windows((5, 20)).batch(0, 100)
     assert (batch // 100 == 1).all()
+
+
+@given(lengths=st.lists(st.integers(8, 70), min_size=1, max_size=8), data=st.data())
+def test_windows_apart_share_no_frame_and_lie_in_their_tracks(lengths: list[int], data: st.DataObject):
+    split = windows(tuple(lengths))
+    size = data.draw(st.integers(1, split.count))
+    places = split.apart(size)
+    taken = {(track.content[0, 0], start + at) for track, start in places for at in range(8)}
+    assert len(places) == size and len(taken) == 8 * size
+    clips = split.clips(places)
+    assert clips.shape == (size, BANDS, 8)
+    assert [int(clip[0, 0]) for clip in clips] == [int(track.content[start, 0]) for track, start in places]
+
+
+def test_windows_apart_fill_a_split_and_reach_both_ends_of_a_track():
+    """Short tracks beside a long one, where windows spread evenly over the starts overlap."""
+    split = windows((9, 9, 9, 24))
+    assert split.count == 6
+    assert [start for _, start in split.apart(6)] == [0, 0, 0, 0, 8, 16]
+    assert min(np.diff([start for _, start in split.places(6)[3:]])) < 8
+    assert [start for _, start in windows((30,)).apart(3)] == [0, 11, 22]
+    with pytest.raises(ValueError, match="size is 7: at most 6 whole windows"):
+        split.apart(7)
 
 
 @pytest.mark.parametrize("lengths", [(), (5, 7)])

@@ -106,6 +106,15 @@ def test_endless_rows_have_no_bias(shift: float, wanted: float):
     assert found.r_squared > 0.99
 
 
+@pytest.mark.parametrize(("n", "m", "found"), [(256, 256, 19), (48, 192, 182)])
+def test_too_few_rows_have_a_bias_that_no_line_takes_off(n: int, m: int, found: float):
+    """One isotropic Gaussian in 200 dimensions, whose distance from itself is 0."""
+    rng = np.random.default_rng(4)
+    a, b = rng.standard_normal((n, 200)), rng.standard_normal((m, 200))
+    assert frechet_infinity(a, b, rng, repeats=2).value == pytest.approx(found, rel=0.1)
+    assert few_rows(min(n, m), 200) is not None
+
+
 def test_with_replacement_equal_distributions_differ():
     """What nested subsets without replacement avoid: rows that come twice leave more than half a unit."""
     rng = np.random.default_rng(3)

@@ -5,7 +5,17 @@ import pytest
 
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.data.synthetic import piece
-from halfstep.metrics.judge import Figure, Heard, change, hear, judge_windows, most_by_chance, together, voiced
+from halfstep.metrics.judge import (
+    Figure,
+    Heard,
+    change,
+    hear,
+    infinity_by_chance,
+    judge_windows,
+    most_by_chance,
+    together,
+    voiced,
+)
 
 
 def drawn(seed: int, windows: int = 60, shift: float = 0.0, sure: float = 4.0) -> Heard:
@@ -44,7 +54,9 @@ def test_kernels_print_their_median_and_few_rows_are_noted(near_and_far):
     near, _ = near_and_far
     assert "kernel median 0." in near["pkid"].note
     assert "60 rows for 16 features" in near["fad"].note
-    assert "R^2" in near["fad_infinity"].note
+    assert "R^2" in near["fad_infinity"].note and "60 rows for 16 features" in near["fad_infinity"].note
+    many = judge_windows(drawn(1, windows=170), drawn(0, windows=170), resamples=4)
+    assert "rows for" not in (many["fad_infinity"].note or "")
 
 
 def test_a_seed_repeats_all():
@@ -75,6 +87,14 @@ def test_plain_distances_of_two_samples_stay_within_what_chance_gives_and_others
     for name in ("fad", "spectral"):
         near, far = (found[name].value for found in figures)
         assert near < chance[name] < far, name
+
+
+def test_the_bias_of_endless_rows_is_seen_on_halves_of_one_music_and_falls_with_their_size():
+    few, many = (infinity_by_chance(drawn(1, n), drawn(0, n)) for n in (20, 200))
+    assert few.value > 1 > 4 * abs(many.value)
+    assert few.low <= few.value <= few.high and few.windows == 20
+    shifted = judge_windows(drawn(2, 20, shift=1.5), drawn(0, 20), resamples=4)
+    assert shifted["fad_infinity"].value > few.high
 
 
 def test_a_band_cut_off_counts_as_69_decibels_and_not_as_the_logarithm_of_nothing():

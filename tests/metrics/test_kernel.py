@@ -80,6 +80,15 @@ def test_kad_grows_with_the_shift_and_does_not_depend_on_the_scale():
     np.testing.assert_allclose(kernel_audio_distance(7 * (x + 0.2), 7 * reference).distance, near)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_refused(bad: float):
+    rows = np.random.default_rng(7).standard_normal((2, 6, 3))
+    rows[0, 2, 1] = bad
+    for x, y in (rows, rows[::-1]):
+        with pytest.raises(ValueError, match="not finite"):
+            kernel_inception_distance(x, y)
+
+
 def test_one_window_is_refused():
     with pytest.raises(ValueError, match="1 and 5 windows"):
         kernel_inception_distance(np.zeros((1, 2)), np.zeros((5, 2)))

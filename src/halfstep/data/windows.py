@@ -50,6 +50,25 @@ class Windows:
         """Of the clips of `evenly(size)`: the track, and the frame at which each begins."""
         return [(self.tracks[which], start) for which, start in map(self._located, self._even_places(size))]
 
+    def apart(self, size: int) -> list[tuple[Track, int]]:
+        """`size` clips that share no frame, spread evenly over the split, always the same: the track, and the frame at
+        which each begins. ValueError if the split holds fewer (`count`).
+        """
+        if size > self.count:
+            raise ValueError(f"size is {size}: at most {self.count} whole windows were expected")
+        places: list[tuple[Track, int]] = []
+        for track, array in zip(self.tracks, self._arrays, strict=True):
+            held, rest = divmod(len(array), self.frames)
+            # End to end, and what is left over evenly between them.
+            places += [(track, k * self.frames + k * rest // max(1, held - 1)) for k in range(held)]
+        return [places[k] for k in np.linspace(0, len(places) - 1, size).astype(np.int64)]
+
+    def clips(self, places: list[tuple[Track, int]]) -> np.ndarray:
+        """The clips that begin there, [n, ...]."""
+        arrays = {track.id: array for track, array in zip(self.tracks, self._arrays, strict=True)}
+        found = (arrays[track.id][start : start + self.frames] for track, start in places)
+        return np.stack([self._clip(rows, self._mean, self._inverse) for rows in found])
+
     def _even_places(self, size: int) -> list[int]:
         return [int(place) for place in np.linspace(0, self._ends[-1] - 1, size).astype(np.int64)]
 

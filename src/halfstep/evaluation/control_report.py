@@ -75,7 +75,7 @@ def control_rows(library: Library, options: Options) -> list[Row]:
             f"--data {options.data}: {split.count} windows in the training split; at least {2 * LEAST_WINDOWS} are "
             f"needed to set one half against the other: prepare more recordings"
         )
-    places = split.places(2 * count)
+    places = split.apart(2 * count)
     halves, paths = [shuffled(places[0::2]), shuffled(places[1::2])], source_paths(library)
     if all(track.id in paths for track, _ in places):
         reference, other = (recordings(half, paths, library.mel, WINDOW_FRAMES) for half in halves)

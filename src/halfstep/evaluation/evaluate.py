@@ -6,10 +6,12 @@ from typing import Any
 from halfstep.atomic import remove_partials, replacing, write_json
 from halfstep.data.dataset import Library
 from halfstep.evaluation.facts import (
+    bias_facts,
     ceiling_facts,
     continuity_facts,
     data_facts,
     memory_facts,
+    pair_facts,
     read_kept,
     row_facts,
     speed_facts,
@@ -25,7 +27,7 @@ from halfstep.evaluation.subject import fits, open_subject
 from halfstep.lock import folder_lock
 from halfstep.metrics.judges.embedding import embedding
 
-FORMAT = 1
+FORMAT = 2
 
 
 def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
@@ -42,6 +44,7 @@ def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
         rows, notes = real_rows(library, opened, options)
         rows += [*opened.rows(rows[0].windows, options.seed), noise_row(library, opened, rows[0].windows, options.seed)]
         settings = fingerprint(options, opened.files) | {
+            "format": FORMAT,  # what an older one heard are other windows
             "rows": [[row.name, row.windows] for row in rows],
             "notes": notes,
         }
@@ -61,6 +64,7 @@ def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
             "notes": [*notes, *said], "streams": stream_facts(streams, streamed, options),
             "rows": [row_facts(row, heard, options) for row in rows if row.kind != REFERENCE],
             "ceiling": ceiling_facts(library, rows, options),
+            "bias": bias_facts(rows, heard, options), "pairs": pair_facts(rows, heard),
             "memory": memory_facts(library, opened, rows, heard, options),
             "continuity": continuity_facts(opened, options, tell),
         }  # fmt: skip

@@ -18,7 +18,8 @@ from halfstep.evaluation.sounds import stored_mels
 from halfstep.evaluation.subject import Subject
 from halfstep.machine import processor
 from halfstep.metrics.copy_synthesis import copy_synthesis
-from halfstep.metrics.judge import judge_windows
+from halfstep.metrics.judge import infinity_by_chance, judge_windows
+from halfstep.metrics.melstats import correlation, rms_difference
 from halfstep.metrics.memorisation import memory
 from halfstep.metrics.music_sets import judge_music
 
@@ -54,6 +55,31 @@ def stream_facts(rows: list[Row], heard: dict[str, RowHeard], options: Options) 
     ]  # fmt: skip
 
 
+def bias_facts(rows: list[Row], heard: dict[str, RowHeard], options: Options) -> dict[str, Any]:
+    """FAD-inf of the real halves, poured together and cut at random: 0 but for the bias of so few windows."""
+    real = next(heard[row.name].heard for row in rows if row.kind == "real")
+    return as_json({"fad_infinity": infinity_by_chance(real, heard[REFERENCE_NAME].heard, options.seed)})
+
+
+def pair_facts(rows: list[Row], heard: dict[str, RowHeard]) -> dict[str, Any]:
+    """Of every student: how near its windows are to the teacher's from the same noise, as the ladder measures it.
+
+    Empty without a teacher.
+    """
+    teacher = next((heard[row.name].log_mel for row in rows if row.kind == "teacher"), None)
+    if teacher is None:
+        return {}
+    found = {}
+    for row in rows:
+        made = heard[row.name].log_mel
+        if row.kind == "student" and made is not None:
+            found[row.name] = {
+                "steps": row.steps, "correlation": correlation(made, teacher),
+                "rms_nepers": rms_difference(made, teacher), "windows": len(made),
+            }  # fmt: skip
+    return found
+
+
 def memory_facts(
     library: Library, subject: Subject, rows: list[Row], heard: dict[str, RowHeard], options: Options
 ) -> dict[str, Any]:
@@ -61,10 +87,10 @@ def memory_facts(
     heldout = next((row for row in rows if row.kind == "heldout"), None)
     if heldout is None:
         return {}
-    places = Windows(library, "heldout", subject.frames).places(heldout.windows)
+    places = Windows(library, "heldout", subject.frames).apart(heldout.windows)
     real = stored_mels(library, places, subject.frames)(range(heldout.windows))
     found = {}
-    for name, one in heard.items():
+    for name, one in ((row.name, heard[row.name]) for row in rows if row.kind == "student"):
         if one.log_mel is not None:
             told = memory(one.log_mel, real, (library.array(track) for track in library.split("train")))
             found[name] = {

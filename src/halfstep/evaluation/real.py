@@ -26,7 +26,8 @@ def real_rows(library: Library, subject: Subject, options: Options) -> tuple[lis
         )
     if count < options.windows:
         notes.append(f"{count} windows a row, not {options.windows}: the training split holds {split.count} in all")
-    halves = shuffled(split.places(2 * count)[0::2]), shuffled(split.places(2 * count)[1::2])
+    apart = split.apart(2 * count)
+    halves = shuffled(apart[0::2]), shuffled(apart[1::2])
     sides = {REFERENCE: halves[0], "real": halves[1]} | _heldout(library, frames, count, notes)
     paths = source_paths(library)
     whole = all(track.id in paths for places in sides.values() for track, _ in places)
@@ -63,7 +64,7 @@ def _heldout(library: Library, frames: int, count: int, notes: list[str]) -> dic
     if split is None or split.count < LEAST_WINDOWS:
         notes.append("too little is held out for a row of its own, and for a search for memory")
         return {}
-    return {"heldout": shuffled(split.places(min(count, split.count)))}
+    return {"heldout": shuffled(split.apart(min(count, split.count)))}
 
 
 def shuffled(places: list[Place]) -> list[Place]:

@@ -28,6 +28,10 @@ LISTEN = (
     "Three excerpts a row; the same three of the other half, plain and through the vocoder, and the same noise for "
     "every number of steps. Real excerpts belong to those who made the recordings."
 )
+PAIRS = (
+    "Window k of every student against window k of the teacher, from the same noise: 1 is the same music, as in the "
+    "ladder's own table."
+)
 MEMORY = (
     "The nearest training window by log-mel over time shifts, beside the same for held-out music. A ratio of medians "
     "near 1 and a share below the 1st percentile of held-out distances near .01 mean that nothing is played back."
@@ -48,8 +52,9 @@ def markdown(report: Mapping[str, Any], speed: Mapping[str, Any]) -> str:
     """The tables, and what to know of them."""
     parts = [f"# {title(report)}\n", lead(report) + "\n", text_tables(report)]
     parts += [f"- {note}" for note in (*report["notes"], *HOW_TO_READ)]
+    parts.append(f"- {bias_line(report)}")
     tables = (
-        _notes_table(report), _speed_table(speed), _ceiling_table(report), _memory_table(report),
+        _notes_table(report), _pairs_table(report), _speed_table(speed), _ceiling_table(report), _memory_table(report),
         _continuity_table(report),
     )  # fmt: skip
     for head, rows in tables:
@@ -100,13 +105,14 @@ def web_page(
         clips = _all_clips(report["streams"], *streams, minute_wide(mel))
         sections.append(page.section(_streams_of(report), page.figures_table(report["streams"]), *clips))
     sections.append(page.section("Measured", page.figures_table(report["rows"])))
-    sections += [page.listed([*report["notes"], *HOW_TO_READ])]
+    sections += [page.listed([*report["notes"], *HOW_TO_READ, bias_line(report)])]
     if any(row["steps"] for row in report["rows"]):
         factors = {name: row["real_time_factor"] for name, row in speed["rows"].items()}
         plots = [_ladder(report, factors, name) for name in PLOTTED if _everywhere(report, name)]
         sections.append(page.section("Quality against steps and speed", *plots))
     for name, (head, its), about in (
         ("Behind the figures", _notes_table(report), BEHIND),
+        ("Against the teacher", _pairs_table(report), PAIRS),
         ("Speed", _speed_table(speed), "Processor seconds for a second of music, one thread."),
         ("The vocoder's ceiling", _ceiling_table(report), CEILING),
         ("Memory", _memory_table(report), MEMORY),
@@ -164,6 +170,24 @@ def _ceiling_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]
     its = report["ceiling"]
     row = [str(its["mel_l1"]["windows"]), *(cell(its[name]) for name in names)] if its else []
     return ["windows", *names.values()], [row] if its else []
+
+
+def bias_line(report: Mapping[str, Any]) -> str:
+    """What FAD-inf says where there is no difference."""
+    bias = report["bias"]["fad_infinity"]
+    return (
+        f"FAD-inf of real music against other real music, cut at random so that 0 is the truth, is {cell(bias)} at "
+        f"{bias['windows']} windows: a value within that range is no difference, and below about 10 windows a feature "
+        "the values are to be compared with each other, not with those of other reports."
+    )
+
+
+def _pairs_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    head = ["music", "windows", "correlation with the teacher", "RMS (nepers)"]
+    return head, [
+        [name, str(its["windows"]), f"{its['correlation']:.3f}", f"{its['rms_nepers']:.3f}"]
+        for name, its in report["pairs"].items()
+    ]
 
 
 def _memory_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -14,7 +14,7 @@ from halfstep.data.dataset import JOURNAL_NAME, Library, Track
 from halfstep.data.journal import paths_by_content
 from halfstep.data.stores import LOG_MEL
 from halfstep.errors import InputError
-from halfstep.generation.noise import seed_noise
+from halfstep.generation.noise import window_noise
 from halfstep.generation.window import WindowSampler
 from halfstep.metrics.judge import voiced
 from halfstep.vocoders.base import Vocoder
@@ -100,11 +100,12 @@ def through_vocoder(windows: Callable[[range], Float32], mel: MelConfig, vocoder
 
 
 def model_mels(sampler: WindowSampler, seed: int) -> Callable[[range], Float32]:
-    """Windows of a model with nothing known; window k from stretch k of the noise `seed`, whatever the steps."""
-    noise, frames = seed_noise(sampler.manifest.mel.n_mels, seed), sampler.layout.frames
+    """Windows of a model with nothing known; window k from `window_noise` k of `seed`, whatever the steps."""
+    n_mels, frames = sampler.n_mels, sampler.layout.frames
 
     def windows(numbers: range) -> Float32:
-        return np.stack([sampler.log_mel(sampler.unconditional(noise(k * frames, (k + 1) * frames))) for k in numbers])
+        drawn = (window_noise(n_mels, seed, k, frames) for k in numbers)
+        return np.stack([sampler.log_mel(sampler.unconditional(noise)) for noise in drawn])
 
     return windows
 

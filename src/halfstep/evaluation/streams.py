@@ -85,7 +85,7 @@ def _places(library: Library, split: str, frames: int, count: int) -> list[Place
         windows = Windows(library, split, frames)
     except InputError:
         return []
-    return windows.places(min(count, windows.count))
+    return windows.apart(min(count, windows.count))
 
 
 def model_streams(model: Model, steps: int, vocoder: NewVocoder, seed: int, frames: int) -> Source:

@@ -37,7 +37,7 @@ class Subject:
     vocoder: NewVocoder
 
     def rows(self, windows: int, seed: int) -> list[Row]:
-        """The teacher, then every student, most steps first. All windows of one number begin from the same noise."""
+        """The teacher, then every student, most steps first. All windows of one number begin from one noise."""
         return [*self._teacher(windows, seed), *self._students(windows, seed)]
 
     def _teacher(self, windows: int, seed: int) -> Iterator[Row]:
@@ -48,8 +48,9 @@ class Subject:
         source = through_vocoder(mels, self.mel, self.vocoder)
         about = f"the teacher of the run, {steps} DDIM steps"
         yield Row(
-            name=f"teacher, {steps} steps", kind="teacher", source=source, windows=windows, steps=steps, about=about
-        )
+            name=f"teacher, {steps} steps", kind="teacher", source=source, windows=windows, steps=steps,
+            keep_mels=True, about=about,
+        )  # fmt: skip
 
     def _students(self, windows: int, seed: int) -> Iterator[Row]:
         if self.model is None:

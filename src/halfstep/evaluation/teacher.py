@@ -8,7 +8,8 @@ from halfstep.tasks.base import Judged
 
 
 def teacher_mels(run: Run, denoiser: Denoiser, num_steps: int, seed: int) -> Judged:
-    """Log-mel windows [n, n_mels, frames] under the run's own schedule; window k from the noise (seed, k).
+    """Log-mel windows [n, n_mels, frames] under the run's own schedule; window k from the noise of the
+    students' window k.
 
     InputError if the task brings no judge.
     """

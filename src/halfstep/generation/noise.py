@@ -38,6 +38,14 @@ def seed_noise(n_mels: int, seed: int, stream: int = PIECE) -> Noise:
     return noise
 
 
+def window_noise(n_mels: int, seed: int, window: int, frames: int) -> Float32:
+    """The noise [n_mels, frames] of window number `window` of those that are judged apart: its stretch of `seed`'s.
+
+    Every network that is asked for window k under one seed begins from it, teacher and students alike.
+    """
+    return seed_noise(n_mels, seed)(window * frames, (window + 1) * frames)
+
+
 def repeating(noise: Noise, period: int) -> Noise:
     """The first `period` frames of `noise`, again and again."""
 

@@ -59,6 +59,8 @@ def frechet_infinity(a: np.ndarray, b: np.ndarray, rng: np.random.Generator, rep
 
     With replacement, rows that come twice make the covariance smaller, and identical distributions differ by .8 in
     128 dimensions. Each of `repeats` orders gives nested subsets of SHARES; distances of a share are averaged.
+    Below `ROWS_A_FEATURE` rows a feature the distance does not follow 1 / n: of one isotropic Gaussian in 200
+    dimensions 256 and 256 rows come to 19, 48 and 192 to 182, where 0 is true (`few_rows`).
     ValueError below 10 rows. (Chong & Forsyth 2020, arXiv:1911.07023; Gui et al. 2024, arXiv:2311.01616.)
     """
     if min(len(a), len(b)) < 10:

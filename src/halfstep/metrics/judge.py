@@ -176,7 +176,8 @@ def _frechet(x: Float32, y: Float32, rng: np.random.Generator, resamples: int) -
         lambda counts: frechet_infinity(_rows(x, counts), _drawn(y, rng), rng, repeats=1).value,
         len(x), rng, resamples // 2,
     )  # fmt: skip
-    note = f"R^2 {endless.r_squared:.3f}"
+    few = few_rows(min(len(_rows(x)), len(_rows(y))), x.shape[-1])
+    note = f"R^2 {endless.r_squared:.3f}" + (f"; {few}" if few else "")
     return {"fad": plain, "fad_infinity": Figure.of(endless.value, around, len(x), note)}
 
 
@@ -204,6 +205,22 @@ def _reach(x: Float32, y: Float32, rng: np.random.Generator, resamples: int) -> 
     for name, statistic in ends.items():
         figures[name] = Figure.of(statistic(), spread(statistic, windows, rng, resamples), windows)
     return figures
+
+
+def infinity_by_chance(x: Heard, y: Heard, seed: int = 0, cuts: int = 20) -> Figure:
+    """What FAD-inf says of two sets of one music, as many windows each as x and y: the mean, and where 95 % lie.
+
+    Both are poured together and cut in two at random, so that the truth is 0: what is found is the bias of so few
+    windows. It belongs to sets of this music and size; of another it may be more or less.
+    """
+    rng = np.random.default_rng(seed)
+    both = np.concatenate([x.embedding, y.embedding])
+    found = []
+    for order in (rng.permutation(len(both)) for _ in range(cuts)):
+        halves = (_rows(both[order[: len(x)]]), _rows(both[order[len(x) :]]))
+        found.append(frechet_infinity(*halves, rng, repeats=1).value)
+    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Figure(value=float(np.mean(found)), low=float(low), high=float(high), windows=len(x))
 
 
 def most_by_chance(x: Heard, y: Heard, seed: int = 0, cuts: int = RESAMPLES) -> dict[str, float]:

@@ -69,10 +69,14 @@ def _between(kernel: np.ndarray, counts: np.ndarray) -> float:
 
 
 def kernel_means(x: np.ndarray, y: np.ndarray, kernel: Kernel) -> KernelMeans:
-    """Of windows x [n, pieces, d] or [n, d] and y likewise. ValueError below two windows of either."""
+    """Of windows x [n, pieces, d] or [n, d] and y likewise. ValueError below two windows of either, or for features
+    that are not finite.
+    """
     if min(len(x), len(y)) < 2:
         raise ValueError(f"{len(x)} and {len(y)} windows: at least 2 of each were expected")
     x, y = (np.asarray(rows, np.float64).reshape(len(rows), -1, rows.shape[-1]) for rows in (x, y))
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError("features that are not finite: numbers were expected")
     centre = x.mean((0, 1))  # differences of large numbers lose their digits: centre first
     x, y = x - centre, y - centre
     return KernelMeans(_window_means(x, x, kernel), _window_means(y, y, kernel), _window_means(x, y, kernel))

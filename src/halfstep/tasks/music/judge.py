@@ -5,6 +5,7 @@ import torch
 
 from halfstep.audio.mel import Float32, MelConfig
 from halfstep.diffusion.schedule import Schedule
+from halfstep.generation.noise import window_noise
 from halfstep.nets.denoiser import Denoiser
 from halfstep.tasks.base import Band, Judged
 from halfstep.tasks.music.task import Music
@@ -14,8 +15,8 @@ from halfstep.training.observe import sample_like
 def teacher_windows(
     task: Music, denoiser: Denoiser, schedule: Schedule, mel: MelConfig, band: Band, num_steps: int, seed: int
 ) -> Judged:
-    """Log-mel windows [n, n_mels, frames] by DDIM under `schedule`, of which nothing is given; window k from the noise
-    (seed, k).
+    """Log-mel windows [n, n_mels, frames] by DDIM under `schedule`, of which nothing is given; window k from
+    `window_noise` k of `seed`, as the students' is.
     """
     config = task.config
     mean, std = (part[:, None] for part in band)
@@ -24,9 +25,8 @@ def teacher_windows(
     def windows(numbers: range) -> Float32:
         torch.set_num_threads(1)
         nothing = task.free(np.zeros((len(numbers), config.n_mels, config.frames), np.float32))
-        size = tuple(nothing.x.shape[1:])
-        drawn = [np.random.default_rng([seed, k]).standard_normal(size, np.float32) for k in numbers]
-        x = sample_like(frozen, nothing, torch.from_numpy(np.stack(drawn)), num_steps, schedule)
+        drawn = np.stack([window_noise(config.n_mels, seed, k, config.frames) for k in numbers])
+        x = sample_like(frozen, nothing, torch.from_numpy(task.packing.noise(drawn)), num_steps, schedule)
         made = task.windows(x.float().numpy()) * std + mean
         return np.maximum(made, np.float32(np.log(mel.floor)))
 
