@@ -17,6 +17,9 @@ EXTRAS = {
     "matplotlib": "train",
     "diffusers": "baseline",
     "sounddevice": "play",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "websockets": "serve",
     "visqol": "quality",
     "zimtohrli": "quality",
 }

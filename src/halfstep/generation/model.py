@@ -17,6 +17,7 @@ from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.continuation import bridge, continued_sound
 from halfstep.generation.loops import mel_loop
 from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
+from halfstep.generation.passages import Passage, passages
 from halfstep.generation.render import equal_blocks, first_samples, render
 from halfstep.generation.requests import (
     USUAL_SECONDS,
@@ -162,6 +163,13 @@ class Model:
         """The music before it has a waveform: log-mel blocks [n_mels, k] without end. InputError as above."""
         request = Piece(seconds=USUAL_SECONDS, seed=seed, steps=steps)
         return mel_stream(self._sampler(request.steps), self._canvas(request))
+
+    def passages(self, piece: Piece, first_frame: int = 0) -> Iterator[Passage]:
+        """A piece without end as sound beside its bands, from any of its frames on; one that drifts arrives after its
+        seconds. InputError as for `generate`.
+        """
+        canvas, vocoder = self._canvas(piece), self.vocoder(piece.seed, piece.vocoder)
+        return passages(self._sampler(piece.steps), canvas, vocoder, first_frame)
 
     def vocoder(self, seed: int = 0, choice: str | MakeVocoder | None = None) -> Vocoder:
         """What turns log-mels into sound, for one piece: the model's own, or "griffin-lim", or one made from the seed.

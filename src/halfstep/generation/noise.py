@@ -55,6 +55,15 @@ def repeating(noise: Noise, period: int) -> Noise:
     return repeated
 
 
+def shifted(noise: Noise, frames: int) -> Noise:
+    """The same noise from its frame `frames` on."""
+
+    def later(start: int, stop: int) -> Float32:
+        return noise(start + frames, stop + frames)
+
+    return later
+
+
 def between(one: Noise, other: Noise, share: Callable[[Float32], Float32]) -> Noise:
     """On the great circle from one noise to the other: unit noise everywhere, as both are.
 

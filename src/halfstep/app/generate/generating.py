@@ -34,10 +34,10 @@ def generate_files(out: Path, request: Request, *, model: str | None, count: int
 
     seconds = samples / loaded.sample_rate
     for path, piece, blocks in zip(paths, pieces, music, strict=True):
-        what = _description(loaded, piece)
+        what = described(loaded, piece)
         began = time.perf_counter()
         with progress(path.name) as report, stoppable(_counted(blocks, samples, report)) as counted:
-            _write_piece(path, counted, loaded, what, seconds, piece.loops, plot)
+            write_piece(path, counted, loaded, what, seconds, piece.loops, plot)
         took = time.perf_counter() - began
         print(f"{path}: {seconds:.1f} s, {what}, made in {took:.1f} s (real-time factor {took / seconds:.3f})")
 
@@ -50,9 +50,10 @@ def _samples_of(recording: Recording, sample_rate: int) -> int:
     return round(info.frames_declared * sample_rate / info.sample_rate)
 
 
-def _write_piece(
+def write_piece(
     path: Path, blocks: Iterator[Float32], model: Model, what: str, seconds: float, loop: bool, plot: bool
 ) -> None:
+    """Its blocks to a file, which says what it is; a loop with its points, and its picture beside it for `plot`."""
     thumbnail = Thumbnail(model.manifest.mel)
     metadata = {
         "software": f"halfstep {halfstep.__version__}",
@@ -65,7 +66,7 @@ def _write_piece(
         thumbnail.save(path.with_suffix(".png"))
 
 
-def _description(model: Model, piece: Request) -> str:
+def described(model: Model, piece: Request) -> str:
     """What the bytes follow from, besides recordings."""
     steps = model.manifest.default_steps if piece.steps is None else piece.steps
     parts = [f"model {model.manifest.id}", f"seed {piece.seed}", f"{steps} steps", f"{model.threads} thread(s)"]

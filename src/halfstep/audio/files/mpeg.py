@@ -26,6 +26,11 @@ def frame_bytes(header: bytes) -> int | None:
     return (144000 if version == 3 else 72000) * kbps // rate + padding
 
 
+def samples_a_frame(sample_rate: int) -> int:
+    """Of each channel, in a layer III frame: version 1 has twice as many as those for lower rates."""
+    return 1152 if sample_rate >= min(RATES_V1) else 576
+
+
 def ends_whole(path: Path) -> bool:
     """Whether the last layer III frame of the file is all there; true as well where no frames are found."""
     with path.open("rb") as file:

@@ -26,6 +26,14 @@ def page_checksum(page: bytes) -> int:
     return int(f"{mirrored:032b}"[::-1], 2)
 
 
+def page_bytes(data: bytes) -> int | None:
+    """Length of the page that begins with these bytes; None if so many do not tell, or they begin none."""
+    if not data.startswith(CAPTURE) or len(data) < HEADER.size:
+        return None
+    lacing = data[HEADER.size : HEADER.size + HEADER.unpack_from(data)[7]]
+    return HEADER.size + len(lacing) + sum(lacing)
+
+
 def fix_serial(path: Path) -> None:
     """Give every page of the one stream in the file the number SERIAL, in place."""
     with path.open("r+b") as file:

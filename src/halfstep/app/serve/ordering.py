@@ -1,0 +1,136 @@
+"""What the API makes: a clip, a loop, what goes on from an upload. Each is a job that writes one file."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from halfstep.app.generate.composing import USUAL_BEATS
+from halfstep.app.generate.generating import described, write_piece
+from halfstep.app.serve.decoding import decoded_upload
+from halfstep.app.serve.fields import SEED, STEPS, TOWARD, VARIATION, Field, Value, number, read_fields, whole
+from halfstep.app.serve.jobs import Job, Jobs, Report
+from halfstep.app.serve.limits import Limits
+from halfstep.app.serve.refusals import Refusal
+from halfstep.app.serve.tunes import BAD_REQUEST, check_steps, find
+from halfstep.audio.files.io import Audio
+from halfstep.audio.files.writing import ENCODINGS
+from halfstep.audio.mel import Float32
+from halfstep.generation.model import Model
+from halfstep.generation.requests import USUAL_SECONDS, RequestError, Timed, request_for
+
+ENDINGS = tuple(ending.removeprefix(".") for ending in ENCODINGS)
+LOOPS_NOT_IN = "mp3"
+"""It begins and ends with silence of its own."""
+LEAST_UPLOAD_BYTES = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A kind of job: its address under /api, what it is, and what may be asked of it."""
+
+    name: str
+    summary: str
+    fields: tuple[Field, ...]
+    loop: bool = False
+    upload: bool = False
+
+
+def orders(models: Sequence[str], limits: Limits) -> dict[str, Order]:
+    """All kinds, by name; the first of the models is the one that plays when none is named."""
+    model = Field(name="model", kind="string", choices=tuple(models), about="The first one if not given.")
+    seconds = Field(name="seconds", kind="number", least=0.1, most=limits.job_seconds, about="Of new music; 30.")
+    music = (model, SEED, STEPS, VARIATION, TOWARD)
+    format = Field(name="format", kind="string", choices=ENDINGS, about="Of the file; wav if not given.")
+    loop_format = Field(
+        name="format", kind="string", choices=tuple(one for one in ENDINGS if one != LOOPS_NOT_IN), about="Of the file."
+    )
+    bars = Field(name="bars", kind="number", least=0.25, most=1024, about="Length in bars, with bpm.")
+    bpm = Field(name="bpm", kind="number", least=10, most=999, about="Beats a minute.")
+    beats = Field(name="beats", kind="integer", least=1, most=64, about="Beats a bar; 4 if not given.")
+    closed = Field(name="loop", kind="boolean", about="Lead from the end of the upload back into its beginning.")
+    times = (seconds, bars, bpm, beats)
+    every = (
+        Order(name="clips", summary="Make a piece of music", fields=(*music, *times, format)),
+        Order(name="loops", summary="Make a loop without a seam", fields=(*music, *times, loop_format), loop=True),
+        Order(
+            name="continuations", summary="Go on from an uploaded recording, or close it into a loop",
+            fields=(*music, *times, closed, format), upload=True,
+        ),
+    )  # fmt: skip
+    return {order.name: order for order in every}
+
+
+class Kitchen:
+    """Takes orders, and makes jobs of them."""
+
+    def __init__(self, models: Mapping[str, Model], jobs: Jobs, limits: Limits) -> None:
+        self._models, self._jobs, self._limits = models, jobs, limits
+        self.orders = orders(tuple(models), limits)
+
+    def take(self, order: Order, given: Sequence[tuple[str, str]], upload: bytes = b"") -> Job:
+        """A job. Refusal for what makes no sense; what only the sound itself shows is said by the job."""
+        values = read_fields(order.fields, given)
+        model = find(self._models, str(values.get("model", next(iter(self._models)))))
+        steps = whole(values, "steps")
+        if steps is not None:
+            check_steps(model, steps)
+        loop = order.loop or bool(values.get("loop", False))
+        ending = str(values.get("format", ENDINGS[0]))
+        if loop and ending == LOOPS_NOT_IN:
+            raise Refusal(BAD_REQUEST, "format: an MP3 begins and ends with silence of its own; ask for another")
+        if order.upload and len(upload) < LEAST_UPLOAD_BYTES:
+            raise Refusal(BAD_REQUEST, "the body is to be a recording: WAV, FLAC, Ogg Vorbis, Opus, MP3 or AIFF")
+        seconds = self._seconds(values)
+
+        def request(context: Audio | None) -> Timed:
+            return model.timed(
+                request_for(
+                    seconds=seconds, context=context, loop=loop, seed=whole(values, "seed") or 0, steps=steps,
+                    variation=number(values, "variation"), toward=whole(values, "toward"),
+                )
+            )  # fmt: skip
+
+        try:
+            request(None).samples(model.manifest.mel)  # refused before it waits, whatever can be
+        except RequestError as error:
+            raise Refusal(BAD_REQUEST, error.named({})) from error
+        limits = self._limits
+
+        def work(path: Path, report: Report) -> None:
+            context = decoded_upload(upload, model.sample_rate, limits) if order.upload else None
+            _make(model, request(context), path, report)
+
+        about = {"kind": order.name, "model": model.manifest.id} | values
+        about |= {name: str(values[name]) for name in ("seed", "toward") if name in values}
+        return self._jobs.add(f".{ending}", about, work)
+
+    def _seconds(self, values: Mapping[str, Value]) -> float:
+        bars, bpm = number(values, "bars"), number(values, "bpm")
+        if (bars is None) != (bpm is None):
+            raise Refusal(BAD_REQUEST, "bars and bpm: one says nothing without the other")
+        if bars is None or bpm is None:
+            return number(values, "seconds") or USUAL_SECONDS
+        if "seconds" in values:
+            raise Refusal(BAD_REQUEST, "seconds: bars and bpm give the length already")
+        seconds = bars * (whole(values, "beats") or USUAL_BEATS) * 60 / bpm
+        if seconds > self._limits.job_seconds:
+            raise Refusal(BAD_REQUEST, f"bars: {seconds:.1f} s; at most {self._limits.job_seconds:g} s are made")
+        return seconds
+
+
+def _make(model: Model, request: Timed, path: Path, report: Report) -> None:
+    recordings = sum(one.samples.shape[1] for one in request.recordings if isinstance(one, Audio))
+    samples = request.samples(model.manifest.mel) + recordings
+    seconds = samples / model.sample_rate
+    blocks = _reported(model.blocks(request), samples, report)
+    write_piece(path, blocks, model, described(model, request), seconds, request.loops, plot=False)
+
+
+def _reported(blocks: Iterator[Float32], samples: int, report: Report) -> Iterator[Float32]:
+    """The same, in pieces short enough for `report` to be called often."""
+    done = 0
+    report(0.0)
+    for block in blocks:
+        yield block
+        done += block.shape[1]
+        report(done / samples)

@@ -1,0 +1,94 @@
+"""Sound beside the bands it was made of, in equal blocks, from any moment of a piece on: what a page draws."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from halfstep.audio.limiter import limit
+from halfstep.audio.mel import Float32
+from halfstep.generation.canvas import Canvas, mel_stream
+from halfstep.generation.noise import shifted
+from halfstep.generation.window import WindowSampler
+from halfstep.vocoders.base import Vocoder
+
+PASSAGE_FRAMES = 16
+"""Of one block: 186 ms at 44.1 kHz and a hop of 512."""
+LEAD_IN_WINDOWS = 2
+"""Made before the window that is wanted: a stream forgets how it began within two."""
+LEAD_IN_FRAMES = 64
+"""Heard by the vocoder before the first frame that is wanted, so that it is in full swing there."""
+PUSHED_FRAMES = 128
+"""Pushed into the vocoder at once, at most: a whole window would hold the first sound back."""
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """Some frames of a piece, from its frame `frame` on: their log-mel [n_mels, k] and sound [1, k * hop]."""
+
+    frame: int
+    log_mel: Float32
+    samples: Float32
+
+
+def passages(sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder, first_frame: int = 0) -> Iterator[Passage]:
+    """Blocks of PASSAGE_FRAMES frames without end, from `first_frame` of the piece on.
+
+    From frame 0 the samples are those of the stream. From any other the music is the same, the phases of its tones are
+    not: it begins two windows before, not at the beginning.
+    """
+    layout = sampler.layout
+    window = max(0, first_frame // layout.hop - LEAD_IN_WINDOWS)
+    start = window * layout.hop
+    begun = replace(canvas, init_noise=shifted(canvas.init_noise, start))
+    skipped = max(0, first_frame - start - LEAD_IN_FRAMES)
+    mels = _without_first(mel_stream(sampler, begun), skipped)
+    paired = _paired(mels, vocoder, sampler.manifest.mel.hop_length, start + skipped)
+    return _from(paired, first_frame)
+
+
+def _paired(mels: Iterator[Float32], vocoder: Vocoder, hop: int, frame: int) -> Iterator[Passage]:
+    """Frames and the samples made of them, PASSAGE_FRAMES at a time; the first is the piece's frame `frame`."""
+    waiting: list[Float32] = []
+    sound: list[Float32] = []
+    have = 0
+    size = PASSAGE_FRAMES * hop
+    for log_mel in _sliced(mels, PUSHED_FRAMES):
+        waiting.append(log_mel)
+        samples = limit(vocoder.push(log_mel))
+        sound.append(samples)
+        have += len(samples)
+        if have < size:
+            continue
+        frames, whole = np.concatenate(waiting, axis=1), np.concatenate(sound)
+        for start in range(0, have - size + 1, size):
+            yield Passage(frame, frames[:, :PASSAGE_FRAMES], whole[None, start : start + size])
+            frames, frame = frames[:, PASSAGE_FRAMES:], frame + PASSAGE_FRAMES
+        have %= size
+        waiting, sound = [frames], [whole[len(whole) - have :]]
+
+
+def _from(blocks: Iterator[Passage], first_frame: int) -> Iterator[Passage]:
+    """The same, without what is before `first_frame`; the first of them may be shorter."""
+    for block in blocks:
+        cut = first_frame - block.frame
+        frames = block.log_mel.shape[1]
+        if cut <= 0:
+            yield block
+        elif cut < frames:
+            hop = block.samples.shape[1] // frames
+            yield Passage(first_frame, block.log_mel[:, cut:], block.samples[:, cut * hop :])
+
+
+def _sliced(blocks: Iterable[Float32], size: int) -> Iterator[Float32]:
+    for block in blocks:
+        for start in range(0, block.shape[1], size):
+            yield block[:, start : start + size]
+
+
+def _without_first(blocks: Iterable[Float32], count: int) -> Iterator[Float32]:
+    for block in blocks:
+        kept = block[:, count:]
+        count = max(0, count - block.shape[1])
+        if kept.size:
+            yield kept

@@ -1,0 +1,100 @@
+"""The API: what it makes is what the command line makes, and its document tells the truth."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from halfstep.app.cli import run
+
+from .conftest import Site, until
+
+
+def by_command(model: Path, folder: Path, *options: str, ending: str = "wav") -> bytes:
+    out = folder / f"out.{ending}"
+    assert run(["generate", str(out), "--model", str(model), *options]) == 0
+    return out.read_bytes()
+
+
+def test_a_clip_has_the_bytes_of_the_command_line(site: Site, tiny_model: Path, tmp_path: Path):
+    made = site.made("/api/clips?seconds=2&seed=5&steps=1&variation=0.5&format=flac")
+    options = ("--seconds", "2", "--seed", "5", "--steps", "1", "--vary", "0.5")
+    assert made == by_command(tiny_model, tmp_path, *options, ending="flac")
+
+
+def test_a_loop_in_bars_has_the_bytes_of_the_command_line(site: Site, tiny_model: Path, tmp_path: Path):
+    made = site.made("/api/loops?bars=2&bpm=120&beats=3&seed=9")
+    options = ("--loop", "--bars", "2", "--bpm", "120", "--beats", "3", "--seed", "9")
+    assert made == by_command(tiny_model, tmp_path, *options)
+    assert b"smpl" in made
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_an_upload_goes_on(site: Site, loop: bool):
+    sound = io.BytesIO()
+    times = np.arange(8000 * 2) / 8000
+    soundfile.write(sound, 0.1 * np.sin(2 * np.pi * 300 * times), 8000, format="FLAC", subtype="PCM_16")
+    made = site.made(f"/api/continuations?seconds=1&seed=1&loop={str(loop).lower()}", sound.getvalue())
+    samples, rate = soundfile.read(io.BytesIO(made))
+    assert (rate, len(samples)) == (8000, 3 * 8000)
+    assert np.abs(np.fft.rfft(samples[4000:12000])).argmax() == 300
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/api/clips?bars=2", "bars and bpm"),
+        ("/api/clips?bars=2&bpm=100&seconds=1", "give the length already"),
+        ("/api/clips?bars=1000&bpm=10", "are made"),
+        ("/api/clips?seconds=601", "0.1 to 600"),
+        ("/api/clips?format=exe", "wav or flac"),
+        ("/api/loops?format=mp3", "wav or flac or ogg"),
+        ("/api/loops?seconds=0.1", "a loop takes"),
+        ("/api/loops?toward=3", "ends where it began"),
+        ("/api/clips?model=../x", "tiny-gauss was expected"),
+        ("/api/continuations", "to be a recording"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_a_line(site: Site, path: str, said: str):
+    status, answer = site.json("POST", path)
+    assert status == 400
+    assert said in answer["error"]
+
+
+def test_jobs_are_bounded_and_can_be_cancelled(site: Site):
+    first = [site.json("POST", "/api/clips?seconds=600") for _ in range(8)]
+    assert [status for status, _ in first] == [202] * 8
+    status, headers, _ = site.ask("POST", "/api/clips?seconds=600")
+    assert (status, headers["retry-after"]) == (503, "5")
+    running = first[0][1]["id"]
+    assert site.json("GET", f"/api/jobs/{running}/audio")[0] == 409
+    for _, job in first:
+        assert site.json("DELETE", f"/api/jobs/{job['id']}")[0] == 200
+    until(lambda: site.json("GET", f"/api/jobs/{running}")[1].get("state", "gone") in ("cancelled", "gone"))
+    assert site.ask("GET", f"/api/jobs/{first[-1][1]['id']}")[0] == 404
+
+
+def test_the_document_names_every_address_and_its_bounds(site: Site):
+    status, document = site.json("GET", "/api/openapi.json")
+    assert status == 200
+    paths = document["paths"]
+    for path in ("/api/clips", "/api/loops", "/api/continuations", "/api/jobs/{id}", "/stream/{model}.mp3"):
+        assert path in paths
+    for path, operations in paths.items():
+        for method in operations:
+            asked = path.replace("{id}", "x").replace("{model}", "tiny-gauss")
+            if not path.startswith("/stream"):
+                assert site.ask(method.upper(), asked)[0] != 405
+    seed = next(field for field in paths["/api/clips"]["post"]["parameters"] if field["name"] == "seed")
+    assert seed["schema"] == {"type": "integer", "minimum": 0, "maximum": 2**64 - 1}
+    json.dumps(document, allow_nan=False)
+
+
+def test_models_say_what_the_page_needs(site: Site):
+    _, answer = site.json("GET", "/api/models")
+    (model,) = answer["models"]
+    assert (model["id"], model["steps"], model["default_steps"]) == ("tiny-gauss", [1, 4], 4)
+    assert "path" not in json.dumps(answer)
