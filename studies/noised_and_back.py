@@ -1,0 +1,124 @@
+"""Where a teacher loses the music, and what guidance gives back. python studies/noised_and_back.py RUN [--model piano]
+
+Held-out windows are noised to each time t and brought back to 0 by the teacher's own DDIM steps: what is lost between
+two rows is lost between their noise levels. The first rows are the windows themselves and what the packing leaves of
+them; the last are samples from noise, by the teacher and guided by a worse version of itself whose attention looks
+at its own position only (perturbed-attention guidance, Ahn et al. 2024, arXiv:2403.17377): v + w (v - v_worse).
+The vocoder is that of --model.
+"""
+
+import argparse
+import copy
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import halfstep
+from halfstep.diffusion.rates import Rates
+from halfstep.diffusion.schedule import SCHEDULES
+from halfstep.diffusion.steps import ddim_step
+from halfstep.metrics.frechet import frechet_distance
+from halfstep.metrics.judge import voiced
+from halfstep.metrics.melstats import features
+from halfstep.metrics.music import music_figures
+from halfstep.nets.blocks import Attention
+from halfstep.nets.condition import Condition
+from halfstep.nets.denoiser import Denoiser, rates_like
+from halfstep.runs.run_folder import Run, open_run
+from halfstep.tasks.music.observer import MusicObserver
+from halfstep.tasks.music.task import Music
+from halfstep.training.denoising import noised
+from halfstep.training.observe import fixed_noise
+
+SHOWN = ("tuning", "held_share", "pitch_class_entropy", "pulse", "decay_db_per_second")
+BATCH = 8
+
+
+class OwnPositionOnly(nn.Module):
+    """An `Attention` whose weights are the identity."""
+
+    def __init__(self, attention: Attention) -> None:
+        super().__init__()
+        self.attention = attention
+
+    def forward(self, h: Tensor, tokens: Tensor | None = None) -> Tensor:
+        value = self.attention.query_key_value(self.attention.norm(h)).chunk(3, dim=1)[2]
+        return h + self.attention.out(value)
+
+
+class Guided(nn.Module):
+    """v + weight (v - v_worse), called as a `Denoiser` is."""
+
+    def __init__(self, denoiser: Denoiser, weight: float) -> None:
+        super().__init__()
+        self.denoiser, self.weight, self.worse = denoiser, weight, copy.deepcopy(denoiser)
+        for module in self.worse.modules():
+            for child in module.children():
+                if isinstance(child, Attention):  # in its place: the network tells attention from the rest by its class
+                    child.forward = OwnPositionOnly(copy.deepcopy(child)).forward
+
+    def forward(self, z_t: Tensor, at_t: Rates, condition: Condition) -> Tensor:
+        v = self.denoiser(z_t, at_t, condition)
+        return v + self.weight * (v - self.worse(z_t, at_t, condition)) if self.weight else v
+
+
+@torch.inference_mode()
+def brought_back(
+    run: Run, task: Music, denoiser: nn.Module, z: Tensor, real: np.ndarray, begin: float, steps: int
+) -> Tensor:
+    """x [n, C, L] from z at time `begin`, in equal steps of time as near to 1 / steps as fit."""
+    schedule = SCHEDULES[run.experiment.diffusion.schedule]()
+    times = np.linspace(begin, 0, max(2, round(steps * begin)) + 1)
+    batches = []
+    for at in range(0, len(z), BATCH):
+        part, condition = z[at : at + BATCH], task.free(real[at : at + BATCH]).condition
+        for t, s in pairwise(times):
+            at_t, at_s = (rates_like(schedule.rates(np.full(len(part), time)), part) for time in (t, s))
+            part = ddim_step(part, denoiser(part, at_t, condition), at_t, at_s)
+        batches.append(part)
+    return torch.cat(batches)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--model", default="piano", help="whose vocoder speaks")
+    parser.add_argument("--times", type=float, nargs="+", default=[0.1, 0.25, 0.5, 0.7, 0.85])
+    parser.add_argument("--guidance", type=float, nargs="*", default=[0.5, 1.0, 2.0])
+    parser.add_argument("--steps", type=int, default=24, help="from t = 1 to 0")
+    parser.add_argument("--count", type=int, default=16, help="windows a row")
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    with open_run(options.run) as run:
+        observer, task, teacher = run.observer(options.run), run.task, run.teacher()
+        if not (isinstance(observer, MusicObserver) and isinstance(task, Music)):
+            raise SystemExit(f"noised_and_back: {options.run} models {run.experiment.task_name}, not music")
+        real, mel, vocoder = observer.real[: options.count], observer.mel, halfstep.load(options.model).vocoder
+
+        def row(name: str, log_mel: np.ndarray) -> None:
+            found = [music_figures(one, mel.sample_rate) for one in voiced(log_mel, mel, vocoder)]
+            figures = (f"{key} {np.nanmean([one[key] for one in found]):.3f}" for key in SHOWN)
+            far = frechet_distance(features(log_mel), features(observer.log_mel(real)))
+            print(name, *figures, f"frechet_melstats {far:.2f}", sep="  ", flush=True)
+
+        def of(x: Tensor) -> np.ndarray:
+            return observer.log_mel(task.windows(x.float().numpy()))
+
+        row("real windows", observer.log_mel(real))
+        x = task.free(real).x
+        row("their packing", of(x))
+        noise = fixed_noise(x, options.seed)
+        schedule = SCHEDULES[run.experiment.diffusion.schedule]()
+        for t in options.times:
+            z = noised(x, noise, rates_like(schedule.rates(np.full(len(x), t)), x))
+            row(f"back from t = {t}", of(brought_back(run, task, teacher, z, real, t, options.steps)))
+        for weight in [0.0, *options.guidance]:
+            made = brought_back(run, task, Guided(teacher, weight), noise, real, 1.0, options.steps)
+            row(f"from noise, guidance {weight}", of(made))
+
+
+if __name__ == "__main__":
+    main()
