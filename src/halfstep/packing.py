@@ -8,6 +8,7 @@ that what comes back is the nearest point of the subspace.
 
 import functools
 import io
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ import numpy as np
 from halfstep.arrays import Float, Float32, Int, Shaped
 from halfstep.atomic import replacing
 from halfstep.errors import InputError
+
+MOST_COMPONENT_BYTES = 256 << 20
+"""Unpacked: 8192 directions of 64 frames of 128 bands."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -209,6 +213,9 @@ def write_components(path: Path, components: Components) -> None:
 def read_components(data: bytes, where: str) -> Components:
     """What `write_components` wrote, from a stranger too. InputError naming `where` unless it is that, and sound."""
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            if sum(part.file_size for part in packed.infolist()) > MOST_COMPONENT_BYTES:
+                raise ValueError(f"unpacks to more than {MOST_COMPONENT_BYTES} bytes")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             matrix, scale, explained = arrays["matrix"], float(arrays["scale"]), float(arrays["explained"])
     except Exception as fault:  # zip and numpy raise a dozen kinds for a file that is none

@@ -1,5 +1,6 @@
 """ONNX read without the onnx package: what is refused, and that nothing else is."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
-from halfstep.bundle.onnx_bytes import onnx_problems
+from halfstep.bundle import onnx_bytes
+from halfstep.bundle.onnx_bytes import OPERATORS, onnx_problems
 
 
 def adding(weights: np.ndarray, domain: str = "") -> onnx.ModelProto:
@@ -35,21 +37,58 @@ def branching(inner: onnx.TensorProto) -> onnx.ModelProto:
 
 def test_a_plain_model_has_no_problems(tiny_model: Path):
     assert onnx_problems((tiny_model / "denoiser-4.onnx").read_bytes()) == []
-    assert onnx_problems(branching(numpy_helper.from_array(np.ones(4, np.float32))).SerializeToString()) == []
 
 
 def test_weights_in_another_file_are_found(tmp_path: Path):
     model = adding(np.ones(2000, np.float32))
     external_data_helper.convert_model_to_external_data(model, location="weights.bin", size_threshold=0)
     onnx.save(model, tmp_path / "m.onnx")
-    assert onnx_problems((tmp_path / "m.onnx").read_bytes()) == ["keeps weights in another file"]
+    assert onnx_problems((tmp_path / "m.onnx").read_bytes()) == ["has weights in another file"]
 
 
-def test_weights_in_another_file_are_found_in_a_branch():
-    tensor = numpy_helper.from_array(np.ones(4, np.float32))
-    external_data_helper.set_external_data(tensor, location="/etc/passwd")
-    tensor.data_location = TensorProto.EXTERNAL
-    assert "keeps weights in another file" in onnx_problems(branching(tensor).SerializeToString())
+def test_graphs_inside_nodes_are_not_even_looked_into():
+    problems = onnx_problems(branching(numpy_helper.from_array(np.ones(4, np.float32))).SerializeToString())
+    assert "has the operator 'If', which no model of halfstep needs" in problems
+    assert "has a graph inside a node" in problems
+
+
+@pytest.mark.parametrize(
+    "operator", ["Loop", "Scan", "SequenceMap", "RandomNormal", "ImageDecoder", "StringConcat", "No\x1b[31mSuch", ""]
+)
+def test_operators_that_are_not_on_the_list_are_found_and_escaped(operator: str):
+    model = adding(np.ones(3, np.float32))
+    model.graph.node[0].op_type = operator
+    problems = onnx_problems(model.SerializeToString())
+    assert problems == [f"has the operator {operator!a}, which no model of halfstep needs"]
+
+
+def test_functions_of_a_model_are_found():
+    model = adding(np.ones(3, np.float32))
+    model.functions.add(name="f", domain="")
+    assert onnx_problems(model.SerializeToString()) == ["has functions"]
+
+
+def test_every_operator_of_the_list_is_onnx_s_own():
+    known = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}
+    assert known >= OPERATORS
+
+
+def test_too_many_tiny_fields_are_refused_in_the_memory_of_the_file(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(onnx_bytes, "MOST_FIELDS", 10_000)
+    data = b"\x40\x01" * (1 << 20)
+    tracemalloc.start()
+    problems = onnx_problems(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert problems == ["not an ONNX file (more than 10000 fields)"]
+    assert peak < 100_000
+
+
+def test_weights_that_are_no_numbers_are_found_among_plain_fields_too():
+    model = adding(np.ones(3, np.float32))
+    del model.graph.initializer[:]
+    model.graph.initializer.append(helper.make_tensor("w", TensorProto.FLOAT, [3], [1.0, float("nan"), 1.0]))
+    assert onnx_problems(model.SerializeToString()) == ["has weights that are not numbers"]
 
 
 def test_a_foreign_domain_is_found():

@@ -1,6 +1,9 @@
+import os
+
 import pytest
 
 from halfstep.data.journal import Journal
+from halfstep.errors import InputError
 
 
 @pytest.fixture
@@ -10,10 +13,10 @@ def path(tmp_path):
 
 def test_what_was_learned_is_known_again(path):
     journal = Journal(path)
-    journal.add_content("/m/a\udce9.wav", (10, 99), {"done": {"sha256": "ab"}})
+    journal.add_content("/m/a\udce9.wav", (10, 99), {"done": {"sha256": "ab", "seconds": 1.5}})
     journal.add_outcome("ab-1", {"skipped": "silence"})
     again = Journal(path)
-    assert again.content("/m/a\udce9.wav", (10, 99)) == {"done": {"sha256": "ab"}}
+    assert again.content("/m/a\udce9.wav", (10, 99)) == {"done": {"sha256": "ab", "seconds": 1.5}}
     assert again.content("/m/a\udce9.wav", (10, 100)) is None
     assert again.content("/m/b.wav", (10, 99)) is None
     assert again.outcome("ab-1") == {"skipped": "silence"}
@@ -51,9 +54,26 @@ def test_later_facts_stand_and_the_end_does_not_show_the_way(path, tmp_path):
     assert Journal(path).outcome("old") is None
 
 
-@pytest.mark.parametrize("line", ["[]", "7", '{"track": "x"}', '{"path": "/a", "content": {}}', '"track"', "null"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]",
+        "7",
+        '{"track": "x"}',
+        '{"track": "x", "outcome": {"done": {"frames": "many"}}}',
+        '{"path": "/a", "content": {}}',
+        '"track"',
+        "null",
+    ],
+)
 def test_lines_of_another_make_are_passed_over(path, line):
     path.write_text(line + "\n")
     journal = Journal(path)
     assert journal.content("/a", (1, 1)) is None
     assert journal.outcome("x") is None
+
+
+def test_a_journal_that_is_no_file_is_refused(path):
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="FIFO"):
+        Journal(path)

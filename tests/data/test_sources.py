@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfstep.data.sources import Found, find, printable
+from halfstep.data.sources import Found, find
 from halfstep.errors import InputError
+from halfstep.printable import printable
 
 
 def names(found: list[Found]) -> list[str]:

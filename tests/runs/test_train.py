@@ -178,10 +178,12 @@ def test_what_is_no_data_set_or_preset_is_refused(begin: Callable, tmp_path: Pat
     ("content", "says"),
     [
         ("{", "not readable as JSON"),
-        ("[]", "not the settings of a run"),
-        ("{}", "not the settings of a run"),
-        ('{"data": "DATA", "experiment": {}}', "its settings do not fit"),
-        ('{"data": "DATA", "experiment": 3}', "its settings do not fit"),
+        ("[]", r"is \[\], expected an object"),
+        ("{}", "format is missing"),
+        ('{"format": 2, "data": "DATA", "experiment": {}}', "format is 2, expected 1"),
+        ('{"format": 1, "data": 7, "experiment": {}}', "data is 7"),
+        ('{"format": 1, "data": "DATA", "experiment": {}}', "its settings do not fit"),
+        ('{"format": 1, "data": "DATA", "experiment": 3}', "its settings do not fit"),
     ],
 )
 def test_a_spoiled_config_is_named(begin: Callable, tmp_path: Path, library: Path, content: str, says: str):

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from halfstep.bundle.fields import AGAIN
 from halfstep.bundle.manifest import Manifest
 from halfstep.bundle.model_json import FILE_NAME, read_manifest, sha256_of
 from halfstep.bundle.onnx_denoiser import OnnxDenoiser
 from halfstep.bundle.onnx_vocoder import OnnxVocoder
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.errors import InputError
+from halfstep.fields import AGAIN
 from halfstep.packing import Packing, components_packing, read_components
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
-from halfstep.bundle.fields import PLAIN_NAME
 from halfstep.bundle.folder import ModelFolder, is_model_folder, open_folder
 from halfstep.bundle.manifest import Manifest
 from halfstep.errors import InputError
+from halfstep.fields import PLAIN_NAME
 
 VARIABLE = "HALFSTEP_MODELS"
 DEFAULT = "piano"

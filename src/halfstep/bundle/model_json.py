@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from halfstep.atomic import write_json
-from halfstep.audio.mel import SPACINGS, MelConfig
-from halfstep.bundle.fields import AGAIN, PLAIN_NAME, Fields, read_json
+from halfstep.audio.mel_fields import mel_from
 from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, VocoderFiles
 from halfstep.errors import InputError
+from halfstep.fields import PLAIN_NAME, Fields, read_json
 from halfstep.packing import COMPONENTS, PACKINGS
 
 FORMAT = 1
@@ -23,7 +23,11 @@ HASH_BLOCK = 1 << 20
 def read_manifest(folder: Path) -> Manifest:
     """The folder's model.json, every value checked. InputError names the file, the field and its value."""
     path = folder / FILE_NAME
-    return parse_manifest(read_json(path), str(path))
+    try:
+        value = read_json(path)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; a model folder holds a model.json") from None
+    return parse_manifest(value, str(path))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
@@ -58,7 +62,7 @@ def parse_manifest(value: object, where: str) -> Manifest:
     version = fields.integer("format", 1, 10**6)
     if version != FORMAT:
         raise InputError(f"{where}: format is {version}, this halfstep reads {FORMAT}; update halfstep")
-    mel = _parse_mel(fields.inside("mel"))
+    mel = mel_from(fields.inside("mel"))
     packing = fields.choice("packing", {**PACKINGS, COMPONENTS: None})
     manifest = Manifest(
         id=fields.plain_name("id"),
@@ -101,37 +105,6 @@ def _check_together(fields: Fields, manifest: Manifest) -> None:
     for name in (*manifest.networks, *components):
         if name not in manifest.files:
             raise fields.fail("files", list(manifest.files), f"a table with {name}")
-
-
-def _parse_mel(fields: Fields) -> MelConfig:
-    """Narrower than MelConfig itself: a filterbank of [n_mels, n_fft / 2 + 1] is built from it."""
-    try:
-        mel = MelConfig(
-            sample_rate=fields.integer("sample_rate", 4000, 192_000),
-            n_fft=fields.integer("n_fft", 64, 16384),
-            hop_length=fields.integer("hop_length", 16, 16384),
-            n_mels=fields.integer("n_mels", 1, 1024),
-            fmin_hz=fields.number("fmin_hz", 0, 96_000),
-            fmax_hz=fields.number_or_null("fmax_hz", 1, 96_000),
-            floor=fields.number("floor", 1e-12, 0.1),
-            **_parse_spacing(fields),
-        )
-    except InputError:
-        raise
-    except ValueError as error:
-        raise InputError(f"{fields.where}: {error}; {AGAIN}") from error
-    fields.done()
-    return mel
-
-
-def _parse_spacing(fields: Fields) -> dict[str, Any]:
-    """How the bands lie; folders made before there was a choice do not say, and have a mel's."""
-    parts = {
-        "spacing": lambda name: fields.choice(name, SPACINGS),
-        "break_hz": lambda name: fields.number(name, 1, 20_000),
-        "window_length": lambda name: fields.integer_or_null(name, 16, 16384),
-    }
-    return {name: parse(name) for name, parse in parts.items() if fields.has(name)}
 
 
 def _parse_origin(fields: Fields) -> Origin:

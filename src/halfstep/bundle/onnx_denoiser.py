@@ -40,4 +40,7 @@ class OnnxDenoiser:
         if self._context:
             assert aligned is not None, "a model with context always sees it, or that there is none"
             inputs["aligned"] = aligned
-        return self._network(inputs, ["v"])[0]
+        v = self._network(inputs, ["v"])[0]
+        if v.shape != z_t.shape:
+            raise self._network.misshapen("v", v, z_t.shape)
+        return v

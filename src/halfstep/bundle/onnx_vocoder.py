@@ -5,9 +5,9 @@ import numpy as np
 from halfstep.audio.bass import as_parts, bass_bins, searched_bins
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import Float32, MelConfig
-from halfstep.bundle.fields import AGAIN
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.errors import InputError
+from halfstep.fields import AGAIN
 
 WAITING_PARTS = 5  # magnitude, both parts of planned and heard, of frames that are not yet answered
 FAINT = 1e-6  # of a bin before the first frame, of 512 for a sine at full scale: its phase is all that is of use
@@ -98,6 +98,8 @@ class OnnxVocoder:
         magnitude, hidden, self._mels, self._prior_state = self._prior(
             inputs, ["magnitude", "hidden", "mels_after", "state_after"]
         )
+        for name, value in (("magnitude", magnitude), ("hidden", hidden)):
+            self._expect_frames(self._prior, name, value, len(log_mel), 1)
         return magnitude[0], hidden[0]
 
     def refiner(self, hidden: Float32, magnitude: Float32, planned: Float32, heard: Float32) -> Float32:
@@ -109,7 +111,13 @@ class OnnxVocoder:
             "waiting": self._waiting, "state": self._refiner_state,
         }  # fmt: skip
         spectra, self._waiting, self._refiner_state = self._refiner(inputs, ["spectra", "waiting_after", "state_after"])
+        self._expect_frames(self._refiner, "spectra", spectra, len(hidden), 2)
         return spectra[0]
+
+    def _expect_frames(self, network: OnnxNetwork, name: str, value: Float32, frames: int, axis: int) -> None:
+        """As many frames come out as went in."""
+        if value.shape[axis] != frames:
+            raise network.misshapen(name, value, (*value.shape[:axis], frames, *value.shape[axis + 1 :]))
 
     def bass(self, log_mel: Float32) -> Float32:
         """Log-mel [k, n_mels] -> the lowest bins' spectra [m, 2 b], real parts before imaginary ones, `bass_delay`

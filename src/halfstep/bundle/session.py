@@ -9,10 +9,12 @@ import numpy as np
 import onnxruntime
 
 from halfstep.audio.mel import Float32
-from halfstep.bundle.fields import AGAIN
 from halfstep.bundle.onnx_bytes import onnx_problems
 from halfstep.errors import InputError
+from halfstep.fields import AGAIN
+from halfstep.printable import printable
 
+OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory", "std::length_error")
 ERRORS_ONLY = 3  # onnxruntime's log level: its warnings are about hardware this machine lacks
 Shapes = Mapping[str, Sequence[int | None]]
 """Input or output -> its shape; None is any size that may change from call to call."""
@@ -48,22 +50,37 @@ class OnnxNetwork:
         try:
             self._session = onnx_session(data, threads)
         except Exception as error:  # its own exceptions share no base class
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{where}: ONNX Runtime refuses it ({reason}); export the model again") from error
+            raise _fault(error, f"{where}: ONNX Runtime refuses it") from error
         _give_back_memory()
         self._where = where
+        self._outputs: Shapes = {}
 
     def __call__(self, inputs: Mapping[str, Float32], outputs: Sequence[str]) -> list[Float32]:
-        """The `outputs` asked for, in order. InputError if one is not finite."""
-        found = [np.asarray(value, np.float32) for value in self._session.run(list(outputs), dict(inputs))]
-        if not all(np.isfinite(value).all() for value in found):
-            raise InputError(f"{self._where}: gives values that are not finite; {AGAIN}")
+        """The `outputs` asked for, in order. InputError if it fails, or one is not finite, or not of its shape."""
+        try:
+            values = self._session.run(list(outputs), dict(inputs))
+        except Exception as error:  # its own exceptions share no base class
+            raise _fault(error, f"{self._where}: fails while it runs") from error
+        found = [np.asarray(value, np.float32) for value in values]
+        for name, value in zip(outputs, found, strict=True):
+            if not np.isfinite(value).all():
+                raise InputError(f"{self._where}: gives values that are not finite; {AGAIN}")
+            wanted = self._outputs.get(name, value.shape)
+            if len(wanted) != value.ndim or any(
+                size not in (None, got) for size, got in zip(wanted, value.shape, strict=True)
+            ):
+                raise self.misshapen(name, value, wanted)
         return found
+
+    def misshapen(self, name: str, value: Float32, wanted: Sequence[int | None]) -> InputError:
+        """What to raise for an output of another shape than is expected of it in this call."""
+        return InputError(f"{self._where}: its {name} is {_shape(value.shape)}, expected {_shape(wanted)}; {AGAIN}")
 
     def expect(self, inputs: Shapes, outputs: Shapes) -> None:
         """Names, types and shapes must be these; InputError shows both where they are not."""
         self._compare("inputs", self._session.get_inputs(), inputs)
         self._compare("outputs", self._session.get_outputs(), outputs)
+        self._outputs = outputs
 
     def fixed_size(self, name: str, axis: int) -> int:
         """A size that an input has in every call; InputError if it has no such input, or any size."""
@@ -78,6 +95,14 @@ class OnnxNetwork:
         expected = {name: f"tensor(float){_shape(shape)}" for name, shape in wanted.items()}
         if shown != expected:
             raise InputError(f"{self._where}: its {side} are {_listed(shown)}, model.json implies {_listed(expected)}")
+
+
+def _fault(error: Exception, what: str) -> Exception:
+    """What to raise for a network that ONNX Runtime cannot work with; too little memory is not the network's fault."""
+    said = str(error)
+    if isinstance(error, MemoryError) or any(sign in said for sign in OUT_OF_MEMORY):
+        return MemoryError(said[:200])
+    return InputError(f"{what} ({printable(' '.join(said.split())[:200])}); {AGAIN}")
 
 
 def _give_back_memory() -> None:

@@ -8,9 +8,10 @@ from halfstep.audio.mel import MelConfig
 from halfstep.data.bands import BandMoments, merged
 from halfstep.data.dataset import FORMAT, TRACKS_FOLDER
 from halfstep.data.fingerprint import Fingerprint, near_duplicates
-from halfstep.data.sources import Found, printable
+from halfstep.data.sources import Found
 from halfstep.data.splits import heldout_groups, linked_groups
 from halfstep.data.stores import LOG_MEL
+from halfstep.printable import printable
 
 Json = dict[str, Any]
 

@@ -1,26 +1,36 @@
-"""A prepared data set as it lies on disk: dataset.json, and one array a track."""
+"""A prepared data set as it lies on disk: dataset.json, and one array a track. Read as strictly as a stranger's."""
 
-import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from halfstep.audio.mel import MelConfig
+from halfstep.audio.mel_fields import mel_from
 from halfstep.data.stores import LOG_MEL, STORES, Rows
 from halfstep.errors import InputError
+from halfstep.fields import Fields, open_regular, read_json
 
 FORMAT = 1
 MANIFEST_NAME = "dataset.json"
 REPORT_NAME = "report.json"
 JOURNAL_NAME = "journal.jsonl"
 TRACKS_FOLDER = "tracks"
+AGAIN = "prepare again"
+LONGEST_MANIFEST = 64 << 20
+"""Bytes: some hundred thousand tracks."""
+MOST_TRACKS, MOST_FRAMES = 1_000_000, 10**9
+LONGEST_NAME = 20_000  # of a path whose every byte is escaped
+TRACK_FILE = re.compile(rf"{TRACKS_FOLDER}/[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}\.npy")
+"""Relative, and inside the data set."""
+SPLITS = {"train": None, "heldout": None}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """One recording: id is the start of its file's sha256, `source` its name, `split` train or heldout."""
+    """One recording, or a part of one: id is the start of its file's sha256, `source` its name, `split` train or
+    heldout. Of the rows of `file` its are `frames`, from `first_frame` on.
+    """
 
     id: str
     source: str
@@ -31,24 +41,27 @@ class Track:
     trimmed_seconds: tuple[float, float]
     split: str
     file: str
+    first_frame: int = 0
 
 
 class Library:
-    """Read access to a prepared data set. InputError if `path` holds none.
+    """Read access to a prepared data set. InputError if `path` holds none, or one that is not whole.
 
     stores: what it keeps of each frame, a key of STORES. band_mean and band_std are of its log-mels in either case.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        facts = _read(self.path / MANIFEST_NAME)
-        self.stores: str = facts.get("stores", LOG_MEL)
-        if self.stores not in STORES:
-            raise InputError(f"{path}: stores {self.stores!r}, this version reads {', '.join(STORES)}")
-        self.mel = MelConfig(**facts["mel"])
-        self.band_mean = np.array(facts["bands"]["mean"], np.float32)
-        self.band_std = np.array(facts["bands"]["std"], np.float32)
-        self.tracks = [_track(entry) for entry in facts["tracks"]]
+        fields = _read(self.path / MANIFEST_NAME)
+        self.stores: str = fields.choice("stores", STORES) if fields.has("stores") else LOG_MEL
+        self.mel = mel_from(fields.inside("mel"))
+        bands = fields.inside("bands")
+        self.band_mean = np.array(bands.numbers("mean", self.mel.n_mels, -100, 100), np.float32)
+        self.band_std = np.array(bands.numbers("std", self.mel.n_mels, 1e-6, 100), np.float32)
+        bands.done()
+        self.tracks = [_track(entry) for entry in fields.objects("tracks", MOST_TRACKS)]
+        fields.take("near_duplicates")
+        fields.done()
 
     @property
     def width(self) -> int:
@@ -56,29 +69,67 @@ class Library:
         return STORES[self.stores].width(self.mel)
 
     def array(self, track: Track) -> Rows:
-        """The track as stored, [frames, width], read from the disk as it is used."""
-        stored = np.load(self.path / track.file, mmap_mode="r")
-        return stored.view(np.ndarray)  # a memmap's own indexing is several times slower
+        """The track as stored, [frames, width], read from the disk as it is used.
+
+        InputError if its file is not there, leads out of the data set, or is not what was declared.
+        """
+        path = self.path / track.file
+        try:
+            if not path.resolve().is_relative_to(self.path.resolve()):
+                raise InputError(f"{path}: leads out of the data set; {AGAIN}")
+            open_regular(path).close()
+            stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        except InputError:
+            raise
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}; {AGAIN}") from None
+        except Exception as error:  # numpy's own for headers that are broken, and those of Python's parser
+            raise InputError(f"{path}: not a track ({error}); {AGAIN}") from None
+        last, dtype = track.first_frame + track.frames, STORES[self.stores].dtype
+        if stored.ndim != 2 or stored.shape[1] != self.width or len(stored) < last or stored.dtype != dtype:
+            wanted = f"{dtype} {(last, self.width)}"
+            raise InputError(f"{path}: {stored.dtype} {stored.shape}, declared {wanted}; {AGAIN}")
+        rows = stored.view(np.ndarray)  # a memmap's own indexing is several times slower
+        return rows[track.first_frame : last]
 
     def split(self, name: str) -> list[Track]:
         """The tracks of `train` or `heldout`."""
         return [track for track in self.tracks if track.split == name]
 
 
-def _track(entry: dict[str, Any]) -> Track:
-    first, last = entry["trimmed_seconds"]
-    known = {key: entry[key] for key in Track.__dataclass_fields__ if key != "trimmed_seconds"}
-    return Track(**known, trimmed_seconds=(first, last))
+def _track(fields: Fields) -> Track:
+    first, last = fields.numbers("trimmed_seconds", 2, 0, 1e9)
+    file = fields.text("file")
+    if not TRACK_FILE.fullmatch(file):
+        raise fields.fail("file", file, f"{TRACKS_FOLDER}/NAME.npy")
+    track = Track(
+        id=fields.plain_name("id"),
+        source=fields.text("source", LONGEST_NAME),
+        group=fields.text("group", LONGEST_NAME),
+        seconds=fields.number("seconds", 0, 1e9),
+        frames=fields.integer("frames", 1, MOST_FRAMES),
+        loudness_lufs=fields.number("loudness_lufs", -1000, 1000),
+        trimmed_seconds=(first, last),
+        split=fields.choice("split", SPLITS),
+        file=file,
+        first_frame=fields.integer("first_frame", 0, MOST_FRAMES) if fields.has("first_frame") else 0,
+    )
+    for name in ("notes", "format", "mel_sha256"):  # of the recording: for people, and for `verify`
+        if fields.has(name):
+            fields.take(name)
+    fields.done()
+    return track
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Fields:
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path, AGAIN, LONGEST_MANIFEST)
     except FileNotFoundError:
         raise InputError(f"{path.parent}: no prepared data set; make one with halfstep prepare") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not the JSON of a data set ({error}); prepare it again") from error
-    found = facts.get("format") if isinstance(facts, dict) else None
-    if found != FORMAT:
-        raise InputError(f"{path}: format {found}, this version reads {FORMAT}; prepare it again")
-    return facts
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; {AGAIN}") from None
+    fields = Fields(str(path), value, AGAIN)
+    found = fields.take("format")
+    if found != FORMAT or isinstance(found, bool):
+        raise fields.fail("format", found, f"{FORMAT}, which this version reads")
+    return fields

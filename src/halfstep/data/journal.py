@@ -1,16 +1,24 @@
 """What earlier runs, finished or killed, already know: one line of JSON a fact, appended as it is learned."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from halfstep.atomic import replacing
+from halfstep.data.fingerprint import GROUPS, PARTS
 from halfstep.data.sources import Stamp
+from halfstep.errors import InputError
+from halfstep.fields import Fields, open_regular, parse_json
 
 Json = dict[str, Any]
 
-FACTS = ({"path", "stamp", "content"}, {"track", "outcome"})
-"""The keys of the two kinds of line."""
+LONGEST_LINE = 1 << 20
+"""Bytes: a fact is some ten thousand."""
+MOST, MOST_BANDS = 10**9, 1024
+SHA256_DIGITS, FINGERPRINT_DIGITS = 64, (PARTS - 1) * (GROUPS - 1) // 4
+WHY = ("skipped", "unreadable", "failed")
 
 
 class Journal:
@@ -71,15 +79,74 @@ def _line(fact: Json) -> str:
     return json.dumps(fact, sort_keys=True, allow_nan=False) + "\n"
 
 
-def _facts(path: Path) -> list[Json]:
-    lines = path.read_text(encoding="ascii", errors="replace").splitlines() if path.exists() else []
-    return [fact for line in lines if (fact := _fact(line)) is not None]
+def _facts(path: Path) -> Iterator[Json]:
+    """InputError where the journal is no file."""
+    if not path.exists():
+        return
+    with open_regular(path) as file:
+        while line := file.readline(LONGEST_LINE):
+            fact = _fact(line)
+            if fact is not None:
+                yield fact
 
 
-def _fact(line: str) -> Json | None:
+def _fact(line: bytes) -> Json | None:
     """None for a line that is torn, or of another make."""
     try:
-        fact = json.loads(line)
-    except ValueError:
+        fact = parse_json(line, "")
+        fields = Fields("", fact)
+        if fields.has("track"):
+            fields.text("track")
+            _check_outcome(fields.inside("outcome"))
+        else:
+            _check_name_and_stamp(fields.take("path"), fields.take("stamp"))
+            _check_content(fields.inside("content"))
+        fields.done()
+    except InputError:
         return None
-    return fact if isinstance(fact, dict) and any(keys <= fact.keys() for keys in FACTS) else None
+    return fact if isinstance(fact, dict) else None
+
+
+def _check_name_and_stamp(path: object, stamp: object) -> None:
+    if not isinstance(path, str) or not isinstance(stamp, list) or [type(one) for one in stamp] != [int, int]:
+        raise InputError("no name, size and time")
+
+
+def _check_content(content: Fields) -> None:
+    if not content.has("done"):
+        _check_reason(content)
+        return
+    facts = content.inside("done")
+    facts.plain_name("sha256")
+    facts.number("seconds", 0, MOST)
+    content.done()
+
+
+def _check_reason(fields: Fields) -> None:
+    for name in [name for name in WHY if fields.has(name)]:
+        if not isinstance(fields.take(name), str):
+            raise InputError("no reason")
+    fields.done()
+
+
+def _check_outcome(outcome: Fields) -> None:
+    if not outcome.has("done"):
+        _check_reason(outcome)
+        return
+    facts = outcome.inside("done")
+    facts.integer("frames", 1, MOST)
+    facts.number("seconds", 0, MOST)
+    facts.numbers("trimmed_seconds", 2, 0, MOST)
+    facts.number("loudness_lufs", -1000, 1000)
+    notes = facts.take("notes")
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise InputError("no notes")
+    for name, digits in (("mel_sha256", SHA256_DIGITS), ("fingerprint", FINGERPRINT_DIGITS)):
+        if not re.fullmatch(f"[0-9a-f]{{{digits}}}", facts.text(name)):
+            raise InputError(f"no {name}")
+    moments = facts.inside("moments")
+    moments.integer("count", 1, MOST)
+    moments.number_list("mean", MOST_BANDS, -1000, 1000)
+    moments.number_list("squared", MOST_BANDS, 0, 1e15)
+    facts.take("format")
+    facts.done()

@@ -16,12 +16,13 @@ from halfstep.data.catalogue import Failed, Outcome, Report, Skipped, Used, coun
 from halfstep.data.dataset import JOURNAL_NAME, MANIFEST_NAME, REPORT_NAME, TRACKS_FOLDER, Library
 from halfstep.data.decode import DecodeConfig
 from halfstep.data.journal import Journal
-from halfstep.data.sources import Found, find, printable
+from halfstep.data.sources import Found, find
 from halfstep.data.stores import LOG_MEL, STORES
 from halfstep.data.supervisor import run_jobs
 from halfstep.data.worker import Answer, Job, decode_job, identify_job
 from halfstep.errors import InputError
 from halfstep.lock import folder_lock
+from halfstep.printable import printable
 
 __all__ = ["DecodeConfig", "Library", "PrepareConfig", "Progress", "Report", "prepare"]
 

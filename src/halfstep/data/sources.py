@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from halfstep.errors import InputError
+from halfstep.printable import printable
 
 VARIANT_MARK = "__"
 
@@ -38,12 +39,6 @@ class Found:
 def stamp_of(path: Path) -> Stamp:
     facts = path.stat()
     return facts.st_size, facts.st_mtime_ns
-
-
-def printable(name: str | Path) -> str:
-    """The name on one line of valid Unicode: bytes that are no UTF-8 and control characters are escaped."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def find(sources: list[Path], leave_out: Path) -> list[Found]:

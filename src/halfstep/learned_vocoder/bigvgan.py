@@ -7,7 +7,6 @@ The published weights were not at hand: names and shapes were compared at the pu
 package bigvgan 2.4.1, and sounds at a small one (equal within 2e-7).
 """
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -23,6 +22,7 @@ from torch.nn import functional
 
 from halfstep.audio.mel import Float32, MelConfig
 from halfstep.errors import InputError
+from halfstep.fields import read_json
 
 TAPS = 12
 """Of the low-pass filters around a non-linearity, at twice the sample rate."""
@@ -264,7 +264,9 @@ def read_config(folder: Path, mel: MelConfig) -> BigVGANConfig:
     """InputError if config.json describes no network that is built here, or another mel than `mel`."""
     path = folder / CONFIG_FILE
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = read_json(path, "put the published one there")
+        if not isinstance(told, dict):
+            raise ValueError("no object")
         known = {name: _frozen(told[name]) for field in fields(BigVGANConfig) if (name := field.name) in told}
         config = BigVGANConfig(**known)
         found = {name: told[name] for name in _mel_members(mel)}

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+MOST_LEVELS, WIDEST, MOST_BLOCKS = 12, 16_384, 64
+"""Of a network: beyond them nothing is built, let alone allocated."""
+
 Layer = TypeVar("Layer", nn.Conv1d, nn.Conv2d, nn.Linear)
 
 
@@ -40,10 +43,10 @@ class NetConfig(Protocol):
 
 def check_sizes(widths: Sequence[int], attending: Sequence[int], attention_heads: int, embedding: int) -> None:
     """ValueError naming a size a network cannot be built with; `attending` are the widths that the heads share."""
-    if not widths or min(widths) < 1:
-        raise ValueError(f"widths is {tuple(widths)}: positive numbers were expected")
-    if embedding < 1:
-        raise ValueError(f"embedding is {embedding}: at least 1 was expected")
+    if not 1 <= len(widths) <= MOST_LEVELS or not all(1 <= width <= WIDEST for width in widths):
+        raise ValueError(f"widths is {tuple(widths)}: 1 to {MOST_LEVELS} numbers from 1 to {WIDEST} were expected")
+    if not 1 <= embedding <= WIDEST:
+        raise ValueError(f"embedding is {embedding}: 1 to {WIDEST} was expected")
     if attention_heads < 1 or any(width % attention_heads for width in attending):
         raise ValueError(
             f"attention_heads is {attention_heads}: a divisor of the attending widths {tuple(attending)} was expected"

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from halfstep.nets.blocks import (
+    MOST_BLOCKS,
     Attention,
     PaperBlock,
     ResBlock,
@@ -43,8 +44,8 @@ class UNet1dConfig:
             )
         attending = [width for width, attends in zip(self.widths, self.attention, strict=True) if attends]
         check_sizes(self.widths, attending, self.attention_heads, self.embedding)
-        if min(self.blocks) < 1:
-            raise ValueError(f"blocks is {self.blocks}: at least 1 a level was expected")
+        if not all(1 <= blocks <= MOST_BLOCKS for blocks in self.blocks):
+            raise ValueError(f"blocks is {self.blocks}: 1 to {MOST_BLOCKS} a level were expected")
 
     @property
     def length_multiple(self) -> int:
@@ -128,7 +129,7 @@ class PaperUNet1dConfig:
 
     def __post_init__(self) -> None:
         check_sizes(self.widths, self.widths[-1:], self.attention_heads, self.embedding)
-        if not self.kernels or any(kernel % 2 == 0 or kernel < 1 for kernel in self.kernels):
+        if not self.kernels or any(kernel % 2 == 0 or not 1 <= kernel < 1024 for kernel in self.kernels):
             raise ValueError(f"kernels is {self.kernels}: odd numbers were expected")
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from halfstep.nets.blocks import Sizes, check_sizes, zeroed
+from halfstep.nets.blocks import MOST_BLOCKS, Sizes, check_sizes, zeroed
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import LOG_SNR_LIMIT
 
@@ -27,8 +27,8 @@ class UNet2dConfig:
             raise ValueError(f"widths is {self.widths}: multiples of groups = {self.groups} were expected")
         if self.n_mels % self.length_multiple:
             raise ValueError(f"n_mels is {self.n_mels}: a multiple of {self.length_multiple} was expected")
-        if self.blocks < 1:
-            raise ValueError(f"blocks is {self.blocks}: at least 1 was expected")
+        if not 1 <= self.blocks <= MOST_BLOCKS:
+            raise ValueError(f"blocks is {self.blocks}: 1 to {MOST_BLOCKS} was expected")
 
     @property
     def length_multiple(self) -> int:

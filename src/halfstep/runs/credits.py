@@ -1,14 +1,16 @@
 """What a model learned from, and under which licences: out of the credits that come with recordings."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from halfstep.bundle import Origin
 from halfstep.data.dataset import Library
 from halfstep.errors import InputError
+from halfstep.fields import Fields, read_json
 
 NOT_STATED = "not stated"
+TEXTS = frozenset({"file", "licence", "author", "composer", "title", "piece", "source", "package"})
+LONGEST_CREDITS = 64 << 20  # bytes
 
 
 def origins(library: Library, credits: tuple[Path, ...]) -> tuple[Origin, ...]:
@@ -16,8 +18,8 @@ def origins(library: Library, credits: tuple[Path, ...]) -> tuple[Origin, ...]:
     known: dict[str, dict[str, str]] = {}
     for path in credits:
         try:
-            known |= {entry["file"]: entry for entry in json.loads(path.read_text(encoding="utf-8"))}
-        except (OSError, ValueError, KeyError, TypeError) as fault:
+            known |= dict(_credits(path))
+        except (OSError, ValueError) as fault:
             raise InputError(f"--credits {path}: not a list of {{file, licence}} ({fault})") from None
     origins = []
     for track in library.split("train"):
@@ -33,6 +35,17 @@ def origins(library: Library, credits: tuple[Path, ...]) -> tuple[Origin, ...]:
             )
         )
     return tuple(origins)
+
+
+def _credits(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """File -> its credit, of every entry; the texts that a credit may have, and no others, are looked at."""
+    entries = read_json(path, "give a list of {file, licence}", LONGEST_CREDITS)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) and "file" in entry for entry in entries):
+        raise ValueError("no list of objects with a file")
+    for entry in entries:
+        fields = Fields(str(path), {name: text for name, text in entry.items() if name in TEXTS and text is not None})
+        texts = {name: fields.text(name) for name in fields.names()}
+        yield texts["file"], texts
 
 
 def licence_of(learned_from: Iterable[Origin]) -> str:

@@ -1,6 +1,5 @@
 """What `halfstep distill` does: the ladder of a run."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +8,11 @@ from typing import Any
 from halfstep.atomic import remove_partials, write_json
 from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.errors import InputError
+from halfstep.fields import Fields, read_json
 from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.ladder_report import LadderReport
 from halfstep.runs.run_folder import Run, open_run
+from halfstep.training.checkpoint import notes_of
 from halfstep.training.ladder import climb, frozen, load_student
 from halfstep.training.loop import Progress
 
@@ -70,9 +71,9 @@ def _settle(folder: Path, updates: int) -> None:
     path = folder / "config.json"
     folder.mkdir(exist_ok=True)
     remove_partials(folder)
-    teacher = json.loads((folder.parent / "teacher.json").read_text(encoding="utf-8"))["sha256"]
+    teacher = notes_of(folder.parent / "teacher.safetensors")["sha256"]
     wanted = {"updates": updates, "teacher": teacher}
-    begun = wanted | (json.loads(path.read_text(encoding="utf-8")) if path.exists() else {})
+    begun = wanted | (_begun(path) if path.exists() else {})
     if begun["updates"] != updates:
         raise InputError(
             f"{folder}: began with {begun['updates']} updates a rung, now {updates} are asked for; "
@@ -84,3 +85,11 @@ def _settle(folder: Path, updates: int) -> None:
             f"(sha256); remove the folder to climb anew"
         )
     write_json(path, wanted)
+
+
+def _begun(path: Path) -> dict[str, Any]:
+    """What a ladder was begun with. InputError where its note is no such thing."""
+    again = "remove the folder to climb anew"
+    fields = Fields(str(path), read_json(path, again), again)
+    known = {"updates": lambda: fields.integer("updates", 1, 10**9), "teacher": lambda: fields.text("teacher", 64)}
+    return {name: read() for name, read in known.items() if fields.has(name)}

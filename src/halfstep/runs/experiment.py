@@ -2,8 +2,13 @@
 
 import dataclasses
 import json
+import math
+import types
+import typing
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
+
+import torch
 
 from halfstep.audio.mel import MelConfig
 from halfstep.diffusion.forms import PARAMETERIZATIONS
@@ -17,6 +22,10 @@ from halfstep.training.ladder import DistillConfig
 from halfstep.training.loop import TrainConfig
 
 Settings = TypeVar("Settings")
+
+LARGEST = 2**53
+MOST_PARAMETERS = 4 * 10**9
+"""Of a network that is built: 16 GB of weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +82,10 @@ class Experiment:
         """The untrained network for `task`."""
         heads = PARAMETERIZATIONS[self.diffusion.parameterization].heads
         sizes = Sizes(channels=task.channels, aligned=task.aligned, heads=heads)
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):  # without memory: settings may be a stranger's
+            parameters = sum(weight.numel() for weight in self.net.build(sizes).parameters())
+        if parameters > MOST_PARAMETERS:
+            raise InputError(f"preset {self.name}: its network has {parameters} weights; make net.widths smaller")
         return Denoiser(self.net.build(sizes), self.diffusion.parameterization)
 
     def to_json(self) -> dict[str, Any]:
@@ -95,9 +108,15 @@ class Experiment:
         }  # fmt: skip
         for name, field in fields.items():
             if name not in values:
-                value = plain[name]
-                values[name] = settings_from(field.type, value) if dataclasses.is_dataclass(field.type) else value
+                section = dataclasses.is_dataclass(field.type)
+                values[name] = settings_from(field.type, plain[name]) if section else _text(name, plain[name])
         return cls(**values)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is {ascii(value)[:60]}: text was expected")
+    return value
 
 
 def settings_from(cls: Any, values: dict[str, Any]) -> Any:
@@ -105,7 +124,33 @@ def settings_from(cls: Any, values: dict[str, Any]) -> Any:
     known = {field.name for field in dataclasses.fields(cls)}
     if unknown := set(values) - known:
         raise ValueError(f"{', '.join(sorted(unknown))} not known to {cls.__name__}; it has {', '.join(sorted(known))}")
-    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    wanted = typing.get_type_hints(cls)
+    for name, value in plain.items():
+        if not _fits(value, wanted[name]):
+            raise ValueError(f"{name} is {ascii(value)[:60]}: {_type_name(wanted[name])} was expected")
+    return cls(**plain)
+
+
+def _fits(value: object, wanted: Any) -> bool:
+    """Whether a plain value is of the type of a field of settings: a number, text, one of several, a tuple of such."""
+    parts = typing.get_args(wanted)
+    if isinstance(wanted, types.UnionType):
+        return any(_fits(value, part) for part in parts)
+    if typing.get_origin(wanted) is tuple:
+        if not isinstance(value, tuple):
+            return False
+        each = parts[:1] * len(value) if parts[-1] is ... else parts
+        return len(each) == len(value) and all(map(_fits, value, each))
+    if wanted is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if wanted is int:
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST
+    return isinstance(value, wanted) if isinstance(wanted, type) else True
+
+
+def _type_name(wanted: Any) -> str:
+    return wanted.__name__ if isinstance(wanted, type) and not typing.get_args(wanted) else str(wanted)
 
 
 class Preset(Protocol):

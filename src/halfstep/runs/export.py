@@ -1,6 +1,5 @@
 """A run becomes a model folder: students as ONNX, and everything playing must know of them."""
 
-import json
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.credits import origins
 from halfstep.runs.distill import finished_rungs
+from halfstep.runs.ladder_report import ladder_rows
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.tasks.base import Played, Task
 from halfstep.training.checkpoint import save_tensors
@@ -141,7 +141,7 @@ def write_denoiser(denoiser: Denoiser, task: Task, path: Path, weights: str = "f
 def _manifest(run: Run, networks: dict[int, Denoiser], card: Card, weights: str, played: Played) -> Manifest:
     experiment, library = run.experiment, run.library
     ladder = run.path / "ladder" / "ladder.json"
-    rows = json.loads(ladder.read_text(encoding="utf-8")) if ladder.exists() else []
+    rows = ladder_rows(ladder) if ladder.exists() else []
     return Manifest(
         id=card.id, description=card.description, licence=card.licence, output_licence=card.output_licence,
         trained_on=origins(library, card.credits), mel=experiment.mel, frames=played.frames,

@@ -1,11 +1,11 @@
 """A run of the learned vocoder becomes part of a model folder."""
 
-import json
 from pathlib import Path
 
 from halfstep.bundle import VocoderFiles
 from halfstep.errors import InputError
 from halfstep.export.onnx_writing import STORED
+from halfstep.fields import Fields, read_json
 from halfstep.learned_vocoder.clips import vocoder_example
 from halfstep.learned_vocoder.export import PRIOR, REFINER, add_vocoder, input_ranges, write_bass, write_vocoder
 from halfstep.runs.credits import licence_of, origins
@@ -19,8 +19,8 @@ RANGED = 64
 def holds_vocoder(run: Path) -> bool:
     """Whether the run is one of the learned vocoder."""
     try:
-        return "vocoder" in json.loads((run / "config.json").read_text(encoding="utf-8"))["experiment"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return Fields(str(run), read_json(run / "config.json")).inside("experiment").has("vocoder")
+    except (OSError, InputError):
         return False  # what is wrong with it is said by whoever opens it
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from halfstep.atomic import write_json
+from halfstep.errors import InputError
+from halfstep.fields import Fields, read_json
 from halfstep.markdown import markdown_table
 from halfstep.metrics.melstats import correlation, rms_difference
 from halfstep.nets.denoiser import Denoiser
@@ -16,6 +18,9 @@ from halfstep.runs.run_folder import Run
 from halfstep.training.ladder import distillation_loss, frozen
 from halfstep.training.loop import StepRandom, move
 from halfstep.training.observe import LadderObserver, one_pass
+
+MOST_ROWS = 64
+AGAIN = "climb again, or remove it"
 
 
 @dataclass
@@ -97,6 +102,19 @@ class LadderReport:
         draw_rows(self.folder / "same-noise.png", rows | {"real": real})
         judged = self.observer.judged
         draw_ladder(self.folder / "ladder.png", self.rows, _column(judged.figure), judged.title)
+
+
+def ladder_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a ladder.json. InputError where it holds anything but named numbers, or is no such file."""
+    rows = read_json(path, AGAIN)
+    if not isinstance(rows, list) or len(rows) > MOST_ROWS:
+        raise InputError(f"{path}: not the rows of a ladder; {AGAIN}")
+    for number, row in enumerate(rows):
+        fields = Fields(f"{path}: row {number}", row, AGAIN)
+        fields.integer("steps", 1, 2**20)
+        for name in fields.names():
+            fields.number(name, -1e12, 1e12)
+    return rows
 
 
 def _column(figure: str) -> str:

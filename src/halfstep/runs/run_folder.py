@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from typing import Any, TypeAlias
 import torch
 
 from halfstep.atomic import write_json
-from halfstep.data.dataset import Library
+from halfstep.data.dataset import LONGEST_NAME, Library
 from halfstep.data.windows import Windows
 from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.errors import InputError
+from halfstep.fields import Fields, read_json
 from halfstep.lock import folder_lock
 from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.experiment import Experiment
@@ -25,6 +27,11 @@ from halfstep.training.checkpoint import load_tensors
 from halfstep.training.example import Example
 from halfstep.training.observe import LadderObserver
 
+FORMAT = 1
+"""Of config.json; one of another number is refused, not read as if it were this."""
+RESTORE = "restore it, or choose another --out"
+MOST_SETTINGS = 1 << 20
+"""Bytes of config.json."""
 FREE = ("experiment.train.steps", "experiment.train.epochs", "experiment.expects")
 """Settings that a run may change as it goes on."""
 
@@ -94,7 +101,7 @@ def settle(run: AnyRun) -> None:
     """Note the settings of a new run; refuse others for one that has begun, all but those FREE."""
     path = run.path / "config.json"
     wanted = {
-        "format": 1, "data": str(run.library.path.resolve()), "data_set": _data_set(run.library),
+        "format": FORMAT, "data": str(run.library.path.resolve()), "data_set": _data_set(run.library),
         "experiment": run.experiment.to_json(),
     }  # fmt: skip
     if path.exists():
@@ -127,12 +134,22 @@ def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any,
 
 
 def _config(path: Path) -> dict[str, Any]:
+    """The members of config.json, each of its kind. InputError where they are anything else, or of another format."""
     try:
-        noted = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as fault:
-        raise InputError(f"{path}: not readable as JSON ({fault}); restore it, or choose another --out") from None
-    if not isinstance(noted, dict) or not noted.keys() >= {"data", "experiment"}:
-        raise InputError(f"{path}: not the settings of a run; restore it, or choose another --out")
+        value = read_json(path, RESTORE, MOST_SETTINGS)
+    except OSError as fault:
+        raise InputError(f"{path}: {fault.strerror}; {RESTORE}") from None
+    fields = Fields(str(path), value, RESTORE)
+    found = fields.take("format")
+    if found != FORMAT or isinstance(found, bool):
+        raise fields.fail("format", found, f"{FORMAT}, which this halfstep reads")
+    noted: dict[str, Any] = {"format": FORMAT, "data": fields.text("data", LONGEST_NAME)}
+    if fields.has("data_set"):
+        data_set = fields.inside("data_set")
+        noted["data_set"] = {"frames": data_set.integer("frames", 0, 10**15), "sha256": data_set.text("sha256", 64)}
+        data_set.done()
+    noted["experiment"] = fields.take("experiment")
+    fields.done()
     return noted
 
 
@@ -141,7 +158,7 @@ def _experiment(path: Path, noted: dict[str, Any]) -> Experiment | VocoderExperi
         plain = noted["experiment"]
         return (VocoderExperiment if "vocoder" in plain else Experiment).from_json(plain)
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise InputError(f"{path}: its settings do not fit ({fault}); restore it, or choose another --out") from None
+        raise InputError(f"{path}: its settings do not fit ({fault}); {RESTORE}") from None
 
 
 def new_run(path: Path, experiment: Experiment | VocoderExperiment, library: Library) -> AnyRun:
@@ -155,7 +172,7 @@ def new_run(path: Path, experiment: Experiment | VocoderExperiment, library: Lib
 def open_any_run(path: Path) -> Iterator[AnyRun]:
     """The run at `path`, locked while the block runs. InputError if it is none, or its data set is gone or another."""
     config = path / "config.json"
-    if not config.exists():
+    if not os.path.lexists(config):
         raise InputError(f"{path}: not a run folder (no config.json); make one with `halfstep train DATA --out {path}`")
     with folder_lock(path):
         noted = _config(config)
@@ -166,7 +183,13 @@ def open_any_run(path: Path) -> Iterator[AnyRun]:
                 f"{noted['data']}: its {name} was {json.dumps(old)} when {path} was trained, now {json.dumps(new)}; "
                 f"prepare it as it was, or train anew"
             )
-        yield new_run(path, _experiment(config, noted), library)
+        experiment = _experiment(config, noted)
+        if experiment.mel != library.mel:
+            raise InputError(
+                f"{path}: its settings say {experiment.mel}, its data set {library.path} was prepared with "
+                f"{library.mel}; restore config.json, or train anew"
+            )
+        yield new_run(path, experiment, library)
 
 
 @contextmanager

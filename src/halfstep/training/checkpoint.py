@@ -6,11 +6,11 @@ another, the file does not count.
 
 import errno
 import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,6 +18,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from halfstep.atomic import remove_partials, replacing, write_json
+from halfstep.errors import InputError
+from halfstep.fields import Fields, open_regular, read_json
 from halfstep.training.ema import Ema
 
 logger = logging.getLogger(__name__)
@@ -61,8 +63,14 @@ def load_latest(folder: Path, state: TrainState) -> tuple[int, dict[str, int]]:
             path.with_suffix(".json").unlink(missing_ok=True)
             path.unlink()
             continue
-        _restore(state, tensors)
-        return notes["step"], notes["counts"]
+        try:
+            fields = Fields(str(path.with_suffix(".json")), notes, "remove it")
+            step, counts = fields.integer("step", 0, 10**12), fields.inside("counts")
+            counted = {name: counts.integer(name, 0, 10**12) for name in counts.names()}
+            _restore(state, tensors)
+        except (KeyError, IndexError, RuntimeError, ValueError) as fault:
+            raise InputError(f"{path}: does not fit this training ({fault}); remove it, or train anew") from None
+        return step, counted
     return 0, {}
 
 
@@ -88,14 +96,14 @@ def updates_done(folder: Path) -> int:
     return max((int(note.stem.removeprefix("step-")) for note in folder.glob("step-*.json")), default=0)
 
 
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `save_tensors` wrote. ValueError naming a file that is not whole, not vouched for, or not finite."""
+    notes = notes_of(path)
     try:
-        notes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        noted = notes["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ValueError(f"{path}: half-written (no note of its checksum beside it)") from None
-    if noted != _sha256(path):
+        found = _sha256(path)
+    except OSError as fault:
+        raise ValueError(f"{path}: {fault.strerror}") from None
+    if notes["sha256"] != found:
         raise ValueError(f"{path}: its content does not match its checksum")
     try:
         with safe_open(path, framework="pt") as file:
@@ -106,6 +114,17 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise ValueError(f"{path}: {name} is not finite")
     return tensors, notes
+
+
+def notes_of(path: Path) -> dict[str, Any]:
+    """What stands beside tensors: the sha256 of their file, and whatever was noted. ValueError where there is none."""
+    try:
+        notes = read_json(path.with_suffix(".json"), "")
+    except (OSError, ValueError):
+        notes = None
+    if not isinstance(notes, dict) or not isinstance(notes.get("sha256"), str):
+        raise ValueError(f"{path}: half-written (no note of its checksum beside it)")
+    return notes
 
 
 def _tensors(state: TrainState) -> dict[str, Tensor]:
@@ -132,5 +151,5 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

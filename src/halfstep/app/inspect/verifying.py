@@ -28,22 +28,17 @@ def _data_set(path: Path) -> list[str]:
         file = path / track.file
         try:
             frames = library.array(track)
-        except (OSError, ValueError) as error:
-            return f"{file}: {error}; prepare again"
-        if frames.shape != (track.frames, library.width):
-            return f"{file}: {frames.shape}, declared {(track.frames, library.width)}; prepare again"
+        except InputError as error:
+            return str(error)
         blocks = (frames[start : start + FRAMES_AT_ONCE] for start in range(0, len(frames), FRAMES_AT_ONCE))
         whole = all(np.isfinite(block).all() for block in blocks)
         return None if whole else f"{file}: holds values that are not finite; prepare again"
 
     try:
         library = Library(path)
-    except (InputError, KeyError, TypeError, ValueError) as error:
-        return [f"{path / 'dataset.json'}: {error}; prepare again"]
-    problems = [line for track in library.tracks if (line := problem(track))]
-    if not (np.isfinite(library.band_mean).all() and (library.band_std > 0).all()):
-        problems.append(f"{path / 'dataset.json'}: band statistics are not finite; prepare again")
-    return problems
+    except InputError as error:
+        return [str(error)]
+    return [line for track in library.tracks if (line := problem(track))]
 
 
 def _run(path: Path) -> list[str]:

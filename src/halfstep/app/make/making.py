@@ -159,8 +159,8 @@ def export(
 
 
 def _model_id(name: str) -> str:
-    from halfstep.bundle.fields import PLAIN_NAME
     from halfstep.errors import InputError
+    from halfstep.fields import PLAIN_NAME
 
     if not PLAIN_NAME.fullmatch(name):
         raise InputError(f"--id {name}: letters, digits and ._- make an id; choose one with --id")

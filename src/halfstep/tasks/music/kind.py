@@ -6,9 +6,10 @@ from halfstep.audio.mel import MelConfig
 from halfstep.data.carried import fitted
 from halfstep.data.dataset import Library
 from halfstep.data.stores import LOG_MEL
+from halfstep.fields import open_regular
 from halfstep.nets.unet1d import PaperUNet1dConfig, UNet1dConfig
 from halfstep.nets.unet2d import UNet2dConfig
-from halfstep.packing import Components, read_components, write_components
+from halfstep.packing import MOST_COMPONENT_BYTES, Components, read_components, write_components
 from halfstep.tasks.base import Kind
 from halfstep.tasks.music.export import COMPONENTS_FILE, export_music
 from halfstep.tasks.music.judge import teacher_windows
@@ -25,7 +26,8 @@ def _components(config: MusicConfig, library: Library, folder: Path) -> Componen
     """What the packing is fitted to: from the run's folder, or else fitted to the training split and kept there."""
     path = folder / COMPONENTS_FILE
     if path.exists():
-        return read_components(path.read_bytes(), str(path))
+        with open_regular(path) as file:
+            return read_components(file.read(MOST_COMPONENT_BYTES), str(path))
     components = fitted(library, config.patch_frames, config.components)
     if folder.is_dir():
         write_components(path, components)

@@ -1,35 +1,41 @@
-"""Reading JSON that nobody vouches for: each value is asked for by name, type and range."""
+"""Reading files that nobody vouches for: bounded, and each value of their JSON asked for by name, type and range."""
 
 import json
 import math
+import os
 import re
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from halfstep.errors import InputError
 
 LONGEST_JSON = 4 << 20  # bytes; a real model.json has some ten thousand
+MOST_VALUES = 4_000_000  # in one file: some hundred bytes each once they are read
+DEEPEST = 64  # lists and objects inside each other
+MOST_DIGITS = 19  # of a whole number: it fits 64 bits, or nearly
 AGAIN = "export or fetch the model again"  # the remedy for a model folder that is not whole
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Fields:
-    """The members of one JSON object; a method takes one out, or raises InputError with its value."""
+    """The members of one JSON object; a method takes one out, or raises InputError with its value and the remedy."""
 
-    def __init__(self, where: str, members: object) -> None:
+    def __init__(self, where: str, members: object, remedy: str = AGAIN) -> None:
         if not isinstance(members, dict):
-            raise InputError(f"{where}: is {_short(members)}, expected an object; {AGAIN}")
-        self.where = where
+            raise InputError(f"{where}: is {_short(members)}, expected an object; {remedy}")
+        self.where, self.remedy = where, remedy
         self._left: dict[str, Any] = dict(members)
 
     def fail(self, name: str, value: object, wanted: str) -> InputError:
-        return InputError(f"{self.where}: {name} is {_short(value)}, expected {wanted}; {AGAIN}")
+        return InputError(f"{self.where}: {name} is {_short(value)}, expected {wanted}; {self.remedy}")
 
     def take(self, name: str) -> Any:
         """The raw value; one that is absent is an error."""
         if name not in self._left:
-            raise InputError(f"{self.where}: {name} is missing; {AGAIN}")
+            raise InputError(f"{self.where}: {name} is missing; {self.remedy}")
         return self._left.pop(name)
 
     def has(self, name: str) -> bool:
@@ -60,8 +66,15 @@ class Fields:
         if not isinstance(values, list):
             raise self.fail(name, values, f"{count} numbers")
         if len(values) != count:
-            raise InputError(f"{self.where}: {name} has {len(values)} values, expected {count}; {AGAIN}")
+            raise InputError(f"{self.where}: {name} has {len(values)} values, expected {count}; {self.remedy}")
         return tuple(self._number(f"{name}[{place}]", value, low, high) for place, value in enumerate(values))
+
+    def number_list(self, name: str, most: int, low: float, high: float) -> tuple[float, ...]:
+        """One to `most` numbers, each in the range."""
+        values = self._left.get(name)
+        if not isinstance(values, list) or not 1 <= len(values) <= most:
+            raise self.fail(name, values, f"a list of 1 to {most} numbers")
+        return self.numbers(name, len(values), low, high)
 
     def text(self, name: str, longest: int = 4000) -> str:
         """Text without control characters, so that it may be printed on a terminal."""
@@ -95,11 +108,11 @@ class Fields:
         values = self.take(name)
         if not isinstance(values, list) or len(values) > most:
             raise self.fail(name, values, f"a list of at most {most}")
-        return [Fields(f"{self.where}: {name}[{place}]", value) for place, value in enumerate(values)]
+        return [Fields(f"{self.where}: {name}[{place}]", value, self.remedy) for place, value in enumerate(values)]
 
     def inside(self, name: str) -> "Fields":
         """The object under `name`."""
-        return Fields(f"{self.where}: {name}", self.take(name))
+        return Fields(f"{self.where}: {name}", self.take(name), self.remedy)
 
     def names(self) -> list[str]:
         return list(self._left)
@@ -121,18 +134,61 @@ class Fields:
         return float(value)
 
 
-def read_json(path: Path) -> object:
-    """The JSON in `path`: no NaN, no repeated names, at most 4 MiB; InputError where it is anything else."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; a model folder holds a model.json")
-    with path.open("rb") as file:
-        data = file.read(LONGEST_JSON + 1)
-    if len(data) > LONGEST_JSON:
-        raise InputError(f"{path}: longer than {LONGEST_JSON} bytes; it is no model description")
+def open_regular(path: Path) -> BufferedReader:
+    """The file, opened for reading. InputError for a folder, FIFO or device, which is not waited for; OSError."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    file = os.fdopen(descriptor, "rb") if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    if file is None:
+        os.close(descriptor)
+        raise InputError(f"{path}: no file but a folder, FIFO or device; name a file")
+    return file
+
+
+def read_json(path: Path, remedy: str = AGAIN, longest: int = LONGEST_JSON) -> object:
+    """The JSON in the regular file `path`: no NaN, no repeated names, at most `longest` bytes, bounded in depth.
+
+    InputError where it is anything else; FileNotFoundError and other OSErrors where it cannot be read.
+    """
+    with open_regular(path) as file:
+        data = file.read(min(longest, os.fstat(file.fileno()).st_size) + 1)
+    if len(data) > longest:
+        raise InputError(f"{path}: longer than {longest} bytes; {remedy}")
+    if sum(data.count(sign) for sign in (b",", b"[", b"{")) > MOST_VALUES:
+        raise InputError(f"{path}: holds more than {MOST_VALUES} values; {remedy}")
+    return parse_json(data, str(path), remedy)
+
+
+def parse_json(data: bytes, where: str, remedy: str = AGAIN) -> object:
+    """The same for bytes that are read already."""
     try:
-        return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique)
+        value = json.loads(
+            data, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole, object_pairs_hook=_unique
+        )
+        _check_depth(value)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not readable as JSON ({error}); {AGAIN}") from error
+        raise InputError(f"{where}: not readable as JSON ({error}); {remedy}") from None
+    return value
+
+
+def _check_depth(value: object) -> None:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [one for parent in level for one in _inside(parent) if isinstance(one, dict | list)]
+        if not level:
+            return
+    raise ValueError(f"nested deeper than {DEEPEST} levels")
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"{digits[:20]}... is too large")
+    return int(digits)
 
 
 def _refuse_constant(word: str) -> float:

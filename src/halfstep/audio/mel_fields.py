@@ -1,0 +1,41 @@
+"""The settings of log bands, read from the JSON of a model, a data set or a run."""
+
+from typing import Any
+
+from halfstep.audio.mel import SPACINGS, MelConfig
+from halfstep.errors import InputError
+from halfstep.fields import Fields
+
+
+def mel_from(fields: Fields) -> MelConfig:
+    """The settings in a JSON object, narrower than MelConfig itself: a filterbank of [n_mels, n_fft / 2 + 1] is built.
+
+    InputError naming a value that is out of range, or not known.
+    """
+    try:
+        mel = MelConfig(
+            sample_rate=fields.integer("sample_rate", 4000, 192_000),
+            n_fft=fields.integer("n_fft", 64, 16384),
+            hop_length=fields.integer("hop_length", 16, 16384),
+            n_mels=fields.integer("n_mels", 1, 1024),
+            fmin_hz=fields.number("fmin_hz", 0, 96_000),
+            fmax_hz=fields.number_or_null("fmax_hz", 1, 96_000),
+            floor=fields.number("floor", 1e-12, 0.1),
+            **_parse_spacing(fields),
+        )
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"{fields.where}: {error}; {fields.remedy}") from error
+    fields.done()
+    return mel
+
+
+def _parse_spacing(fields: Fields) -> dict[str, Any]:
+    """How the bands lie; folders made before there was a choice do not say, and have a mel's."""
+    parts = {
+        "spacing": lambda name: fields.choice(name, SPACINGS),
+        "break_hz": lambda name: fields.number(name, 1, 20_000),
+        "window_length": lambda name: fields.integer_or_null(name, 16, 16384),
+    }
+    return {name: parse(name) for name, parse in parts.items() if fields.has(name)}
