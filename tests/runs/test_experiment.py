@@ -54,7 +54,7 @@ def test_every_preset_reads_itself():
 
 def test_a_network_of_absurd_size_is_refused_without_building_it():
     plain = changed("net.widths", [16_384] * 5)
-    plain["net"] |= {"blocks": [8] * 5, "attention": [False] * 5}
+    plain["net"] |= {"blocks": [1] * 5, "attention": [False] * 5}
     plain["music"]["frames"] = 384
     experiment = Experiment.from_json(plain)
     with pytest.raises(InputError, match=r"its network has \d+ weights; make net.widths smaller"):
