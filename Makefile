@@ -9,9 +9,10 @@ WORKERS ?= 2
 # One arithmetic thread a test process: two processes with two threads each are slower than one.
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help music test check format lock clean
+.PHONY: help music page test check format lock clean
 help:
 	@echo 'make music   a minute of music and its picture in out/, from the model inside the package'
+	@echo 'make page    the page, in your browser: press play and it never stops'
 	@echo 'make test    install everything and run every test'
 	@echo 'make check   format, lint, types and the fast tests: what to run before a commit'
 	@echo 'make format  let ruff format and mend what it can'
@@ -21,6 +22,9 @@ help:
 music: $(VENV)/.play
 	@mkdir -p out
 	$(BIN)/halfstep generate out/music.wav --seconds 60 --plot
+
+page: $(VENV)/.page
+	$(BIN)/halfstep serve --open
 
 test: $(VENV)/.test
 	$(PYTEST) -m 'not gpu'
@@ -47,6 +51,10 @@ $(VENV)/.play: $(VENV)/.venv requirements/build.txt requirements/play.txt pyproj
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(VENV)/.page: $(VENV)/.play requirements/serve.txt
+	$(HASHED) -r requirements/serve.txt
+	@touch $@
+
 # torch comes last: with its light needs in place it adds itself alone (and, where pip offers only a CUDA build, CUDA).
 $(VENV)/.test: $(VENV)/.play requirements/test.txt requirements/torch.txt
 	$(HASHED) -r requirements/test.txt
@@ -59,6 +67,7 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --
 lock:
 	$(COMPILE) --all-extras -c requirements/torch.txt --no-emit-package torch --no-emit-package libsvm-official pyproject.toml -o requirements/test.txt
 	$(COMPILE) -c requirements/test.txt pyproject.toml -o requirements/play.txt
+	$(COMPILE) --extra serve -c requirements/test.txt pyproject.toml -o requirements/serve.txt
 	printf 'hatchling\neditables\n' | $(COMPILE) -c requirements/test.txt - -o requirements/build.txt
 
 clean:

@@ -1,0 +1,478 @@
+// The page: its controls, what they ask of the source of music, and what is said of it.
+import { flac, wav } from "./files.js";
+import { Player } from "./player.js";
+import { ServerSource } from "./server.js";
+import { Spectrogram } from "./spectrogram.js";
+
+const $ = (id) => document.getElementById(id);
+const MOST_SEED = 2n ** 64n - 1n;
+const RECONNECT = [500, 1000, 2000, 4000]; // milliseconds
+const TUNE = ["model", "seed", "steps", "variation", "toward", "over", "at"];
+
+const player = new Player();
+const spectrogram = new Spectrogram($("spectrogram"), $("pitches"));
+let source, models = [];
+let stream = null; // what is open now
+let playing = false;
+let number = 0; // of streams opened
+let own = false; // whether what plays is the server's own stream, that all hear
+let hello = null;
+let failures = 0;
+let paused = null; // where to go on: a tune, or null
+let fresh = true; // the controls say nothing that differs from the server's own stream
+
+async function begin() {
+  const kind = document.querySelector('meta[name="halfstep-source"]').content;
+  source = kind === "server" ? new ServerSource() : new (await import("./browser.js")).BrowserSource();
+  try {
+    models = await source.models();
+  } catch (error) {
+    say(error.message);
+    return;
+  }
+  $("model").replaceChildren(...models.map((model) => new Option(model.id, model.id)));
+  showModel();
+  fromLink();
+  listen();
+  requestAnimationFrame(paint);
+  document.documentElement.dataset.ready = "yes";
+}
+
+// ---- what is asked for
+
+function model() { return models.find((one) => one.id === $("model").value) ?? models[0]; }
+
+function showModel() {
+  const one = model();
+  $("steps").replaceChildren(...one.steps.map((steps) => {
+    const label = document.createElement("label"), input = document.createElement("input");
+    input.type = "radio";
+    input.name = "steps";
+    input.value = steps;
+    input.checked = steps === one.default_steps;
+    const text = document.createElement("span");
+    text.textContent = steps;
+    label.append(input, text);
+    return label;
+  }));
+  $("licence").textContent = `The music: ${one.output_licence}.`;
+  $("credit-list").replaceChildren(...one.credits.slice(0, 400).map((credit) => {
+    const item = document.createElement("li");
+    item.textContent = `${credit.title} (${credit.licence})`;
+    return item;
+  }));
+  $("credits").hidden = !one.credits.length;
+}
+
+function seedIn(id) {
+  const text = $(id).value.trim();
+  if (!/^\d{1,20}$/.test(text) || BigInt(text) > MOST_SEED) return null;
+  return BigInt(text).toString();
+}
+
+function steps() { return Number(document.querySelector('input[name="steps"]:checked')?.value ?? model().default_steps); }
+
+/** What the controls ask for. */
+function tune(at = 0) {
+  const variation = Number($("variation").value), toward = seedIn("toward");
+  return {
+    model: model().id, seed: seedIn("seed") ?? randomSeed(), steps: steps(), variation: variation || null,
+    toward, over: toward && !variation ? Number($("over").value) || 120 : null, at: at > 0 ? at.toFixed(2) : null,
+  };
+}
+
+function randomSeed() { return String(crypto.getRandomValues(new Uint32Array(1))[0]); }
+
+function fromLink() {
+  const asked = new URLSearchParams(location.hash.slice(1));
+  $("seed").value = "";
+  if (![...asked.keys()].some((name) => TUNE.includes(name))) return;
+  if (models.some((one) => one.id === asked.get("model"))) $("model").value = asked.get("model");
+  showModel();
+  for (const name of ["seed", "toward"]) $(name).value = asked.get(name) ?? "";
+  const wanted = document.querySelector(`input[name="steps"][value="${CSS.escape(asked.get("steps") ?? "")}"]`);
+  if (wanted) wanted.checked = true;
+  $("variation").value = asked.get("variation") ?? 0;
+  if (asked.get("over")) $("over").value = asked.get("over");
+  showVariation();
+  if ($("toward").value || Number($("variation").value)) $("more").open = true;
+  if (!seedIn("seed")) $("seed").value = randomSeed();
+  const at = Math.max(0, Number(asked.get("at")) || 0);
+  fresh = false;
+  paused = tune(at);
+  $("clock").textContent = time(at);
+  describe(paused);
+}
+
+function link() {
+  const now = hello ? tune(seconds()) : tune();
+  const values = Object.entries(now).filter(([, value]) => value !== null);
+  return `${location.href.split("#")[0]}#${new URLSearchParams(values)}`;
+}
+
+// ---- playing
+
+async function play() {
+  try {
+    await player.begin(model().sample_rate);
+  } catch (error) {
+    say(error.message);
+    return;
+  }
+  playing = true;
+  show();
+  open(paused ?? (fresh ? { model: model().id } : tune()));
+}
+
+function pause() {
+  playing = false;
+  paused = own || !hello ? null : tune(seconds());
+  stream?.close();
+  stream = null;
+  player.stop();
+  show();
+  say("paused");
+}
+
+/** Another tune in place of the one that plays. */
+function open(asked) {
+  stream?.close();
+  paused = asked;
+  const id = ++number;
+  let first = true;
+  say("…");
+  stream = source.open(asked, {
+    hello(said) {
+      if (id !== number) return;
+      hello = said;
+      own = said.own;
+      failures = 0;
+    },
+    block(frame, int16, levels, bands) {
+      if (id !== number || !playing) return;
+      if (first) {
+        first = false;
+        spectrogram.begin(hello);
+        showTune();
+      }
+      spectrogram.push(frame, levels, bands);
+      player.push(id, frame, int16, hello.hop_length, hello.channels);
+    },
+    status: (text) => { if (id === number) say(text); },
+    ended(error) {
+      if (id !== number || !playing) return;
+      // Whatever broke: what is queued plays on, and the music is taken up where it breaks off.
+      const wait = RECONNECT[Math.min(failures++, RECONNECT.length - 1)];
+      if (error) say(error);
+      setTimeout(() => {
+        if (id === number && playing) open(own || !hello ? asked : tune(seconds()));
+      }, wait);
+    },
+  });
+}
+
+function showTune() {
+  $("seed").value = hello.seed;
+  const chosen = document.querySelector(`input[name="steps"][value="${hello.steps}"]`);
+  if (chosen) chosen.checked = true;
+  describe(hello);
+  if ("mediaSession" in navigator) {
+    navigator.mediaSession.metadata = new MediaMetadata({ title: `seed ${hello.seed}`, artist: hello.model, album: "halfstep" });
+    navigator.mediaSession.setActionHandler("play", () => playing || play());
+    navigator.mediaSession.setActionHandler("pause", () => playing && pause());
+  }
+}
+
+function describe(one) {
+  const parts = [`${one.model} · seed ${one.seed}`, `${one.steps} step${one.steps === 1 ? "" : "s"}`];
+  if (one.variation) parts.push(`varied ${Number(one.variation)}`);
+  if (one.toward) parts.push(one.variation ? `towards ${one.toward}` : `drifting to ${one.toward}`);
+  $("title").textContent = parts.join(" · ");
+}
+
+function seconds() {
+  if (!hello) return 0;
+  return (player.state.frame * hello.hop_length) / hello.sample_rate;
+}
+
+function time(all) {
+  const whole = Math.floor(all), pad = (part) => String(part).padStart(2, "0");
+  const hours = Math.floor(whole / 3600);
+  return hours ? `${hours}:${pad(Math.floor(whole / 60) % 60)}:${pad(whole % 60)}` : `${Math.floor(whole / 60)}:${pad(whole % 60)}`;
+}
+
+let told = "";
+function say(text) {
+  if (text === told) return;
+  told = text;
+  $("status").textContent = text;
+}
+
+let gaps = 0;
+player.onstate = (state) => {
+  if (!playing || state.id !== number) return;
+  if (state.gaps > gaps) {
+    gaps = state.gaps;
+    say(steps() > Math.min(...model().steps) ? "falling behind; fewer steps would help" : "falling behind");
+  } else if (state.running && (told === "…" || told.startsWith("falling") && state.left > 2 || told === "paused")) {
+    say(own ? "live" : "");
+  }
+};
+
+function show() {
+  $("play").setAttribute("aria-pressed", playing);
+  $("play").setAttribute("aria-label", playing ? "Pause" : "Play");
+  document.documentElement.classList.toggle("playing", playing || hello !== null);
+  if ("mediaSession" in navigator) navigator.mediaSession.playbackState = playing ? "playing" : "paused";
+}
+
+let lastClock = "";
+function paint() {
+  if (hello) {
+    spectrogram.draw(player.frame);
+    const shown = time(seconds());
+    if (playing && player.state.running && shown !== lastClock) $("clock").textContent = lastClock = shown;
+  }
+  requestAnimationFrame(paint);
+}
+
+// ---- controls
+
+/** Something about the piece was changed: it begins anew, from the same moment where that makes sense. */
+let changing;
+function changed(keepPlace) {
+  fresh = false;
+  clearTimeout(changing);
+  changing = setTimeout(() => {
+    if (!seedIn("seed")) $("seed").value = hello?.seed ?? randomSeed();
+    const next = tune(keepPlace && hello && !own ? seconds() : 0);
+    paused = next;
+    describe(next);
+    if (playing) open(next);
+    else $("clock").textContent = time(Number(next.at ?? 0));
+  }, 120);
+}
+
+function showVariation() {
+  const value = Number($("variation").value);
+  $("variation-value").textContent = value ? value.toFixed(2) : "none";
+}
+
+function another() {
+  $("seed").value = randomSeed();
+  changed(false);
+}
+
+function mute() {
+  player.setVolume(player.volume, !player.muted);
+  $("mute").setAttribute("aria-pressed", player.muted);
+  $("mute").setAttribute("aria-label", player.muted ? "Sound on" : "Mute");
+}
+
+async function copyLink() {
+  const address = link();
+  history.replaceState(null, "", address);
+  try {
+    await navigator.clipboard.writeText(address);
+    say("link copied: it brings this moment back");
+  } catch {
+    say("the link is in the address bar");
+  }
+}
+
+function download(blob, name) {
+  const anchor = document.createElement("a");
+  anchor.href = URL.createObjectURL(blob);
+  anchor.download = name;
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(anchor.href), 60_000);
+}
+
+function saveLast(kind) {
+  const sound = player.last(Number($("last").value));
+  if (!sound) {
+    say("nothing was heard yet");
+    return;
+  }
+  const tags = { SOFTWARE: "halfstep", COMMENT: `model ${hello.model}, seed ${hello.seed}, ${hello.steps} steps` };
+  const blob = kind === "wav" ? wav(sound.channels, sound.sampleRate) : flac(sound.channels, sound.sampleRate, tags);
+  download(blob, `halfstep-${hello.model}-${hello.seed}.${kind}`);
+  say(`saved ${sound.seconds.toFixed(1)} seconds`);
+}
+
+// ---- what takes a while: loops, continuations
+
+let making = null, file = null;
+const made = { audio: null, node: null, loop: false };
+
+async function make(kind, title, asked, body, loop) {
+  making?.abort();
+  stopMade();
+  making = new AbortController();
+  const mine = making;
+  $("made").hidden = false;
+  $("made-title").textContent = title;
+  $("made-status").textContent = "working";
+  $("made-progress").hidden = false;
+  $("made-progress").removeAttribute("value");
+  toggleMade(false);
+  $("made").scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  try {
+    const one = model(), seed = seedIn("seed") ?? "0";
+    const common = { model: one.id, seed, steps: steps(), variation: Number($("variation").value) || null };
+    const progress = (share, left) => {
+      if (share === null) $("made-progress").removeAttribute("value");
+      else $("made-progress").value = share;
+      if (left) $("made-status").textContent = `about ${Math.ceil(left)} s left`;
+    };
+    const order = (format) => source.make(kind, { ...common, ...asked, format }, body, progress, mine.signal);
+    const blob = await order("wav");
+    if (mine.signal.aborted) return;
+    await player.begin(one.sample_rate);
+    made.audio = await player.context.decodeAudioData(await blob.arrayBuffer());
+    made.loop = loop;
+    const name = `halfstep-${one.id}-${seed}-${kind === "loops" ? "loop" : "continued"}`;
+    offer("made-wav", blob, `${name}.wav`);
+    offer("made-flac", inFlac(made.audio, loop, common), `${name}.flac`);
+    $("made-status").textContent = `${made.audio.duration.toFixed(2)} s${loop ? ", repeats without a seam" : ""}`;
+    toggleMade(true);
+    if (!playing) startMade();
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    $("made-status").textContent = error.message;
+    $("made-progress").hidden = true;
+    $("made-cancel").textContent = "Close";
+  }
+}
+
+/** The very samples of a 16-bit WAV that was decoded, as FLAC. */
+function inFlac(audio, loop, about) {
+  const channels = Array.from({ length: audio.numberOfChannels }, (_, channel) =>
+    Int16Array.from(audio.getChannelData(channel), (sample) => Math.max(-32768, Math.min(32767, Math.round(sample * 32768)))));
+  const tags = { COMMENT: `model ${about.model}, seed ${about.seed}, ${about.steps} steps` };
+  if (loop) Object.assign(tags, { LOOPSTART: 0, LOOPLENGTH: channels[0].length });
+  return flac(channels, audio.sampleRate, tags);
+}
+
+function offer(id, blob, name) {
+  if ($(id).href) URL.revokeObjectURL($(id).href);
+  $(id).href = URL.createObjectURL(blob);
+  $(id).download = name;
+  made[id] = blob;
+}
+
+function toggleMade(done) {
+  for (const id of ["made-play", "made-wav", "made-flac"]) $(id).hidden = !done;
+  $("made-progress").hidden = done;
+  $("made-cancel").textContent = done ? "Close" : "Cancel";
+}
+
+function startMade() {
+  if (playing) pause();
+  made.node = new AudioBufferSourceNode(player.context, { buffer: made.audio, loop: made.loop });
+  made.node.onended = stopMade;
+  made.node.connect(player.output);
+  made.node.start();
+  $("made-play").textContent = "Stop";
+  $("made-play").setAttribute("aria-pressed", "true");
+}
+
+function stopMade() {
+  if (made.node) {
+    made.node.onended = null;
+    made.node.stop();
+    made.node = null;
+  }
+  $("made-play").textContent = "Play";
+  $("made-play").setAttribute("aria-pressed", "false");
+}
+
+function loopLength() {
+  return document.querySelector('input[name="unit"]:checked').value === "bars"
+    ? { bars: $("bars").value, bpm: $("bpm").value, beats: $("beats").value }
+    : { seconds: $("seconds").value };
+}
+
+function choose(chosen) {
+  if (!chosen) return;
+  file = chosen;
+  $("file-name").textContent = chosen.name;
+  $("continue").disabled = $("close-loop").disabled = false;
+  $("more").open = true;
+  $("drop").scrollIntoView({ block: "center" });
+}
+
+function listen() {
+  $("play").onclick = () => { stopMade(); playing ? pause() : play(); };
+  $("model").onchange = () => { showModel(); changed(false); };
+  $("steps").onchange = () => changed(true);
+  $("seed").onchange = () => changed(false);
+  $("another").onclick = another;
+  $("variation").oninput = showVariation;
+  $("variation").onchange = () => changed(true);
+  $("toward").onchange = () => changed(false);
+  $("over").onchange = () => seedIn("toward") && changed(false);
+  $("volume").oninput = () => {
+    if (player.muted) mute();
+    player.setVolume(Number($("volume").value), false);
+    remember("volume", $("volume").value);
+  };
+  $("mute").onclick = mute;
+  $("link").onclick = copyLink;
+  $("save-wav").onclick = () => saveLast("wav");
+  $("save-flac").onclick = () => saveLast("flac");
+  $("loop-unit").onchange = () => {
+    const bars = document.querySelector('input[name="unit"]:checked').value === "bars";
+    $("loop-bars").hidden = !bars;
+    $("loop-seconds").hidden = bars;
+  };
+  $("make-loop").onclick = () => make("loops", "A loop", loopLength(), null, true);
+  $("continue").onclick = () => make("continuations", file.name, { seconds: $("more-seconds").value }, file, false);
+  $("close-loop").onclick = () => make("continuations", file.name, { seconds: $("more-seconds").value, loop: true }, file, true);
+  $("made-play").onclick = () => made.node ? stopMade() : startMade();
+  $("made-cancel").onclick = () => { making?.abort(); stopMade(); $("made").hidden = true; };
+  $("file").onchange = () => choose($("file").files[0]);
+  $("theme").onclick = () => {
+    const light = getComputedStyle(document.documentElement).colorScheme === "light";
+    theme(light ? "dark" : "light");
+    remember("theme", light ? "dark" : "light");
+  };
+  matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => spectrogram.setTheme());
+  window.addEventListener("hashchange", () => { fromLink(); if (playing && paused) open(paused); });
+  drops();
+  keys();
+}
+
+function drops() {
+  let inside = 0;
+  const set = (on) => document.documentElement.classList.toggle("dragging", on);
+  addEventListener("dragenter", (event) => { event.preventDefault(); inside++; set(true); });
+  addEventListener("dragleave", () => { inside = Math.max(0, inside - 1); if (!inside) set(false); });
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => { event.preventDefault(); inside = 0; set(false); choose(event.dataTransfer.files[0]); });
+}
+
+function keys() {
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, button, a, summary")) return;
+    const does = { " ": () => $("play").click(), n: another, m: mute, l: copyLink }[event.key.toLowerCase()];
+    if (does) { event.preventDefault(); does(); }
+  });
+}
+
+// ---- what is remembered on this machine, where it may be
+
+function remember(name, value) { try { localStorage.setItem(`halfstep-${name}`, value); } catch { /* private */ } }
+function remembered(name) { try { return localStorage.getItem(`halfstep-${name}`); } catch { return null; } }
+
+function theme(name) {
+  document.documentElement.dataset.theme = name;
+  spectrogram.setTheme();
+}
+
+if (["dark", "light"].includes(remembered("theme"))) theme(remembered("theme"));
+const volume = Number(remembered("volume") ?? 0.8);
+$("volume").value = volume;
+player.setVolume(volume, false);
+window.halfstep = { player, spectrogram, made }; // for tests, and the curious
+begin();

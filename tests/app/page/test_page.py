@@ -1,0 +1,191 @@
+"""The page in a real browser: sound flows, every control works, and what is saved is what the command line makes."""
+
+import io
+import json
+import urllib.parse
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import halfstep
+from halfstep.app.cli import run
+from halfstep.app.serve.formats import as_int16
+from halfstep.generation.requests import Piece
+
+from ..serve.conftest import QUICK, Site, serving
+from .chromium import BINARY, Tab, browser
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(BINARY is None, reason="no Chromium on this machine")]
+
+LOUDNESS = """
+(async () => {
+  const { player } = halfstep, meter = new AnalyserNode(player.context, { fftSize: 256 });
+  player.output.connect(meter);
+  const room = new Float32Array(256), began = player.context.currentTime;
+  let quiet = began, longest = 0, sum = 0, count = 0;
+  while (player.context.currentTime - began < SECONDS) {
+    meter.getFloatTimeDomainData(room);
+    const power = room.reduce((all, one) => all + one * one, 0) / 256, now = player.context.currentTime;
+    if (power > 1e-9) quiet = now;
+    longest = Math.max(longest, now - quiet);
+    sum += power; count++;
+    await new Promise((done) => setTimeout(done, 8));
+  }
+  return JSON.stringify({ longest, power: sum / count });
+})()
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tiny_model: Path) -> Iterator[Site]:
+    with serving(tiny_model, QUICK) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    with browser(tmp_path_factory.mktemp("chromium")) as tab:
+        yield tab
+
+
+@pytest.fixture
+def tab(chromium: Tab, site: Site) -> Tab:
+    """At the page, which has not played yet."""
+    chromium.send("Page.navigate", url="about:blank")
+    chromium.events.clear()
+    chromium.go(f"http://127.0.0.1:{site.port}/")
+    return chromium
+
+
+def playing(tab: Tab) -> None:
+    tab.click("play")
+    tab.until("halfstep.player.state.running")
+
+
+def test_one_click_and_sound_flows_without_a_gap(tab: Tab, site: Site):
+    playing(tab)
+    heard = json.loads(tab.run(LOUDNESS.replace("SECONDS", "3")))
+    assert heard["power"] > 1e-6
+    assert heard["longest"] < 0.1
+    assert tab.run("halfstep.player.state.gaps") == 0
+    assert "seed 7" in tab.run("document.getElementById('title').textContent")
+    assert site.server.stations.listeners == 1
+    tab.click("play")
+    tab.until("!halfstep.player.state.running")
+    assert tab.run("document.getElementById('play').getAttribute('aria-label')") == "Play"
+    hosts = {
+        urllib.parse.urlsplit(event["params"]["request"]["url"]).netloc
+        for event in tab.events
+        if event.get("method") == "Network.requestWillBeSent"
+    }
+    assert hosts <= {f"127.0.0.1:{site.port}", ""}
+    problems = [event for event in tab.events if event.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown")]
+    assert problems == []
+
+
+def test_the_picture_is_drawn_from_the_bands(tab: Tab):
+    playing(tab)
+    tab.until("halfstep.player.state.frame > 40")
+    bright = """(() => { const c = document.getElementById('spectrogram'), n = c.width;
+      const data = c.getContext('2d').getImageData(0, 0, n, c.height).data;
+      let most = 0; for (let i = 0; i < data.length; i += 4) most = Math.max(most, data[i]); return most; })()"""
+    assert tab.run(bright) > 150
+    columns = tab.run("halfstep.spectrogram.columns.size")
+    assert columns >= 40
+    tab.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+    assert tab.run("halfstep.spectrogram.still.matches")
+    assert tab.run(bright) > 150
+    tab.send("Emulation.setEmulatedMedia", features=[])
+
+
+def test_a_link_brings_the_same_music_back_and_the_last_seconds_are_saved(tab: Tab, site: Site, tiny_model: Path):
+    tab.go(f"http://127.0.0.1:{site.port}/#model=tiny-gauss&seed=11&steps=1")
+    tab.send("Page.reload")
+    tab.until("document.documentElement?.dataset.ready === 'yes' && document.getElementById('seed').value === '11'")
+    playing(tab)
+    tab.until("halfstep.player.state.frame > 130")
+    data = tab.saved("""import('./files.js').then((files) => {
+      const sound = halfstep.player.last(600); window.kept = sound;
+      return files.wav(sound.channels, sound.sampleRate); })""")
+    samples, rate = soundfile.read(io.BytesIO(data), dtype="int16")
+    passages = islice(halfstep.load(tiny_model).passages(Piece(seconds=9, seed=11, steps=1)), 40)
+    expected = np.concatenate([as_int16(one.samples)[0] for one in passages])
+    assert rate == 8000
+    np.testing.assert_array_equal(samples, expected[: len(samples)])
+    flac = tab.saved("import('./files.js').then((files) => files.flac(window.kept.channels, 8000, {COMMENT: 'x'}))")
+    again, _ = soundfile.read(io.BytesIO(flac), dtype="int16")
+    np.testing.assert_array_equal(again, samples)
+    assert len(flac) < len(data)
+    address = tab.run("document.getElementById('link').click(); location.hash")
+    assert "seed=11" in address
+    assert "at=" in address
+
+
+def test_controls_change_what_is_played(tab: Tab):
+    playing(tab)
+    tab.run("document.querySelector('input[name=steps][value=\"1\"]').click()")
+    tab.until("document.getElementById('title').textContent.includes('1 step')")
+    tab.click("another")
+    tab.until("halfstep.player.state.id === 3 && halfstep.player.state.running")
+    assert tab.run("document.getElementById('seed').value") != "7"
+    tab.run("document.body.focus(); document.activeElement.blur()")
+    tab.key("m")
+    assert tab.run("document.getElementById('mute').getAttribute('aria-pressed')") == "true"
+    tab.until("halfstep.player.output.gain.value < 0.001")
+    tab.key("m")
+    tab.run("""(() => { const v = document.getElementById('variation'); document.getElementById('more').open = true;
+      v.value = 0.4; v.dispatchEvent(new Event('input')); v.dispatchEvent(new Event('change')); })()""")
+    tab.until("document.getElementById('title').textContent.includes('varied 0.4')")
+    tab.until("halfstep.player.state.id === 4 && halfstep.player.state.running")
+    tab.key(" ")
+    tab.until("!halfstep.player.state.running")
+
+
+def test_the_loop_has_the_bytes_of_the_command_line(tab: Tab, tiny_model: Path, tmp_path: Path):
+    tab.run("""(() => { document.getElementById('more').open = true; const set = (id, value) => {
+      document.getElementById(id).value = value; };
+      set('seed', 5); set('bars', 2); set('bpm', 150); set('beats', 3); })()""")
+    tab.click("make-loop")
+    tab.until("!document.getElementById('made-wav').hidden")
+    data = tab.saved("halfstep.made['made-wav']")
+    out = tmp_path / "loop.wav"
+    options = ["--seed", "5", "--loop", "--bars", "2", "--bpm", "150", "--beats", "3"]
+    assert run(["generate", str(out), "--model", str(tiny_model), *options]) == 0
+    assert data == out.read_bytes()
+    flac = tab.saved("halfstep.made['made-flac']")
+    assert b"LOOPLENGTH=19200" in flac
+    np.testing.assert_array_equal(
+        soundfile.read(io.BytesIO(flac), dtype="int16")[0], soundfile.read(out, dtype="int16")[0]
+    )
+
+
+def test_a_dropped_recording_goes_on(tab: Tab):
+    tab.run("""(() => {
+      const sound = new Int16Array(16000).map((_, i) => 3000 * Math.sin(i / 4));
+      return import('./files.js').then((files) => {
+        const data = new DataTransfer(), file = new File([files.wav([sound], 8000)], 'take.wav');
+        data.items.add(file);
+        dispatchEvent(new DragEvent('drop', { dataTransfer: data }));
+        const seconds = document.getElementById('more-seconds'); seconds.value = 1;
+      });
+    })()""")
+    assert tab.run("document.getElementById('file-name').textContent") == "take.wav"
+    tab.click("continue")
+    tab.until("!document.getElementById('made-wav').hidden")
+    data = tab.saved("halfstep.made['made-wav']")
+    assert len(soundfile.read(io.BytesIO(data))[0]) == 24000
+
+
+@pytest.mark.parametrize("width", [390, 900, 1600])
+def test_nothing_is_wider_than_the_window(tab: Tab, width: int):
+    tab.send("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+    tab.run("document.getElementById('more').open = true")
+    wide = """[...document.querySelectorAll('body *')].filter((one) => {
+      const box = one.getBoundingClientRect(); return box.width > 1 && box.right > innerWidth + 1;
+    }).map((one) => one.id || one.className)"""
+    assert tab.run(wide) == []
+    tab.send("Emulation.clearDeviceMetricsOverride")
