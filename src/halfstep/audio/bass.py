@@ -18,13 +18,14 @@ import numpy as np
 
 from halfstep.audio.grids import filters_on_grid, synthesis_grid
 from halfstep.audio.mel import Float32, MelConfig, band_edges_hz, filterbank
-from halfstep.audio.stft import Array, Complex64, added_round, hann, reciprocal
+from halfstep.audio.stft import Array, Complex64, added_round, griffin_lim, hann, reciprocal
 
 REACH_HZ = 1200.0
 """What the slower rate must be able to carry; above, bands are much wider than bins."""
 LEAST_N_FFT = 32
 LOOP_ITERATIONS = 64
 MOMENTUM = 0.99
+ALL_AT_ONCE = (slice(None),)
 USED, FADED = 0.92, 4
 """Of the bins, the share that is used, up to the middle of a fade over so many: those at the top alias."""
 NARROW_BINS = 1.75
@@ -84,35 +85,44 @@ def missed(magnitude: Array, wanted: Array, grid: BassGrid) -> Array:
     return (wanted / (magnitude @ grid.filters + grid.least)) @ grid.spread
 
 
+@dataclass(frozen=True)
+class _Bass:
+    """A `stft.Boundary`. Its signal is given as the frames [frames, n_fft] that lie in it.
+
+    heard: the hops of all frames, windowed [frames * n_fft / hop, hop] -> the frames of the signal they make when laid
+    over each other.
+    """
+
+    grid: BassGrid
+    heard: Callable[[Array], Array]
+
+    def signal(self, spectra: Array) -> Array:
+        return self.heard((spectra @ self.grid.synthesis).reshape(-1, self.grid.hop))
+
+    def spectra(self, signal: Array, at: slice) -> Array:
+        return signal @ self.grid.analysis
+
+
 def searched(
     spectra: Array, wanted: Array, iterations: int, grid: BassGrid,
     heard: Callable[[Array], Array], sqrt: Callable[[Array], Array],
 ) -> Array:  # fmt: skip
-    """From spectra [frames, 2 b] on to ones of which a mel says `wanted` [frames, m].
+    """From spectra [frames, 2 b] on to ones of which a mel says `wanted` [frames, m]; heard as `_Bass` has it."""
 
-    heard: the hops of all frames, windowed [frames * n_fft / hop, hop] -> the frames [frames, n_fft] of the signal they
-    make when laid over each other.
-    """
-    # Ahead by the momentum, hops + MOMENTUM (hops - before), where hops are too large by 1 + MOMENTUM: one call less.
-    swing = 1 + MOMENTUM
-    onward = grid.synthesis * swing
-    before = None
-    for _ in range(iterations):
-        hops = (spectra @ onward).reshape(-1, grid.hop)
-        ahead = hops * (1 / swing) if before is None else hops - before * (MOMENTUM / swing)
-        before = hops
-        found = heard(ahead) @ grid.analysis
-        misses = missed(sqrt((found * found) @ grid.pairs), wanted, grid)
+    def project(ahead: Array, at: slice) -> Array:
+        """The same phases, and magnitudes that have this mel."""
         # Only a window padded with zeros has lines between its bins.
-        spectra = (found if grid.sounded is None else found[:, : 2 * grid.bins]) * misses
-    return spectra
+        kept = ahead if grid.sounded is None else ahead[:, : 2 * grid.bins]
+        return kept * missed(sqrt((ahead * ahead) @ grid.pairs), wanted, grid)
+
+    return griffin_lim(spectra, _Bass(grid, heard), iterations, project, MOMENTUM, ALL_AT_ONCE)
 
 
 def answered(spectra: Array, grid: BassGrid, heard: Callable[[Array], Array]) -> Array:
     """What was found, [frames, 2 b], as the frames that are sounded have it: [frames, 2 `bass_bins`]."""
     if grid.sounded is None:
         return spectra
-    return heard((spectra @ grid.synthesis).reshape(-1, grid.hop))[:, grid.inner] @ grid.sounded
+    return _Bass(grid, heard).signal(spectra)[:, grid.inner] @ grid.sounded
 
 
 def retrieve_round(spectra: Complex64, log_mel: Float32, config: MelConfig) -> Complex64:

@@ -23,7 +23,7 @@ def griffin_lim_loop(
     """
     circle = Circle(len(magnitude), config)
     spectra = closing_tones(magnitude, config, rng)
-    griffin_lim(spectra, circle, iterations, imposing(magnitude), momentum)
+    spectra = griffin_lim(spectra, circle, iterations, imposing(magnitude), momentum)
     # Frame 0 begins `lead` samples before the first.
     return np.roll(circle.signal(spectra), -config.lead)
 

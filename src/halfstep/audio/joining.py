@@ -40,7 +40,7 @@ def joined(left: Float32, right: Float32) -> Float32:
         wanted = magnitude[at] * found / np.maximum(np.abs(found), TINY)
         return np.where(between[at], wanted, begun[at])
 
-    griffin_lim(spectra, ends, ITERATIONS, project)
+    spectra = griffin_lim(spectra, ends, ITERATIONS, project)
     mixed = ends.signal(spectra)
     edge = HOPS // 2 * hop
     mixed[:edge], mixed[covered - edge :] = left[:edge], right[covered - edge : covered]

@@ -6,7 +6,7 @@ are added by `add_frames`, and `griffin_lim` moves phases towards those of a sig
 [frames, bins].
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol, TypeAlias
 
@@ -193,40 +193,42 @@ class Ends:
 class Boundary(Protocol):
     """From spectra to the signal they make, and back to the spectra it has."""
 
-    def signal(self, spectra: Complex, /) -> Float32: ...
+    def signal(self, spectra: Array, /) -> Array: ...
 
-    def spectra(self, signal: Float32, at: slice, /) -> Complex: ...
+    def spectra(self, signal: Array, at: slice, /) -> Array: ...
 
 
-Projection: TypeAlias = Callable[[Complex, slice], Complex]
+Projection: TypeAlias = Callable[[Array, slice], Array]
 """(spectra of a signal, of the frames `at`) -> the nearest ones that are wanted of these frames."""
 
 
 def griffin_lim(
-    spectra: Complex, boundary: Boundary, iterations: int, project: Projection, momentum: float = 0.0
-) -> None:
-    """Spectra [frames, bins] moved, in place, towards those of a signal among all that `project` gives.
+    spectra: Array, boundary: Boundary, iterations: int, project: Projection, momentum: float = 0.0,
+    parts: Sequence[slice] | None = None,
+) -> Array:  # fmt: skip
+    """Spectra [frames, bins] moved towards those of a signal among all that `project` gives.
 
-    The fast iteration of Perraudin, Balazs & Sondergaard 2013; without momentum, that of Griffin & Lim 1984.
+    The fast iteration of Perraudin, Balazs & Sondergaard 2013; without momentum, that of Griffin & Lim 1984. parts:
+    the frames that are worked on together, `chunks` by default; of tensors, all at once.
     """
-    beta = np.float32(momentum / (1 + momentum))
-    last = np.zeros_like(spectra) if momentum else None
-    for _ in range(iterations):
-        signal = boundary.signal(spectra)
-        for at in chunks(len(spectra)):
+    parts = chunks(len(spectra)) if parts is None else parts
+    beta = momentum / (1 + momentum)
+    last: list[Array] = [None] * len(parts)
+    for _ in range(iterations if parts else 0):
+        signal, nearest = boundary.signal(spectra), []
+        for number, at in enumerate(parts):
             consistent = boundary.spectra(signal, at)
-            ahead = consistent
-            if last is not None:
-                ahead = consistent - beta * last[at]
-                last[at] = consistent
-            spectra[at] = project(ahead, at)
+            ahead = consistent if last[number] is None else consistent - beta * last[number]
+            nearest.append(project(ahead, at))
+            last[number] = consistent if momentum else None
+        spectra = nearest[0] if len(nearest) == 1 else np.concatenate(nearest)
+    return spectra
 
 
 def imposing(magnitude: Float32) -> Projection:
     """The projection onto spectra of that magnitude [frames, bins]; phases stay."""
 
     def project(ahead: Complex, at: slice) -> Complex:
-        ahead *= magnitude[at] / np.maximum(np.abs(ahead), TINY)
-        return ahead
+        return ahead * (magnitude[at] / np.maximum(np.abs(ahead), TINY))
 
     return project

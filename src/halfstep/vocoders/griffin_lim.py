@@ -140,8 +140,8 @@ class _Engine:
 
     def refine(self, iterations: int, ends: bool) -> None:
         """Move the phases towards those of a real signal; `ends`: the signal ends with the last frame."""
-        boundary = _Boundary(self, self._gain(ends))
-        stft.griffin_lim(self._spectra, boundary, iterations, stft.imposing(self._magnitude), self._momentum)
+        boundary, wanted = _Boundary(self, self._gain(ends)), stft.imposing(self._magnitude)
+        self._spectra = stft.griffin_lim(self._spectra, boundary, iterations, wanted, self._momentum)
 
     def take(self, count: int) -> Float32:
         """Give out the first `count` frames: count * hop samples, less those before the signal's start."""
