@@ -61,23 +61,22 @@ def bias_facts(rows: list[Row], heard: dict[str, RowHeard], options: Options) ->
     return as_json({"fad_infinity": infinity_by_chance(real, heard[REFERENCE_NAME].heard, options.seed)})
 
 
-def pair_facts(rows: list[Row], heard: dict[str, RowHeard]) -> dict[str, Any]:
+def pair_facts(rows: list[Row], heard: dict[str, RowHeard]) -> list[dict[str, Any]]:
     """Of every student: how near its windows are to the teacher's from the same noise, as the ladder measures it.
 
     Empty without a teacher.
     """
     teacher = next((heard[row.name].log_mel for row in rows if row.kind == "teacher"), None)
     if teacher is None:
-        return {}
-    found = {}
-    for row in rows:
-        made = heard[row.name].log_mel
-        if row.kind == "student" and made is not None:
-            found[row.name] = {
-                "steps": row.steps, "correlation": correlation(made, teacher),
-                "rms_nepers": rms_difference(made, teacher), "windows": len(made),
-            }  # fmt: skip
-    return found
+        return []
+    students = ((row, heard[row.name].log_mel) for row in rows if row.kind == "student")
+    return [
+        {
+            "name": row.name, "steps": row.steps, "windows": len(made), "correlation": correlation(made, teacher),
+            "rms_nepers": rms_difference(made, teacher),
+        }
+        for row, made in students if made is not None
+    ]  # fmt: skip
 
 
 def memory_facts(

@@ -185,8 +185,8 @@ def bias_line(report: Mapping[str, Any]) -> str:
 def _pairs_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     head = ["music", "windows", "correlation with the teacher", "RMS (nepers)"]
     return head, [
-        [name, str(its["windows"]), f"{its['correlation']:.3f}", f"{its['rms_nepers']:.3f}"]
-        for name, its in report["pairs"].items()
+        [its["name"], str(its["windows"]), f"{its['correlation']:.3f}", f"{its['rms_nepers']:.3f}"]
+        for its in report["pairs"]
     ]
 
 
