@@ -40,12 +40,29 @@ def test_snake_joins_neighbours_at_both_folds():
     assert packed[1, 0, 0] == 255 and packed[2, 0, 0] == 256
 
 
+def test_fold_goes_up_the_bands_as_a_snake_through_rows_and_colours():
+    """Nine bands on a picture of 3 rows and 3 colours; every step goes to a neighbour in one of the two."""
+    bands = PACKINGS["fold"].flat(np.arange(9.0)[:, None])[:, 0].reshape(3, 3)
+    np.testing.assert_array_equal(bands, [[0, 5, 6], [1, 4, 7], [2, 3, 8]])
+    places = np.array([np.argwhere(bands == band)[0] for band in range(9)])
+    assert (np.abs(np.diff(places, axis=0)).sum(1) == 1).all()
+    with pytest.raises(ValueError, match="multiple of 3 bands, not 8"):
+        PACKINGS["fold"].flat(np.zeros((8, 4)))
+
+
+def test_a_packing_shifts_where_moving_a_window_by_whole_places_moves_every_place():
+    """Frames of a piece by number, in two windows that begin a place apart: snake alone turns some of them round."""
+    for packing in PACKINGS.values():
+        first, second = (packing.pack_frames(np.arange(start, start + 12)) for start in (0, packing.planes))
+        assert bool((first[:, 1:] == second[:, :-1]).all()) == packing.shifts, packing.name
+
+
 @pytest.mark.parametrize("name", PACKINGS)
 @given(data=st.data())
 def test_unpacking_is_the_exact_inverse(name: str, data: st.DataObject):
     packing = PACKINGS[name]
     lead = data.draw(hnp.array_shapes(min_dims=0, max_dims=2, max_side=3))
-    shape = (*lead, data.draw(st.integers(1, 5)), packing.planes * data.draw(st.integers(1, 9)))
+    shape = (*lead, 3 * data.draw(st.integers(1, 2)), packing.planes * data.draw(st.integers(1, 9)))
     window = data.draw(hnp.arrays(np.float32, shape))
     packed = packing.pack(window)
     assert packed.shape == (*lead, packing.planes, shape[-2], shape[-1] // packing.planes)
@@ -56,8 +73,8 @@ def test_unpacking_is_the_exact_inverse(name: str, data: st.DataObject):
 @given(mask=st.lists(st.booleans(), min_size=12, max_size=12))
 def test_a_mask_lands_on_its_own_frames(name: str, mask: list[bool]):
     packing = PACKINGS[name]
-    window = np.broadcast_to(np.array(mask, np.float32), (4, 12))
-    for band in range(4):
+    window = np.broadcast_to(np.array(mask, np.float32), (6, 12))
+    for band in range(6):
         np.testing.assert_array_equal(packing.pack_frames(window[0]), packing.pack(window)[:, band])
 
 
@@ -75,10 +92,10 @@ def test_another_number_of_planes_is_refused():
 @given(name=st.sampled_from(sorted(PACKINGS)), seed=st.integers(0, 2**32 - 1))
 def test_what_a_network_is_told_is_the_known_frames_then_their_mask(name, seed):
     packing, rng = PACKINGS[name], np.random.default_rng(seed)
-    window = rng.standard_normal((2, 4, 12)).astype(np.float32)
+    window = rng.standard_normal((2, 6, 12)).astype(np.float32)
     mask = (rng.random((2, 12)) < 0.5).astype(np.float32)
     aligned, held = packing.told(window, mask)
-    known, told_mask = aligned[:, : packing.planes * 4], aligned[:, packing.planes * 4 :]
+    known, told_mask = aligned[:, : packing.planes * 6], aligned[:, packing.planes * 6 :]
     np.testing.assert_array_equal(packing.unflat(known), window * mask[:, None])
     np.testing.assert_array_equal(told_mask, packing.pack_frames(mask))
     np.testing.assert_array_equal(packing.unflat(held), np.broadcast_to(mask[:, None], window.shape))

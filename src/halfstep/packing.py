@@ -1,9 +1,10 @@
-"""A window [n_mels, frames] <-> what the network sees: snake, patch, none, components.
+"""A window [n_mels, frames] <-> what the network sees: snake, patch, none, fold, components.
 
 Snake, patch and none fold a window into [planes, n_mels, frames // planes]: a permutation of frames, so unpacking is
-exact, and the same permutation serves a window and its per-frame mask. Components keep, of every patch of a few
-adjacent frames, the coordinates along the first principal directions of the training set's patches: a projection, so
-that what comes back is the nearest point of the subspace.
+exact, and the same permutation serves a window and its per-frame mask. Fold is a permutation of bands instead: the
+other reading of the paper's "connecting similar frequencies together by a snake-like packing". Components keep, of
+every patch of a few adjacent frames, the coordinates along the first principal directions of the training set's
+patches: a projection, so that what comes back is the nearest point of the subspace.
 """
 
 import functools
@@ -48,13 +49,20 @@ class Packing:
     """How `planes` planes are cut out of a window.
 
     `order(frames)` says which frame of the window stands at each place. With `components`, a place's frames are
-    projected on them.
+    projected on them. `bands(n_mels)` says which band stands in each row of each colour of the picture that x is to a
+    2-D network; None: bands stay in order.
+
+    shifts: whether adjacent places hold adjacent frames everywhere, so that noise which is shifted by whole places is
+    music shifted, to any network that treats places alike. Where it is False, a window that overlaps another renders
+    other music from the noise they share.
     """
 
     name: str
     planes: int
     order: Callable[[int], Int[np.ndarray, "planes length"]]
     components: Components | None = None
+    bands: Callable[[int], Int[np.ndarray, "colours rows"]] | None = None
+    shifts: bool = True
 
     def channels(self, n_mels: int) -> int:
         """C, of x."""
@@ -74,6 +82,8 @@ class Packing:
         self, window: Shaped[np.ndarray, "*batch n_mels frames"]
     ) -> Shaped[np.ndarray, "*batch {self.planes} n_mels frames//{self.planes}"]:
         """Frames at their places; ValueError if they do not fit."""
+        if self.bands is not None:
+            window = window[..., self.bands(window.shape[-2]).ravel(), :]
         return window[..., self._checked_order(window.shape[-1])].swapaxes(-3, -2)
 
     def unpack(
@@ -84,7 +94,8 @@ class Packing:
         if planes != self.planes:
             raise ValueError(f"packing {self.name} has {self.planes} planes, the array has {planes}")
         in_planes = packed.swapaxes(-3, -2).reshape(*packed.shape[:-3], n_mels, planes * length)
-        return in_planes[..., np.argsort(self.order(planes * length), axis=None)]
+        window = in_planes[..., np.argsort(self.order(planes * length), axis=None)]
+        return window if self.bands is None else window[..., np.argsort(self.bands(n_mels), axis=None), :]
 
     def pack_frames(
         self, per_frame: Shaped[np.ndarray, "*batch frames"]
@@ -162,6 +173,19 @@ def _patch_order(frames: int, planes: int = 3) -> Int[np.ndarray, "planes length
     return np.ascontiguousarray(np.arange(frames).reshape(-1, planes).T)
 
 
+def _fold_bands(n_mels: int) -> Int[np.ndarray, "colours rows"]:
+    """Three colours: each row holds three adjacent bands, every other row the other way round, so that going up the
+    bands is a snake through rows and colours.
+
+    ValueError unless n_mels is a multiple of 3.
+    """
+    if n_mels % 3:
+        raise ValueError(f"packing fold needs a multiple of 3 bands, not {n_mels}")
+    rows = np.arange(n_mels).reshape(-1, 3)
+    rows[1::2] = rows[1::2, ::-1]
+    return np.ascontiguousarray(rows.T)
+
+
 def _plain_order(frames: int) -> Int[np.ndarray, "planes length"]:
     return np.arange(frames).reshape(1, -1)
 
@@ -169,9 +193,10 @@ def _plain_order(frames: int) -> Int[np.ndarray, "planes length"]:
 PACKINGS: dict[str, Packing] = {
     packing.name: packing
     for packing in (
-        Packing(name="snake", planes=3, order=_snake_order),
+        Packing(name="snake", planes=3, order=_snake_order, shifts=False),
         Packing(name="patch", planes=3, order=_patch_order),
         Packing(name="none", planes=1, order=_plain_order),
+        Packing(name="fold", planes=1, order=_plain_order, bands=_fold_bands),
     )
 }
 

@@ -97,6 +97,11 @@ def _check_together(fields: Fields, manifest: Manifest) -> None:
     if manifest.components is not None and manifest.channels > manifest.planes * manifest.mel.n_mels:
         most = f"at most patch_frames * n_mels, {manifest.planes * manifest.mel.n_mels}"
         raise fields.fail("components: count", manifest.channels, most)
+    if manifest.components is None and (bands := manifest.packed.bands) is not None:
+        try:
+            bands(manifest.mel.n_mels)
+        except ValueError as fault:
+            raise fields.fail("mel: n_mels", manifest.mel.n_mels, str(fault)) from None
     if manifest.frames % manifest.planes:
         raise fields.fail("frames", manifest.frames, f"a multiple of {manifest.planes} for {manifest.packing}")
     if not manifest.denoisers or len(set(manifest.steps)) != len(manifest.steps):

@@ -3,7 +3,8 @@
 A stream, a loop, a continuation and an infill differ in what their canvas holds before and after the frames to be made,
 and in their noise. Every window is given as context the frames before a short crossfade, regenerates those of the
 crossfade from the noise they had in the window before, and one rendering passes into the other: the two nearly agree,
-so that nothing steps where the network takes over from frames that are held.
+so that nothing steps where the network takes over from frames that are held. With a packing under which shifted noise
+is not shifted music (snake), the noise of the crossfade is optimised until they do, as it is for a recording.
 """
 
 from collections.abc import Iterator
@@ -23,8 +24,8 @@ class Canvas:
 
     Args:
         init_noise: of the frames to be made, from 0 on.
-        boundary_noise: for recorded frames, from which the noise that fits them is optimised. Needed with `before` or
-            `after`.
+        boundary_noise: for recorded frames, from which the noise that fits them is optimised. None where nothing is
+            recorded: `before`, if it is given, is the piece's own music, and `init_noise` reaches back to it.
         before: log-mel [n_mels, k] of the recording that the piece continues. None: nothing.
         frames: how many are to be made; None: without end.
         after: log-mel [n_mels, k], k 2 or more, of the recording it leads into; with `frames` alone.
@@ -38,9 +39,8 @@ class Canvas:
 
     def noise(self, start: int, stop: int) -> Float32:
         """[n_mels, stop - start], whose frame 0 of the canvas is that of the piece."""
-        if start >= 0:
+        if start >= 0 or self.boundary_noise is None:
             return self.init_noise(start, stop)
-        assert self.boundary_noise is not None, "recorded frames, and no noise for them"
         return np.concatenate([self.boundary_noise(0, -start), self.init_noise(0, stop)], axis=1)
 
 
@@ -118,7 +118,7 @@ def _inpainted(
     known, (mask, target) = np.zeros((len(past), frames), np.float32), np.zeros((2, frames), np.float32)
     fade = slice(end - place.crossfade, end)
     known[:, :end], mask[: fade.start] = past, 1
-    if place.filled == 0:
+    if place.filled == 0 or not sampler.shifts:
         target[fade] = fading(place.crossfade)
     closing = slice(0, 0)
     if place.closing is not None:

@@ -6,10 +6,13 @@ import numpy as np
 
 from halfstep.audio.circular import stretched
 from halfstep.audio.mel import Float32
-from halfstep.generation.canvas import Canvas, mel_stream
+from halfstep.generation.canvas import Canvas, filled, mel_stream
 from halfstep.generation.crossfade import crossfaded
-from halfstep.generation.noise import Noise, repeating
-from halfstep.generation.window import WindowSampler
+from halfstep.generation.noise import Noise, repeating, shifted
+from halfstep.generation.window import CONTEXT_SHARE, WindowSampler
+
+LEAST_CLOSED = 4
+"""Frames of a loop that is closed by filling its gap: two on either side of it."""
 
 
 def mel_loop(sampler: WindowSampler, noise: Noise, frames: int) -> Float32:
@@ -19,7 +22,12 @@ def mel_loop(sampler: WindowSampler, noise: Noise, frames: int) -> Float32:
     One period is taken from there; what little differs at its wrap passes over as at any join of windows. The
     network repeats for shifts by whole grains only: the period is the nearest number of those, and then stretched
     or pressed to `frames` (by half a grain at most, in time alone: no pitch changes).
+
+    Where noise that is shifted is not music shifted (`Packing.shifts`), a stream does not repeat as its noise does: the
+    loop is closed as a recording is, by music that leads from its end into its beginning. ValueError below 4 frames.
     """
+    if not sampler.shifts:
+        return _closed(sampler, noise, frames)
     size = sampler.layout
     period = max(1, round(frames / size.grain)) * size.grain
     settled, wrap = size.frames, min(size.crossfade, period)
@@ -29,6 +37,24 @@ def mel_loop(sampler: WindowSampler, noise: Noise, frames: int) -> Float32:
     loop[:, :wrap] = crossfaded(mel[:, settled + period :], loop[:, :wrap])
     # The wrap stands in the middle of what passes over: whoever measures it measures the join.
     return stretched(np.roll(loop, -(wrap // 2), axis=1), frames)
+
+
+def _closed(sampler: WindowSampler, noise: Noise, frames: int) -> Float32:
+    """A stream's beginning, and a gap of a third of a window at most filled between its end and itself."""
+    if frames < LEAST_CLOSED:
+        raise ValueError(f"frames is {frames}: at least {LEAST_CLOSED} were expected")
+    size, piece = sampler.layout, repeating(noise, frames)
+    gap = min(frames // 2, size.frames // CONTEXT_SHARE)
+    end = frames - gap
+    loop = np.zeros((sampler.n_mels, frames), np.float32)
+    loop[:, :end] = _first_frames(mel_stream(sampler, Canvas(init_noise=piece)), end)
+    before, after = loop[:, max(0, end - size.overlap) : end], loop[:, : min(end, size.overlap)]
+    whole = filled(sampler, Canvas(init_noise=shifted(piece, end), before=before, frames=gap, after=after))
+    opening, closing = (size.crossfade_with(part.shape[1]) for part in (before, after))
+    zero = before.shape[1]
+    loop[:, end - opening :] = whole[:, zero - opening : zero + gap]
+    loop[:, :closing] = whole[:, zero + gap : zero + gap + closing]
+    return np.roll(loop, -(closing // 2), axis=1)  # the middle of a join stands at the wrap
 
 
 def _first_frames(blocks: Iterator[Float32], count: int) -> Float32:

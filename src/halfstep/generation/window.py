@@ -71,6 +71,11 @@ class WindowSampler:
     def n_mels(self) -> int:
         return self.manifest.mel.n_mels
 
+    @property
+    def shifts(self) -> bool:
+        """Whether windows that share noise render the same music, wherever they begin: see `Packing`."""
+        return self._packing.shifts
+
     def standardised(self, log_mel: Float32) -> Float32:
         return (log_mel - self._mean) / self._std
 

@@ -36,7 +36,9 @@ class UNet2dConfig:
         return 2 ** (len(self.widths) - 1)
 
     def build(self, sizes: Sizes) -> "UNet2d":
-        """The untrained network."""
+        """The untrained network. ValueError where x is not whole pictures."""
+        if sizes.channels % self.n_mels:
+            raise ValueError(f"x has {sizes.channels} channels: a multiple of n_mels = {self.n_mels} was expected")
         return UNet2d(self, sizes)
 
 
@@ -74,10 +76,11 @@ class UNet2d(nn.Module):
         return h.unflatten(1, (-1, self.config.n_mels))
 
     def _context_planes(self) -> int:
-        """Known frames fill as many planes as x, and their mask as many again."""
-        return 2 * (self.sizes.channels // self.config.n_mels) if self.sizes.aligned else 0
+        """Known frames fill as many planes as x, and every channel of their mask one."""
+        channels, aligned = self.sizes.channels, self.sizes.aligned
+        return channels // self.config.n_mels + aligned - channels if aligned else 0
 
     def _context(self, aligned: Tensor) -> list[Tensor]:
-        """[B, planes n_mels + planes, L] -> known picture and mask picture, [B, planes, n_mels, L] each."""
+        """[B, planes n_mels + M, L] -> known picture and mask picture, [B, planes or M, n_mels, L]."""
         known, mask = aligned[:, : self.sizes.channels], aligned[:, self.sizes.channels :]
         return [self._picture(known), mask[:, :, None].expand(-1, -1, self.config.n_mels, -1)]

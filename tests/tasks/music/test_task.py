@@ -15,11 +15,11 @@ from halfstep.tasks.music.task import KINDS, Draw, Music, MusicConfig, beginning
 from halfstep.training.example import Example
 
 FRAMES = 48
-CLIPS = np.random.default_rng(0).standard_normal((64, 4, FRAMES), dtype=np.float32)
+CLIPS = np.random.default_rng(0).standard_normal((64, 6, FRAMES), dtype=np.float32)
 
 
 def music(packing: str = "patch", **changes) -> Music:
-    return Music(MusicConfig(n_mels=4, frames=FRAMES, packing=packing, **changes))
+    return Music(MusicConfig(n_mels=6, frames=FRAMES, packing=packing, **changes))
 
 
 def known_frames(task: Music, example: Example) -> np.ndarray:
@@ -93,7 +93,7 @@ def test_the_network_is_shown_the_known_frames_and_no_others(packing: str):
     shown = task.windows(aligned[:, : task.channels].numpy())
     np.testing.assert_array_equal(shown, CLIPS * mask[:, None])
     assert example.known is not None and example.counted is not None
-    np.testing.assert_array_equal(task.windows(example.known.numpy()), np.repeat(mask[:, None], 4, axis=1))
+    np.testing.assert_array_equal(task.windows(example.known.numpy()), np.repeat(mask[:, None], 6, axis=1))
     torch.testing.assert_close(example.counted, 1 - example.known)
     assert 0 < mask.mean() < 0.5
 

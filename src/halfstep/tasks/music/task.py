@@ -89,6 +89,8 @@ class MusicConfig:
         if self.fitted and not 1 <= self.components <= self.patch_frames * self.n_mels:
             most = self.patch_frames * self.n_mels
             raise ValueError(f"components is {self.components}: 1 to patch_frames * n_mels, {most}, was expected")
+        if not self.fitted and (bands := PACKINGS[self.packing].bands) is not None:
+            bands(self.n_mels)
         if self.frames % self.planes:
             raise ValueError(f"frames is {self.frames}: a multiple of {self.planes} was expected")
         if self.frames < SHORTEST:
