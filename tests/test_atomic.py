@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import halfstep
-from halfstep.atomic import remove_partials, replacing, write_json
+from halfstep.atomic import remove_partials, replacing, replacing_folder, write_json
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path):
@@ -129,3 +129,52 @@ def test_a_killed_writers_partial_goes_when_the_file_is_written_again_but_not_a_
     assert sorted(left.name for left in tmp_path.iterdir()) == [f".take [1].{living.pid}.partial.wav", path.name]
     living.communicate("\n")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_threads_with_one_path_have_a_partial_each(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    with replacing(path) as first, replacing(path) as second:
+        assert first != second
+        first.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_partial_is_known_by_its_lock_not_by_a_number_that_another_container_has_too(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    living = start_writer(path)
+    (theirs,) = tmp_path.iterdir()
+    elsewhere = tmp_path / f".a.{2**22 + 1}.partial.txt"  # no process here has that number
+    theirs.rename(elsewhere)
+    with replacing(path) as partial:
+        partial.write_text("ours")
+    assert elsewhere.exists()
+    living.kill()
+    living.communicate()
+    with replacing(path) as partial:
+        partial.write_text("ours")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", [".notes.partial.txt", ".a.partial", "a.12.partial.txt", ".a.x.partial.txt"])
+def test_only_partials_of_ours_are_removed(tmp_path: Path, name: str):
+    (tmp_path / name).write_text("mine")
+    assert remove_partials(tmp_path) == []
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_folder_is_whole_or_absent(tmp_path: Path):
+    """What a killed process left beside it goes with the next good one; a living one's, and a user's, stay."""
+    path = tmp_path / "m"
+    for name in (f".m.{2**22 + 1}.partial", f".m.{os.getppid()}.partial", ".m.mine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("x")
+    with pytest.raises(ValueError, match="half"), replacing_folder(path):
+        raise ValueError("half")
+    assert not path.exists()
+    path.mkdir()
+    with replacing_folder(path) as partial:
+        (partial / "file").write_text("whole")
+    assert (path / "file").read_text() == "whole"
+    assert {left.name for left in tmp_path.iterdir()} == {"m", f".m.{os.getppid()}.partial", ".m.mine"}

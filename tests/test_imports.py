@@ -15,8 +15,8 @@ SOURCE = Path(halfstep.__file__).parent
 
 # Each room may import itself and what stands before it; app, the last, reaches the making half only in functions.
 PLAYING = (
-    *("errors", "arrays", "printable", "fields", "atomic", "lock", "machine", "markdown", "diffusion"),
-    *("audio", "packing", "bundle", "vocoders", "generation"),
+    *("errors", "arrays", "printable", "fields", "atomic", "ending", "lock", "own_folder", "machine", "markdown"),
+    *("diffusion", "audio", "packing", "bundle", "vocoders", "generation"),
 )
 MAKING = (
     *("nets", "data", "metrics", "training", "export", "tasks", "learned_vocoder"),

@@ -99,3 +99,17 @@ def test_of_many_that_find_a_stale_lock_only_one_wins(tmp_path: Path):
             path.write_text(json.dumps({"pid": 2**22 + 1, "host": socket.gethostname(), "start": "1"}))
             assert sum(pool.map(attempt, range(many))) == 1
             assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("pid", ['"x"', "-1", "0", "99999999999999999999", "null", "1.5"])
+def test_a_lock_of_no_process_is_taken_over(tmp_path: Path, pid: str):
+    (tmp_path / "lock").write_text(f'{{"pid": {pid}, "host": "{socket.gethostname()}", "start": null}}')
+    with folder_lock(tmp_path):
+        pass
+
+
+def test_of_a_process_elsewhere_the_lock_is_named(tmp_path: Path):
+    """A container has another host name each time it starts: nobody but the user can say that it is gone."""
+    (tmp_path / "lock").write_text(json.dumps({"pid": 57, "host": "laptop-2", "start": "1"}))
+    with pytest.raises(InputError, match=rf"57 on laptop-2; .* if it is gone .* delete {tmp_path}/lock"):
+        folder_lock(tmp_path).__enter__()

@@ -7,8 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from halfstep.errors import InputError
+
+MOST_PID = 1 << 32
 
 
 @contextmanager
@@ -19,7 +22,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
         holder = _holder(path)
         if _alive(holder):
             raise InputError(
-                f"{folder}: in use by process {holder['pid']} on {holder['host']}; wait for it, or stop it first"
+                f"{folder}: in use by process {holder['pid']} on {holder['host']}; {_remedy(holder, path)}"
             )
         mine = {"pid": os.getpid(), "host": socket.gethostname(), "start": _start_time(os.getpid())}
         path.write_text(json.dumps(mine), encoding="utf-8")
@@ -46,16 +49,24 @@ def _looking_alone(folder: Path) -> Iterator[None]:
         os.close(opened)
 
 
-def _holder(path: Path) -> dict:
+def _holder(path: Path) -> dict[str, Any]:
     """Who holds it: pid, host, start; empty where the lock is gone or says nothing."""
     try:
         holder = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
-    return holder if isinstance(holder, dict) and holder.keys() >= {"pid", "host", "start"} else {}
+    known = isinstance(holder, dict) and isinstance(holder.get("pid"), int) and isinstance(holder.get("host"), str)
+    return holder if known and 0 < holder["pid"] < MOST_PID and "start" in holder else {}
 
 
-def _alive(holder: dict) -> bool:
+def _remedy(holder: dict[str, Any], path: Path) -> str:
+    """Of a process elsewhere nobody here can say whether it lives: a container's host name is another each time."""
+    if holder["host"] == socket.gethostname():
+        return "wait for it, or stop it first"
+    return f"wait for it, or, if it is gone (that host, or container, is no more), delete {path}"
+
+
+def _alive(holder: dict[str, Any]) -> bool:
     """A process on another host counts as alive; one here only if its start time is the one noted."""
     if not holder:
         return False

@@ -10,8 +10,10 @@ from halfstep.audio.files.io import read
 from halfstep.audio.mel import log_mel
 from halfstep.data.dataset import Library
 from halfstep.data.preparing import PrepareConfig, Progress, prepare
+from halfstep.data.stores import LOG_MEL, WAVEFORM
 from halfstep.errors import InputError
 from halfstep.lock import folder_lock
+from halfstep.own_folder import DATA_SET, enter
 
 
 class Watch:
@@ -206,7 +208,7 @@ def test_nothing_to_learn_from_says_how_much_there_is(tmp_path, small_config, wr
 
 
 def test_a_second_process_is_told_who_is_at_work(songs, tmp_path, small_config):
-    (tmp_path / "data").mkdir()
+    enter(tmp_path / "data", DATA_SET)
     with (
         folder_lock(tmp_path / "data"),
         pytest.raises(InputError, match=rf"in use by process {os.getpid()} on"),
@@ -214,6 +216,58 @@ def test_a_second_process_is_told_who_is_at_work(songs, tmp_path, small_config):
         prepare([songs], tmp_path / "data", small_config, 1)
     prepare([songs], tmp_path / "data", small_config, 1)
     assert not (tmp_path / "data" / "lock").exists()
+
+
+def cut(content: bytearray) -> None:
+    del content[-100:]
+
+
+def flip(content: bytearray) -> None:
+    content[len(content) // 2] ^= 1
+
+
+def flip_in_header(content: bytearray) -> None:
+    content[50] ^= 1
+
+
+@pytest.mark.parametrize("stores", [LOG_MEL, WAVEFORM])
+@pytest.mark.parametrize("harm", [bytearray.clear, cut, flip, flip_in_header, lambda content: content.append(0)])
+def test_a_damaged_track_is_made_again_and_no_other(songs, tmp_path, small_config, harm, stores):
+    config = replace(small_config, decode=replace(small_config.decode, stores=stores))
+    prepare([songs], tmp_path / "data", config, 1)
+    track, *others = sorted((tmp_path / "data" / "tracks").iterdir())
+    whole, stamps = track.read_bytes(), [other.stat().st_mtime_ns for other in others]
+    content = bytearray(whole)
+    harm(content)
+    track.write_bytes(content)
+    prepare([songs], tmp_path / "data", config, 1)
+    assert track.read_bytes() == whole
+    assert [other.stat().st_mtime_ns for other in others] == stamps
+
+
+def test_in_a_folder_of_its_own_it_removes_nothing_that_it_did_not_write(songs, tmp_path, small_config):
+    out = tmp_path / "data"
+    prepare([songs], out, small_config, 1)
+    theirs = [out / "tracks" / "mymix.npy", out / ".notes.partial.txt", out / "notes.txt"]
+    for path in theirs:
+        path.write_text("mine")
+    stale = out / "tracks" / f"{'0' * 16}-{'0' * 8}.npy"
+    stale.write_text("of a recording that is gone")
+    prepare([songs], out, small_config, 1)
+    assert [path.read_text() for path in theirs] == ["mine"] * 3
+    assert not stale.exists()
+
+
+def test_a_users_folder_is_not_entered(songs, tmp_path, small_config):
+    """Of the same names as ours, every one of them somebody's."""
+    out = tmp_path / "mine"
+    (out / "tracks").mkdir(parents=True)
+    contents = {"tracks/mymix.npy": "a", "report.json": "{}", "dataset.json": '{"theirs": 1}', "journal.jsonl": "{}"}
+    for name, content in contents.items():
+        (out / name).write_text(content)
+    with pytest.raises(InputError, match="no data set made by halfstep"):
+        prepare([songs], out, small_config, 1)
+    assert {str(p.relative_to(out)): p.read_text() for p in out.rglob("*") if p.is_file()} == contents
 
 
 def test_a_file_where_the_data_set_should_be(songs, tmp_path, small_config):

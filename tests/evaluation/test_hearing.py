@@ -38,7 +38,7 @@ def test_what_was_heard_is_read_back_and_a_missing_part_is_heard_again(tmp_path:
     parts = sorted(tmp_path.glob("work/a-row/*.npz"))
     whole = parts[1].read_bytes()
     parts[1].unlink()
-    (parts[0].parent / ".000000.partial.npz").write_bytes(b"killed while writing")
+    (parts[0].parent / ".000000.7.partial.npz").write_bytes(b"killed while writing")
     mended = hearing(tmp_path, {"seed": 1}).hear_all([row(asked)], silent, workers=1)["a row"]
     assert asked == [AT_ONCE, AT_ONCE + 1, AT_ONCE + 2]
     assert not list(tmp_path.glob("work/a-row/.*partial*"))

@@ -9,6 +9,7 @@ import pytest
 
 from halfstep.data.dataset import Library
 from halfstep.errors import InputError
+from halfstep.own_folder import RUN, enter
 from halfstep.runs import train as train_module
 from halfstep.runs.run_folder import open_run
 from halfstep.runs.train import train_command
@@ -187,6 +188,7 @@ def test_what_is_no_data_set_or_preset_is_refused(begin: Callable, tmp_path: Pat
     ],
 )
 def test_a_spoiled_config_is_named(begin: Callable, tmp_path: Path, library: Path, content: str, says: str):
+    enter(tmp_path, RUN)
     (tmp_path / "config.json").write_text(content.replace("DATA", str(library)))
     with pytest.raises(InputError, match=f"config.json: {says}.*; restore it"):
         begin(tmp_path)

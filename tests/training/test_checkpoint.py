@@ -156,7 +156,7 @@ def test_a_spoiled_checkpoint_is_named_removed_and_the_one_before_taken(
 
 def test_what_a_killed_writer_left_is_named_and_removed(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     save_checkpoint(tmp_path, 5, state(0), {})
-    left = tmp_path / ".step-00000010.partial.safetensors"
+    left = tmp_path / ".step-00000010.7.partial.safetensors"
     left.write_bytes(b"half")
     with caplog.at_level(logging.WARNING):
         assert load_latest(tmp_path, state(1))[0] == 5
@@ -185,3 +185,13 @@ def test_safetensors_of_another_hand_needs_its_note(tmp_path: Path):
     save_file({"a": torch.ones(3)}, path)
     with pytest.raises(ValueError, match="half-written"):
         load_tensors(path)
+
+
+@pytest.mark.parametrize("wrong", [{"step": None}, {"step": "4"}, {"counts": [1]}])
+def test_a_note_that_does_not_say_its_step_is_no_reason_to_stop(tmp_path: Path, wrong: dict[str, object]):
+    """It goes back to the checkpoint before."""
+    for step in (10, 20):
+        save_checkpoint(tmp_path, step, state(0), {"nonfinite": 0})
+    note = tmp_path / "step-00000020.json"
+    note.write_text(json.dumps(json.loads(note.read_text()) | wrong))
+    assert load_latest(tmp_path, state(0)) == (10, {"nonfinite": 0})

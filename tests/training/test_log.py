@@ -85,3 +85,17 @@ def test_tensorboard_has_the_same_figures(tmp_path: Path):
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 0.25), (2, 0.125)]
+
+
+@pytest.mark.parametrize("torn", ['{"step": 4, "lo', '{"loss": 1}', "[1]", '{"step": "4"}', "\udcff\x00"])
+def test_a_torn_line_among_others_costs_only_itself(tmp_path: Path, torn: str):
+    with Journal(tmp_path, 0) as journal:
+        for step in (10, 20, 30):
+            journal.log(step, loss=1)
+    lines = (tmp_path / "log.jsonl").read_bytes().split(b"\n")
+    lines[1] = torn.encode(errors="surrogateescape")
+    (tmp_path / "log.jsonl").write_bytes(b"\n".join(lines))
+    assert steps(tmp_path) == [10, 30]
+    with Journal(tmp_path, 30) as journal:
+        journal.log(40, loss=1)
+    assert steps(tmp_path) == [10, 30, 40]

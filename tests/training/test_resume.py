@@ -83,18 +83,19 @@ def uncut(tmp_path_factory: pytest.TempPathFactory, apart: Callable, left: Calla
     return left(folder), (folder / "teacher.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_asked_to_stop_it_saves_first(
     uncut, apart: Callable, left: Callable, library: Path, command: Callable, tmp_path: Path, number: int, code: int
 ):
-    words = command(library, tmp_path)
+    run = tmp_path / "run"
+    words = command(library, run)
     assert apart(command=words, signal_at=[6, int(number)], stderr=str(tmp_path / "told.txt")) == code
-    assert left(tmp_path)[0] == "step-00000006.safetensors"
-    assert not (tmp_path / "lock").exists()
-    assert not (tmp_path / "teacher.safetensors").exists()
+    assert left(run)[0] == "step-00000006.safetensors"
+    assert not (run / "lock").exists()
+    assert not (run / "teacher.safetensors").exists()
     assert "Traceback" not in (tmp_path / "told.txt").read_text()
     assert apart(command=words) == 0
-    assert (left(tmp_path), (tmp_path / "teacher.safetensors").read_bytes()) == uncut
+    assert (left(run), (run / "teacher.safetensors").read_bytes()) == uncut
 
 
 def test_the_second_process_on_a_run_is_told_of_the_first(apart, library: Path, command: Callable, tmp_path: Path):

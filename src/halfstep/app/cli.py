@@ -16,6 +16,7 @@ from halfstep.app.make import making
 from halfstep.app.play import benching, playing
 from halfstep.app.serve import serving
 from halfstep.app.stopping import terminate
+from halfstep.ending import asked_to_end
 
 app = typer.Typer(
     name="halfstep",
@@ -52,7 +53,8 @@ evaluating.add_to(app)
 
 def main() -> NoReturn:
     """Run the command line of this process and leave with its exit code."""
-    signal.signal(signal.SIGTERM, terminate)
+    for number in asked_to_end():
+        signal.signal(number, terminate)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -4,7 +4,9 @@ import errno
 
 from halfstep.errors import InputError
 
-DONE, OURS, INPUT, STRICT, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+DONE, OURS, INPUT, STRICT, INTERRUPTED = 0, 1, 2, 3, 130
+OF_A_SIGNAL = 128
+"""Added to its number."""
 
 EXTRAS = {
     "torch": "train",

@@ -1,12 +1,15 @@
-"""Where a piece goes: every path looked at before anything is computed."""
+"""Where a piece goes: every path looked at before anything is opened or computed."""
 
 import errno
+import json
 import math
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from halfstep.atomic import replaceable
 from halfstep.audio.files.io import encoding_for
 from halfstep.errors import InputError
 
@@ -16,19 +19,53 @@ LONGEST_WAV = 2**32 - 4096
 """Bytes: a WAV file counts them in 32 bits."""
 
 
-def checked_outputs(out: Path, count: int) -> list[Path]:
-    """The files that `count` pieces are written to: OUT, or OUT-1, OUT-2 ... InputError if one cannot be."""
+def checked_outputs(out: Path, count: int, reads: Iterable[Path] = (), pictures: Sequence[str] = ()) -> list[Path]:
+    """The files that `count` pieces are written to: OUT, or OUT-1, OUT-2 ... InputError if one cannot be.
+
+    reads: the recordings that will be read; none of them is written to. pictures: the endings of the pictures beside
+    each piece, which take nobody else's place.
+    """
     encoding_for(out)
-    folder = out.parent
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; make it first: mkdir -p {folder}")
-    _check_writable(folder)
     numbered = [out.with_stem(f"{out.stem}-{number}") for number in range(1, count + 1)]
     paths = [out] if count == 1 else numbered
     for path in paths:
-        if path.is_dir():
-            raise InputError(f"{path}: a folder stands there; choose another name")
+        check_output(path, reads)
+        for ending in pictures:
+            picture = path.with_suffix(ending)
+            check_output(picture, reads)
+            check_ours(picture, _is_our_picture)
+    for folder in {os.path.dirname(os.path.realpath(path)) for path in paths}:  # noqa: PTH120
+        _check_writable(Path(folder))
     return paths
+
+
+def check_output(path: Path, reads: Iterable[Path] = ()) -> None:
+    """InputError or OSError unless a file can be written as `path` without harm to another: through a link as cp does,
+    never onto one of those it `reads`, or onto a file that has another name too.
+    """
+    if not path.parent.is_dir():
+        raise InputError(f"{path.parent}: no such folder; make it first: mkdir -p {path.parent}")
+    target = replaceable(path)
+    if not target.exists():
+        return
+    for recording in reads:
+        if recording.exists() and target.samefile(recording):
+            raise InputError(f"{path}: is a recording to be read ({recording}); give OUT another name")
+    if target.stat().st_nlink > 1:
+        raise InputError(f"{path}: has another name too (a hard link), whose content would change; name another file")
+
+
+def check_ours(path: Path, ours: Callable[[Path], bool]) -> None:
+    """InputError where a file that is not `ours` stands at `path`."""
+    if path.exists() and not ours(path):
+        raise InputError(f"{path}: is there, and not made by halfstep; move it, or choose another name")
+
+
+def check_report(path: Path, reads: Iterable[Path] = ()) -> None:
+    """The same for the report of `prepare`: it replaces another such report, and nothing else."""
+    check_output(path, reads)
+    check_ours(path, _is_our_report)
+    _check_writable(Path(os.path.realpath(path)).parent)
 
 
 def check_room(out: Path, samples: int, count: int) -> None:
@@ -37,9 +74,24 @@ def check_room(out: Path, samples: int, count: int) -> None:
     each = math.ceil(samples * BYTES_A_SAMPLE[encoding.format])
     if encoding.format == "WAV" and each > LONGEST_WAV:
         raise InputError(f"{out}: {each} bytes are more than a WAV file can hold; use .flac")
-    free = shutil.disk_usage(out.parent).free
+    free = shutil.disk_usage(Path(os.path.realpath(out)).parent).free
     if each * count > free:
         raise OSError(errno.ENOSPC, f"No space left: about {each * count} bytes needed, {free} free", str(out))
+
+
+def _is_our_picture(path: Path) -> bool:
+    from halfstep.audio.picture import MADE_BY
+
+    with path.open("rb") as file:
+        return MADE_BY in file.read(1 << 10)
+
+
+def _is_our_report(path: Path) -> bool:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(facts, dict) and {"found", "used", "skipped", "failed", "flagged"} <= facts.keys()
 
 
 def _check_writable(folder: Path) -> None:

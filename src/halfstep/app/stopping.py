@@ -5,23 +5,24 @@ import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from halfstep.app.failures import TERMINATED
+from halfstep.app.failures import OF_A_SIGNAL
+from halfstep.ending import asked_to_end
 
 Block = TypeVar("Block")
 
 
 def terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """End the command through its `finally` blocks, so that half-written files go: a handler for SIGTERM."""
-    raise SystemExit(TERMINATED)
+    """End the command through its `finally` blocks, so that half-written files go: a handler for `asked_to_end`."""
+    raise SystemExit(OF_A_SIGNAL + number)
 
 
 @contextmanager
 def stoppable(blocks: Iterable[Block]) -> Iterator[Iterator[Block]]:
-    """The same blocks; SIGTERM and SIGINT end them, by an exception, before the next one."""
+    """The same blocks; SIGINT and `asked_to_end` end them, by an exception, before the next one."""
     noted: list[int] = []
-    before = {}
+    before: dict[int, Any] = {}
 
     def watched() -> Iterator[Block]:
         for block in blocks:
@@ -30,7 +31,7 @@ def stoppable(blocks: Iterable[Block]) -> Iterator[Iterator[Block]]:
             yield block
 
     with contextlib.suppress(ValueError):  # not the main thread: signals are another's
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (*asked_to_end(), signal.SIGINT):
             before[number] = signal.signal(number, lambda number, _: noted.append(number))
     try:
         yield watched()
@@ -44,4 +45,4 @@ def stoppable(blocks: Iterable[Block]) -> Iterator[Iterator[Block]]:
 def _raise(number: int) -> NoReturn:
     if number == signal.SIGINT:
         raise KeyboardInterrupt
-    raise SystemExit(TERMINATED)
+    raise SystemExit(OF_A_SIGNAL + number)

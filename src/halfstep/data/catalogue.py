@@ -100,6 +100,7 @@ def _entry(one: Used, heldout: bool) -> Json:
         "split": "heldout" if heldout else "train",
         "file": f"{TRACKS_FOLDER}/{one.track}.npy",
         **{key: one.facts[key] for key in copied},
+        **{key: one.facts[key] for key in ("stored_sha256",) if key in one.facts},
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from halfstep.audio.mel_fields import mel_from
-from halfstep.data.stores import LOG_MEL, STORES, Rows
+from halfstep.data.stores import LOG_MEL, STORES, WAVEFORM, Rows
 from halfstep.errors import InputError
 from halfstep.fields import Fields, open_regular, read_json
 
@@ -24,6 +24,8 @@ LONGEST_NAME = 20_000  # of a path whose every byte is escaped
 TRACK_FILE = re.compile(rf"{TRACKS_FOLDER}/[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}\.npy")
 """Relative, and inside the data set."""
 SPLITS = {"train": None, "heldout": None}
+CHECKSUMS = {LOG_MEL: "mel_sha256", WAVEFORM: "stored_sha256"}
+"""What a data set stores -> the member of a track's entry that is the sha256 of its rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class Track:
     split: str
     file: str
     first_frame: int = 0
+    sha256: str | None = None
+    """Of its rows as they lie on the disk; None where an older version did not note it."""
 
 
 class Library:
@@ -59,7 +63,7 @@ class Library:
         self.band_mean = np.array(bands.numbers("mean", self.mel.n_mels, -100, 100), np.float32)
         self.band_std = np.array(bands.numbers("std", self.mel.n_mels, 1e-6, 100), np.float32)
         bands.done()
-        self.tracks = [_track(entry) for entry in fields.objects("tracks", MOST_TRACKS)]
+        self.tracks = [_track(entry, self.stores) for entry in fields.objects("tracks", MOST_TRACKS)]
         fields.take("near_duplicates")
         fields.done()
 
@@ -97,11 +101,12 @@ class Library:
         return [track for track in self.tracks if track.split == name]
 
 
-def _track(fields: Fields) -> Track:
+def _track(fields: Fields, stores: str) -> Track:
     first, last = fields.numbers("trimmed_seconds", 2, 0, 1e9)
     file = fields.text("file")
     if not TRACK_FILE.fullmatch(file):
         raise fields.fail("file", file, f"{TRACKS_FOLDER}/NAME.npy")
+    checksums = {name: fields.text(name) for name in CHECKSUMS.values() if fields.has(name)}
     track = Track(
         id=fields.plain_name("id"),
         source=fields.text("source", LONGEST_NAME),
@@ -112,9 +117,10 @@ def _track(fields: Fields) -> Track:
         trimmed_seconds=(first, last),
         split=fields.choice("split", SPLITS),
         file=file,
+        sha256=checksums.get(CHECKSUMS[stores]),
         first_frame=fields.integer("first_frame", 0, MOST_FRAMES) if fields.has("first_frame") else 0,
     )
-    for name in ("notes", "format", "mel_sha256"):  # of the recording: for people, and for `verify`
+    for name in ("notes", "format"):  # of the recording, for people
         if fields.has(name):
             fields.take(name)
     fields.done()

@@ -117,6 +117,7 @@ def decode(path: Path, stamp: Stamp, out: Path, config: DecodeConfig, beat: Beat
         "loudness_lufs": track.loudness_lufs,
         "notes": [*([ending] if ending else []), *track.notes()],
         "mel_sha256": stored.sha256,
+        **({} if config.stores == LOG_MEL else {"stored_sha256": stored.stored_sha256}),
         "fingerprint": stored.fingerprint,
         "moments": stored.moments.to_json(),
         "format": asdict(reader.info),

@@ -75,6 +75,11 @@ def paths_by_content(journal: Path) -> dict[str, Path]:
     return {fact["content"]["done"]["sha256"]: Path(fact["path"]) for fact in contents}
 
 
+def holds_facts(path: Path) -> bool:
+    """Whether the file at `path` is a journal with a line at least."""
+    return path.is_file() and any(True for _ in _facts(path))
+
+
 def _line(fact: Json) -> str:
     return json.dumps(fact, sort_keys=True, allow_nan=False) + "\n"
 
@@ -141,7 +146,9 @@ def _check_outcome(outcome: Fields) -> None:
     notes = facts.take("notes")
     if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
         raise InputError("no notes")
-    for name, digits in (("mel_sha256", SHA256_DIGITS), ("fingerprint", FINGERPRINT_DIGITS)):
+    checked = [("mel_sha256", SHA256_DIGITS), ("fingerprint", FINGERPRINT_DIGITS)]
+    checked += [("stored_sha256", SHA256_DIGITS)] if facts.has("stored_sha256") else []
+    for name, digits in checked:
         if not re.fullmatch(f"[0-9a-f]{{{digits}}}", facts.text(name)):
             raise InputError(f"no {name}")
     moments = facts.inside("moments")

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -13,21 +14,24 @@ from halfstep.atomic import remove_partials, write_json
 from halfstep.audio.files.io import READABLE
 from halfstep.audio.mel import MelConfig
 from halfstep.data.catalogue import Failed, Outcome, Report, Skipped, Used, counted_once, manifest, report
-from halfstep.data.dataset import JOURNAL_NAME, MANIFEST_NAME, REPORT_NAME, TRACKS_FOLDER, Library
+from halfstep.data.dataset import CHECKSUMS, JOURNAL_NAME, MANIFEST_NAME, REPORT_NAME, TRACKS_FOLDER, Library
 from halfstep.data.decode import DecodeConfig
-from halfstep.data.journal import Journal
+from halfstep.data.journal import Journal, holds_facts
 from halfstep.data.sources import Found, find
 from halfstep.data.stores import LOG_MEL, STORES
 from halfstep.data.supervisor import run_jobs
+from halfstep.data.track_file import is_whole
 from halfstep.data.worker import Answer, Job, decode_job, identify_job
 from halfstep.errors import InputError
 from halfstep.lock import folder_lock
-from halfstep.printable import printable
+from halfstep.own_folder import DATA_SET, enter, members
 
 __all__ = ["DecodeConfig", "Library", "PrepareConfig", "Progress", "Report", "prepare"]
 
 RECIPE = 2
 """Changes when the same settings give other tracks than before: old ones are then made again."""
+TRACK_NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
+"""The start of a recording's sha256, then that of its settings'."""
 SMALLEST_BITRATE = 6000  # bits a second of sound; a header that claims more seconds than that is not believed
 
 
@@ -75,10 +79,7 @@ def prepare(
         InputError: a source is not there, nothing usable is found, or another process works on `out`.
         OSError: the disk is full (the message says how much is needed), or `out` cannot be written.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise InputError(f"{printable(out)}: not a folder; name one for the data set") from None
+    enter(out, DATA_SET, _is_data_set)
     with folder_lock(out):
         run = _Run(find(sources, leave_out=out), out, config, workers, progress)
         try:
@@ -91,6 +92,12 @@ def prepare(
             raise
 
 
+def _is_data_set(folder: Path) -> bool:
+    """Whether a folder without a mark is one nevertheless: they had none once."""
+    facts = members(folder / MANIFEST_NAME)
+    return {"format", "mel", "bands", "tracks"} <= facts.keys() or holds_facts(folder / JOURNAL_NAME)
+
+
 class _Run:
     """One call of prepare: what is known of each file, and how the rest is learned."""
 
@@ -99,6 +106,7 @@ class _Run:
         self._settings = _settings_hash(config.decode)
         self._journal = Journal(out / JOURNAL_NAME)
         self._trouble: dict[str, Answer] = {}  # by path, or by track once that is known
+        self._whole: dict[str, bool] = {}  # by track, of those that earlier runs made
         (out / TRACKS_FOLDER).mkdir(exist_ok=True)
         self._remove_partials()
 
@@ -120,6 +128,7 @@ class _Run:
             track = Path(job["out"]).stem
             if "done" in answer or "skipped" in answer:
                 self._journal.add_outcome(track, answer)
+                self._whole[track] = True
             else:
                 self._trouble[track] = answer
 
@@ -188,7 +197,17 @@ class _Run:
 
     def _is_done(self, track: str) -> bool:
         outcome = self._journal.outcome(track)
-        return outcome is not None and ("done" not in outcome or self._track_path(track).exists())
+        if outcome is None or "done" not in outcome:
+            return outcome is not None
+        if track not in self._whole:
+            self._whole[track] = self._is_whole(track, outcome["done"])
+        return self._whole[track]
+
+    def _is_whole(self, track: str, facts: Answer) -> bool:
+        decode, kept = self._config.decode, self._track_path(track)
+        store = STORES[decode.stores]
+        sha256 = facts.get(CHECKSUMS[decode.stores])
+        return is_whole(kept, facts["frames"], store, store.width(decode.mel), sha256)
 
     def _likely_seconds(self, file: Found) -> float:
         declared = (self._content(file) or {})["done"]["seconds"]
@@ -220,7 +239,7 @@ class _Run:
     def _clear_away(self, used: set[str]) -> None:
         self._remove_partials()
         for path in (self._out / TRACKS_FOLDER).glob("*.npy"):
-            if path.stem not in used:
+            if TRACK_NAME.fullmatch(path.stem) and path.stem not in used:
                 path.unlink()
         tracks = {track for file in self._found if (track := self._track(file))}
         self._journal.keep_only({str(file.path) for file in self._found}, tracks)

@@ -15,6 +15,7 @@ from halfstep.data.fingerprint import Fingerprinter
 from halfstep.data.stores import LOG_MEL, STORES, Rows, Store
 
 MEASURED_AT_ONCE = 4096  # frames
+READ_AT_ONCE = 1 << 20  # bytes
 
 
 class TrackWriter:
@@ -47,10 +48,13 @@ def _header(frames: int, width: int, dtype: np.dtype) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class TrackMeasure:
-    """What is known of a stored track without its audio. sha256: of its log-mel as float16."""
+    """What is known of a stored track without its audio. sha256: of its log-mel as float16. stored_sha256: of its rows
+    as they lie on the disk, which are the same where log-mels are stored.
+    """
 
     frames: int
     sha256: str
+    stored_sha256: str
     moments: BandMoments
     fingerprint: str
 
@@ -64,10 +68,16 @@ def measure(
 
     log_mels: turns the track's rows into its log-mels (`Store.log_mels`).
     """
-    digest, parts = hashlib.sha256(), []
+    digest, stored, parts = hashlib.sha256(), hashlib.sha256(), []
     frames, _ = shape_of(path)
+
+    def rows() -> Iterator[Rows]:
+        for block in read_frames(path):
+            stored.update(block.data)
+            yield block
+
     prints: Fingerprinter | None = None
-    for block in log_mels(read_frames(path)):
+    for block in log_mels(rows()):
         if not len(block):
             continue
         prints = prints or Fingerprinter(frames, block.shape[1])
@@ -77,7 +87,28 @@ def measure(
         prints.push(values)
         beat()
     assert prints is not None, "a track has frames"
-    return TrackMeasure(frames=frames, sha256=digest.hexdigest(), moments=merged(parts), fingerprint=prints.digest())
+    return TrackMeasure(
+        frames=frames, sha256=digest.hexdigest(), stored_sha256=stored.hexdigest(), moments=merged(parts),
+        fingerprint=prints.digest(),
+    )  # fmt: skip
+
+
+def is_whole(path: Path, frames: int, store: Store, width: int, sha256: str | None) -> bool:
+    """Whether the stored track is there, has so many frames, and rows of this checksum (None: whichever).
+
+    Reads all of it. OSError if it cannot be read.
+    """
+    header = _header(frames, width, store.dtype)
+    size = len(header) + frames * width * store.dtype.itemsize
+    if not path.is_file() or path.stat().st_size != size:
+        return False
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        if file.read(len(header)) != header:
+            return False
+        while block := file.read(READ_AT_ONCE):
+            digest.update(block)
+    return sha256 is None or digest.hexdigest() == sha256
 
 
 def shape_of(path: Path) -> tuple[int, int]:

@@ -65,7 +65,8 @@ def answer_to(job: Job, beat: Beat) -> Answer:
 
 def main() -> None:
     """Until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C too, and ends us
+    for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+        signal.signal(number, signal.SIG_IGN)  # the parent hears Ctrl-C and a closed terminal too, and ends us
     answers = _private_stdout()
     jobs: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()

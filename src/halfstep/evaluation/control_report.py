@@ -14,7 +14,7 @@ from halfstep.evaluation.figures import MEASURES, MUSIC_MEASURES, as_json, round
 from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tell, listen_to_all
 from halfstep.evaluation.pictures import player_address, png_address, spectrogram
 from halfstep.evaluation.real import LEAST_WINDOWS, shuffled
-from halfstep.evaluation.settings import Options, fingerprint
+from halfstep.evaluation.settings import Options, fingerprint, is_report
 from halfstep.evaluation.sounds import Sounds, Source, recordings, source_paths, stored_mels, through_vocoder
 from halfstep.evaluation.subject import griffin_lim
 from halfstep.lock import folder_lock
@@ -24,6 +24,7 @@ from halfstep.metrics.judge import judge_windows, most_by_chance
 from halfstep.metrics.judges.embedding import embedding
 from halfstep.metrics.music_controls import MUSIC_SPOILT, music_verdicts
 from halfstep.metrics.music_sets import judge_music
+from halfstep.own_folder import REPORT, enter
 
 WINDOW_FRAMES = 384
 REFERENCE = "reference half"
@@ -36,7 +37,7 @@ def controls_command(options: Options, tell: Tell) -> str:
     """
     library = Library(options.data)
     listener = embedding(options.embedding)
-    options.out.mkdir(parents=True, exist_ok=True)
+    enter(options.out, REPORT, is_report)
     with folder_lock(options.out):
         remove_partials(options.out)
         rows = control_rows(library, options)

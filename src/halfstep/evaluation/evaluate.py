@@ -21,11 +21,12 @@ from halfstep.evaluation.figures import rounded
 from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tell, listen_to_all, listen_to_music
 from halfstep.evaluation.real import REFERENCE, noise_row, real_rows
 from halfstep.evaluation.report import markdown, text_tables, web_page
-from halfstep.evaluation.settings import Options, fingerprint
+from halfstep.evaluation.settings import Options, fingerprint, is_report
 from halfstep.evaluation.streams import stream_rows
 from halfstep.evaluation.subject import fits, open_subject
 from halfstep.lock import folder_lock
 from halfstep.metrics.judges.embedding import embedding
+from halfstep.own_folder import REPORT, enter
 
 FORMAT = 2
 
@@ -37,7 +38,7 @@ def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
     """
     library = Library(options.data)
     listener = embedding(options.embedding)
-    options.out.mkdir(parents=True, exist_ok=True)
+    enter(options.out, REPORT, is_report)
     with folder_lock(options.out), open_subject(subject, options.out / WORK_FOLDER) as opened:
         remove_partials(options.out)
         fits(opened, library.mel, options.data)

@@ -2,7 +2,7 @@
 
 import json
 import os
-import shutil
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +22,7 @@ from halfstep.metrics.music_sets import Measured, measure_music
 AT_ONCE = 8
 CLIPS = 3
 WORK_FOLDER = "work"
+KEPT = re.compile(r"settings\.json|ceiling\.json|continuity-\d+-\d+\.json")
 Tell = Callable[[float, float, str], None]
 Listen = Callable[[Float32], dict[str, np.ndarray]]
 """Windows [n, samples] -> arrays [n, ...] by name: what is kept of them."""
@@ -89,6 +90,13 @@ class RowHeard:
         return Measured(*(self.kept[field.name] for field in fields(Measured)))
 
 
+def _forget(work: Path) -> None:
+    """Remove what was heard, and what else was kept with it; whatever else lies there is not ours."""
+    kept = [path for path in work.glob("*.json") if KEPT.fullmatch(path.name)]
+    for path in [*kept, *work.glob("*/[0-9][0-9][0-9][0-9][0-9][0-9].npz")]:
+        path.unlink()
+
+
 class Hearing:
     """Hears rows into the folder `work`, `at_once` windows a file. What other settings left there is thrown away."""
 
@@ -100,7 +108,7 @@ class Hearing:
         """Heard in this process, not read back."""
         noted = self._work / "settings.json"
         if noted.exists() and json.loads(noted.read_text(encoding="utf-8")) != json.loads(json.dumps(settings)):
-            shutil.rmtree(self._work)
+            _forget(self._work)
         self._work.mkdir(parents=True, exist_ok=True)
         write_json(noted, settings)
 

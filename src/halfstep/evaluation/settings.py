@@ -8,6 +8,7 @@ from typing import Any
 import halfstep
 from halfstep.data.dataset import MANIFEST_NAME
 from halfstep.metrics.judges import FOLDER
+from halfstep.own_folder import members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,11 @@ class Options:
     streams: int = 6
     stream_seconds: float = 60.0
     workers: int | None = None
+
+
+def is_report(folder: Path) -> bool:
+    """Whether a folder without a mark is a report nevertheless: they had none once."""
+    return {"format", "settings", "rows"} <= members(folder / "report.json").keys()
 
 
 def fingerprint(options: Options, model: dict[str, str]) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """A run becomes a model folder: students as ONNX, and everything playing must know of them."""
 
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from halfstep.atomic import replacing_folder
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import (
     DenoiserFile,
@@ -68,9 +68,7 @@ def write_model(
     task = run.task
     networks = _chosen(run, steps)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}") as scratch:
-        folder = Path(scratch) / out.name
-        folder.mkdir()
+    with replacing_folder(out) as folder:
         for num_steps, denoiser in networks.items():
             write_denoiser(denoiser, task, folder / f"denoiser-{num_steps}.onnx", weights)
         if with_teacher:
@@ -80,9 +78,6 @@ def write_model(
         manifest = write_manifest(folder, replace(described, vocoder=vocoder))
         if problems := verify(folder):
             raise RuntimeError(f"{out}: what was exported does not verify: {problems[0]}")
-        if out.exists():
-            out.rmdir()
-        folder.rename(out)
     return manifest
 
 

@@ -49,6 +49,8 @@ def export_vocoder(
             add_vocoder(net, into, card, weights, ranges)
             return f"{into}: has the vocoder of {run}, {card.licence}"
         assert out is not None, "the command asks for one of the two"
+        if out.exists() and any(out.iterdir()):
+            raise InputError(f"{out}: not empty; choose another --out, or remove it")
         out.mkdir(parents=True, exist_ok=True)
         write_vocoder(net, out, weights, ranges)
         write_bass(net, out)

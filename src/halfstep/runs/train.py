@@ -11,6 +11,7 @@ from torch import Tensor
 from halfstep.data.dataset import Library
 from halfstep.errors import InputError
 from halfstep.lock import folder_lock
+from halfstep.own_folder import RUN, enter, members
 from halfstep.runs.experiment import Experiment, with_settings
 from halfstep.runs.presets import preset
 from halfstep.runs.run_folder import AnyRun, Run, new_run, settle
@@ -38,7 +39,7 @@ def train_command(
     for split in ("train", "heldout"):
         opened.windows(split)  # too little data is said before the run begins
     try:
-        run.mkdir(parents=True, exist_ok=True)
+        enter(run, RUN, _is_run)
         with folder_lock(run):
             _not_fewer(opened)
             settle(opened)
@@ -49,6 +50,11 @@ def train_command(
         if fault.errno not in UNWRITABLE or not Path(fault.filename or "").is_relative_to(run):
             raise
         raise InputError(f"{run}: not writable ({fault.strerror}); choose another --out") from None
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder without a mark is one nevertheless: they had none once."""
+    return {"format", "experiment"} <= members(folder / "config.json").keys()
 
 
 def _train(run: Run, progress: Progress, start: dict[str, Tensor] | None) -> dict[str, Any]:

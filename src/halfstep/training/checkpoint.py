@@ -58,20 +58,25 @@ def load_latest(folder: Path, state: TrainState) -> tuple[int, dict[str, int]]:
     for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
         try:
             tensors, notes = load_tensors(path)
+            step, counts = _place(path, notes)
         except ValueError as fault:
             logger.warning("%s; removed, going back to the one before", fault)
             path.with_suffix(".json").unlink(missing_ok=True)
             path.unlink()
             continue
         try:
-            fields = Fields(str(path.with_suffix(".json")), notes, "remove it")
-            step, counts = fields.integer("step", 0, 10**12), fields.inside("counts")
-            counted = {name: counts.integer(name, 0, 10**12) for name in counts.names()}
             _restore(state, tensors)
         except (KeyError, IndexError, RuntimeError, ValueError) as fault:
             raise InputError(f"{path}: does not fit this training ({fault}); remove it, or train anew") from None
-        return step, counted
+        return step, counts
     return 0, {}
+
+
+def _place(path: Path, notes: Mapping[str, Any]) -> tuple[int, dict[str, int]]:
+    """Step and counts of a checkpoint. InputError naming it where its note does not say them."""
+    fields = Fields(str(path.with_suffix(".json")), notes, "it is gone back to the one before")
+    step, counts = fields.integer("step", 0, 10**12), fields.inside("counts")
+    return step, {name: counts.integer(name, 0, 10**12) for name in counts.names()}
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], notes: Mapping[str, object]) -> None:

@@ -5,7 +5,7 @@ import math
 import os
 import time
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
@@ -21,7 +21,7 @@ class Journal:
         self.path = folder / "log.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
         remove_partials(folder)
-        kept = [line for line in _lines(self.path) if json.loads(line)["step"] <= first_step]
+        kept = [line for line, facts in _lines(self.path) if facts["step"] <= first_step]
         with replacing(self.path) as partial:
             partial.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
         self.last_logged = first_step
@@ -76,13 +76,23 @@ class _Board:
         self._records.close()
 
 
-def _lines(path: Path) -> list[str]:
-    """Whole lines; a half-written last one is dropped."""
+def _lines(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Whole lines, and what they say; what a kill or a disk left torn is dropped."""
     if not path.exists():
         return []
-    return [line for line in path.read_text(encoding="utf-8").split("\n")[:-1] if line.startswith("{")]
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    return [(line, facts) for line in lines if (facts := _facts(line)) is not None]
 
 
-def read_log(folder: Path) -> list[dict]:
+def _facts(line: str) -> dict[str, Any] | None:
+    """None for a line that is not whole."""
+    try:
+        facts = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return facts if isinstance(facts, dict) and isinstance(facts.get("step"), int) else None
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
     """Every line of the run's log."""
-    return [json.loads(line) for line in _lines(folder / "log.jsonl")]
+    return [facts for _, facts in _lines(folder / "log.jsonl")]

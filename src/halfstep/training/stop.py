@@ -3,9 +3,11 @@
 import contextlib
 import signal
 
+from halfstep.ending import asked_to_end
+
 
 class Stop:
-    """While entered, SIGTERM and SIGINT are noted instead of ending the process mid-step."""
+    """While entered, SIGINT and `asked_to_end` are noted instead of ending the process mid-step."""
 
     def __init__(self) -> None:
         self.signal = 0
@@ -13,7 +15,7 @@ class Stop:
     def __enter__(self) -> "Stop":
         self._before = {}
         with contextlib.suppress(ValueError):  # not the main thread: leave signals alone
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (*asked_to_end(), signal.SIGINT):
                 self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -25,7 +27,7 @@ class Stop:
         self.signal = number
 
     def raise_if_asked(self) -> None:
-        """KeyboardInterrupt after SIGINT, SystemExit(143) after SIGTERM."""
+        """KeyboardInterrupt after SIGINT, SystemExit(128 + its number) after another."""
         if self.signal == signal.SIGINT:
             raise KeyboardInterrupt
         if self.signal:

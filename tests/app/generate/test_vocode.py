@@ -70,7 +70,7 @@ def test_json_for_a_machine(capsys: pytest.CaptureFixture[str]):
     [
         (["none.wav", "again.wav"], r"none\.wav: No such file"),
         (["take.flac", "again.xyz"], r"again\.xyz: cannot write \.xyz"),
-        (["take.flac", "take.flac"], r"take\.flac: is the recording itself; give OUT another name"),
+        (["take.flac", "take.flac"], r"take\.flac: is a recording to be read .take\.flac.; give OUT another name"),
         (["take.flac", "again.wav", "--vocoder", "wavenet"], r"--vocoder wavenet: neither griffin-lim nor a folder"),
         (["text.wav", "again.wav"], r"text\.wav: not readable as sound"),
         (["empty.wav", "again.wav"], r"empty\.wav: holds no samples"),

@@ -55,6 +55,12 @@ def harm_values(track: Path) -> None:
     np.save(track, frames)
 
 
+def harm_a_bit(track: Path) -> None:
+    content = bytearray(track.read_bytes())
+    content[5001] ^= 0x10
+    track.write_bytes(content)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("harm", "said"),
@@ -63,6 +69,8 @@ def harm_values(track: Path) -> None:
         (harm_values, "not finite"),
         (Path.unlink, "No such file"),
         (lambda track: track.write_bytes(track.read_bytes()[:5000]), "prepare again"),
+        (lambda track: track.write_bytes(b""), "prepare again"),
+        (harm_a_bit, "does not match its checksum; prepare again"),
     ],
 )
 def test_a_data_set(data_set: Path, harm, said: str, capsys: pytest.CaptureFixture[str]):

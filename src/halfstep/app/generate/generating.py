@@ -23,7 +23,8 @@ def generate_files(out: Path, request: Request, *, model: str | None, count: int
     """
     if request.loops and out.suffix.lower() == ".mp3":
         raise RequestError("{loop}: an MP3 begins and ends with silence of its own; use .wav, .flac or .ogg")
-    paths = checked_outputs(out, count)
+    files = [Path(recording) for recording in request.recordings if not isinstance(recording, Audio)]
+    paths = checked_outputs(out, count, files, [".png"] if plot else [])
     loaded = halfstep.load(model)
     timed = loaded.timed(request)
     samples = timed.samples(loaded.manifest.mel)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_CHANNELS = {".mp3": 2}
 USUAL_MOST_CHANNELS = 8
+BEFORE, AFTER = ".before.png", ".after.png"
 EXAMPLES = """Example: halfstep vocode take.mp3 again.wav --plot
 
 halfstep vocode take.flac griffin.flac --vocoder griffin-lim --json"""
@@ -83,7 +84,7 @@ def vocode_file(order: Order) -> dict[str, object]:
     from halfstep.app.stopping import stoppable
     from halfstep.audio.files.io import read_blocks, read_info
 
-    checked_outputs(order.out, 1)
+    checked_outputs(order.out, 1, [order.recording], [BEFORE, AFTER] if order.plot else [])
     info = read_info(order.recording)
     _check(order, info.channels, info.frames_declared)
     model = halfstep.load(order.model)
@@ -113,8 +114,6 @@ def vocode_file(order: Order) -> dict[str, object]:
 
 
 def _check(order: Order, channels: int, frames: int) -> None:
-    if order.out.exists() and order.out.samefile(order.recording):
-        raise InputError(f"{order.out}: is the recording itself; give OUT another name")
     if frames == 0:
         raise InputError(f"{order.recording}: holds no samples; give a file with sound in it")
     most = MOST_CHANNELS.get(order.out.suffix.lower(), USUAL_MOST_CHANNELS)
@@ -151,8 +150,8 @@ def _write(
     metadata = {"software": f"halfstep {halfstep.__version__}"}
     write(order.out, shown, model.sample_rate, metadata, seconds=expected / model.sample_rate)
     if order.plot:
-        before.save(order.out.with_suffix(".before.png"))
-        after.save(order.out.with_suffix(".after.png"))
+        before.save(order.out.with_suffix(BEFORE))
+        after.save(order.out.with_suffix(AFTER))
 
 
 class _Counted:

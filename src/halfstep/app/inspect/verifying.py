@@ -23,6 +23,8 @@ def kind_and_problems(path: Path) -> tuple[str, list[str]]:
 def _data_set(path: Path) -> list[str]:
     """Every track there, of the declared shape, every frame a number."""
     from halfstep.data.dataset import Library, Track
+    from halfstep.data.stores import STORES
+    from halfstep.data.track_file import is_whole
 
     def problem(track: Track) -> str | None:
         file = path / track.file
@@ -32,7 +34,10 @@ def _data_set(path: Path) -> list[str]:
             return str(error)
         blocks = (frames[start : start + FRAMES_AT_ONCE] for start in range(0, len(frames), FRAMES_AT_ONCE))
         whole = all(np.isfinite(block).all() for block in blocks)
-        return None if whole else f"{file}: holds values that are not finite; prepare again"
+        if not whole:
+            return f"{file}: holds values that are not finite; prepare again"
+        same = is_whole(file, track.frames, STORES[library.stores], library.width, track.sha256)
+        return None if same else f"{file}: its content does not match its checksum; prepare again"
 
     try:
         library = Library(path)

@@ -50,9 +50,12 @@ def prepare(
     """Turn recordings into a data set. Again, it does only what changed; what it cannot read, it lists."""
     from dataclasses import asdict
 
+    from halfstep.app.outputs import check_report
     from halfstep.atomic import write_json
     from halfstep.data import preparing
 
+    if report is not None:
+        check_report(report, audio)
     config = _prepare_config(preset)
     with progress("prepare") as tell:
         done = preparing.prepare(

@@ -1,0 +1,53 @@
+"""Folders that a command fills: they were empty when it came, or carry its mark. A user's own are never entered."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from halfstep.errors import InputError
+
+MARK = ".halfstep"
+"""A file that says what the folder is."""
+LONGEST_MARK = 100
+DATA_SET, RUN, REPORT, VOCODER = "data set", "run", "report", "vocoder"
+
+
+def enter(folder: Path, kind: str, looks_like_one: Callable[[Path], bool] = lambda _: False) -> None:
+    """Make `folder`, or make sure that it is a `kind` of ours; mark it.
+
+    looks_like_one: says so of what was made before there were marks. InputError for anything else that is not empty.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InputError(f"{folder}: not a folder; name one for the {kind}") from None
+    marked = _marked(folder)
+    if marked is None and (looks_like_one(folder) or not any(folder.iterdir())):
+        (folder / MARK).write_text(kind + "\n", encoding="ascii")
+    elif marked is None:
+        raise InputError(f"{folder}: not empty, and no {kind} made by halfstep; choose another folder with --out")
+    elif marked != kind:
+        raise InputError(f"{folder}: holds a {marked}, not a {kind}; choose another folder with --out")
+
+
+def _marked(folder: Path) -> str | None:
+    """What the mark says; None without one, or with one that a kill left empty in an empty folder."""
+    try:
+        with (folder / MARK).open(encoding="utf-8", errors="replace") as file:
+            said = file.read(LONGEST_MARK).strip()
+    except OSError:
+        return None
+    if not said and [path.name for path in folder.iterdir()] == [MARK]:
+        (folder / MARK).unlink()
+        return None
+    return said
+
+
+def members(path: Path) -> dict[str, Any]:
+    """The object in a small JSON file; an empty one for whatever else is there."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
