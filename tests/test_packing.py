@@ -78,6 +78,16 @@ def test_a_mask_lands_on_its_own_frames(name: str, mask: list[bool]):
         np.testing.assert_array_equal(packing.pack_frames(window[0]), packing.pack(window)[:, band])
 
 
+def test_how_many_channels_there_are():
+    assert [packing.channels(4) for packing in PACKINGS.values()] == [12, 12, 4]
+    assert [packing.mask_channels for packing in PACKINGS.values()] == [3, 3, 1]
+    assert [packing.scale for packing in PACKINGS.values()] == [1, 1, 1]
+    packing = projected()
+    assert packing.components is not None
+    assert (packing.channels(N_MELS), packing.mask_channels) == (COUNT, 1)
+    assert packing.scale == packing.components.scale != 1
+
+
 @pytest.mark.parametrize("frames", [0, 1, 7])
 def test_frames_that_do_not_divide_are_refused_with_both_numbers(frames: int):
     with pytest.raises(ValueError, match=rf"multiple of 3 frames, not {frames}"):
@@ -128,6 +138,12 @@ def test_components_are_orthonormal_and_hold_the_largest_variances():
     assert components.explained == pytest.approx(variances[:COUNT].sum() / variances.sum(), rel=1e-5)
     assert np.mean(np.square(coordinates * components.scale)) == pytest.approx(1, rel=1e-4)
     assert (components.matrix.sum(axis=1) >= 0).all()
+
+
+def test_all_directions_hold_all_and_of_silence_none_holds_any():
+    assert fit_components(patches(), PLANES * N_MELS).explained == pytest.approx(1)
+    silent = fit_components(np.zeros((20, 6), np.float32), 2)
+    assert (silent.scale, silent.explained) == (pytest.approx(1e6), 0)
 
 
 @given(seed=st.integers(0, 2**32 - 1), places=st.integers(1, 6), batch=st.integers(1, 3))
@@ -212,6 +228,7 @@ def with_one(value: float) -> np.ndarray:
         (stored(matrix=np.eye(3, 8)), "not orthonormal, finite float32"),
         (stored(matrix=np.ones(8, np.float32)), "not orthonormal, finite float32"),
         (stored(matrix=with_one(2.0)), "not orthonormal, finite float32"),
+        (stored(matrix=with_one(0.5)), "not orthonormal, finite float32"),
         (stored(matrix=with_one(np.nan)), "not orthonormal, finite float32"),
         (stored(scale=np.float64(0)), "not orthonormal, finite float32 directions with a scale above 0"),
         (stored(scale=np.float64(np.inf)), "not orthonormal, finite float32 directions with a scale above 0"),

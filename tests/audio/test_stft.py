@@ -16,6 +16,7 @@ from halfstep.audio.stft import (
     chunks,
     framed,
     griffin_lim,
+    hann,
     imposing,
     windowed_spectra,
 )
@@ -35,6 +36,11 @@ def noise(count: int, seed: int = 0) -> np.ndarray:
 @given(count=st.integers(0, 200))
 def test_chunks_are_all_frames_in_order(count: int):
     assert [frame for at in chunks(count) for frame in range(at.start, at.stop)] == list(range(count))
+
+
+def test_the_window_that_all_share_cannot_be_changed():
+    with pytest.raises(ValueError, match="read-only"):
+        hann(256)[0] = 1
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=IDS)

@@ -42,9 +42,16 @@ def test_six_ways_round(x, eps, t):
 def test_both_heads_blend_as_the_paper_says(x, eps, z_t, t):
     """x_hat = sigma^2 x~ + alpha (z_t - sigma eps~), also where the heads disagree with z_t, and at t = 1."""
     at_t = cosine_rates(t)
-    v = v_from_both(np.array([[[x], [eps]]]), np.array([[[z_t]]]), at_t)[0, 0, 0]
+    both = v_from_both(np.array([[[x], [x + 1], [eps], [eps - 1]]]), np.array([[[z_t], [z_t]]]), at_t)
+    assert both.shape == (1, 2, 1)
+    v = both[0, 0, 0]
+    assert both[0, 1, 0] == pytest.approx(v - at_t.alpha - at_t.sigma, abs=1e-9)
     blended = at_t.sigma**2 * x + at_t.alpha * (z_t - at_t.sigma * eps)
     assert x_from_v(v, z_t, at_t) == pytest.approx(blended, rel=1e-9, abs=1e-9)
+
+
+def test_only_two_predictions_at_once_take_two_heads():
+    assert {name: form.heads for name, form in PARAMETERIZATIONS.items()} == {"x": 1, "eps": 1, "v": 1, "both": 2}
 
 
 def test_only_eps_cannot_be_distilled():

@@ -141,6 +141,29 @@ def test_ancestral_step_has_the_posterior_moments():
     assert np.var(z_s) == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize("noise", [-1.5, 0.0, 2.0])
+def test_an_ancestral_step_is_the_product_of_two_gaussians(noise: float):
+    """Of what x says of z_s, and what z_t does: precisions add, and the noise moves z_s its own way."""
+    at_t, at_s, x, z_t = cosine_rates(0.7), cosine_rates(0.3), 0.8, -0.4
+    kept = at_t.alpha / at_s.alpha
+    added = at_t.sigma**2 - kept**2 * at_s.sigma**2  # variance of z_t, given z_s
+    variance = 1 / (1 / at_s.sigma**2 + kept**2 / added)
+    mean = variance * (at_s.alpha * x / at_s.sigma**2 + kept * z_t / added)
+    z_s = ancestral_step(np.array([z_t]), np.array([x]), np.array([noise]), at_t, at_s)
+    assert z_s[0] == pytest.approx(mean + math.sqrt(variance) * noise, rel=1e-12)
+
+
+def test_what_an_ancestral_sampler_predicts_is_clipped():
+    """At the last step, whose deviation is 0, what is left is x_hat: within the bound, both ways."""
+    z = sample_ancestral(lambda z, t: -100 * np.sign(z), NOISE, 4, lambda: np.zeros_like(NOISE), _short, clip=0.25)
+    np.testing.assert_allclose(np.abs(z), 0.25)
+
+
+def _short(t: float) -> Rates:
+    """Rates that do not end in noise alone."""
+    return cosine_rates(0.999 * t)
+
+
 def test_ancestral_sampling_keeps_unit_gaussian_data():
     rng = np.random.default_rng(2)
     noise = rng.standard_normal(20_000)
@@ -149,7 +172,7 @@ def test_ancestral_sampling_keeps_unit_gaussian_data():
         noise,
         256,
         lambda: rng.standard_normal(noise.shape),
-        lambda t: cosine_rates(t * 0.999),
+        _short,
     )
     assert np.var(z) == pytest.approx(1, abs=0.03)
 

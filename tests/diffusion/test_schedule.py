@@ -34,6 +34,14 @@ def test_ddpm_is_the_cosine_chain_of_1000_steps():
     assert at_t.alpha[0] == 1
 
 
+def test_ddpm_rates_at_a_time_are_those_of_its_step():
+    """.57 is 569.9999999999999 thousandths."""
+    schedule = DdpmSchedule()
+    at_t, alpha_bar = schedule.rates(np.array([0.001, 0.5, 0.57, 1.0])), schedule.alpha_bar()[[1, 500, 570, 1000]]
+    np.testing.assert_array_equal(at_t.alpha, np.sqrt(alpha_bar))
+    np.testing.assert_array_equal(at_t.sigma, np.sqrt(1 - alpha_bar))
+
+
 def test_ddpm_draws_its_thousand_steps_evenly():
     k = np.rint(DdpmSchedule().draw_times(np.random.default_rng(0), 200_000) * 1000).astype(int)
     assert k.min() == 1

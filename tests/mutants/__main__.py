@@ -52,6 +52,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="Run those that have survived in --out, and no other.")
     parser.add_argument("--share", type=float, default=1.0, help="Of all mutants, 0 to 1.")
     parser.add_argument("--also", action="append", default=[], metavar="TEST", help="Tests to run after the room's.")
+    parser.add_argument("--mirror", action="store_true", help="No tests of the room but those that mirror the file.")
     parser.add_argument("--lines", metavar="A-B", help="Only mutants of these lines.")
     parser.add_argument(
         "--load", nargs="+", default=LOADED, metavar="MODULE", help="What is loaded once, at the start."
@@ -81,7 +82,7 @@ def main() -> int:
                 if (verdicts.get(mutant.key) in ALIVE if options.again else mutant.key not in verdicts)
             ]
             if waiting:
-                tests = tests_of(root, source, options.also)
+                tests = tests_of(root, source, options.also, options.mirror)
                 try:
                     for mutant, verdict in verdicts_of(work, source, text, tests, waiting):
                         verdicts[mutant.key] = verdict
@@ -100,6 +101,7 @@ def main() -> int:
 
 def prepare(root: Path, work: Path, loaded: Sequence[str]) -> None:
     """A copy of the tree, in which this process and its children run; and all that tests load but the project."""
+    work.chmod(0o755)  # some tests are another user
     for name in COPIED:
         if (root / name).is_dir():
             shutil.copytree(root / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -124,14 +126,14 @@ def prepare(root: Path, work: Path, loaded: Sequence[str]) -> None:
         settings.load_profile("mutants")
 
 
-def tests_of(root: Path, source: Path, also: list[str]) -> list[list[str]]:
+def tests_of(root: Path, source: Path, also: list[str], mirror: bool) -> list[list[str]]:
     """Groups of test files: those that mirror `source`, a file or a folder; the others in its room; --also."""
     inside = source.relative_to("src").parts[1:]
     room = Path("tests", *inside[:-1])
     named = [
         room / f"test_{source.stem}.py",
         room / source.stem,
-        *([room] if len(inside) > 1 else []),
+        *([room] if len(inside) > 1 and not mirror else []),
         *map(Path, also),
     ]
     return [_test_files(root, path) for path in named if (root / path).exists()]

@@ -47,3 +47,16 @@ def test_what_is_known_does_not_count():
     counted = torch.tensor([1.0, 1, 0, 0]).expand(2, 1, 4)
     torch.testing.assert_close(squared_v_error(v_hat, v, counted), torch.ones(2))
     assert squared_v_error(v_hat, v, torch.zeros(2, 1, 4)).tolist() == [0, 0]
+
+
+def test_clips_count_alike_and_so_do_the_places_of_each():
+    """Errors of 1 in one clip and 3 in the other, at t = 1/2, where the weight is .5: the mean of .5 and 4.5."""
+    v = torch.zeros(2, 3, 4)
+    v_hat = torch.stack([torch.ones(3, 4), torch.full((3, 4), -3.0)])
+    np.testing.assert_allclose(squared_v_error(v_hat, v, None), [1, 9])
+    at_t = rates_like(cosine_rates(np.array([0.5, 0.5])), v)
+    assert weighted_loss(v_hat, v, at_t, "x").item() == pytest.approx(2.5)
+    assert weighted_loss(v_hat, v, at_t, "x", torch.ones(2, 1, 4)).item() == pytest.approx(2.5)
+    one_place = torch.zeros(2, 1, 4)
+    one_place[:, :, 1] = 1
+    assert weighted_loss(v_hat, v, at_t, "x", one_place).item() == pytest.approx(2.5)
