@@ -4,7 +4,8 @@
 
 Each variant trains on one thread for `--seconds` of processor time (its own, so a busy machine is fair to all), the
 learning rate annealed over just that. OUT/ablation.md compares held-out x error at each noise level and what samples
-look like at 32 and at 4 steps. Finished variants are not trained again.
+look like at 32 and at 4 steps. Finished variants are not trained again. DATA is prepared with the preset `base`; the
+variant `packing fold` is of other bands, and joins the table when the same OUT is given data of `paper-pdd-fold`.
 """
 
 import argparse
@@ -44,6 +45,12 @@ def variants() -> dict[str, Experiment]:
     made = {}
     for packing, net in (("snake", FOLDED), ("patch", FOLDED), ("none", PLAIN)):
         made[f"packing {packing}"] = _experiment(net, packing, "x")
+    fold = PRESETS["paper-pdd-fold"]()
+    made["packing fold"] = dataclasses.replace(
+        _experiment(FOLDED, "patch", "x"),
+        mel=fold.mel,
+        task=dataclasses.replace(fold.task_as(MusicConfig), context=True),
+    )
     for width, net in (("narrow 192", NARROW), ("wide 448", WIDE)):
         for predicted in ("x", "v", "both"):
             made[f"{width} {predicted}"] = _experiment(net, "patch", predicted)
@@ -130,6 +137,8 @@ def main() -> None:
     figures = json.loads(path.read_text()) if path.exists() else {}
     library = Library(options.data)
     for name, experiment in variants().items():
+        if library.mel != experiment.mel:
+            continue
         if name not in figures and (not options.only or name in options.only):
             figures[name] = measure(experiment, library, options.seconds, options.out / f"{name.replace(' ', '-')}.png")
             write_json(path, figures)

@@ -82,6 +82,15 @@ def missing_paths(text: str) -> list[str]:
     return [path for path in ours if not any((root / path).exists() for root in PATHS_BEGIN_AT)]
 
 
+def missing_tests(text: str) -> list[str]:
+    """Tests in backticks, FILE::NAME, that their file does not define."""
+    found = [span.partition("::") for span in spans(text) if "::" in span]
+    return [
+        f"{file}::{name}" for file, _, name in found
+        if not (ROOT / file).exists() or f"\ndef {name}(" not in read(ROOT / file)
+    ]  # fmt: skip
+
+
 def commands(text: str) -> list[str]:
     """Every command line of `halfstep`, `make` and `python`, in blocks and in backticks; continued lines as one."""
     blocks = [content.replace("\\\n", " ") for language, content in fences(text) if language in ("", "sh")]
@@ -120,6 +129,36 @@ def test_lines_are_short(path: Path):
 @named(LIVING)
 def test_paths_exist(path: Path):
     assert missing_paths(read(path)) == []
+
+
+@named(LIVING)
+def test_tests_exist(path: Path):
+    assert missing_tests(read(path)) == []
+
+
+def test_every_statement_of_the_paper_has_its_file_its_preset_and_its_test():
+    from halfstep.runs.presets import PRESETS
+
+    text = read(DOCS / "paper.md")
+    rows = [line.strip("|").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    statements = [row for row in rows if row[0].strip() != "the paper"]
+    assert len(statements) > 40
+    short = {name: preset for preset, name in re.findall(r"`([a-z]+)`\s+is(?: the\s+preset)?\s+`([\w-]+)`", text)}
+    assert set(short.values()) == {"pdd", "ddpm", "fold"}
+    assert short.keys() <= PRESETS.keys()
+    for statement, files, presets, tests in statements:
+        assert re.findall(r"`[\w/]+\.py`", files), statement
+        assert re.findall(r"`tests/[\w/]+\.py::test_\w+`", tests), statement
+        for preset in presets.split(", "):
+            known = {"all", *short.values(), *(f"`{name}`" for name in PRESETS)}
+            assert preset in known or preset.startswith("`--set "), statement
+
+
+def test_a_test_that_is_none_is_found():
+    assert missing_tests("`tests/test_docs.py::test_tests_exist`") == []
+    assert missing_tests("`tests/test_docs.py::test_tests`, `tests/no.py::test_x`") == [
+        "tests/test_docs.py::test_tests", "tests/no.py::test_x",
+    ]  # fmt: skip
 
 
 @named(LIVING)

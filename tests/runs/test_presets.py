@@ -95,7 +95,7 @@ def test_the_papers_settings_are_the_papers(name: str):
 
 
 @pytest.mark.parametrize("name", ["paper-ddpm-unet2d", "paper-pdd-unet1d"])
-def test_what_the_papers_presets_add_is_named_and_off_when_it_is_asked(name: str):
+def test_what_the_papers_presets_add_is_named_and_can_be_off(name: str):
     added = re.findall(r"train\.(\w+)=0", PRESETS[name]().expects)
     assert added == ["ema_decay", "clip_norm"]
     plain = with_settings(PRESETS[name](), [f"train.{key}=0" for key in added])

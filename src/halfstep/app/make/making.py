@@ -19,7 +19,7 @@ Preset = Annotated[
     str,
     typer.Option(
         help="A named experiment: tiny, base, long, flagship, vocoder, vocoder-bands, vocoder-diffusion, "
-        "paper-ddpm-unet2d, paper-pdd-unet1d."
+        "paper-ddpm-unet2d, paper-pdd-unet1d, paper-pdd-fold."
     ),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of the run.")]
