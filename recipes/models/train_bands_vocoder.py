@@ -5,11 +5,12 @@
     python recipes/models/train_bands_vocoder.py AUDIO.zip OUT --seconds 60 --device cpu
 
 AUDIO.zip is what recipes/models/pack_vocoder_audio.py writes. The recordings, the clips drawn of
-them and their bands stay in the device's memory. First spectra and log-mels alone are compared, with
-the learning rate brought to 0; then, for the `--adversarial` share of the time, judges that learn to
-tell the sounds from recordings join in. OUT gets vocoder-plain.safetensors and
-vocoder-adversarial.safetensors, averaged weights in float32, written again every `--save-every`
-seconds, so that whatever stops it leaves something usable, and log.jsonl. Needs torch, numpy,
+them and their bands stay in the device's memory; the training is the one loop's, ended by the clock.
+First spectra and log-mels alone are compared, with the learning rate brought to 0; then, for the
+`--adversarial` share of the time, judges that learn to tell the sounds from recordings join in.
+OUT gets vocoder-plain.safetensors and vocoder-adversarial.safetensors, averaged weights in float32,
+written again about every `--save-every` seconds, so that whatever stops it leaves something usable,
+and the run folders plain and adversarial with log.jsonl and checkpoints. Needs torch, numpy,
 safetensors and soundfile. Exit codes: 0 done, 2 the audio is not as expected.
 """
 
@@ -21,9 +22,9 @@ import sys
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -37,20 +38,26 @@ from halfstep.learned_vocoder.discriminator import Judges, deceiving_loss, judgi
 from halfstep.learned_vocoder.losses import compared, sound_loss, spectral_errors
 from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.learned_vocoder.torch_bands import log_bands
+from halfstep.learned_vocoder.training import spectral_loss
 from halfstep.runs.presets import VOCODERS
+from halfstep.training.example import Example
+from halfstep.training.loop import Clock, LossFn, StepRandom, TrainConfig, learning_rate, train
 
 PRESET = VOCODERS["vocoder-bands"]()
 BANDS, NET, FRAMES = PRESET.mel, PRESET.vocoder, PRESET.clip_frames
 HELD_OUT = 32
 TRACKS = "tracks.json"
 WARMUP_STEPS = 30
-AVERAGED_SHARE = 0.1
-"""Of the updates so far, how many the average goes back, roughly."""
+FOREVER = 10**9
 STEP_SECONDS = 0.2
 LEAST_BATCH = 32
 TIMED_STEPS = 4
-DECEIVING_SHARE = 0.5
-"""Norm of the judges' gradient of a sound, of that of the other losses."""
+RESERVE = 0.02
+"""Of the time, what is left for the last measurement."""
+ADVERSARIAL_RATE = 0.4
+"""The learning rate beside judges, of the one before; theirs is half of it."""
+DECEIVING_SHARE, RISING = 0.5, 6
+"""Norm of the judges' gradient of a sound, of that of the other losses; reached in one RISING-th of their time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,115 +75,102 @@ class Options:
     seed: int
 
 
-class Clock:
-    """Seconds since it was made, of `seconds` in all."""
+class Trip:
+    """Seconds since it began, printed with what there is to say."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self._began = seconds, time.monotonic()
+    def __init__(self) -> None:
+        self._began = time.monotonic()
 
     def now(self) -> float:
         return time.monotonic() - self._began
 
+    def say(self, **values: object) -> None:
+        print(json.dumps({"at": round(self.now(), 1), **values}), flush=True)
 
-class Trainer:
-    """A vocoder, its average, the judges and what they learn from."""
 
-    def __init__(self, options: Options, train: DeviceClips, heldout: Clip) -> None:
-        torch.manual_seed(options.seed)
-        self.options, self.train, self.heldout = options, train, heldout
-        self.net = VocoderNet(BANDS, NET).to(options.device)
-        self.average = deepcopy(self.net).eval().requires_grad_(False)
-        self.judges = Judges().to(options.device)
-        self.steps, self.norm = 0, math.nan
-        fused = {"fused": True}
-        self.optimizer = torch.optim.Adam(self.net.parameters(), betas=(0.9, 0.99), **fused)
-        self.judging = torch.optim.Adam(self.judges.parameters(), betas=(0.8, 0.9), **fused)
-        self.losses = PRESET.losses
-        self.batch = options.batch
-        self.measured: dict[str, float] = {}
+class Deceiving:
+    """The loss beside judges, which take a step of their own for each of the network's."""
 
-    def step(self, learning_rate: float, deceiving: float | None) -> dict[str, Tensor]:
-        """One update; deceiving: the judges' share of the gradient, None before they learn."""
-        for group in (*self.optimizer.param_groups, *self.judging.param_groups):
-            group["lr"] = learning_rate * (1 if group in self.optimizer.param_groups else 0.5)
-        sound, bands = self.train.draw(self.batch)
-        start = self.train.uniform(0, 2 * math.pi, len(sound), self.net.grid.bins)
-        found, real, prior = compared(self.net, sound, bands, start, self.losses.edge)
-        loss = sound_loss(found, real, BANDS, self.losses)
-        report = {"loss": loss.detach(), "prior": prior.detach()}
-        if deceiving is None:
-            (loss + self.losses.prior * prior).backward()
-        else:
-            gradient, report["judging"] = self.deceived(found, real, loss, deceiving)
-            torch.autograd.backward([found, self.losses.prior * prior], [gradient, torch.ones_like(prior)])
-        self.updated()
-        return report
+    def __init__(self, config: TrainConfig, device: torch.device) -> None:
+        self._config, self._clock, self._steps = config, Clock(config.seconds), 0
+        self.judges = Judges().to(device)
+        self._optimizer = torch.optim.Adam(self.judges.parameters(), betas=(0.8, 0.9), fused=True)
 
-    def deceived(self, found: Tensor, real: Tensor, loss: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        """The gradient of found by both losses; the judges take a step of their own."""
-        made = found.detach()
-        judging = judging_loss(self.judges(real), self.judges(made))
-        self.judging.zero_grad(set_to_none=True)
-        judging.backward()
+    def __call__(self, net: VocoderNet, example: Example, random: StepRandom) -> Tensor:
+        """Its value is the plain loss; its gradient has the judges' share too."""
+        bands = example.condition.aligned
+        assert bands is not None
+        start = random.rng.uniform(0, 2 * math.pi, (len(bands), net.grid.bins)).astype(np.float32)
+        losses = PRESET.losses
+        compare = compared(net, example.x, bands, torch.from_numpy(start).to(bands.device), losses.edge)
+        found, real, prior = compare
+        loss = sound_loss(found, real, net.mel, losses)
+        self._judge(real, found.detach())
+        pulled = (found * self._gradient(found, loss)).sum()
+        return loss.detach() + pulled - pulled.detach() + losses.prior * prior
+
+    def _judge(self, real: Tensor, made: Tensor) -> None:
+        """A step of the judges."""
+        rate = 0.5 * learning_rate(self._config, self._steps, self._clock.share)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.zero_grad(set_to_none=True)
+        judging_loss(self.judges(real), self.judges(made)).backward()
         torch.nn.utils.clip_grad_norm_(self.judges.parameters(), 10.0)
-        self.judging.step()
+        self._optimizer.step()
+        self._steps += 1
+
+    def _gradient(self, found: Tensor, loss: Tensor) -> Tensor:
+        """Of found, by both losses."""
         (plain,) = torch.autograd.grad(loss, found, retain_graph=True)
-        seen = made.requires_grad_()
+        seen = found.detach().requires_grad_()
         (other,) = torch.autograd.grad(deceiving_loss(self.judges(seen)), seen)
-        scale = share * plain.norm() / other.norm().clamp(min=1e-12)
-        return plain + scale * other, judging.detach()
+        share = DECEIVING_SHARE * min(1.0, RISING * self._clock.share)
+        return plain + share * plain.norm() / other.norm().clamp(min=1e-12) * other
 
-    def updated(self) -> None:
-        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        finite = torch.isfinite(norm)
-        for weight in self.net.parameters():  # an update that is not finite becomes none
-            if weight.grad is not None:
-                weight.grad = torch.where(finite, weight.grad, torch.zeros_like(weight.grad))
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.steps += 1
-        share = 1 / (1 + AVERAGED_SHARE * self.steps)
-        with torch.no_grad():
-            for kept, weight in zip(self.average.parameters(), self.net.parameters(), strict=True):
-                kept.lerp_(weight, share)
 
-    def fit_batch(self, learning_rate: float) -> float:
-        """Seconds an update takes; a batch that makes it longer than STEP_SECONDS becomes smaller: some hundreds of
-        updates are worth more than larger ones.
-        """
-        for _ in range(2):  # the first of all finds out how to do things
-            began = time.monotonic()
-            for _ in range(TIMED_STEPS):
-                self.step(learning_rate, None)
-            if self.train.device.type == "cuda":
-                torch.cuda.synchronize()
-            seconds = (time.monotonic() - began) / TIMED_STEPS
-        if seconds > STEP_SECONDS:
-            self.batch = min(self.batch, max(LEAST_BATCH, int(self.batch * STEP_SECONDS / seconds)))
-        return seconds
+class Keeper:
+    """An observer that measures held-out errors of the averaged weights, and keeps these in a file."""
+
+    def __init__(self, path: Path, heldout: Clip, trip: Trip) -> None:
+        self._path, self._heldout, self._trip = path, heldout, trip
+        self._measured: dict[str, float] = {}
 
     @torch.no_grad()
-    def measure(self) -> dict[str, float]:
-        """Errors of held-out clips by the averaged weights."""
-        sound, bands = self.heldout
-        start = torch.rand(
-            len(sound), self.net.grid.bins, generator=torch.Generator(sound.device).manual_seed(0), device=sound.device
-        )
-        found, real, prior = compared(self.average, sound, bands, 2 * math.pi * start, self.losses.edge)
+    def measure(self, net: VocoderNet) -> dict[str, float]:
+        sound, bands = self._heldout
+        random = torch.Generator(sound.device).manual_seed(0)
+        start = 2 * math.pi * torch.rand(len(sound), net.grid.bins, generator=random, device=sound.device)
+        found, real, prior = compared(net, sound, bands, start, PRESET.losses.edge)
         convergence, logs = spectral_errors(found, real)
         missed = (log_bands(found, BANDS) - log_bands(real, BANDS)).abs().mean()
-        parts = {"convergence": convergence, "log_magnitude": logs, "bands": missed, "prior": prior}
-        self.measured = {f"heldout/{name}": round(value.item(), 4) for name, value in parts.items()}
-        self.measured["heldout/loss"] = round(sound_loss(found, real, BANDS, self.losses).item(), 4)
-        return self.measured
+        loss = sound_loss(found, real, BANDS, PRESET.losses)
+        parts = {"convergence": convergence, "log_magnitude": logs, "bands": missed, "prior": prior, "loss": loss}
+        self._measured = {f"heldout/{name}": round(value.item(), 4) for name, value in parts.items()}
+        self._trip.say(phase=self._path.stem, **self._measured)
+        return self._measured
 
-    def save(self, name: str) -> None:
-        """Averaged weights; whole or, where it is interrupted, the ones before."""
-        path = self.options.out / f"vocoder-{name}.safetensors"
-        weights = {key: value.detach().contiguous().cpu() for key, value in self.average.named_parameters()}
-        notes = {"mel": asdict(BANDS), "net": asdict(NET), "steps": self.steps, **self.measured}
-        with replacing(path) as partial:
+    def sample(self, net: VocoderNet, step: int) -> None:
+        """Writes the weights; whole or, where it is interrupted, the ones before."""
+        weights = {key: value.detach().contiguous().cpu() for key, value in net.named_parameters()}
+        notes: dict[str, Any] = {"mel": asdict(BANDS), "net": asdict(NET), "steps": step, **self._measured}
+        with replacing(self._path) as partial:
             save_file(weights, partial, {"halfstep": json.dumps(notes)})
+
+
+def step_seconds(net: VocoderNet, train_on: DeviceClips, batch: int) -> float:
+    """How long an update takes; the weights stay as they are."""
+    loss, batches = spectral_loss(PRESET.losses), train_on.batches(batch)
+    seconds = math.nan
+    for _ in range(2):  # the first of all finds out how to do things
+        began = time.monotonic()
+        for number in range(TIMED_STEPS):
+            loss(net, batches(number), StepRandom(0, number, train_on.device)).backward()
+            net.zero_grad(set_to_none=True)
+        if train_on.device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds = (time.monotonic() - began) / TIMED_STEPS
+    return seconds
 
 
 def read_audio(path: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -199,60 +193,48 @@ def read_audio(path: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
     return kept, [sound for sound, track in zip(sounds, tracks, strict=True) if track["heldout"]]
 
 
-def cosine(share: float) -> float:
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, share))))
-
-
-def run(options: Options, clock: Clock) -> None:
+def run(options: Options, trip: Trip) -> None:
+    """Both parts, one after the other, the second from the weights of the first."""
     device = torch.device(options.device)
     kept, heldout = read_audio(options.audio)
     plain = DeviceClipsConfig(gain_db=(0, 0), tones=0, smoothed=0, rounded=0)
-    train = DeviceClips(kept, BANDS, FRAMES, device, options.seed, DeviceClipsConfig())
+    clips = DeviceClips(kept, BANDS, FRAMES, device, options.seed, DeviceClipsConfig())
     held = DeviceClips(heldout, BANDS, FRAMES, device, options.seed, plain).evenly(HELD_OUT)
-    trainer = Trainer(options, train, held)
+    torch.manual_seed(options.seed)
+    net = VocoderNet(BANDS, NET).to(device)
     minutes = sum(map(len, kept)) / BANDS.sample_rate / 60
-    log = (options.out / "log.jsonl").open("a")
-
-    def say(**values: object) -> None:
-        line = json.dumps({"at": round(clock.now(), 1), "step": trainer.steps, **values})
-        print(line, flush=True)
-        print(line, file=log, flush=True)
-
-    say(minutes=round(minutes, 1), device=str(device), torch=torch.__version__, batch=options.batch)
-    seconds = trainer.fit_batch(options.learning_rate / WARMUP_STEPS)
-    say(step_seconds=round(seconds, 3), batch=trainer.batch)
-    begin, end = clock.now(), clock.seconds - 0.02 * clock.seconds
-    turning = begin + (end - begin) * (1 - options.adversarial)
-    for name, first, last, rate in (
-        ("plain", begin, turning, options.learning_rate),
-        ("adversarial", turning, end, 0.4 * options.learning_rate),
+    trip.say(minutes=round(minutes, 1), device=str(device), torch=torch.__version__, batch=options.batch)
+    batch, seconds = options.batch, step_seconds(net, clips, options.batch)
+    if seconds > STEP_SECONDS:  # some hundreds of updates are worth more than larger ones
+        batch = min(batch, max(LEAST_BATCH, int(batch * STEP_SECONDS / seconds)))
+    steps = max(1, round(options.save_every / (seconds * batch / options.batch)))
+    trip.say(step_seconds=round(seconds, 3), batch=batch)
+    end = (1 - RESERVE) * options.seconds
+    left = end - trip.now()
+    for name, share, rate in (
+        ("plain", 1 - options.adversarial, options.learning_rate),
+        ("adversarial", options.adversarial, ADVERSARIAL_RATE * options.learning_rate),
     ):
-        said = saved = clock.now()
-        since = 0 if name == "plain" else trainer.steps
-        counted = trainer.steps
-        while clock.now() < last:
-            share = (clock.now() - first) / (last - first)
-            warm = min(1.0, (trainer.steps - since + 1) / WARMUP_STEPS)
-            deceiving = None if name == "plain" else DECEIVING_SHARE * min(1.0, 6 * share)
-            report = trainer.step(rate * cosine(share) * warm, deceiving)
-            if clock.now() - said > options.save_every / 4:
-                done = (trainer.steps - counted) * trainer.batch / (clock.now() - first)
-                say(phase=name, clips_a_second=round(done, 1), **{k: round(v.item(), 4) for k, v in report.items()})
-                said = clock.now()
-            if clock.now() - saved > options.save_every:
-                say(phase=name, **trainer.measure())
-                trainer.save(name)
-                saved = clock.now()
-        if trainer.steps > counted:
-            say(phase=name, **trainer.measure())
-            trainer.save(name)
+        until = end if name == "adversarial" else end - options.adversarial * left
+        if share == 0:
+            continue
+        config = TrainConfig(
+            steps=FOREVER, seconds=max(1.0, until - trip.now()), batch_size=batch, learning_rate=rate,
+            warmup_steps=WARMUP_STEPS, ema_decay=0.9999, nonfinite_allowed=1000, precision="fp32", seed=options.seed,
+            log_every=max(1, steps // 4), measure_every=steps, sample_every=steps, save_seconds=options.save_every,
+        )  # fmt: skip
+        loss: LossFn[VocoderNet] = spectral_loss(PRESET.losses) if name == "plain" else Deceiving(config, device)
+        keeper = Keeper(options.out / f"vocoder-{name}.safetensors", held, trip)
+        train(
+            net, loss, clips.batches(batch), options.out / name, config, keeper, device,
+            lambda done, _, line, name=name: trip.say(phase=name, step=done, line=line),
+        )  # fmt: skip
     if device.type == "cuda":
-        say(peak_gib=round(torch.cuda.max_memory_allocated() / 2**30, 1), card=torch.cuda.get_device_name())
-    log.close()
+        trip.say(peak_gib=round(torch.cuda.max_memory_allocated() / 2**30, 1), card=torch.cuda.get_device_name())
 
 
 def main(arguments: list[str] | None = None) -> int:
-    clock_began = time.monotonic()
+    trip = Trip()
     parser = argparse.ArgumentParser(description="Train the vocoder for bands that hold pitch, in a given time.")
     parser.add_argument("audio", type=Path, metavar="AUDIO.zip")
     parser.add_argument("out", type=Path, metavar="OUT")
@@ -269,10 +251,8 @@ def main(arguments: list[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = True
-    clock = Clock(options.seconds)
-    clock._began = clock_began
     try:
-        run(options, clock)
+        run(options, trip)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         print(f"train_bands_vocoder: {error}", file=sys.stderr)
         return 2

@@ -45,6 +45,18 @@ def test_clips_follow_from_the_seed():
     assert not torch.equal(one.bands, other.bands)
 
 
+def test_a_batch_follows_from_its_number_alone():
+    one, two = clips(DeviceClipsConfig(), 4).batches(4), clips(DeviceClipsConfig(), 4).batches(4)
+    first, second = one(0), one(1)
+    two(5)
+    for number, wanted in ((1, second), (0, first)):
+        again = two(number)
+        torch.testing.assert_close(again.x, wanted.x, rtol=0, atol=0)
+        torch.testing.assert_close(again.condition.aligned, wanted.condition.aligned, rtol=0, atol=0)
+    assert not torch.equal(first.x, second.x)
+    assert first.x.shape == (4, FRAMES * MEL.hop_length)
+
+
 def test_all_components_give_bands_back_and_few_do_not():
     every = MEL.n_mels * 3
     bands = clips().at([500, 20000]).bands[:, :, :15]

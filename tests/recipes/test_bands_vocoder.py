@@ -69,8 +69,10 @@ def test_what_is_trained_in_a_given_time_plays(packed, tmp_path):
     run = tmp_path / "run"
     told = [str(packed), str(run), "--seconds", "60", "--device", "cpu", "--batch", "1"]
     assert train_bands_vocoder.main([*told, "--adversarial", "0.5"]) == 0
-    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    assert {line["phase"] for line in lines if "phase" in line} == {"plain", "adversarial"}
+    for part in ("plain", "adversarial"):
+        lines = [json.loads(line) for line in (run / part / "log.jsonl").read_text().splitlines()]
+        assert lines[-1]["step"] >= 1
+        assert 0 < lines[-1]["heldout/loss"] < 10
     folder = tmp_path / "vocoder"
     weights = run / "vocoder-adversarial.safetensors"
     assert export_bands_vocoder.main([str(weights), str(packed), "--out", str(folder)]) == 0

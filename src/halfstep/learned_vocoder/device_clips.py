@@ -3,6 +3,7 @@
 Bands are spoilt as those are that a model makes: smoothed, noisy, and passed through their principal components.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from torch.nn import functional as F
 from halfstep.audio.mel import MelConfig
 from halfstep.learned_vocoder.clips import HIGHEST_HZ, LOWEST_HZ, MOST_PARTIALS, SMOOTHING_REACH
 from halfstep.learned_vocoder.torch_bands import log_bands
+from halfstep.nets.condition import Condition
+from halfstep.training.example import Example
 
 GROUP = 3
 """Frames whose bands share their principal components."""
@@ -73,7 +76,7 @@ class DeviceClips:
         self._ends = (sizes - self._length).cumsum(0).to(device)  # of the places at which clips may begin
         # A clip may begin anywhere but within a clip's length of a track's end.
         self._skips = (torch.arange(len(tracks)) * self._length).to(device)
-        self._random = torch.Generator(device).manual_seed(seed)
+        self._seed, self._random = seed, torch.Generator(device).manual_seed(seed)
         self.components = self._fitted()
 
     @property
@@ -92,6 +95,17 @@ class DeviceClips:
             sounds[:tones] = self.tones(tones)
         bands = self.spoilt(log_bands(sounds, self.mel))
         return self._inside(sounds, bands)
+
+    def batches(self, size: int) -> Callable[[int], Example]:
+        """Training batches by number, each a function of (seed, number): recordings, their bands as `aligned`."""
+
+        def batch(number: int) -> Example:
+            seeds = np.random.SeedSequence([self._seed, number]).generate_state(1, np.uint64)
+            self._random.manual_seed(int(seeds[0] >> np.uint64(1)))
+            sound, bands = self.draw(size)
+            return Example(x=sound, condition=Condition(aligned=bands))
+
+        return batch
 
     def at(self, places: list[int]) -> Clip:
         """Plain clips that begin at these samples of all recordings, one after another."""

@@ -1,17 +1,15 @@
-"""The log of a run: JSON lines always, TensorBoard beside them."""
+"""The log of a run: JSON lines always, TensorBoard beside them where it is installed."""
 
 import json
 import math
 import os
-import time
 from pathlib import Path
-from typing import Any, Self
-
-from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
-from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
-from tensorboard.summary.writer.record_writer import RecordWriter
+from typing import TYPE_CHECKING, Any, Self
 
 from halfstep.atomic import remove_partials, replacing
+
+if TYPE_CHECKING:
+    from halfstep.training.board import Board
 
 
 class Journal:
@@ -26,14 +24,15 @@ class Journal:
             partial.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
         self.last_logged = first_step
         self._file = self.path.open("a", encoding="utf-8")
-        self._board = _Board(folder / "tensorboard", first_step)
+        self._board = _board(folder / "tensorboard", first_step)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         try:
-            self._board.close()
+            if self._board is not None:
+                self._board.close()
         finally:
             self._file.close()
 
@@ -42,38 +41,27 @@ class Journal:
         told = {name: value if math.isfinite(value) else None for name, value in figures.items()}
         self._file.write(json.dumps({"step": step, **told}, allow_nan=False) + "\n")
         self._file.flush()
-        self._board.add(step, figures)
+        if self._board is not None:
+            self._board.add(step, figures)
         self.last_logged = step
 
     def flush(self) -> None:
         """Put what is written on the disk: a checkpoint must not be ahead of its log."""
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._board.flush()
+        if self._board is not None:
+            self._board.flush()
 
 
-class _Board:
-    """A TensorBoard event file, written in the caller's thread: one of the library's own outlives a full disk."""
-
-    def __init__(self, folder: Path, first_step: int) -> None:
-        folder.mkdir(exist_ok=True)
-        self._records = RecordWriter((folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}").open("xb"))
-        self._write(0, file_version="brain.Event:2")
-        self._write(first_step + 1, session_log=SessionLog(status=SessionLog.START))
-        self.flush()
-
-    def _write(self, step: int, **what: object) -> None:
-        self._records.write(Event(wall_time=time.time(), step=step, **what).SerializeToString())
-
-    def add(self, step: int, figures: dict[str, float]) -> None:
-        values = [Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
-        self._write(step, summary=Summary(value=values))
-
-    def flush(self) -> None:
-        self._records.flush()
-
-    def close(self) -> None:
-        self._records.close()
+def _board(folder: Path, first_step: int) -> "Board | None":
+    """None on a bare machine, where a run is made in a given time."""
+    try:
+        from halfstep.training.board import Board
+    except ModuleNotFoundError as fault:
+        if fault.name is None or fault.name.partition(".")[0] != "tensorboard":
+            raise
+        return None
+    return Board(folder, first_step)
 
 
 def _lines(path: Path) -> list[tuple[str, dict[str, Any]]]:
