@@ -1,13 +1,16 @@
 """The paper's Table 1 as an experiment with controls: {2-D U-Net, 1-D U-Net} x {teacher, student of 4 steps}.
 
     python studies/table1.py OUT --set soundtrack=DATA --set piano=DATA [--scale cpu] [--seconds 170]
+    python studies/table1.py OUT --set soundtrack=DATA --set piano=DATA --scale gpu --minutes 60 --threads 16
+    python studies/table1.py OUT --set soundtrack=DATA --set piano=DATA --scale gpu-small --minutes 12 --threads 16
     python studies/table1.py OUT --set soundtrack=DATA --set piano=DATA --scale paper --updates 1000000
 
 DATA are data sets that `halfstep prepare` made. Three stages, each of which goes on where it was cut off:
 
 train   every network of TRAININGS on every set, each a run folder OUT/SET/NAME. Equal time: each gets `--seconds` of
         computing for its teacher and `--ladder-share` of that for its ladder; the pace is measured once and the
-        updates follow. Or equal updates.
+        updates follow. Or equal updates. With `--minutes` the seconds, and the windows of every row, follow from the
+        time that the whole of it may take.
 sample  windows of every row of the table, OUT/SET/windows/ROW/*.npy, log-mel.
 judge   every row through the same vocoder, then every measure against the same reference windows of the training
         split, they too through the vocoder. Writes OUT/table1.json and OUT/table1.md.
@@ -24,7 +27,17 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from table1_cells import SCALES, STUDENT_STEPS, Row, Scale, experiments, generated_rows, planned
+from table1_cells import (
+    SCALES,
+    STUDENT_STEPS,
+    Row,
+    Scale,
+    affordable_windows,
+    experiments,
+    generated_rows,
+    planned,
+    teacher_seconds,
+)
 from table1_judge import judge_all, log_mel_of
 from table1_report import report
 
@@ -124,8 +137,12 @@ def train_all(out: Path, sets: dict[str, Library], scale: Scale, options: argpar
         first = next(iter(sets.values()))
         pace = {name: _pace(cells[name], first) for name in ("2d", "1d")}
         rungs = len(scale.distill.rungs(STUDENT_STEPS))
-        plan = planned(pace, rungs, options.seconds, options.ladder_share, options.updates)
-        write_json(path, {"seconds_of_an_update": pace, "updates": plan})
+        seconds, windows = options.seconds, options.windows
+        if options.minutes is not None:
+            seconds = teacher_seconds(options.minutes, len(sets), options.ladder_share)
+            windows = min(windows, affordable_windows(options.minutes, len(sets), options.threads, pace, scale))
+        plan = planned(pace, rungs, seconds, options.ladder_share, options.updates)
+        write_json(path, {"seconds_of_an_update": pace, "updates": plan, "windows": windows})
     plan = json.loads(path.read_text())["updates"]
     for set_name, library in sets.items():
         for name, experiment in cells.items():
@@ -198,6 +215,7 @@ def main() -> None:
     parser.add_argument("--scale", choices=SCALES, default="cpu")
     parser.add_argument("--seconds", type=float, default=170.0, help="of computing, for each teacher")
     parser.add_argument("--ladder-share", type=float, default=0.35, help="of a teacher's computing, for its ladder")
+    parser.add_argument("--minutes", type=float, help="for all of it: sets --seconds, and --windows if they are fewer")
     parser.add_argument("--updates", type=int, help="of each teacher, instead of --seconds")
     parser.add_argument("--windows", type=int, default=48, help="of every row")
     parser.add_argument("--reference", type=int, default=192, help="windows every row is judged against")
@@ -214,6 +232,8 @@ def main() -> None:
     scale = SCALES[options.scale]()
     if "train" in options.stages:
         train_all(options.out, sets, scale, options)
+    if (plan := options.out / "plan.json").exists():
+        options.windows = min(options.windows, json.loads(plan.read_text()).get("windows", options.windows))
     if "sample" in options.stages:
         sample_all(options.out, sets, scale, options)
     if "judge" in options.stages:

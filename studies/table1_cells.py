@@ -41,7 +41,6 @@ def _cpu() -> Scale:
             sample_every=10**9, save_seconds=60,
         ),
         distill=DistillConfig(batch_size=4, start_steps=32),
-        ddpm_steps=100,
     )  # fmt: skip
 
 
@@ -65,7 +64,25 @@ def _tiny() -> Scale:
     )
 
 
-SCALES: dict[str, Callable[[], Scale]] = {"cpu": _cpu, "paper": _paper, "tiny": _tiny}
+def _gpu() -> Scale:
+    """The paper's networks, windows and DDPM steps for what an hour holds: batches of 32 at 3e-4, a ladder from 64."""
+    paper = _paper()
+    train = replace(paper.train, batch_size=32, learning_rate=3e-4, warmup_steps=100, ema_decay=0.995, save_seconds=60)
+    return replace(
+        paper, train=train, distill=replace(paper.distill, batch_size=32, start_steps=64, learning_rate=1e-4)
+    )
+
+
+def _gpu_small() -> Scale:
+    """The networks of `cpu` in batches of 32, for what twelve minutes hold."""
+    cpu = _cpu()
+    train = replace(cpu.train, batch_size=32, ema_decay=0.995, warmup_steps=100)
+    return replace(cpu, train=train, distill=replace(cpu.distill, batch_size=32))
+
+
+SCALES: dict[str, Callable[[], Scale]] = {
+    "cpu": _cpu, "gpu-small": _gpu_small, "gpu": _gpu, "paper": _paper, "tiny": _tiny,
+}  # fmt: skip
 TRAININGS = ("2d-ddpm", "2d", "1d", "1d-as-many-updates")
 """What is trained on each set; the last is the 1-D network given no more updates than the 2-D one could afford."""
 
@@ -116,6 +133,34 @@ def generated_rows(scale: Scale) -> dict[str, Row]:
             title=f"{title}, distilled", training=training, steps=STUDENT_STEPS, student=True
         )
     return rows
+
+
+TRAINING, SAMPLING, JUDGING = 0.5, 0.2, 0.2
+"""Shares of the time of a run whose time is given; the rest is for starting, measuring the pace and writing."""
+JUDGED_WINDOWS_A_SECOND = 0.5
+"""By one thread: vocoder, judges and measures of music, of 4.46 s."""
+REAL_ROWS_JUDGED = 5
+LEAST_WINDOWS = 10
+
+
+def teacher_seconds(minutes: float, sets: int, ladder_share: float) -> float:
+    """For each teacher, of a run of so many minutes: four a set, three of them with ladders."""
+    return 60 * minutes * TRAINING / (sets * (4 + 3 * ladder_share))
+
+
+def affordable_windows(
+    minutes: float, sets: int, threads: int, pace: dict[str, tuple[float, float]], scale: Scale
+) -> int:
+    """Of every row, that can be sampled and judged in such a run; LEAST_WINDOWS at least.
+
+    A network call on a window takes at most a third of the update of a window (forward, and backward twice that).
+    """
+    rows = generated_rows(scale)
+    calls = {net: sum(row.steps for row in rows.values() if row.training.startswith(net)) for net in ("2d", "1d")}
+    a_window = sum(calls[net] * pace[net][0] / (3 * scale.train.batch_size) for net in calls)
+    sampled = 60 * minutes * SAMPLING / (sets * a_window)
+    judged = 60 * minutes * JUDGING * JUDGED_WINDOWS_A_SECOND * threads / (sets * (len(rows) + REAL_ROWS_JUDGED))
+    return max(LEAST_WINDOWS, int(min(sampled, judged)))
 
 
 def planned(

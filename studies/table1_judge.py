@@ -1,26 +1,29 @@
-"""Every row of Table 1 through the same vocoder, then every measure against the same reference windows."""
+"""Every row of Table 1 through the same vocoder, then every measure beside the same reference windows."""
 
 import argparse
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from table1_cells import STUDENT_STEPS, Scale, generated_rows
 
-from halfstep.atomic import replacing
 from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
 from halfstep.errors import InputError
 from halfstep.evaluation.figures import as_json
-from halfstep.evaluation.sounds import Source, recordings, source_paths
+from halfstep.evaluation.hearing import Hearing, Row, RowHeard, listen_to_all
+from halfstep.evaluation.sounds import Source, recordings, source_paths, through_vocoder
+from halfstep.evaluation.subject import griffin_lim
 from halfstep.metrics.frechet import frechet_distance
-from halfstep.metrics.judge import Heard, hear, judge_windows, voiced
+from halfstep.metrics.judge import judge_windows
+from halfstep.metrics.judges.musicnn import musicnn
 from halfstep.metrics.melstats import correlation, features, frame_step
+from halfstep.metrics.music_sets import judge_music
 from halfstep.training.checkpoint import load_tensors
 
+REFERENCE = "reference"
 REAL_ROWS = {
     "recordings": "the recordings of the row below",
     "real": "other windows of the training tracks",
@@ -79,23 +82,48 @@ def judge_all(out: Path, sets: dict[str, Library], scale: Scale, options: argpar
 
 def _judge_set(folder: Path, library: Library, scale: Scale, options: argparse.Namespace) -> dict[str, Any]:
     """One set: its rows, what it holds, and how its judges do on instruments they never learned from."""
-    mel, count, frames = library.mel, options.windows, scale.music.frames
+    count, frames = options.windows, scale.music.frames
     windows = real_windows(library, frames, options.reference, count)
     windows |= {name: made for name in generated_rows(scale) if (made := _made(folder, name, options)) is not None}
     reference = windows.pop("reference")
-    sounds = {name: partial(voiced, some, mel) for name, some in windows.items()}
-    if not options.quick and (source := recorded(library, frames, options.reference, count)):
-        sounds = {"recordings": lambda: source(range(count)).samples, **sounds}
+    heard = {} if options.quick else _heard(folder, library, frames, windows, reference, options)
     rows = {}
-    for name, sound in sounds.items():
+    for name in heard if heard else windows:
+        if name == REFERENCE:
+            continue
         figures = _looks(name, windows, reference)
-        if not options.quick:
-            against = _heard(folder / "heard" / "reference.npz", partial(voiced, reference, mel), mel.sample_rate)
-            heard = _heard(folder / "heard" / f"{name}.npz", sound, mel.sample_rate)
-            figures |= as_json(judge_windows(heard, against))
+        if heard:
+            its, against = heard[name], heard[REFERENCE]
+            figures |= as_json(judge_windows(its.heard, against.heard) | judge_music(its.music, against.music))
         rows[name] = {"figures": figures, **_facts(folder, name, scale, options)}
-        print(f"{folder.name}, {rows[name]['title']}: judged", flush=True)
     return {"rows": rows, **_data_facts(library)}
+
+
+def _heard(
+    folder: Path, library: Library, frames: int, windows: dict[str, np.ndarray], reference: np.ndarray,
+    options: argparse.Namespace,
+) -> dict[str, RowHeard]:  # fmt: skip
+    """All judges and all measures of music, of every row through one vocoder and of the recordings themselves; kept in
+    `folder`, a few windows a file, so that it goes on where it was cut off.
+    """
+    mel, vocoder = library.mel, griffin_lim(library.mel)
+    rows = [
+        Row(name=name, kind=name, source=through_vocoder(_by_number(some), mel, vocoder), windows=len(some))
+        for name, some in {REFERENCE: reference, **windows}.items()
+    ]
+    if (source := recorded(library, frames, options.reference, options.windows)) is not None:
+        rows.insert(1, Row(name="recordings", kind="real", source=source, windows=options.windows))
+    settings = {"windows": options.windows, "reference": options.reference}
+    hearing = Hearing(folder / "heard", listen_to_all(mel.sample_rate, musicnn()), settings)
+
+    def tell(done: float, total: float, name: str) -> None:
+        print(f"{folder.name}, {name}: heard {done:.0f} of {total:.0f}", flush=True)
+
+    return hearing.hear_all(rows, tell, options.threads)
+
+
+def _by_number(windows: np.ndarray) -> Callable[[range], np.ndarray]:
+    return lambda numbers: windows[numbers.start : numbers.stop]
 
 
 def _made(folder: Path, name: str, options: argparse.Namespace) -> np.ndarray | None:
@@ -104,18 +132,6 @@ def _made(folder: Path, name: str, options: argparse.Namespace) -> np.ndarray | 
     if sum(map(len, parts)) < options.windows:
         return None
     return np.concatenate(parts)[: options.windows].astype(np.float32)
-
-
-def _heard(path: Path, make: Callable[[], np.ndarray], sample_rate: int) -> Heard:
-    """What the judges hear in the waveforms that `make` gives; kept in `path`."""
-    if path.exists():
-        with np.load(path) as kept:
-            return Heard(**dict(kept))
-    heard = hear(make(), sample_rate)
-    path.parent.mkdir(exist_ok=True)
-    with replacing(path) as fresh:
-        np.savez(fresh, **vars(heard))
-    return heard
 
 
 def _looks(name: str, windows: dict[str, np.ndarray], reference: np.ndarray) -> dict[str, dict[str, float]]:

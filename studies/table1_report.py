@@ -11,11 +11,15 @@ PAPER = {
 }
 """PIS, IIS, PKID, IKID, FAD of the paper's Table 1 on its SoTr and PiTr."""
 MEASURES = {
+    "tuning": ("tuning", ".2f"), "held_share": ("held", ".2f"), "pulse": ("pulse", ".2f"),
+    "intervals": ("intervals", ".2f"), "durations": ("durations", ".2f"),
     "pis": ("PIS", ".2f"), "iis": ("IIS", ".2f"), "pkid": ("PKID", ".3f"), "ikid": ("IKID", ".3f"),
     "fad": ("FAD", ".1f"), "fad_infinity": ("FAD-inf", ".1f"), "kad": ("KAD", ".1f"), "coverage": ("coverage", ".2f"),
     "spectral": ("spectral", ".1f"), "melstats": ("Frechet of mels", ".1f"), "frame_step": ("frame step", ".2f"),
     "correlation": ("correlation with the teacher", ".3f"),
 }  # fmt: skip
+PAPERS = ("pis", "iis", "pkid", "ikid", "fad")
+"""Those of the paper's Table 1."""
 COSTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "steps": lambda row: f"{row['steps']} {row['sampler']}",
     "parameters (M)": lambda row: f"{row['parameters'] / 1e6:.2f}",
@@ -41,6 +45,8 @@ def _value(figures: dict[str, dict[str, Any]], key: str) -> str:
     if key not in figures:
         return "-"
     figure, form = figures[key], MEASURES[key][1]
+    if figure["value"] is None:
+        return "-"
     if figure.get("low") is None:
         return format(figure["value"], form)
     return f"{figure['value']:{form}} [{figure['low']:{form}}, {figure['high']:{form}}]"
@@ -75,7 +81,7 @@ def changes_table(rows: dict[str, dict[str, Any]]) -> str:
             pair = [rows[name]["figures"] for name in (before, after)]
             told = [
                 " -> ".join(
-                    format(figures[key]["value"], MEASURES[key][1]) if key in figures else "-" for figures in pair
+                    _value({key: {"value": figures[key]["value"]}}, key) if key in figures else "-" for figures in pair
                 )
                 for key in measured
             ]
@@ -85,7 +91,7 @@ def changes_table(rows: dict[str, dict[str, Any]]) -> str:
 
 def paper_table() -> str:
     """The paper's Table 1."""
-    forms = [form for _, form in list(MEASURES.values())[:4]] + [".2f"]
+    forms = [form for _, form in [MEASURES[key] for key in PAPERS[:4]]] + [".2f"]
     cells = [
         [model, name, *(format(value, form) for value, form in zip(values, forms, strict=True))]
         for name, models in PAPER.items()

@@ -39,7 +39,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     return Library(out)
 
 
-@pytest.mark.parametrize("scale", ["cpu", "paper", "tiny"])
+@pytest.mark.parametrize("scale", ["cpu", "gpu", "gpu-small", "paper", "tiny"])
 def test_cells_differ_in_the_network_or_in_the_diffusion_and_in_nothing_else(scale: str):
     from table1_cells import DDPM, SCALES, TRAININGS, experiments
 
@@ -95,6 +95,23 @@ def test_equal_seconds_become_updates_by_the_pace():
     assert plans["2d"] == plans["1d-as-many-updates"] == {"teacher": 100, "rung": 5}
     assert plans["2d-ddpm"] == {"teacher": 100, "rung": 0}
     assert plans["1d"] == {"teacher": 400, "rung": 20}
+
+
+def test_a_run_of_so_many_minutes_is_planned_within_them():
+    """An update of .3 s for both networks, on eight threads: half of the hour is spent on training two sets."""
+    from table1_cells import SCALES, affordable_windows, generated_rows, planned, teacher_seconds
+
+    scale, pace = SCALES["gpu"](), {"2d": (0.3, 0.3), "1d": (0.3, 0.3)}
+    seconds = teacher_seconds(60, 2, 0.35)
+    plans = planned(pace, 4, seconds, 0.35, None)
+    assert sum(2 * 0.3 * (plan["teacher"] + 4 * plan["rung"]) for plan in plans.values()) == pytest.approx(
+        1800, rel=0.02
+    )
+    windows = affordable_windows(60, 2, 8, pace, scale)
+    steps = sum(row.steps for row in generated_rows(scale).values())
+    assert 2 * windows * steps * 0.1 / 32 <= 720
+    assert 2 * windows * (len(generated_rows(scale)) + 5) / 0.5 / 8 <= 720 < 1.2 * 2 * (windows + 1) * 16 / 0.5 / 8
+    assert affordable_windows(1, 2, 1, pace, scale) == 10
 
 
 def test_equal_updates_leave_the_pace_aside():
