@@ -13,6 +13,7 @@ from halfstep.app.failures import DONE, INTERRUPTED, exit_code_and_line
 from halfstep.app.generate import composing, vocoding
 from halfstep.app.inspect import inspecting
 from halfstep.app.make import making
+from halfstep.app.page import paging
 from halfstep.app.play import benching, playing
 from halfstep.app.serve import serving
 from halfstep.app.stopping import terminate
@@ -44,6 +45,7 @@ def _halfstep(
 composing.add_to(app)
 playing.add_to(app)
 serving.add_to(app)
+paging.add_to(app)
 inspecting.add_to(app)
 benching.add_to(app)
 vocoding.add_to(app)

@@ -1,1 +1,1 @@
-"""The page: static files, served by `halfstep serve`."""
+"""The page: static files, which `halfstep serve` serves and `halfstep page` writes as a site of its own."""

@@ -1,7 +1,6 @@
 // The page: its controls, what they ask of the source of music, and what is said of it.
 import { flac, wav } from "./files.js";
 import { Player } from "./player.js";
-import { ServerSource } from "./server.js";
 import { Spectrogram } from "./spectrogram.js";
 
 const $ = (id) => document.getElementById(id);
@@ -23,13 +22,14 @@ let fresh = true; // the controls say nothing that differs from the server's own
 
 async function begin() {
   const kind = document.querySelector('meta[name="halfstep-source"]').content;
-  source = kind === "server" ? new ServerSource() : new (await import("./browser.js")).BrowserSource();
+  source = kind === "server" ? new (await import("./server.js")).ServerSource() : new (await import("./browser.js")).BrowserSource();
   try {
     models = await source.models();
   } catch (error) {
     say(error.message);
     return;
   }
+  for (const one of document.querySelectorAll("[data-needs=server]")) one.hidden = kind !== "server";
   $("model").replaceChildren(...models.map((model) => new Option(model.id, model.id)));
   showModel();
   fromLink();
@@ -159,6 +159,13 @@ function open(asked) {
       player.push(id, frame, int16, hello.hop_length, hello.channels);
     },
     status: (text) => { if (id === number) say(text); },
+    left: () => (player.state.id === id ? player.state.left : player.sent),
+    speed(times, slow) {
+      if (id !== number) return;
+      document.documentElement.dataset.speed = times.toFixed(2);
+      if (slow) tooSlow(times);
+      else if (player.state.running) say(`made in this browser, ${times.toFixed(1)} × as fast as it plays`);
+    },
     ended(error) {
       if (id !== number || !playing) return;
       // Whatever broke: what is queued plays on, and the music is taken up where it breaks off.
@@ -169,6 +176,25 @@ function open(asked) {
       }, wait);
     },
   });
+}
+
+/** Fewer steps first; then the stream of a server, where the site names one. */
+function tooSlow(times) {
+  const fewest = Math.min(...model().steps), choice = document.querySelector(`input[name="steps"][value="${fewest}"]`);
+  if (steps() > fewest) {
+    choice.checked = true;
+    changed(true);
+    say(`this device makes ${times.toFixed(1)} s of music a second: too slow for more than ${fewest} step`);
+    return;
+  }
+  const server = document.querySelector('meta[name="halfstep-server"]')?.content;
+  say(server ? "too slow to make music; this is the server's stream" : "this device is too slow to make music without gaps");
+  if (!server) return;
+  pause();
+  const audio = $("fallback");
+  audio.src = `${server}/stream/${encodeURIComponent(model().id)}.mp3`;
+  audio.hidden = false;
+  audio.play();
 }
 
 function showTune() {
@@ -449,7 +475,7 @@ function drops() {
   addEventListener("dragenter", (event) => { event.preventDefault(); inside++; set(true); });
   addEventListener("dragleave", () => { inside = Math.max(0, inside - 1); if (!inside) set(false); });
   addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => { event.preventDefault(); inside = 0; set(false); choose(event.dataTransfer.files[0]); });
+  addEventListener("drop", (event) => { event.preventDefault(); inside = 0; set(false); if (!$("drop").closest("section").hidden) choose(event.dataTransfer.files[0]); });
 }
 
 function keys() {
@@ -474,5 +500,5 @@ if (["dark", "light"].includes(remembered("theme"))) theme(remembered("theme"));
 const volume = Number(remembered("volume") ?? 0.8);
 $("volume").value = volume;
 player.setVolume(volume, false);
-window.halfstep = { player, spectrogram, made }; // for tests, and the curious
+window.halfstep = { player, spectrogram, made, get source() { return source; } }; // for tests, and the curious
 begin();

@@ -6,6 +6,7 @@ export class Player {
     this.volume = 0.8;
     this.muted = false;
     this.state = { running: false, frame: 0, left: 0, gaps: 0 };
+    this.sent = 0; // seconds, of the newest piece
     this.heard = []; // blocks of the piece that plays, as int16
     this.onstate = () => {};
   }
@@ -53,6 +54,8 @@ export class Player {
 
   keep(block) {
     if (this.heard.length && this.heard[this.heard.length - 1].id !== block.id) this.heard = [];
+    if (!this.heard.length) this.sent = 0;
+    this.sent += block.int16.length / block.channels / this.context.sampleRate;
     this.heard.push(block);
     const frames = (KEPT_SECONDS * this.context.sampleRate) / block.hop;
     while (this.heard[0].frame < block.frame - frames) this.heard.shift();

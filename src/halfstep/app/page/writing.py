@@ -1,0 +1,179 @@
+"""A static site that makes music in the visitor's browser: the page, the networks, and what runs them.
+
+All numbers that follow from a model's settings are worked out here, once, and written into site.json: what runs in the
+browser is arithmetic on them.
+"""
+
+import base64
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from halfstep.app.page.runtime import RUNTIME_FILES
+from halfstep.atomic import replacing
+from halfstep.audio.bass import bass_bins, bass_share
+from halfstep.audio.grids import synthesis_grid
+from halfstep.audio.mel import band_edges_hz
+from halfstep.bundle import Manifest, ModelFolder, VocoderFiles
+from halfstep.bundle.session import OnnxNetwork
+from halfstep.errors import InputError
+from halfstep.generation.window import layout_of
+
+SITE = Path(str(resources.files("halfstep.app.page") / "site"))
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; media-src {media}; worker-src 'self'; font-src 'none'; base-uri 'none'; form-action 'none'"
+)
+HEADERS = """/*
+  Cross-Origin-Opener-Policy: same-origin
+  Cross-Origin-Embedder-Policy: require-corp
+  X-Content-Type-Options: nosniff
+"""
+"""For hosts that read a file of this name: with these, networks run on several threads."""
+FROM_SERVER = '<meta name="halfstep-source" content="server">'
+
+
+def write_site(out: Path, folders: Sequence[ModelFolder], runtime: Path, server: str | None = None) -> int:
+    """Write the site into a folder, which is made if it is not there; how many bytes it has.
+
+    runtime: a folder with onnxruntime-web's files. server: the address of a `halfstep serve` whose stream is played
+    where a device is too slow. InputError for a model that browsers cannot play.
+    """
+    described = [_described(folder) for folder in folders]
+    out.mkdir(parents=True, exist_ok=True)
+    for path in sorted(SITE.iterdir()):
+        if path.name != "server.js":
+            shutil.copyfile(path, out / path.name)
+    (out / "index.html").write_text(_index(server), encoding="utf-8")
+    (out / "_headers").write_text(HEADERS, encoding="ascii")
+    (out / "ort").mkdir(exist_ok=True)
+    for name in RUNTIME_FILES:
+        shutil.copyfile(runtime / name, out / "ort" / name)
+    for folder in folders:
+        _write_files(out, folder)
+    with replacing(out / "site.json") as partial:
+        partial.write_text(json.dumps({"models": described}, allow_nan=False), encoding="utf-8")
+    return sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+
+
+def _index(server: str | None) -> str:
+    page = (SITE / "index.html").read_text(encoding="utf-8")
+    media = "'self' blob:" + (f" {server}" if server else "")
+    metas = ['<meta name="halfstep-source" content="browser">']
+    metas += [f'<meta name="halfstep-server" content="{server}">'] if server else []
+    metas += [f'<meta http-equiv="Content-Security-Policy" content="{POLICY.format(media=media)}">']
+    assert FROM_SERVER in page, "the page says where its music comes from"
+    return page.replace(FROM_SERVER, "\n".join(metas))
+
+
+def _files(folder: ModelFolder, vocoder: VocoderFiles) -> dict[str, str]:
+    """What the page calls a network -> its file in the folder."""
+    files = {f"denoiser-{one.steps}": one.file for one in folder.manifest.denoisers}
+    files |= {"prior": vocoder.prior, "refiner": vocoder.refiner}
+    return files | ({} if vocoder.bass is None else {"bass": vocoder.bass})
+
+
+def _write_files(out: Path, folder: ModelFolder) -> None:
+    place = out / "models" / folder.manifest.id
+    place.mkdir(parents=True, exist_ok=True)
+    for name in _files(folder, _vocoder_of(folder.manifest)).values():
+        with replacing(place / name) as partial:
+            partial.write_bytes(folder.read(name))
+    matrix = _matrix(folder)
+    if matrix is not None:
+        with replacing(place / COMPONENTS) as partial:
+            partial.write_bytes(matrix)
+
+
+COMPONENTS = "components.bin"
+
+
+def _matrix(folder: ModelFolder) -> bytes | None:
+    """The components' directions, row after row, as little-endian float32."""
+    components = folder.packing.components
+    return None if components is None else components.matrix.astype("<f4").tobytes()
+
+
+def _described(folder: ModelFolder) -> dict[str, Any]:
+    """All that the browser must know of a model."""
+    manifest = folder.manifest
+    layout, mel, packing = layout_of(manifest), manifest.mel, folder.packing
+    vocoder = _vocoder_of(manifest)
+    named = {name: (file, folder.read(file)) for name, file in _files(folder, vocoder).items()}
+    matrix = _matrix(folder)
+    if matrix is not None:
+        named["components"] = (COMPONENTS, matrix)
+    order = packing.order(manifest.frames)
+    adjacent = np.array_equal(order.T.reshape(-1), np.arange(manifest.frames))
+    return {
+        "id": manifest.id, "description": manifest.description, "output_licence": manifest.output_licence,
+        "steps": list(manifest.steps), "default_steps": manifest.default_steps,
+        "credits": [{"title": one.title, "licence": one.licence} for one in manifest.trained_on],
+        "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels,
+        "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],
+        "frames": manifest.frames, "window_seconds": manifest.seconds, "planes": manifest.planes,
+        "channels": manifest.channels, "order": None if adjacent else order.reshape(-1).tolist(),
+        "scale": packing.scale, "context": manifest.context, "overlap": layout.overlap, "crossfade": layout.crossfade,
+        "mean": list(manifest.band_mean), "std": list(manifest.band_std), "floor": float(np.log(mel.floor)),
+        "floor_magnitude": mel.floor,
+        "grid": _grid(manifest), "vocoder": _shapes(folder, vocoder),
+        "files": {
+            name: {"path": f"models/{manifest.id}/{file}?v={_short(data)}", "integrity": _integrity(data)}
+            for name, (file, data) in named.items()
+        },
+    }  # fmt: skip
+
+
+def _vocoder_of(manifest: Manifest) -> VocoderFiles:
+    if manifest.vocoder is None:
+        raise InputError(f"model {manifest.id} has no learned vocoder, which browsers need; export it with one")
+    return manifest.vocoder
+
+
+def _grid(manifest: Manifest) -> dict[str, Any]:
+    grid = synthesis_grid(manifest.mel)
+    if grid.n_fft & (grid.n_fft - 1):
+        raise InputError(f"model {manifest.id}: frames of {grid.n_fft} samples, where browsers need a power of two")
+    return {
+        "n_fft": grid.n_fft, "hop": grid.hop_length, "window": grid.window, "bins": grid.bins, "lead": grid.lead,
+        "own": grid == manifest.mel,
+    }  # fmt: skip
+
+
+def _shapes(folder: ModelFolder, files: VocoderFiles) -> dict[str, Any]:
+    """Sizes of the vocoder's states, as its networks have them."""
+
+    def network(name: str) -> OnnxNetwork:
+        return OnnxNetwork(folder.read(name), str(folder.path / name), 1)
+
+    prior, refiner, mel = network(files.prior), network(files.refiner), folder.manifest.mel
+    shapes: dict[str, Any] = {
+        "prior_delay": prior.fixed_size("mels", 1), "prior_state": prior.fixed_size("state", 1),
+        "refiner_delay": refiner.fixed_size("waiting", 2), "refiner_state": refiner.fixed_size("state", 1),
+        "kept": prior.fixed_size("state", 2), "width": refiner.fixed_size("hidden", 2), "bass_delay": 0,
+        "bass_share": [],
+    }  # fmt: skip
+    if files.bass is not None:
+        bass = network(files.bass)
+        shapes |= {
+            "bass_block": bass.fixed_size("log_mel", 0), "bass_delay": bass.fixed_size("wanted", 0),
+            "found": [bass.fixed_size("found", axis) for axis in (0, 1)],
+            "wanted": [bass.fixed_size("wanted", axis) for axis in (0, 1)],
+            "bass_share": [float(share) for share in bass_share(mel)[: bass_bins(mel)]],
+        }  # fmt: skip
+    return shapes
+
+
+def _integrity(data: bytes) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(data).digest()).decode("ascii")
+
+
+def _short(data: bytes) -> str:
+    """What changes in an address when the contents do: a cache may keep it for ever."""
+    return hashlib.sha256(data).hexdigest()[:12]

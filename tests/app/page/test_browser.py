@@ -1,0 +1,165 @@
+"""What a browser computes is what numpy computes: noise, windows, phases; and, with onnxruntime-web, music."""
+
+import base64
+import functools
+import http.server
+import json
+import os
+import threading
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import halfstep
+from halfstep.app.cli import run
+from halfstep.app.page.runtime import RUNTIME_FILES
+from halfstep.app.serve.formats import levels
+from halfstep.audio.mel import MelConfig
+from halfstep.audio.steady import steady_units
+from halfstep.bundle import Manifest
+from halfstep.generation.canvas import Canvas, mel_stream
+from halfstep.generation.noise import piece_noise, seed_noise
+from halfstep.generation.window import WindowSampler, layout_of
+
+from .chromium import BINARY, Tab, browser
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(BINARY is None, reason="no Chromium on this machine")]
+PAGE = Path(halfstep.__file__).parent / "app" / "page" / "site"
+RUNTIME = Path(os.environ.get("HALFSTEP_ONNXRUNTIME_WEB", "/nowhere"))
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Files, without a log."""
+
+    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}  # noqa: RUF012
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a site; with onnxruntime-web in it, if there is one here."""
+    out = tmp_path_factory.mktemp("site")
+    runtime = RUNTIME
+    if not RUNTIME.is_dir():
+        runtime = tmp_path_factory.mktemp("runtime")
+        for name in RUNTIME_FILES:
+            (runtime / name).write_bytes(b"export const env = { wasm: {} };")
+    assert run(["page", "--out", str(out), "--runtime", str(runtime)]) == 0
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(out)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory, served: str) -> Iterator[Tab]:
+    with browser(tmp_path_factory.mktemp("chromium")) as tab:
+        tab.go(served)
+        yield tab
+
+
+def numbers(tab: Tab, script: str) -> np.ndarray:
+    """A Float32Array that an expression gives."""
+    return np.frombuffer(tab.saved(f"({script}).then((all) => new Blob([Float32Array.from(all)]))"), "<f4")
+
+
+@pytest.mark.parametrize("seed", [0, 7, 123456789012345, 2**64 - 1])
+def test_noise_is_numpys(tab: Tab, seed: int):
+    found = numbers(tab, f"import('./noise.js').then((noise) => noise.seedNoise(40, {seed}n)(30, 400))")
+    expected = seed_noise(40, seed)(30, 400)
+    np.testing.assert_allclose(found.reshape(-1, 40).T, expected, atol=1e-6)
+    phases = numbers(
+        tab,
+        f"import('./noise.js').then(({{defaultRng}}) => {{ const next = defaultRng({seed}n);"
+        " return [next(), next()]; })",
+    )
+    np.testing.assert_array_equal(phases, np.random.default_rng(seed).random(2).astype(np.float32))
+
+
+def test_drifts_and_variations_are_the_same(tab: Tab):
+    for variation, toward in ((None, 9), (0.3, None), (0.3, 9)):
+        tune = f"{{seed: 3n, variation: {json.dumps(variation)}, toward: {f'{toward}n' if toward else 'null'}}}"
+        found = numbers(tab, f"import('./noise.js').then((noise) => noise.tuneNoise(8, {tune}, 100.5)(0, 120))")
+        expected = piece_noise(8, 3, toward, variation, 100.5)(0, 120)
+        np.testing.assert_allclose(found.reshape(-1, 8).T, expected, atol=2e-6)
+
+
+def test_windows_follow_each_other_as_they_do_here(tab: Tab, tiny_manifest: Manifest):
+    """With a network that is known in both: v = z / 2 - sigma x, and x the known frames."""
+    manifest, layout, bands = tiny_manifest, layout_of(tiny_manifest), tiny_manifest.mel.n_mels
+
+    def network(z: np.ndarray, alpha: float, sigma: float, aligned: np.ndarray | None) -> np.ndarray:
+        assert aligned is not None
+        return (0.5 * z - np.float32(sigma) * aligned[:, : z.shape[1]]).astype(np.float32)
+
+    about = {
+        "frames": manifest.frames, "bands": bands, "planes": manifest.planes, "channels": manifest.channels, "scale": 1,
+        "order": None, "context": True, "overlap": layout.overlap, "crossfade": layout.crossfade,
+        "mean": list(manifest.band_mean), "std": list(manifest.band_std), "floor": float(np.log(manifest.mel.floor)),
+    }  # fmt: skip
+    script = f"""Promise.all([import('./sampling.js'), import('./noise.js')]).then(async ([sampling, noise]) => {{
+      const run = async ({{ z, sigma, aligned }}) => z.map((value, at) => value / 2 - sigma * aligned[at]);
+      const sampler = new sampling.WindowSampler({json.dumps(about)}, null, 4, run), all = [];
+      for await (const block of sampling.bandStream(sampler, noise.seedNoise({bands}, 5n))) {{
+        all.push(...block);
+        if (all.length > 120 * {bands}) return all;
+      }} }})"""
+    found = numbers(tab, script).reshape(-1, bands).T
+    stream = mel_stream(WindowSampler(network, manifest, 4), Canvas(init_noise=seed_noise(bands, 5)))
+    expected = np.concatenate(list(islice(stream, 12)), axis=1)[:, : found.shape[1]]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_steady_tones_turn_alike(tab: Tab):
+    mel = MelConfig(sample_rate=8000, n_fft=64, hop_length=16, n_mels=4)
+    magnitude = np.abs(np.random.default_rng(0).standard_normal((20, 33))).astype(np.float32)
+    grid = {"bins": 33, "hop": 16, "n_fft": 64}
+    rows = base64.b64encode(magnitude.tobytes()).decode()
+    script = f"""import('./vocoder.js').then(({{ Vocoder }}) => {{
+      const magnitude = new Float32Array(Uint8Array.from(atob('{rows}'), (one) => one.charCodeAt(0)).buffer);
+      const self = {{ grid: {json.dumps(grid)}, phases: new Float32Array(33).fill(0.5) }};
+      const units = Vocoder.prototype.steady.call(self, magnitude, 20);
+      return [...units.real, ...units.imag]; }})"""
+    real, imag = numbers(tab, script).reshape(2, 20, 33)
+    expected = steady_units(magnitude, np.full(33, 0.5, np.float32), mel)
+    np.testing.assert_allclose(real + 1j * imag, expected, atol=1e-4)
+
+
+@pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
+@pytest.mark.parametrize("steps", [1, 4])
+def test_the_browser_makes_the_music_of_the_command_line(tab: Tab, steps: int):
+    """The bands agree to what a byte holds. The waveform cannot: its bass is a search that any rounding sends another
+    way, on the command line too; so it is its bands that are compared.
+    """
+    script = f"""(async () => {{
+      const {{ source }} = halfstep, blocks = [];
+      await new Promise((done, fail) => {{
+        const stream = source.open({{ model: 'piano', seed: '7', steps: {steps} }}, {{
+          hello() {{}}, status() {{}}, speed() {{}}, left: () => 0, ended: (error) => fail(new Error(error)),
+          block(frame, int16, levels) {{
+            blocks.push(new Uint8Array(int16.buffer), levels);
+            if (blocks.length >= 16) {{ stream.close(); done(); }}
+          }} }});
+      }});
+      const head = Int32Array.from(blocks, (one) => one.length);
+      return new Blob([Int32Array.of(blocks.length), head, ...blocks]); }})()"""
+    data = tab.saved(script)
+    (count,) = np.frombuffer(data, "<i4", 1)
+    sizes = np.frombuffer(data, "<i4", count, 4)
+    parts = np.split(np.frombuffer(data[4 + 4 * count :], np.uint8), np.cumsum(sizes)[:-1])
+    samples = np.concatenate(parts[0::2]).view("<i2").astype(np.float32) / 32767
+    model = halfstep.load()
+    bands = np.concatenate([part.reshape(-1, model.manifest.mel.n_mels) for part in parts[1::2]]).T
+    expected = np.concatenate(list(islice(model.mels(7, steps), 2)), axis=1)[:, : bands.shape[1]]
+    assert np.abs(bands.astype(int) - levels(expected).astype(int)).max() <= 2
+    from halfstep.audio.mel import log_mel
+
+    here = model.generate(len(samples) / 44100, seed=7, steps=steps).samples[0]
+    ours, theirs = (log_mel(one, model.manifest.mel) for one in (here, samples))
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.99
