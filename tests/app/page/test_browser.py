@@ -100,7 +100,7 @@ def test_windows_follow_each_other_as_they_do_here(tab: Tab, tiny_manifest: Mani
 
     about = {
         "frames": manifest.frames, "bands": bands, "planes": manifest.planes, "channels": manifest.channels, "scale": 1,
-        "order": None, "context": True, "overlap": layout.overlap, "crossfade": layout.crossfade,
+        "context": True, "overlap": layout.overlap, "crossfade": layout.crossfade,
         "mean": list(manifest.band_mean), "std": list(manifest.band_std), "floor": float(np.log(manifest.mel.floor)),
     }  # fmt: skip
     script = f"""Promise.all([import('./sampling.js'), import('./noise.js')]).then(async ([sampling, noise]) => {{

@@ -134,7 +134,7 @@ def test_controls_change_what_is_played(tab: Tab):
     assert tab.run("document.getElementById('seed').value") != "7"
     tab.run("document.body.focus(); document.activeElement.blur()")
     tab.key("m")
-    assert tab.run("document.getElementById('mute').getAttribute('aria-pressed')") == "true"
+    tab.until("document.getElementById('mute').getAttribute('aria-pressed') === 'true'")
     tab.until("halfstep.player.output.gain.value < 0.001")
     tab.key("m")
     tab.run("""(() => { const v = document.getElementById('variation'); document.getElementById('more').open = true;

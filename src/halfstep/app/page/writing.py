@@ -109,8 +109,8 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
     matrix = _matrix(folder)
     if matrix is not None:
         named["components"] = (COMPONENTS, matrix)
-    order = packing.order(manifest.frames)
-    adjacent = np.array_equal(order.T.reshape(-1), np.arange(manifest.frames))
+    if not packing.shifts:
+        raise InputError(f"model {manifest.id}: its packing {packing.name} is not one that browsers play")
     return {
         "id": manifest.id, "description": manifest.description, "output_licence": manifest.output_licence,
         "steps": list(manifest.steps), "default_steps": manifest.default_steps,
@@ -118,9 +118,9 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
         "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels,
         "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],
         "frames": manifest.frames, "window_seconds": manifest.seconds, "planes": manifest.planes,
-        "channels": manifest.channels, "order": None if adjacent else order.reshape(-1).tolist(),
-        "scale": packing.scale, "context": manifest.context, "overlap": layout.overlap, "crossfade": layout.crossfade,
-        "mean": list(manifest.band_mean), "std": list(manifest.band_std), "floor": float(np.log(mel.floor)),
+        "channels": manifest.channels, "scale": packing.scale, "context": manifest.context, "overlap": layout.overlap, "crossfade": layout.crossfade,
+        "mean": list(manifest.band_mean), "std": list(manifest.band_std),
+        "floor": float(np.log(mel.floor)),
         "floor_magnitude": mel.floor,
         "grid": _grid(manifest), "vocoder": _shapes(folder, vocoder),
         "files": {

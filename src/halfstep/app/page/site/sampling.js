@@ -42,25 +42,13 @@ export class WindowSampler {
     this.length = frames / planes;
     this.channels = about.channels;
     this.patch = planes * bands;
-    this.order = about.order ? Int32Array.from(about.order) : null; // place (plane-major) -> frame; null: patches
-  }
-
-  /** The numbers of one place, plane after plane. */
-  place(values, at, room) {
-    const { planes, bands } = this.about;
-    if (!this.order) return values.subarray(at * this.patch, (at + 1) * this.patch);
-    for (let plane = 0; plane < planes; plane++) {
-      const frame = this.order[plane * this.length + at];
-      room.set(values.subarray(frame * bands, (frame + 1) * bands), plane * bands);
-    }
-    return room;
   }
 
   /** [frames * bands] -> [channels * length]; only the first `places`. */
   packed(values, scale, places = this.length) {
-    const { length, channels, patch, matrix } = this, out = new Float32Array(channels * length), room = new Float32Array(patch);
+    const { length, channels, patch, matrix } = this, out = new Float32Array(channels * length);
     for (let at = 0; at < places; at++) {
-      const one = this.place(values, at, room);
+      const one = values.subarray(at * patch, (at + 1) * patch); // adjacent frames share a place
       for (let channel = 0; channel < channels; channel++) {
         let sum = 0;
         if (matrix) {
@@ -74,7 +62,7 @@ export class WindowSampler {
   }
 
   unpacked(x, scale) {
-    const { length, channels, patch, matrix } = this, { planes, bands, frames } = this.about;
+    const { length, channels, patch, matrix } = this, { bands, frames } = this.about;
     const out = new Float32Array(frames * bands), one = new Float32Array(patch);
     for (let at = 0; at < length; at++) {
       if (matrix) {
@@ -84,10 +72,7 @@ export class WindowSampler {
           for (let i = 0; i < patch; i++) one[i] += matrix[row + i] * value;
         }
       } else for (let channel = 0; channel < channels; channel++) one[channel] = x[channel * length + at];
-      for (let plane = 0; plane < planes; plane++) {
-        const frame = this.order ? this.order[plane * length + at] : at * planes + plane;
-        out.set(one.subarray(plane * bands, (plane + 1) * bands), frame * bands);
-      }
+      out.set(one, at * patch);
     }
     return out;
   }
@@ -100,8 +85,7 @@ export class WindowSampler {
     const mask = new Float32Array(masks * length), held = new Float32Array(channels * length);
     for (let at = 0; at < length; at++) {
       for (let plane = 0; plane < planes; plane++) {
-        const frame = this.order ? this.order[plane * length + at] : at * planes + plane;
-        const is = frame < knownFrames ? 1 : 0;
+        const is = at * planes + plane < knownFrames ? 1 : 0;
         if (this.matrix) { if (plane === planes - 1) mask[at] = at < whole ? 1 : 0; }
         else {
           mask[plane * length + at] = is;
