@@ -30,7 +30,6 @@ from halfstep.audio.mel import Float32, MelConfig, band_edges_hz, filterbank, fr
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.model import Model
 from halfstep.generation.noise import seed_noise
-from halfstep.generation.window import WindowSampler
 from halfstep.metrics.frechet import frechet_distance
 from halfstep.metrics.judges.musicnn import musicnn
 from halfstep.metrics.perceptual import visqol_mos, zimtohrli_distance
@@ -137,7 +136,7 @@ def tones(voice: Voice, mel: MelConfig) -> dict[str, float]:
 def made_mel(model: Model, seconds: float) -> Float32:
     """[n_mels, frames] of a piece by the model, seed 0."""
     manifest, steps = model.manifest, max(model.manifest.steps)
-    sampler = WindowSampler(model.folder.denoiser(steps), manifest, steps, model.folder.packing)
+    sampler = model.sampler(steps)
     wanted, blocks, frames = frames_for(seconds, manifest.mel), [], 0
     for block in mel_stream(sampler, Canvas(init_noise=seed_noise(manifest.mel.n_mels, 0))):
         blocks.append(block)

@@ -97,7 +97,7 @@ def generated(model: Model, name: str, seed: int, minutes: float, steps: int) ->
     manifest = model.manifest
     frames, have = round(60 * minutes * manifest.mel.frames_per_second), 0
     blocks: list[np.ndarray] = []
-    source = REMEDIES[name](model._sampler(steps), seed_noise(manifest.mel.n_mels, seed))
+    source = REMEDIES[name](model.sampler(steps), seed_noise(manifest.mel.n_mels, seed))
     while have < frames:
         blocks.append(next(source))
         have += blocks[-1].shape[1]

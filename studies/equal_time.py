@@ -22,7 +22,6 @@ import torch
 
 from halfstep.atomic import write_json
 from halfstep.data.carried import Carried, read_carried
-from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.errors import InputError
 from halfstep.markdown import markdown_table
 from halfstep.runs.experiment import Experiment, with_settings
@@ -73,7 +72,7 @@ def run(trial: Trial, carried: Carried, out: Path, device: torch.device) -> dict
     )  # fmt: skip
     seconds = time.monotonic() - begun
     save_tensors(out / trial.name / "average.safetensors", average.state_dict(), {"variant": trial.name})
-    errors = errors_by_level(average, heldout.evenly(HELD_OUT), SCHEDULES[experiment.diffusion.schedule]())
+    errors = errors_by_level(average, heldout.evenly(HELD_OUT), experiment.diffusion.process.noise)
     return {
         "variant": trial.name,
         "updates": done[-1],

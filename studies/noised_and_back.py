@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 import halfstep
 from halfstep.diffusion.rates import Rates
-from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.diffusion.steps import ddim_step
 from halfstep.metrics.frechet import frechet_distance
 from halfstep.metrics.judge import voiced
@@ -70,7 +69,7 @@ def brought_back(
     run: Run, task: Music, denoiser: nn.Module, z: Tensor, real: np.ndarray, begin: float, steps: int
 ) -> Tensor:
     """x [n, C, L] from z at time `begin`, in equal steps of time as near to 1 / steps as fit."""
-    schedule = SCHEDULES[run.experiment.diffusion.schedule]()
+    schedule = run.experiment.diffusion.process.noise
     times = np.linspace(begin, 0, max(2, round(steps * begin)) + 1)
     batches = []
     for at in range(0, len(z), BATCH):
@@ -111,7 +110,7 @@ def main() -> None:
         x = task.free(real).x
         row("their packing", of(x))
         noise = fixed_noise(x, options.seed)
-        schedule = SCHEDULES[run.experiment.diffusion.schedule]()
+        schedule = run.experiment.diffusion.process.noise
         for t in options.times:
             z = noised(x, noise, rates_like(schedule.rates(np.full(len(x), t)), x))
             row(f"back from t = {t}", of(brought_back(run, task, teacher, z, real, t, options.steps)))

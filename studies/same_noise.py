@@ -23,10 +23,10 @@ from halfstep.training.observe import sample_like
 
 def windows(run: Run, denoiser: Denoiser, noise: torch.Tensor, real: np.ndarray, steps: int) -> np.ndarray:
     """Log-mel [n, n_mels, frames] from `noise` in `steps` steps, with nothing known."""
-    observer = run.observer(run.path)
+    observer = run.observer(run.path, ladder=True)
     if not (isinstance(observer, MusicObserver) and isinstance(run.task, Music)):
         raise SystemExit(f"same_noise: {run.path} models {run.experiment.task_name}, not music")
-    x = sample_like(denoiser, run.task.free(real), noise, steps, observer.schedule)
+    x = sample_like(denoiser, run.task.free(real), noise, steps, observer.sampling)
     return observer.log_mel(run.task.windows(x.float().numpy()))
 
 

@@ -43,10 +43,7 @@ from table1_report import report
 
 from halfstep.atomic import replacing, write_json
 from halfstep.data.dataset import Library
-from halfstep.diffusion.sampler import sample_ancestral
-from halfstep.diffusion.schedule import SCHEDULES
-from halfstep.nets.condition import Condition
-from halfstep.nets.denoiser import Denoiser, rates_like
+from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.experiment import Experiment
 from halfstep.runs.run_folder import Run, settle
 from halfstep.tasks.music.task import Music, MusicConfig
@@ -54,7 +51,7 @@ from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.denoising import denoising_loss
 from halfstep.training.ladder import climb, frozen, load_student
 from halfstep.training.loop import NoObserver, train
-from halfstep.training.observe import LOUDEST, sample_like
+from halfstep.training.observe import sample_like
 
 PACE_UPDATES = 8
 
@@ -109,6 +106,7 @@ def _student(run: Run, teacher: Denoiser, updates: int, to: int = STUDENT_STEPS)
             teacher, config.rungs(to), config, run.experiment.train,
             lambda num_steps: run.batches(config.batch_size, num_steps),
             run.path / "ladder", lambda num_steps: NoObserver(), run.device, _say, lambda *_: None,
+            run.experiment.diffusion,
         )  # fmt: skip
 
 
@@ -158,22 +156,17 @@ def train_all(out: Path, sets: dict[str, Library], scale: Scale, options: argpar
 @torch.no_grad()
 def sampled(run: Run, denoiser: Denoiser, row: Row, seeds: range) -> np.ndarray:
     """Log-mel windows [n, n_mels, frames], one a seed whatever the batch; rows of one network start from one noise."""
-    task, schedule = Music(run.experiment.task_as(MusicConfig)), SCHEDULES[run.experiment.diffusion.schedule]()
+    task, diffusion = Music(run.experiment.task_as(MusicConfig)), run.experiment.diffusion
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def draw() -> torch.Tensor:
         drawn = [torch.randn(task.channels, task.config.length, generator=one) for one in generators]
         return torch.stack(drawn).to(run.device)
 
-    def v_at(z: torch.Tensor, t: float) -> torch.Tensor:
-        return denoiser(z, rates_like(schedule.rates(np.full(len(z), t)), z), Condition())
-
-    if row.ancestral:
-        x = sample_ancestral(v_at, draw(), row.steps, draw, lambda t: schedule.rates(np.asarray(t)), clip=LOUDEST)
-    else:
-        noise = draw()
-        free = replace(task.free(np.zeros((len(seeds), task.config.n_mels, task.config.frames), np.float32)), x=noise)
-        x = sample_like(denoiser, free, noise, row.steps, schedule)
+    noise = draw()
+    free = replace(task.free(np.zeros((len(seeds), task.config.n_mels, task.config.frames), np.float32)), x=noise)
+    sampling = diffusion.sampling if row.ancestral else diffusion.on_ladder
+    x = sample_like(denoiser, free, noise, row.steps, sampling, lambda step: draw())
     return log_mel_of(run.library, task.windows(x.float().cpu().numpy()))
 
 

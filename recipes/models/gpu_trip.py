@@ -177,6 +177,7 @@ def travel(options: argparse.Namespace) -> None:
         lambda num_steps: windows.batches(options.batch, num_steps), folder / "ladder",
         lambda num_steps: Keeper(look, options.out / f"{options.name}-{num_steps:04d}"), device,
         Speed(f"{options.name} ladder", options.batch, operations * 5 / 3, rate), landed,
+        experiment.diffusion,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ patches: a projection, so that what comes back is the nearest point of the subsp
 
 import functools
 import io
+import math
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,11 @@ class Packing:
     def scale(self) -> float:
         """Of x, where a standardised band has 1."""
         return 1.0 if self.components is None else self.components.scale
+
+    @property
+    def widest(self) -> float:
+        """The largest deviation that a channel of x can have: components have a variance of 1 in the mean alone."""
+        return 1.0 if self.components is None else math.sqrt(self.components.count)
 
     @property
     def mask_channels(self) -> int:

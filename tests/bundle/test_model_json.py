@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from halfstep.bundle import Manifest, read_manifest, write_manifest
 from halfstep.bundle.model_json import parse_manifest
+from halfstep.diffusion.process import Process
 from halfstep.errors import InputError
 
 
@@ -118,9 +119,11 @@ def test_a_hostile_value_is_refused_and_shown(members: dict[str, Any], path: str
 
 
 def test_every_member_is_needed(members: dict[str, Any]):
-    """But for components, which folders made before that packing lack."""
-    assert parse_manifest({key: value for key, value in members.items() if key != "components"}, "model.json")
-    for name in members.keys() - {"components"}:
+    """But for what folders lack that were made before there was such a packing, or another schedule."""
+    later = {"components", "process"}
+    old = {key: value for key, value in members.items() if key not in later}
+    assert parse_manifest(old, "model.json").process == Process()
+    for name in members.keys() - later:
         rest = {key: value for key, value in members.items() if key != name}
         with pytest.raises(InputError, match=f"{name} is missing"):
             parse_manifest(rest, "model.json")

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from halfstep.diffusion.forms import hold_known, v_from_x, x_from_v
+from halfstep.diffusion.process import Process, Sampling
 from halfstep.diffusion.rates import Rates, cosine_rates
-from halfstep.diffusion.sampler import sample, sample_ancestral
-from halfstep.diffusion.steps import ancestral_step, ddim_step, step_times
+from halfstep.diffusion.sampler import Prediction, sample, sample_ancestral
+from halfstep.diffusion.steps import RESPACINGS, ancestral_step, ddim_step, forward_variance, respaced, step_times
 
 NOISE = np.random.default_rng(0).standard_normal((2, 3, 5))
 
@@ -155,26 +156,101 @@ def test_an_ancestral_step_is_the_product_of_two_gaussians(noise: float):
 
 def test_what_an_ancestral_sampler_predicts_is_clipped():
     """At the last step, whose deviation is 0, what is left is x_hat: within the bound, both ways."""
-    z = sample_ancestral(lambda z, t: -100 * np.sign(z), NOISE, 4, lambda: np.zeros_like(NOISE), _short, clip=0.25)
+    path = Sampling(process=Process(schedule="ddpm-cosine"), sampler="ancestral").path(4)
+    z = sample_ancestral(
+        lambda z, at_t: Prediction(-100 * np.sign(z)), NOISE, path, lambda step: np.zeros_like(NOISE), clip=0.25
+    )
     np.testing.assert_allclose(np.abs(z), 0.25)
 
 
-def _short(t: float) -> Rates:
-    """Rates that do not end in noise alone."""
-    return cosine_rates(0.999 * t)
+def spread(num_steps: int, fraction: float, respacing: str = "trailing") -> float:
+    """The exact variance of DDPM samples of N(0, I), best v = 0: noise k is the k-th axis, and sampling is linear."""
+    axes, process = np.eye(num_steps + 1), Process(schedule="ddpm-cosine")
+    path = Sampling(process=process, sampler="ancestral", respacing=respacing).path(num_steps)
+    z = sample_ancestral(lambda z, at_t: Prediction(0 * z), axes[0], path, lambda step: axes[step], fraction)
+    return float(np.square(z).sum())
 
 
-def test_ancestral_sampling_keeps_unit_gaussian_data():
-    rng = np.random.default_rng(2)
-    noise = rng.standard_normal(20_000)
-    z = sample_ancestral(
-        lambda z, t: 0 * z,
-        noise,
-        256,
-        lambda: rng.standard_normal(noise.shape),
-        _short,
-    )
-    assert np.var(z) == pytest.approx(1, abs=0.03)
+@pytest.mark.parametrize("respacing", RESPACINGS)
+@pytest.mark.parametrize("num_steps", [1, 4, 100, 1000])
+def test_the_upper_variance_keeps_unit_gaussian_data_at_any_number_of_steps(num_steps: int, respacing: str):
+    """beta is then the true reverse variance: every z_s has variance 1, and the last step takes its share alpha^2."""
+    last = respaced(num_steps, 1000, respacing)[-1][0]
+    wanted = float(Process(schedule="ddpm-cosine").at(last).alpha) ** 2
+    assert spread(num_steps, 1.0, respacing) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_the_posterior_variance_is_too_small_for_it_and_nearly_right_at_all_steps():
+    assert spread(4, 0.0) < spread(100, 0.0) < spread(1000, 0.0) < 1
+    assert spread(1000, 0.0) == pytest.approx(1, abs=0.05)
+
+
+def test_noise_of_a_step_is_asked_for_by_its_number_and_not_at_the_last():
+    asked: list[int] = []
+
+    def fresh(step: int) -> np.ndarray:
+        asked.append(step)
+        return NOISE
+
+    sampling = Sampling(process=Process(schedule="ddpm-cosine"), sampler="ancestral")
+    sampling.sample(lambda z, at_t: Prediction(0 * z), NOISE, 5, fresh)
+    assert asked == [1, 2, 3, 4]
+
+
+def test_a_learned_fraction_is_used_where_the_network_says_one():
+    """The same as that number for all: 1 from the network is the upper variance."""
+    sampling = Sampling(process=Process(schedule="linear"), sampler="ancestral", variance="learned")
+    upper = Sampling(process=Process(schedule="linear"), sampler="ancestral", variance="upper")
+    learned = sampling.sample(lambda z, at_t: Prediction(0 * z, np.ones_like(z)), NOISE, 6, lambda step: NOISE)
+    fixed = upper.sample(lambda z, at_t: Prediction(0 * z), NOISE, 6, lambda step: NOISE)
+    np.testing.assert_allclose(learned, fixed, rtol=1e-12)
+
+
+@pytest.mark.parametrize("respacing", RESPACINGS)
+@pytest.mark.parametrize("chain", [1, 7, 1000])
+def test_a_respaced_chain_goes_down_from_noise_and_all_of_it_is_every_step(chain: int, respacing: str):
+    for num_steps in {1, 2, min(5, chain), chain} - {2 if chain == 1 else 0}:
+        times = respaced(num_steps, chain, respacing)
+        assert len(times) == num_steps
+        assert times[-1][1] == 0
+        assert [s for _, s in times[:-1]] == [t for t, _ in times[1:]]
+        assert all(t > s for t, s in times)
+    assert [round(t * chain) for t, _ in respaced(chain, chain, respacing)] == list(range(chain, 0, -1))
+
+
+@pytest.mark.parametrize(
+    ("respacing", "ks"),
+    [("trailing", (1000, 750, 500, 250)), ("linspace", (1000, 667, 334, 1)), ("leading", (751, 501, 251, 1)),
+     ("quadratic", (1000, 459, 126, 1))],
+)  # fmt: skip
+def test_respaced_steps_are_these(respacing: str, ks: tuple[int, ...]):
+    assert [round(t * 1000) for t, _ in respaced(4, 1000, respacing)] == list(ks)
+
+
+@pytest.mark.parametrize("num_steps", [0, 1001])
+def test_more_steps_than_there_are_is_refused(num_steps: int):
+    with pytest.raises(ValueError, match=f"num_steps is {num_steps}: 1 to 1000"):
+        respaced(num_steps, 1000)
+
+
+def test_the_variance_of_a_respaced_chain_is_that_of_the_steps_it_skips():
+    """Products of 1 - beta over the steps that are left are those of the whole chain."""
+    path = Sampling(process=Process(schedule="linear"), sampler="ancestral", respacing="linspace").path(7)
+    kept = np.prod([1 - forward_variance(at_t, at_s) for at_t, at_s in path])
+    assert kept == pytest.approx(path[0][0].alpha ** 2, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"sampler": "euler"}, "sampler is 'euler': one of ddim, ancestral"),
+        ({"respacing": "linspace"}, "respacing is 'linspace': .* schedule 'cosine' is continuous"),
+        ({"variance": "guessed"}, "variance is 'guessed'"),
+    ],
+)
+def test_a_sampling_that_is_none_is_refused_by_name(settings: dict[str, str], says: str):
+    with pytest.raises(ValueError, match=says):
+        Sampling(**settings)  # pyright: ignore[reportArgumentType]
 
 
 def test_known_part_follows_its_exact_path():

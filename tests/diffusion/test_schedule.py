@@ -1,9 +1,12 @@
 """Schedules: what they promise at the ends, and which times training draws."""
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 
-from halfstep.diffusion.schedule import CosineSchedule, DdpmSchedule, draw_student_times
+from halfstep.diffusion.schedule import SCHEDULES, CosineSchedule, DdpmSchedule, angle_between, draw_student_times
 
 
 def test_cosine_times_are_uniform_and_reach_one():
@@ -40,6 +43,59 @@ def test_ddpm_rates_at_a_time_are_those_of_its_step():
     at_t, alpha_bar = schedule.rates(np.array([0.001, 0.5, 0.57, 1.0])), schedule.alpha_bar()[[1, 500, 570, 1000]]
     np.testing.assert_array_equal(at_t.alpha, np.sqrt(alpha_bar))
     np.testing.assert_array_equal(at_t.sigma, np.sqrt(1 - alpha_bar))
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_falls_from_data_to_noise(name: str):
+    schedule = SCHEDULES[name]()
+    alpha, sigma = schedule.rates(np.linspace(0, 1, 1001))
+    np.testing.assert_allclose(alpha**2 + sigma**2, 1, atol=1e-12)
+    assert (alpha[0], sigma[0]) == (1, 0)
+    assert alpha[-1] < 0.01
+    assert (np.diff(alpha) < 0).all()
+    assert (alpha[-1] == 0) == (name in ("cosine", "shifted", "sigmoid"))
+
+
+def log_snr(name: str, t: float, **settings: float) -> float:
+    alpha, sigma = SCHEDULES[name](**settings).rates(np.array(t))  # pyright: ignore[reportArgumentType]
+    return 2 * math.log(alpha / sigma)
+
+
+@pytest.mark.parametrize("t", [0.1, 0.5, 0.9])
+def test_a_shift_moves_log_snr_by_twice_its_logarithm(t: float):
+    assert log_snr("shifted", t, shift=0.25) == pytest.approx(log_snr("cosine", t) + 2 * math.log(0.25), abs=1e-9)
+    assert log_snr("shifted", t, shift=1.0) == pytest.approx(log_snr("cosine", t), abs=1e-9)
+
+
+def test_the_linear_chain_has_ddpm_s_betas():
+    """alpha_bar_1000 of beta = 1e-4 ... .02 is 4.0358e-5; a chain of other length ends near it."""
+    alpha, _ = SCHEDULES["linear"]().rates(np.array([0.001, 0.002, 1.0]))
+    np.testing.assert_allclose(alpha[:2] ** 2, [1 - 1e-4, (1 - 1e-4) * (1 - 1e-4 - 0.0199 / 999)], rtol=1e-12)
+    assert alpha[2] ** 2 == pytest.approx(4.0358e-5, rel=1e-4)
+    few, _ = SCHEDULES["linear"](train_steps=250).rates(np.array([1.0]))
+    assert few[0] ** 2 == pytest.approx(4.0358e-5, rel=0.3)
+
+
+@pytest.mark.parametrize(("t", "ratio"), [(1.0, 160.0), (0.5, 5.0305), (1e-9, 0.004)])
+def test_edm_has_its_noise_levels_over_the_deviation_of_its_data(t: float, ratio: float):
+    """sigma = 80, (80^(1/7) / 2 + .002^(1/7) / 2)^7 = 2.5152 and .002, over .5."""
+    alpha, sigma = SCHEDULES["edm"]().rates(np.array(t))
+    assert sigma / alpha == pytest.approx(ratio, rel=1e-3)
+
+
+@pytest.mark.parametrize(("t", "alpha_squared"), [(0.5, 0.5), (0.25, 0.8508535), (0.75, 0.1491465)])
+def test_the_sigmoid_schedule_is_its_sigmoid(t: float, alpha_squared: float):
+    """(sigmoid(3 - 6 t) - sigmoid(-3)) / (sigmoid(3) - sigmoid(-3))."""
+    assert SCHEDULES["sigmoid"]().rates(np.array(t)).alpha ** 2 == pytest.approx(alpha_squared, abs=1e-6)
+
+
+def test_angles_of_steps_add_up_to_a_right_one():
+    grid = np.linspace(0, 1, 9)
+    for name in ("cosine", "shifted", "sigmoid"):
+        ends = [SCHEDULES[name]().rates(np.array(t)) for t in grid]
+        turned = [float(angle_between(b, a)) for a, b in itertools.pairwise(ends)]
+        assert sum(turned) == pytest.approx(math.pi / 2)
+        assert (np.ptp(turned) < 1e-12) == (name == "cosine")
 
 
 def test_ddpm_draws_its_thousand_steps_evenly():

@@ -1,5 +1,7 @@
 """The student's target: golden gains, the paper's own formula, and what it is for."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,10 +9,35 @@ from hypothesis import strategies as st
 
 from halfstep.diffusion.forms import x_from_v
 from halfstep.diffusion.rates import cosine_rates
+from halfstep.diffusion.schedule import SCHEDULES, angle_between
 from halfstep.diffusion.steps import ddim_step
-from halfstep.diffusion.target import step_angle, two_step_target
+from halfstep.diffusion.target import TwoStepWeights, step_angle, two_step_target, two_step_weights
 
 number = st.floats(-5, 5).map(np.float64)
+
+
+def halves(num_steps: int) -> TwoStepWeights:
+    """Of two equal angles that make one of N steps."""
+    return two_step_weights(step_angle(2 * num_steps), step_angle(2 * num_steps))
+
+
+def test_equal_angles_give_the_form_of_salimans_and_ho():
+    half = step_angle(8)
+    found = two_step_target(*np.array([0.7, -0.4, 1.3]), halves(4))
+    assert found == pytest.approx(0.5 * (0.7 - 0.4 / math.cos(half) - math.tan(half) * 1.3), abs=1e-15)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@given(v_first=number, v_second=number, z_t=number, i=st.integers(1, 64), doublings=st.integers(0, 5))
+def test_the_target_is_exact_under_every_schedule(name, v_first, v_second, z_t, i, doublings):
+    """Two steps turn by different angles there, and the student's one still lands where they do."""
+    num_steps, schedule = 2**doublings, SCHEDULES[name]()
+    t = (1 + (i - 1) % num_steps) / num_steps
+    at_t, at_mid, at_s = (schedule.rates(np.array(u)) for u in (t, t - 0.5 / num_steps, t - 1 / num_steps))
+    two = ddim_step(ddim_step(z_t, v_first, at_t, at_mid), v_second, at_mid, at_s)
+    weights = two_step_weights(angle_between(at_t, at_mid), angle_between(at_mid, at_s))
+    one = ddim_step(z_t, two_step_target(v_first, v_second, z_t, weights), at_t, at_s)
+    assert one == pytest.approx(two, abs=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +46,7 @@ number = st.floats(-5, 5).map(np.float64)
 )
 def test_target_gain_on_unit_gaussian(num_steps, t, gain):
     """The best teacher has v = 0: x~ / z_t is known."""
-    v = two_step_target(*np.array([0.0, 0.0, 1.0]), step_angle(num_steps))
+    v = two_step_target(*np.array([0.0, 0.0, 1.0]), halves(num_steps))
     assert x_from_v(v, np.float64(1.0), cosine_rates(t)) == pytest.approx(gain, abs=1e-10)
 
 
@@ -30,7 +57,7 @@ def test_one_student_step_on_the_target_is_two_teacher_steps(v_first, v_second, 
     t = (1 + (i - 1) % num_steps) / num_steps
     at_t, at_mid, at_s = (cosine_rates(time) for time in (t, t - 0.5 / num_steps, t - 1 / num_steps))
     two = ddim_step(ddim_step(z_t, v_first, at_t, at_mid), v_second, at_mid, at_s)
-    one = ddim_step(z_t, two_step_target(v_first, v_second, z_t, step_angle(num_steps)), at_t, at_s)
+    one = ddim_step(z_t, two_step_target(v_first, v_second, z_t, halves(num_steps)), at_t, at_s)
     assert one == pytest.approx(two, abs=1e-12)
 
 
@@ -44,7 +71,7 @@ def test_target_is_algorithm_1(x_first, x_second, z_t, i):
     z_s = a_s * x_second + s_s / s_m * (z_m - a_m * x_second)
     x_tilde = (z_s - s_s / s_t * z_t) / (a_s - s_s / s_t * a_t)
     v_first, v_second = (a_t * z_t - x_first) / s_t, (a_m * z_m - x_second) / s_m
-    v = two_step_target(v_first, v_second, z_t, step_angle(num_steps))
+    v = two_step_target(v_first, v_second, z_t, halves(num_steps))
     assert x_from_v(v, z_t, (cosine_rates(t))) == pytest.approx(x_tilde, rel=1e-7, abs=1e-7)
 
 
@@ -52,6 +79,6 @@ def test_target_in_half_precision_keeps_its_digits_at_1024_steps():
     """Why the v form: float16 throughout, N = 1024, against float64."""
     rng = np.random.default_rng(0)
     v_first, v_second, z_t = rng.standard_normal((3, 1000))
-    exact = two_step_target(v_first, v_second, z_t, step_angle(1024))
-    half = two_step_target(*(a.astype(np.float16) for a in (v_first, v_second, z_t)), step_angle(1024))
+    exact = two_step_target(v_first, v_second, z_t, halves(1024))
+    half = two_step_target(*(a.astype(np.float16) for a in (v_first, v_second, z_t)), halves(1024))
     assert np.abs(half - exact).max() < 0.005

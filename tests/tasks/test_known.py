@@ -1,4 +1,4 @@
-"""A task is one folder: that of docs/new-task.md is trained, distilled, judged and exported as it stands."""
+"""A task is one folder: that of docs/new-task.md is trained, distilled and exported as it stands."""
 
 import configparser
 import re
@@ -13,7 +13,6 @@ import torch
 from halfstep.bundle import load_folder
 from halfstep.diffusion.rates import cosine_rates
 from halfstep.errors import InputError
-from halfstep.evaluation.teacher import teacher_mels
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import rates_like
 from halfstep.runs.distill import distill_command, finished_rungs
@@ -48,7 +47,7 @@ def backwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("backwards")
-def test_a_task_in_a_package_of_its_own_is_trained_distilled_judged_and_exported(library: Path, tmp_path: Path):
+def test_a_task_in_a_package_of_its_own_is_trained_distilled_and_exported(library: Path, tmp_path: Path):
     run, out = tmp_path / "run", tmp_path / "model"
     figures = train_command(library, run, "backwards", ["backwards.frames=24", "net.width=16"], 3, lambda *_: None)
     assert figures.keys() >= {"x_error/0.5"}
@@ -57,8 +56,6 @@ def test_a_task_in_a_package_of_its_own_is_trained_distilled_judged_and_exported
     assert "frame_step" in rows[0]
     with open_run(run) as opened:
         assert (opened.experiment.task_name, opened.experiment.clip_frames) == ("backwards", 24)
-        windows = teacher_mels(opened, opened.teacher(), 4, seed=0)
-        np.testing.assert_allclose(windows(range(1, 2))[0], windows(range(2))[1], rtol=1e-5)
     manifest = export_run(run, out, Card(id="backwards"))
     assert (manifest.frames, manifest.packing, manifest.context, manifest.steps) == (24, "none", False, (2,))
     z_t = np.random.default_rng(0).standard_normal((1, 128, 24), np.float32)

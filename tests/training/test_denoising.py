@@ -104,9 +104,12 @@ def test_the_loss_is_of_the_x_that_the_clips_are(prepared: Library):
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
-    [({"schedule": "linear"}, "schedule is 'linear'"), ({"parameterization": "w"}, "parameterization is 'w'"),
+    [({"schedule": "straight"}, "schedule is 'straight'"), ({"parameterization": "w"}, "parameterization is 'w'"),
      ({"weight": "heavy"}, "weight is 'heavy': one of snr"),
-     ({"parameterization": "eps"}, "parameterization is 'eps' and schedule 'cosine'")],
+     ({"parameterization": "eps"}, "parameterization is 'eps' and schedule 'cosine'"),
+     ({"variance": "learned"}, "variance is 'learned' and schedule 'cosine', which is continuous"),
+     ({"times": "late"}, "times is 'late': one of uniform, log-normal, importance"),
+     ({"respacing": "linspace"}, "respacing is 'linspace'"), ({"sample_steps": 0}, "sample_steps is 0")],
 )  # fmt: skip
 def test_settings_that_are_not_known_are_named(wrong: dict, says: str):
     with pytest.raises(ValueError, match=says):

@@ -21,6 +21,8 @@ ONE = torch.ones(6, 1, 1, dtype=torch.float64)
         ("snr+1", (40.8635, 6.82843, 2, 1.171573, 1.0250856, 1)),
         ("clipped-snr", (20, 5.82843, 1, 1, 1, 1)),
         ("x", (1, 1, 1, 1, 1, 1)),
+        ("min-snr", (5, 5, 1, 0.171573, 0.0250856, 0)),
+        ("p2", (0.9755283, 0.8535534, 0.5, 0.1464466, 0.0244717, 0)),
     ],
 )
 def test_weights_on_the_x_error(weight, golden):
@@ -31,7 +33,9 @@ def test_weights_on_the_x_error(weight, golden):
     torch.testing.assert_close(x_from_v(v_hat - v, 0 * ONE, at_t), ONE)
     for i, expected in enumerate(golden):
         one = type(at_t)(at_t.alpha[i : i + 1], at_t.sigma[i : i + 1])
-        assert weighted_loss(v_hat[i : i + 1], v[i : i + 1], one, weight).item() == pytest.approx(expected, rel=1e-5)
+        assert weighted_loss(v_hat[i : i + 1], v[i : i + 1], one, weight).item() == pytest.approx(
+            expected, rel=1e-5, abs=1e-12
+        )
 
 
 def test_truncated_snr_is_the_larger_of_the_x_and_eps_errors():

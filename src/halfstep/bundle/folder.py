@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from halfstep.bundle.manifest import Manifest
+from halfstep.bundle.manifest import DenoiserFile, Manifest
 from halfstep.bundle.model_json import FILE_NAME, read_manifest, sha256_of
 from halfstep.bundle.onnx_denoiser import OnnxDenoiser
 from halfstep.bundle.onnx_vocoder import OnnxVocoder
@@ -27,12 +27,20 @@ class ModelFolder:
 
     def denoiser(self, steps: int, threads: int = 1) -> OnnxDenoiser:
         """The network for `steps` steps. InputError if not served, or if its file is not whole."""
-        names = {denoiser.steps: denoiser.file for denoiser in self.manifest.denoisers}
-        if steps not in names:
-            served = ", ".join(str(number) for number in self.manifest.steps)
+        return self.load(self.entry(steps), threads)
+
+    def load(self, entry: DenoiserFile, threads: int = 1) -> OnnxDenoiser:
+        """A network of the manifest. InputError if its file is not whole."""
+        where = str(self.path / entry.file)
+        return OnnxDenoiser(self.read(entry.file), where, self.manifest, threads, entry.learned_variance)
+
+    def entry(self, steps: int) -> DenoiserFile:
+        """What the manifest says of the network for `steps` steps. InputError if there is none."""
+        entry = self.manifest.denoiser(steps)
+        if entry is None:
+            served = self.manifest.serving
             raise InputError(f"--steps {steps}: model {self.manifest.id} serves {served}; choose one of these")
-        name = names[steps]
-        return OnnxDenoiser(self.read(name), str(self.path / name), self.manifest, threads)
+        return entry
 
     @functools.cached_property
     def packing(self) -> Packing:
@@ -134,7 +142,7 @@ def _trial(folder: ModelFolder, steps: int) -> str | None:
     known = np.zeros((1, manifest.aligned_channels, manifest.length), np.float32)
     try:
         _ = folder.packing
-        folder.denoiser(steps)(noise, 0.0, 1.0, known)
+        folder.denoiser(steps)(noise, *manifest.process.at(1.0), known)
     except InputError as error:
         return str(error)
     return None

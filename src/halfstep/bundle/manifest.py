@@ -6,9 +6,12 @@ from typing import Any
 
 import halfstep
 from halfstep.audio.mel import MelConfig
+from halfstep.diffusion.process import DDIM, LEARNED, Process, Sampling
 from halfstep.packing import PACKINGS, Packing
 
 USUAL_STEPS = 4
+MOST_STREAMED = 64
+"""Steps of an undistilled network whose endless music is judged: with DDPM's thousand it would take days."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +26,24 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiserFile:
-    """The network that serves `steps` sampling steps."""
+    """The network that serves `steps` sampling steps; one that was never distilled, any other number as well."""
 
     steps: int
     file: str
+    most_steps: int | None = None
+    """None: distilled, for `steps` steps of DDIM. Else it serves any number up to this, `steps` where none is said."""
+    sampler: str = DDIM
+    """How it is sampled unless another way is asked for: see `Sampling`. These three are an undistilled network's."""
+    respacing: str = "trailing"
+    variance: str = "posterior"
+
+    def serves(self, steps: int) -> bool:
+        return steps == self.steps or (self.most_steps is not None and 1 <= steps <= self.most_steps)
+
+    @property
+    def learned_variance(self) -> bool:
+        """Whether the network gives the fraction of its reverse variance beside v."""
+        return self.variance == LEARNED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +106,8 @@ class Manifest:
     context: bool
     """Whether the denoisers see a mask and the known frames under it."""
     parameters: int
+    process: Process = field(default_factory=Process)
+    """What it was trained under."""
     components: ComponentsFile | None = None
     """Given with the packing "components", and with no other."""
     vocoder: VocoderFiles | None = None
@@ -123,6 +142,24 @@ class Manifest:
         masks = self.planes if self.components is None else 1
         return self.channels + masks if self.context else 0
 
+    def denoiser(self, steps: int) -> DenoiserFile | None:
+        """The network for so many steps: the one distilled for them, or else one that serves any number."""
+        serving = [denoiser for denoiser in self.denoisers if denoiser.serves(steps)]
+        return min(serving, key=lambda denoiser: denoiser.most_steps is not None, default=None)
+
+    def sampling(self, denoiser: DenoiserFile) -> Sampling:
+        """How a network of this model is sampled."""
+        return Sampling(
+            process=self.process, sampler=denoiser.sampler, respacing=denoiser.respacing, variance=denoiser.variance
+        )
+
+    @property
+    def serving(self) -> str:
+        """The numbers of steps it serves, in words."""
+        most = max((denoiser.most_steps or 0 for denoiser in self.denoisers), default=0)
+        numbers = [str(steps) for steps in self.steps if steps > most]
+        return ", ".join([*([f"any number from 1 to {most}"] if most else []), *numbers])
+
     @property
     def networks(self) -> tuple[str, ...]:
         """The files that hold a network."""
@@ -131,8 +168,14 @@ class Manifest:
 
     @property
     def steps(self) -> tuple[int, ...]:
-        """The numbers of steps it serves, fewest first."""
+        """The numbers of steps that its networks were made for, fewest first."""
         return tuple(sorted(denoiser.steps for denoiser in self.denoisers))
+
+    @property
+    def streamed(self) -> tuple[int, ...]:
+        """The numbers of steps that endless music is judged at: the distilled ones, or all that are not too many."""
+        distilled = tuple(sorted(one.steps for one in self.denoisers if one.most_steps is None))
+        return distilled or tuple(steps for steps in self.steps if steps <= MOST_STREAMED)
 
     @property
     def default_steps(self) -> int:

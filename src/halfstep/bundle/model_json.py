@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,16 @@ from typing import Any
 from halfstep.atomic import write_json
 from halfstep.audio.mel_fields import mel_from
 from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, VocoderFiles
+from halfstep.diffusion.forms import PARAMETERIZATIONS
+from halfstep.diffusion.process import DDIM, MOST_STEPS, SAMPLERS, VARIANCES, Process
+from halfstep.diffusion.schedule import SCHEDULES
+from halfstep.diffusion.steps import RESPACINGS
 from halfstep.errors import InputError
-from halfstep.fields import PLAIN_NAME, Fields, read_json
+from halfstep.fields import AGAIN, PLAIN_NAME, Fields, read_json
 from halfstep.packing import COMPONENTS, PACKINGS
 
 FORMAT = 1
 FILE_NAME = "model.json"
-MOST_STEPS = 4096
 MOST_BYTES = 16 << 30
 HASH_BLOCK = 1 << 20
 
@@ -78,6 +82,7 @@ def parse_manifest(value: object, where: str) -> Manifest:
         denoisers=tuple(_parse_denoiser(denoiser) for denoiser in fields.objects("denoisers", most=64)),
         context=fields.flag("context"),
         parameters=fields.integer("parameters", 1, 10**12),
+        process=_parse_process(fields),
         components=_parse_components(fields),
         vocoder=_parse_vocoder(fields),
         measured=_parse_measured(fields),
@@ -106,6 +111,15 @@ def _check_together(fields: Fields, manifest: Manifest) -> None:
         raise fields.fail("frames", manifest.frames, f"a multiple of {manifest.planes} for {manifest.packing}")
     if not manifest.denoisers or len(set(manifest.steps)) != len(manifest.steps):
         raise fields.fail("denoisers", list(manifest.steps), "at least one, each with its own number of steps")
+    most = manifest.process.most_steps
+    for denoiser in manifest.denoisers:
+        if max(denoiser.steps, denoiser.most_steps or 0) > most:
+            served = denoiser.most_steps or denoiser.steps
+            raise fields.fail("denoisers: steps", served, f"at most {most}, of schedule {manifest.process.schedule}")
+        try:
+            manifest.sampling(denoiser)
+        except ValueError as error:
+            raise InputError(f"{fields.where}: denoisers: {error}; {AGAIN}") from error
     components = () if manifest.components is None else (manifest.components.file,)
     for name in (*manifest.networks, *components):
         if name not in manifest.files:
@@ -124,9 +138,41 @@ def _parse_origin(fields: Fields) -> Origin:
 
 
 def _parse_denoiser(fields: Fields) -> DenoiserFile:
-    denoiser = DenoiserFile(steps=fields.integer("steps", 1, MOST_STEPS), file=fields.plain_name("file"))
+    """Folders made before an undistilled network played at any number of steps say the first two alone."""
+    parts: dict[str, Callable[[str], Any]] = {
+        "most_steps": lambda name: fields.integer_or_null(name, 1, MOST_STEPS),
+        "sampler": lambda name: fields.choice(name, dict.fromkeys(SAMPLERS)),
+        "respacing": lambda name: fields.choice(name, RESPACINGS),
+        "variance": lambda name: fields.choice(name, VARIANCES),
+    }
+    denoiser = DenoiserFile(
+        steps=fields.integer("steps", 1, MOST_STEPS), file=fields.plain_name("file"),
+        **{name: parse(name) for name, parse in parts.items() if fields.has(name)},
+    )  # fmt: skip
     fields.done()
+    if denoiser.most_steps is None and denoiser.sampler != DDIM:
+        raise fields.fail("sampler", denoiser.sampler, f"{DDIM}, which alone a distilled network can follow")
+    if denoiser.most_steps is not None and denoiser.steps > denoiser.most_steps:
+        raise fields.fail("steps", denoiser.steps, f"at most most_steps, {denoiser.most_steps}")
     return denoiser
+
+
+def _parse_process(outer: Fields) -> Process:
+    """Absent from folders made before there was a choice: they have the cosine schedule."""
+    if not outer.has("process"):
+        return Process()
+    fields = outer.inside("process")
+    parts: dict[str, Any] = {
+        "schedule": fields.choice("schedule", SCHEDULES),
+        "train_steps": fields.integer("train_steps", 1, MOST_STEPS),
+        "shift": fields.number("shift", 1e-3, 1e3),
+        "parameterization": fields.choice("parameterization", PARAMETERIZATIONS),
+    }
+    fields.done()
+    try:
+        return Process(**parts)
+    except ValueError as error:
+        raise InputError(f"{fields.where}: {error}; {AGAIN}") from error
 
 
 def _parse_components(outer: Fields) -> ComponentsFile | None:

@@ -5,6 +5,7 @@ import numpy as np
 from halfstep.audio.mel import Float32
 from halfstep.bundle.manifest import Manifest
 from halfstep.bundle.session import OnnxNetwork
+from halfstep.diffusion.sampler import Prediction
 
 
 class OnnxDenoiser:
@@ -13,18 +14,29 @@ class OnnxDenoiser:
     The rates come in as two numbers, so that the network knows of no schedule.
     """
 
-    def __init__(self, data: bytes, where: str, manifest: Manifest, threads: int = 1) -> None:
-        """Load ONNX bytes. InputError naming `where` if they are refused or disagree with the manifest."""
+    def __init__(
+        self, data: bytes, where: str, manifest: Manifest, threads: int = 1, learned_variance: bool = False
+    ) -> None:
+        """Load ONNX bytes. InputError naming `where` if they are refused or disagree with the manifest.
+
+        learned_variance: whether a second output is the fraction of the reverse variance.
+        """
         self._network = OnnxNetwork(data, where, threads)
         self._context = manifest.context
         x = (None, manifest.channels, manifest.length)
         inputs: dict[str, tuple[int | None, ...]] = {"z_t": x, "alpha": (None,), "sigma": (None,)}
         if manifest.context:
             inputs["aligned"] = (None, manifest.aligned_channels, manifest.length)
-        self._network.expect(inputs, {"v": x})
+        self._outputs = ["v", "fraction"] if learned_variance else ["v"]
+        self._network.expect(inputs, dict.fromkeys(self._outputs, x))
 
     def __call__(self, z_t: Float32, alpha_t: float, sigma_t: float, aligned: Float32 | None = None) -> Float32:
-        """The network's v, [B, C, L]. InputError if it is not finite.
+        """The network's v, [B, C, L]: `predict` without the rest."""
+        return self.predict(z_t, alpha_t, sigma_t, aligned).v
+
+    def predict(self, z_t: Float32, alpha_t: float, sigma_t: float, aligned: Float32 | None = None) -> Prediction:
+        """v [B, C, L], and the fraction of the reverse variance [B, C, L] where it is learned. InputError if one is not
+        finite.
 
         Args:
             z_t: [B, C, L], the noised window, packed.
@@ -40,7 +52,8 @@ class OnnxDenoiser:
         if self._context:
             assert aligned is not None, "a model with context always sees it, or that there is none"
             inputs["aligned"] = aligned
-        v = self._network(inputs, ["v"])[0]
-        if v.shape != z_t.shape:
-            raise self._network.misshapen("v", v, z_t.shape)
-        return v
+        found = self._network(inputs, self._outputs)
+        for name, value in zip(self._outputs, found, strict=True):
+            if value.shape != z_t.shape:
+                raise self._network.misshapen(name, value, z_t.shape)
+        return Prediction(*found)

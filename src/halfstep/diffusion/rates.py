@@ -8,6 +8,8 @@ from halfstep.arrays import Float, Float64
 
 Signal: TypeAlias = Float[Any, "*shape"]
 """numpy array or torch tensor, of one shape in all that a call takes and gives; only + - * are asked of it."""
+Factor: TypeAlias = Any
+"""A number, or an array that broadcasts against a signal."""
 
 
 class Rates(NamedTuple):

@@ -1,5 +1,7 @@
 """What `halfstep evaluate` does: rows, judges, figures, and a report in three forms. The same command again goes on."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ from halfstep.atomic import remove_partials, replacing, write_json
 from halfstep.data.dataset import Library
 from halfstep.evaluation.facts import (
     bias_facts,
+    bound_facts,
     ceiling_facts,
     continuity_facts,
     data_facts,
@@ -23,7 +26,7 @@ from halfstep.evaluation.real import REFERENCE, noise_row, real_rows
 from halfstep.evaluation.report import markdown, text_tables, web_page
 from halfstep.evaluation.settings import Options, fingerprint, is_report
 from halfstep.evaluation.streams import stream_rows
-from halfstep.evaluation.subject import fits, open_subject
+from halfstep.evaluation.subject import BESIDE, Subject, fits, fits_beside, open_subject
 from halfstep.lock import folder_lock
 from halfstep.metrics.judges.embedding import embedding
 from halfstep.own_folder import REPORT, enter
@@ -39,12 +42,16 @@ def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
     library = Library(options.data)
     listener = embedding(options.embedding)
     enter(options.out, REPORT, is_report)
-    with folder_lock(options.out), open_subject(subject, options.out / WORK_FOLDER) as opened:
+    with folder_lock(options.out), _opened(subject, options) as (opened, *others):
         remove_partials(options.out)
         fits(opened, library.mel, options.data)
         rows, notes = real_rows(library, opened, options)
-        rows += [*opened.rows(rows[0].windows, options.seed), noise_row(library, opened, rows[0].windows, options.seed)]
-        settings = fingerprint(options, opened.files) | {
+        rows += opened.rows(rows[0].windows, options.seed, opened.vocoder)
+        for one in others:
+            rows += one.rows(rows[0].windows, options.seed, opened.vocoder, BESIDE)
+        rows.append(noise_row(library, opened, rows[0].windows, options.seed))
+        beside = {f"{one.name}: {name}": sha256 for one in others for name, sha256 in one.files.items()}
+        settings = fingerprint(options, opened.files | beside) | {
             "format": FORMAT,  # what an older one heard are other windows
             "rows": [[row.name, row.windows] for row in rows],
             "notes": notes,
@@ -67,11 +74,26 @@ def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
             "ceiling": ceiling_facts(library, rows, options),
             "bias": bias_facts(rows, heard, options), "pairs": pair_facts(rows, heard),
             "memory": memory_facts(library, opened, rows, heard, options),
-            "continuity": continuity_facts(opened, options, tell),
+            "continuity": continuity_facts(opened, options, tell), "bound": bound_facts((opened, *others)),
         }  # fmt: skip
         speed = speed_facts(opened, hearing, heard, rows)
         write_report(options.out, rounded(report), speed, (rows, heard), (streams, streamed), library)
     return text_tables(rounded(report))
+
+
+@contextmanager
+def _opened(subject: str, options: Options) -> Iterator[tuple[Subject, ...]]:
+    """What is evaluated, and what is set beside it. InputError where one does not fit the other."""
+    with ExitStack() as stack:
+        work = options.out / WORK_FOLDER
+        opened = stack.enter_context(open_subject(subject, work, options.teacher_steps))
+        others = [
+            stack.enter_context(open_subject(path, work / f"beside-{place}"))
+            for place, path in enumerate(options.beside)
+        ]
+        for other in others:
+            fits_beside(other, opened)
+        yield (opened, *others)
 
 
 def write_report(

@@ -1,6 +1,8 @@
 """The parts of a report: each from what was heard."""
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import numpy as np
 from halfstep.atomic import write_json
 from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
+from halfstep.diffusion.process import VARIANCES
+from halfstep.errors import InputError
 from halfstep.evaluation.continuity import continuity
 from halfstep.evaluation.figures import as_json, rounded
 from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tell
@@ -22,6 +26,7 @@ from halfstep.metrics.judge import infinity_by_chance, judge_windows
 from halfstep.metrics.melstats import correlation, rms_difference
 from halfstep.metrics.memorisation import memory
 from halfstep.metrics.music_sets import judge_music
+from halfstep.training.bound import bits_per_dimension
 
 COPIES = 32
 """Windows set against their own copies: a second each."""
@@ -62,20 +67,22 @@ def bias_facts(rows: list[Row], heard: dict[str, RowHeard], options: Options) ->
 
 
 def pair_facts(rows: list[Row], heard: dict[str, RowHeard]) -> list[dict[str, Any]]:
-    """Of every student: how near its windows are to the teacher's from the same noise, as the ladder measures it.
+    """Of every student, and of the teacher at other numbers of steps: how near its windows are to the teacher's from
+    the same noise, as the ladder measures it.
 
     Empty without a teacher.
     """
-    teacher = next((heard[row.name].log_mel for row in rows if row.kind == "teacher"), None)
+    first = next((row for row in rows if row.kind == "teacher"), None)
+    teacher = None if first is None else heard[first.name].log_mel
     if teacher is None:
         return []
-    students = ((row, heard[row.name].log_mel) for row in rows if row.kind == "student")
+    others = [row for row in rows if row.kind in ("student", "teacher") and row is not first]
     return [
         {
             "name": row.name, "steps": row.steps, "windows": len(made), "correlation": correlation(made, teacher),
             "rms_nepers": rms_difference(made, teacher),
         }
-        for row, made in students if made is not None
+        for row, made in ((row, heard[row.name].log_mel) for row in others) if made is not None
     ]  # fmt: skip
 
 
@@ -114,15 +121,40 @@ def ceiling_facts(library: Library, rows: list[Row], options: Options) -> dict[s
 
 def continuity_facts(subject: Subject, options: Options, tell: Tell) -> dict[str, Any]:
     """Of every student's endless stream; kept in the work folder like what was heard. Empty if unasked."""
-    if subject.model is None or not options.seams:
+    if not options.seams:
         return {}
     found = {}
-    for steps in reversed(subject.model.manifest.steps):
+    for steps in reversed(subject.model.manifest.streamed):
         kept = options.out / WORK_FOLDER / f"continuity-{steps}-{options.seams}.json"
         if not kept.exists():
             tell(0, 1, f"{options.seams} joins of the endless stream, {steps} steps")
             write_json(kept, rounded(continuity(subject.model, steps, subject.vocoder, options.seams)))
         found[str(steps)] = read_kept(kept)
+    return found
+
+
+BOUND_WINDOWS = 32
+
+
+def bound_facts(subjects: Sequence[Subject]) -> dict[str, Any]:
+    """Of every run whose schedule is a chain: DDPM's bound on held-out windows, in bits per dimension."""
+    found = {}
+    for subject in subjects:
+        run = subject.run
+        if run is None or run.experiment.diffusion.process.noise.chain is None:
+            continue
+        try:
+            windows = run.windows("heldout")
+        except InputError:
+            continue
+        diffusion, count = run.experiment.diffusion, min(BOUND_WINDOWS, windows.count)
+        example = run.task.free(windows.evenly(count))
+        fraction = VARIANCES[diffusion.variance]
+        bits, error = bits_per_dimension(run.teacher(), example, diffusion.process.noise, fraction)
+        found[subject.name] = {
+            "bits_per_dimension": bits, "standard_error": error if math.isfinite(error) else None, "windows": count,
+            "variance": diffusion.variance, "steps": diffusion.process.most_steps,
+        }  # fmt: skip
     return found
 
 

@@ -42,6 +42,10 @@ BEHIND = (
     "that FAD-inf is read from."
 )
 CEILING = "Real windows through mel and vocoder against themselves, at the same level: 0 would be the original."
+BOUND = (
+    "The variational bound on the density of held-out windows over all steps of the chain, x standardised: less is "
+    "better, and below 0 is possible. Bins of width h take -log2 h bits more."
+)
 SEAMS = (
     "Whether the joins of windows can be told: |z| below 2 over at least 200 joins passes, if hard cuts at the same "
     "places give more than 4. Drifts are slopes over the whole stream."
@@ -55,7 +59,7 @@ def markdown(report: Mapping[str, Any], speed: Mapping[str, Any]) -> str:
     parts.append(f"- {bias_line(report)}")
     tables = (
         _notes_table(report), _pairs_table(report), _speed_table(speed), _ceiling_table(report), _memory_table(report),
-        _continuity_table(report),
+        _continuity_table(report), _bound_table(report),
     )  # fmt: skip
     for head, rows in tables:
         if rows:
@@ -117,6 +121,7 @@ def web_page(
         ("The vocoder's ceiling", _ceiling_table(report), CEILING),
         ("Memory", _memory_table(report), MEMORY),
         ("Endless music", _continuity_table(report), SEAMS),
+        ("DDPM's bound", _bound_table(report), BOUND),
     ):
         if its:
             sections.append(page.section(name, page.paragraph(about), page.plain_table(head, its)))
@@ -196,6 +201,15 @@ def _memory_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]
         [name, str(m["windows"]), f"{m['ratio']:.2f}", f"{m['flagged']:.3f}", str(m["heldout_windows"])]
         for name, m in report["memory"].items()
     ]
+
+
+def _bound_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    head = ["model", "bits per dimension", "standard error", "held-out windows", "steps", "reverse variance"]
+    return head, [
+        [name, f"{its['bits_per_dimension']:.3f}", _number(its["standard_error"]), str(its["windows"]),
+         str(its["steps"]), its["variance"]]
+        for name, its in report.get("bound", {}).items()
+    ]  # fmt: skip
 
 
 def _continuity_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

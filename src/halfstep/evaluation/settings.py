@@ -14,7 +14,8 @@ from halfstep.own_folder import members
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """See `halfstep evaluate --help`. windows: of each row; seams: of the endless stream, 0 for none; streams: of so
-    many seconds, 0 for none.
+    many seconds, 0 for none. teacher_steps: of the undistilled network, besides its own. beside: other runs or
+    models whose rows are set beside.
     """
 
     data: Path
@@ -26,6 +27,8 @@ class Options:
     streams: int = 6
     stream_seconds: float = 60.0
     workers: int | None = None
+    teacher_steps: tuple[int, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 def is_report(folder: Path) -> bool:

@@ -35,14 +35,11 @@ def stream_rows(library: Library, subject: Subject, options: Options) -> tuple[l
         return [], []
     frames = round(options.stream_seconds * library.mel.frames_per_second)
     rows, notes = _real(library, subject, options, frames)
-    if subject.model is not None:
-        for steps in reversed(subject.model.manifest.steps):
-            source = model_streams(subject.model, steps, subject.vocoder, options.seed, frames)
-            name = f"{subject.name}, {steps} step" + "s" * (steps > 1)
-            about = f"endless music of the seeds {options.seed} to {options.seed + options.streams - 1}"
-            rows.append(
-                Row(name=name, kind="student", source=source, windows=options.streams, steps=steps, about=about)
-            )
+    for steps in reversed(subject.model.manifest.streamed):
+        source = model_streams(subject.model, steps, subject.vocoder, options.seed, frames)
+        name = f"{subject.name}, {steps} step" + "s" * (steps > 1)
+        about = f"endless music of the seeds {options.seed} to {options.seed + options.streams - 1}"
+        rows.append(Row(name=name, kind="student", source=source, windows=options.streams, steps=steps, about=about))
     noise = through_vocoder(noise_mels(library, frames, options.seed), library.mel, subject.vocoder)
     about = "Gaussian noise with the mean and deviation of every band"
     return [*rows, Row(name="noise", kind="noise", source=noise, windows=options.streams, about=about)], notes

@@ -1,7 +1,5 @@
-"""What is evaluated: a model folder, or a run, whose students are made one and whose teacher is asked itself."""
+"""What is evaluated: a model folder, or a run, whose teacher and students are made one. All are judged as they play."""
 
-import hashlib
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,108 +7,113 @@ from pathlib import Path
 from typing import Any
 
 from halfstep.audio.mel import MelConfig
-from halfstep.bundle import ModelFolder, is_model_folder, load_folder
-from halfstep.bundle.model_json import sha256_of
+from halfstep.bundle import DenoiserFile, is_model_folder, load_folder
+from halfstep.diffusion.process import ANCESTRAL
 from halfstep.errors import InputError
 from halfstep.evaluation.hearing import Row
 from halfstep.evaluation.sounds import NewVocoder, model_mels, through_vocoder
-from halfstep.evaluation.teacher import teacher_mels
 from halfstep.generation.model import Model
-from halfstep.generation.window import WindowSampler
-from halfstep.runs.distill import finished_rungs
-from halfstep.runs.export import Card, write_model
+from halfstep.runs.playable import networks_of, playable_of
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.vocoders.griffin_lim import GriffinLimStream
+
+BESIDE = "beside"
+"""The kind of the rows of what is set beside the subject."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
-    """name and facts for the report; files: name -> sha256 of all its networks; model plays the students, if any."""
+    """name and facts for the report; files: name -> sha256 of all its networks; model plays them. run: where it is one.
+
+    teacher_steps: numbers of steps besides its own that the undistilled network is judged at.
+    """
 
     name: str
     facts: dict[str, Any]
     files: dict[str, str]
-    mel: MelConfig
-    frames: int
-    model: Model | None
-    run: Run | None
-    vocoder: NewVocoder
+    model: Model
+    run: Run | None = None
+    teacher_steps: tuple[int, ...] = ()
 
-    def rows(self, windows: int, seed: int) -> list[Row]:
-        """The teacher, then every student, most steps first. All windows of one number begin from one noise."""
-        return [*self._teacher(windows, seed), *self._students(windows, seed)]
+    @property
+    def mel(self) -> MelConfig:
+        return self.model.manifest.mel
 
-    def _teacher(self, windows: int, seed: int) -> Iterator[Row]:
-        if self.run is None:
-            return
-        steps = self.run.experiment.distill.start_steps
-        mels = teacher_mels(self.run, self.run.teacher(), steps, seed)
-        source = through_vocoder(mels, self.mel, self.vocoder)
-        about = f"the teacher of the run, {steps} DDIM steps"
-        yield Row(
-            name=f"teacher, {steps} steps", kind="teacher", source=source, windows=windows, steps=steps,
-            keep_mels=True, about=about,
+    @property
+    def frames(self) -> int:
+        """Of a window."""
+        return self.model.manifest.frames
+
+    @property
+    def vocoder(self) -> NewVocoder:
+        return self.model.vocoder
+
+    def rows(self, windows: int, seed: int, vocoder: NewVocoder, kind: str | None = None) -> Iterator[Row]:
+        """The undistilled network, then every student, most steps first. All windows of one number begin from the same
+        noise, and DDPM's sampler adds the same at each step. kind: of the rows, if not what they are.
+        """
+        manifest = self.model.manifest
+        for entry in manifest.denoisers:
+            if entry.most_steps is not None:
+                for steps in dict.fromkeys((entry.steps, *self.teacher_steps)):
+                    yield self._row(entry, steps, windows, seed, vocoder, kind)
+        for entry in sorted(manifest.denoisers, key=lambda one: -one.steps):
+            if entry.most_steps is None:
+                yield self._row(entry, entry.steps, windows, seed, vocoder, kind)
+
+    def _row(
+        self, entry: DenoiserFile, steps: int, windows: int, seed: int, vocoder: NewVocoder, kind: str | None
+    ) -> Row:
+        undistilled = entry.most_steps is not None
+        sampler = self.model.undistilled(entry, steps) if undistilled else self.model.sampler(steps)
+        source = through_vocoder(model_mels(sampler, seed), self.mel, vocoder)
+        sampled = "DDPM" if entry.sampler == ANCESTRAL else "DDIM"
+        calls = "one network call" if steps == 1 else f"{steps} network calls"
+        about = f"the network that was never distilled, {sampled}: {calls}" if undistilled else calls
+        name = f"{self.name}, {'undistilled, ' if undistilled else ''}{steps} step" + "s" * (steps > 1)
+        return Row(
+            name=name, kind=kind or ("teacher" if undistilled else "student"), source=source, windows=windows,
+            steps=steps, keep_mels=True, about=f"{about} for {self.model.manifest.seconds:.1f} s",
         )  # fmt: skip
-
-    def _students(self, windows: int, seed: int) -> Iterator[Row]:
-        if self.model is None:
-            return
-        for steps in reversed(self.model.manifest.steps):
-            sampler = WindowSampler(
-                self.model.folder.denoiser(steps), self.model.manifest, steps, self.model.folder.packing
-            )
-            source = through_vocoder(model_mels(sampler, seed), self.mel, self.vocoder)
-            calls = "one network call" if steps == 1 else f"{steps} network calls"
-            yield Row(
-                name=f"{self.name}, {steps} step" + "s" * (steps > 1), kind="student", source=source, windows=windows,
-                steps=steps, keep_mels=True, about=f"{calls} for {self.model.manifest.seconds:.1f} s",
-            )  # fmt: skip
 
 
 @contextmanager
-def open_subject(path: str, work: Path) -> Iterator[Subject]:
-    """The model by id or folder, or the run at `path`, its students exported to `work`. InputError if neither."""
+def open_subject(path: str, work: Path, teacher_steps: tuple[int, ...] = ()) -> Iterator[Subject]:
+    """The model by id or folder, or the run at `path`, exported to `work`. InputError if neither, or if it cannot take
+    so many steps.
+    """
     if (Path(path) / "config.json").is_file() and not is_model_folder(Path(path)):
         with open_run(Path(path)) as run:
-            yield _of_run(run, work)
+            yield _checked(_of_run(run, work, teacher_steps))
     else:
-        yield _of_model(Model(load_folder(path)))
+        yield _checked(_of_model(Model(load_folder(path)), teacher_steps))
 
 
-def _of_model(model: Model) -> Subject:
+def _checked(subject: Subject) -> Subject:
+    for steps in subject.teacher_steps:
+        if not any(one.most_steps is not None and one.serves(steps) for one in subject.model.manifest.denoisers):
+            raise InputError(
+                f"--teacher-steps {steps}: {subject.name} serves {subject.model.manifest.serving}; a network that was "
+                f"never distilled is needed, and no more steps than it knows"
+            )
+    return subject
+
+
+def _of_model(model: Model, teacher_steps: tuple[int, ...]) -> Subject:
     manifest = model.manifest
     facts = {
         "kind": "model", "id": manifest.id, "licence": manifest.licence, "parameters": manifest.parameters,
         "trained_minutes": round(sum(origin.minutes for origin in manifest.trained_on), 1),
     }  # fmt: skip
-    return Subject(
-        name=manifest.id, facts=facts, files={name: entry.sha256 for name, entry in manifest.files.items()},
-        mel=manifest.mel, frames=manifest.frames, model=model, run=None, vocoder=model.vocoder,
-    )  # fmt: skip
+    files = {name: entry.sha256 for name, entry in manifest.files.items()}
+    return Subject(name=manifest.id, facts=facts, files=files, model=model, teacher_steps=teacher_steps)
 
 
-def _of_run(run: Run, work: Path) -> Subject:
-    experiment = run.experiment
-    teacher = run.path / "teacher.safetensors"
-    run.teacher()  # not finished is said before anything is done
-    files = {"teacher": sha256_of(teacher)}
-    steps = tuple(finished_rungs(run))
-    files |= {str(n): sha256_of(run.path / "ladder" / f"{n:04d}" / "student.safetensors") for n in steps}
-    facts = {"kind": "run", "id": run.path.name, "preset": experiment.name, "licence": "not stated"}
-    model = Model(_exported(run, steps, work, files)) if steps else None
-    return Subject(
-        name="student", facts=facts, files=files, mel=experiment.mel, frames=experiment.task.clip_frames, model=model,
-        run=run, vocoder=model.vocoder if model else griffin_lim(experiment.mel),
-    )  # fmt: skip
-
-
-def _exported(run: Run, steps: tuple[int, ...], work: Path, files: dict[str, str]) -> ModelFolder:
-    """The students as a model folder in `work`, made anew for other weights."""
-    out = work / f"students-{hashlib.sha256(''.join(files.values()).encode()).hexdigest()[:12]}"
-    if not is_model_folder(out):
-        shutil.rmtree(out, ignore_errors=True)
-        write_model(run, out, Card(id="students"), steps=steps)
-    return load_folder(out)
+def _of_run(run: Run, work: Path, teacher_steps: tuple[int, ...]) -> Subject:
+    facts = {"kind": "run", "id": run.path.name, "preset": run.experiment.name, "licence": "not stated"}
+    files = networks_of(run)  # not finished is said before anything is done
+    model = Model(load_folder(playable_of(run, work)))
+    return Subject(name=model.manifest.id, facts=facts, files=files, model=model, run=run, teacher_steps=teacher_steps)
 
 
 def griffin_lim(mel: MelConfig) -> NewVocoder:
@@ -122,3 +125,14 @@ def fits(subject: Subject, mel: MelConfig, data: Path) -> None:
     """InputError where the data set's mel is not the subject's."""
     if subject.mel != mel:
         raise InputError(f"--data {data}: prepared with {mel}, but {subject.name} speaks {subject.mel}; prepare it so")
+
+
+def fits_beside(other: Subject, subject: Subject) -> None:
+    """InputError where two subjects cannot be heard side by side."""
+    if (other.mel, other.frames) != (subject.mel, subject.frames):
+        raise InputError(
+            f"--beside {other.name}: windows of {other.frames} frames of {other.mel}, but {subject.name} has "
+            f"{subject.frames} of {subject.mel}; only the same windows can be set side by side"
+        )
+    if other.name == subject.name:
+        raise InputError(f"--beside {other.name}: both are called so; give one of the folders another name")

@@ -37,11 +37,11 @@ class Canvas:
     frames: int | None = None
     after: Float32 | None = None
 
-    def noise(self, start: int, stop: int) -> Float32:
-        """[n_mels, stop - start], whose frame 0 of the canvas is that of the piece."""
+    def noise(self, start: int, stop: int, step: int = 0) -> Float32:
+        """[n_mels, stop - start] of a step, whose frame 0 of the canvas is that of the piece."""
         if start >= 0 or self.boundary_noise is None:
-            return self.init_noise(start, stop)
-        return np.concatenate([self.boundary_noise(0, -start), self.init_noise(0, stop)], axis=1)
+            return self.init_noise(start, stop, step)
+        return np.concatenate([self.boundary_noise(0, -start, step), self.init_noise(0, stop, step)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _inpainted(
     noise = canvas.noise(place.start, place.start + frames)
     if target.any():
         noise = sampler.optimised(noise, known, mask, target)
-    window = sampler.inpainted(noise, known, mask)
+    window = sampler.inpainted(noise, known, mask, lambda step: canvas.noise(place.start, place.start + frames, step))
     if place.crossfade:
         window[:, fade] = crossfaded(past[:, fade], window[:, fade])
     if place.closing and after is not None:

@@ -11,7 +11,8 @@ from halfstep.audio.circular import stretched
 from halfstep.audio.files.io import Audio, read, read_blocks
 from halfstep.audio.limiter import limit
 from halfstep.audio.mel import Float32
-from halfstep.bundle import Manifest, ModelFolder, OnnxDenoiser, OnnxVocoder, load_folder
+from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, OnnxDenoiser, OnnxVocoder, load_folder
+from halfstep.diffusion.process import DDIM, Sampling
 from halfstep.errors import InputError
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.continuation import bridge, continued_sound
@@ -48,7 +49,7 @@ class Model:
         """Threads of the processor the denoiser may use; other numbers may differ in the last bits."""
         self.folder = folder
         self.threads = threads
-        self._denoisers: dict[int, OnnxDenoiser] = {}
+        self._denoisers: dict[str, OnnxDenoiser] = {}
 
     @property
     def manifest(self) -> Manifest:
@@ -70,6 +71,8 @@ class Model:
         variation: float | None = None,
         toward: int | None = None,
         vocoder: str | MakeVocoder | None = None,
+        sampler: str | None = None,
+        respacing: str | None = None,
     ) -> Audio:
         """Exactly round(seconds * sample_rate) samples of new music, [1, n], and the recordings around it.
 
@@ -79,7 +82,8 @@ class Model:
         Args:
             seconds: of new music.
             seed: 0 or more; the whole piece follows from it.
-            steps: network calls a window, one of `manifest.steps`; `manifest.default_steps` if None.
+            steps: network calls a window, one of `manifest.steps`; `manifest.default_steps` if None. A network that
+                was never distilled takes any number, as many as DDPM's chain has.
             context: a recording, or where it is, that the music continues. It comes first, in mono, at the model's
                 sample rate and the level of the music; its last third of a second is crossfaded.
             into: a recording that the music leads into; it comes last, its first third of a second crossfaded. It needs
@@ -89,13 +93,15 @@ class Model:
             variation: how far the piece is re-noised, 0 (itself) to 1 (another: `toward`, or the next seed).
             toward: another seed. Without `variation` the music drifts from `seed` to it over all its length.
             vocoder: "griffin-lim" instead of the model's own, or what makes another from a seed.
+            sampler: "ddim" or "ancestral" (DDPM's) instead of the model's own; of a network that was never distilled.
+            respacing: which of the steps of DDPM's chain are visited: "trailing", "linspace", "leading", "quadratic".
 
         Raises:
             InputError: a value out of range, a recording that cannot be read, a model that is not whole.
         """
         request = request_for(
             seconds=seconds, context=context, into=into, loop=loop, seed=seed, steps=steps, variation=variation,
-            toward=toward, vocoder=vocoder,
+            toward=toward, vocoder=vocoder, sampler=sampler, respacing=respacing,
         )  # fmt: skip
         return self.play(request)
 
@@ -117,6 +123,8 @@ class Model:
         variation: float | None = None,
         toward: int | None = None,
         vocoder: str | MakeVocoder | None = None,
+        sampler: str | None = None,
+        respacing: str | None = None,
         over_seconds: float = 60.0,
     ) -> Iterator[Audio]:
         """Blocks of music without end, in constant memory; arguments and errors as for `generate`.
@@ -127,7 +135,7 @@ class Model:
         samples_in(over_seconds, "over_seconds", self.sample_rate)
         request = request_for(
             seconds=over_seconds, context=context, seed=seed, steps=steps, variation=variation, toward=toward,
-            vocoder=vocoder,
+            vocoder=vocoder, sampler=sampler, respacing=respacing,
         )  # fmt: skip
         assert isinstance(request, Piece | Continuation)
         return (Audio(block, self.sample_rate) for block in equal_blocks(self._onward(request, None), size))
@@ -141,9 +149,9 @@ class Model:
         count = timed.samples(self.manifest.mel)
         match timed:
             case Loop():
-                return self._loop(timed, self._sampler(timed.steps), count)
+                return self._loop(timed, self._sampler(timed), count)
             case ClosedLoop() | Bridge():
-                return self._between(timed, self._sampler(timed.steps), count)
+                return self._between(timed, self._sampler(timed), count)
             case Piece() | Continuation():
                 return self._onward(timed, count)
             case _:
@@ -162,14 +170,14 @@ class Model:
     def mels(self, seed: int = 0, steps: int | None = None) -> Iterator[Float32]:
         """The music before it has a waveform: log-mel blocks [n_mels, k] without end. InputError as above."""
         request = Piece(seconds=USUAL_SECONDS, seed=seed, steps=steps)
-        return mel_stream(self._sampler(request.steps), self._canvas(request))
+        return mel_stream(self._sampler(request), self._canvas(request))
 
     def passages(self, piece: Piece, first_frame: int = 0) -> Iterator[Passage]:
         """A piece without end as sound beside its bands, from any of its frames on; one that drifts arrives after its
         seconds. InputError as for `generate`.
         """
         canvas, vocoder = self._canvas(piece), self.vocoder(piece.seed, piece.vocoder)
-        return passages(self._sampler(piece.steps), canvas, vocoder, first_frame)
+        return passages(self._sampler(piece), canvas, vocoder, first_frame)
 
     def vocoder(self, seed: int = 0, choice: str | MakeVocoder | None = None) -> Vocoder:
         """What turns log-mels into sound, for one piece: the model's own, or "griffin-lim", or one made from the seed.
@@ -200,7 +208,7 @@ class Model:
         """`count` new samples, or without end for None; after the recording, if there is one."""
         canvas = self._canvas(request)
         # The vocoder first: the room that unpacking it takes is free again when the denoiser is loaded.
-        vocoder, sampler = self.vocoder(request.seed, request.vocoder), self._sampler(request.steps)
+        vocoder, sampler = self.vocoder(request.seed, request.vocoder), self._sampler(request)
         if isinstance(request, Piece):
             return first_samples(render(mel_stream(sampler, canvas), vocoder), count)
         recording = _blocks(request.context, self.sample_rate, mono=True)
@@ -228,12 +236,35 @@ class Model:
         # The file begins where the recording does: with what the end of the new music has passed into.
         yield from map(limit, (made[:, -after:], kept[:, after:], made[:, :-after]))
 
-    def _sampler(self, steps: int | None) -> WindowSampler:
-        """InputError for a number of steps that is not served."""
+    def sampler(
+        self, steps: int | None = None, sampler: str | None = None, respacing: str | None = None
+    ) -> WindowSampler:
+        """What samples windows in so many steps, the network loaded once. InputError for what it does not serve."""
         steps = self.manifest.default_steps if steps is None else steps
-        if steps not in self._denoisers:
-            self._denoisers[steps] = self.folder.denoiser(steps, self.threads)
-        return WindowSampler(self._denoisers[steps], self.manifest, steps, self.folder.packing)
+        entry = self.folder.entry(steps)
+        if entry.most_steps is None and (sampler not in (None, DDIM) or respacing not in (None, "trailing")):
+            raise InputError(
+                f"--sampler, --respacing: the network for {steps} steps is distilled, and follows {DDIM} in equal "
+                f"steps alone; leave them out, or ask for a number of steps of a network that was never distilled"
+            )
+        try:
+            sampling = self.manifest.sampling(entry).changed(sampler, respacing)
+        except ValueError as fault:
+            raise InputError(f"--sampler, --respacing: {fault}") from None
+        return self._of(entry, steps, sampling)
+
+    def undistilled(self, entry: DenoiserFile, steps: int) -> WindowSampler:
+        """The same of a network that was never distilled, even where another one serves so many steps."""
+        assert entry.most_steps is not None and entry.serves(steps), "its own numbers of steps were expected"
+        return self._of(entry, steps, self.manifest.sampling(entry))
+
+    def _of(self, entry: DenoiserFile, steps: int, sampling: Sampling) -> WindowSampler:
+        if entry.file not in self._denoisers:
+            self._denoisers[entry.file] = self.folder.load(entry, self.threads)
+        return WindowSampler(self._denoisers[entry.file], self.manifest, steps, self.folder.packing, sampling)
+
+    def _sampler(self, request: Request) -> WindowSampler:
+        return self.sampler(request.steps, request.sampler, request.respacing)
 
     def _canvas(self, request: Timed) -> Canvas:
         """The noise of the piece; one that drifts is at its goal after the request's seconds."""

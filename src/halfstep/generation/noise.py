@@ -7,13 +7,21 @@ a piece drift from one seed to another.
 
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
 from halfstep.audio.mel import Float32
 
-Noise = Callable[[int, int], Float32]
-"""(start, stop) -> unit noise [n_mels, stop - start] of these frames of a piece; start is 0 or more."""
+
+class Noise(Protocol):
+    """Unit noise [n_mels, stop - start] of these frames of a piece; start is 0 or more.
+
+    step: 0 for what sampling begins with; from 1 on, what its step of that number adds (DDPM's sampler alone).
+    """
+
+    def __call__(self, start: int, stop: int, step: int = 0, /) -> Float32: ...
+
 
 CHUNK_FRAMES = 64
 SEEDS = 2**64
@@ -23,34 +31,34 @@ PIECE, BOUNDARY = 0, 1
 
 
 def seed_noise(n_mels: int, seed: int, stream: int = PIECE) -> Noise:
-    """The noise of the piece `seed`: each frame's own, whatever is asked for first."""
+    """The noise of the piece `seed`: each frame's own at each step, whatever is asked for first."""
 
-    def chunk(index: int) -> Float32:
-        bits = np.random.Philox(key=seed, counter=[0, 0, stream, index])
+    def chunk(index: int, step: int) -> Float32:
+        bits = np.random.Philox(key=seed, counter=[0, step, stream, index])
         return np.random.Generator(bits).standard_normal((n_mels, CHUNK_FRAMES), np.float32)
 
-    def noise(start: int, stop: int) -> Float32:
+    def noise(start: int, stop: int, step: int = 0) -> Float32:
         first = start // CHUNK_FRAMES
-        chunks = [chunk(index) for index in range(first, max(first + 1, math.ceil(stop / CHUNK_FRAMES)))]
+        chunks = [chunk(index, step) for index in range(first, max(first + 1, math.ceil(stop / CHUNK_FRAMES)))]
         skipped = first * CHUNK_FRAMES
         return np.concatenate(chunks, axis=1)[:, start - skipped : stop - skipped]
 
     return noise
 
 
-def window_noise(n_mels: int, seed: int, window: int, frames: int) -> Float32:
+def window_noise(n_mels: int, seed: int, window: int, frames: int, step: int = 0) -> Float32:
     """The noise [n_mels, frames] of window number `window` of those that are judged apart: its stretch of `seed`'s.
 
     Every network that is asked for window k under one seed begins from it, teacher and students alike.
     """
-    return seed_noise(n_mels, seed)(window * frames, (window + 1) * frames)
+    return seed_noise(n_mels, seed)(window * frames, (window + 1) * frames, step)
 
 
 def repeating(noise: Noise, period: int) -> Noise:
     """The first `period` frames of `noise`, again and again."""
 
-    def repeated(start: int, stop: int) -> Float32:
-        return np.take(noise(0, period), np.arange(start, stop) % period, axis=1)
+    def repeated(start: int, stop: int, step: int = 0) -> Float32:
+        return np.take(noise(0, period, step), np.arange(start, stop) % period, axis=1)
 
     return repeated
 
@@ -58,8 +66,8 @@ def repeating(noise: Noise, period: int) -> Noise:
 def shifted(noise: Noise, frames: int) -> Noise:
     """The same noise from its frame `frames` on."""
 
-    def later(start: int, stop: int) -> Float32:
-        return noise(start + frames, stop + frames)
+    def later(start: int, stop: int, step: int = 0) -> Float32:
+        return noise(start + frames, stop + frames, step)
 
     return later
 
@@ -70,11 +78,11 @@ def between(one: Noise, other: Noise, share: Callable[[Float32], Float32]) -> No
     share: frame numbers [k] -> how far along, 0 (exactly `one`) to 1 (exactly `other`), [k].
     """
 
-    def noise(start: int, stop: int) -> Float32:
+    def noise(start: int, stop: int, step: int = 0) -> Float32:
         along = share(np.arange(start, stop, dtype=np.float32)).astype(np.float64)
         near = np.where(along == 1, 0.0, np.cos(np.pi / 2 * along)).astype(np.float32)
         far = np.where(along == 0, 0.0, np.sin(np.pi / 2 * along)).astype(np.float32)
-        return (near * one(start, stop) + far * other(start, stop)).astype(np.float32, copy=False)
+        return (near * one(start, stop, step) + far * other(start, stop, step)).astype(np.float32, copy=False)
 
     return noise
 

@@ -11,6 +11,8 @@ from typing import ClassVar, NoReturn
 
 from halfstep.audio.files.io import Audio
 from halfstep.audio.mel import MelConfig
+from halfstep.diffusion.process import SAMPLERS
+from halfstep.diffusion.steps import RESPACINGS
 from halfstep.errors import InputError
 from halfstep.generation.noise import SEEDS
 from halfstep.vocoders.base import GRIFFIN_LIM, MakeVocoder
@@ -40,7 +42,7 @@ class RequestError(InputError):
 
 FIELDS = (
     *("seconds", "seed", "variation", "toward", "vocoder", "context", "into", "loop", "mend", "start", "stop"),
-    *("block_seconds", "over_seconds"),
+    *("block_seconds", "over_seconds", "sampler", "respacing"),
 )
 
 
@@ -55,6 +57,8 @@ class Request:
     seed: 0 or more; the whole piece follows from it. steps: network calls a window; None is the model's default.
     variation: how far the noise is from the seed's own, 0 to 1 (all of `toward`'s, or the next seed's). toward: another
     seed; without `variation` the music drifts to it. vocoder: griffin-lim, or what makes one; None is the model's own.
+    sampler: ddim or ancestral, and respacing: which of a chain's steps are visited, a key of
+    `diffusion.steps.RESPACINGS`; of a network that was never distilled, None is its own.
     """
 
     seed: int = 0
@@ -62,6 +66,8 @@ class Request:
     variation: float | None = None
     toward: int | None = None
     vocoder: str | MakeVocoder | None = None
+    sampler: str | None = None
+    respacing: str | None = None
 
     loops: ClassVar[bool] = False
     """Whether the end leads back into the beginning."""
@@ -73,6 +79,9 @@ class Request:
         if self.variation is not None and not 0 <= self.variation <= 1:
             refuse(f"{{variation}} is {self.variation:g}: give a number from 0, the same, to 1, another piece")
         check_vocoder(self.vocoder)
+        for name, value, among in (("sampler", self.sampler, SAMPLERS), ("respacing", self.respacing, RESPACINGS)):
+            if value is not None and value not in among:
+                refuse(f"{{{name}}} is {escaped(value)}: give one of {', '.join(among)}")
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
@@ -177,8 +186,8 @@ class Mend(Request):
         before, after = whole.samples[:, :first], whole.samples[:, last:]
         return Bridge(
             seconds=(last - first) / whole.sample_rate, seed=self.seed, steps=self.steps, variation=self.variation,
-            toward=self.toward, vocoder=self.vocoder, context=Audio(before, whole.sample_rate),
-            into=Audio(after, whole.sample_rate),
+            toward=self.toward, vocoder=self.vocoder, sampler=self.sampler, respacing=self.respacing,
+            context=Audio(before, whole.sample_rate), into=Audio(after, whole.sample_rate),
         )  # fmt: skip
 
 
@@ -196,12 +205,22 @@ def request_for(
     variation: float | None = None,
     toward: int | None = None,
     vocoder: str | MakeVocoder | None = None,
+    sampler: str | None = None,
+    respacing: str | None = None,
 ) -> Request:
     """The request that these make together; None and False are not given, but for `seconds`, which is then 30.
 
     InputError naming what does not go with another.
     """
-    common = Request(seed=seed, steps=steps, variation=variation, toward=toward, vocoder=vocoder)
+    common = Request(
+        seed=seed,
+        steps=steps,
+        variation=variation,
+        toward=toward,
+        vocoder=vocoder,
+        sampler=sampler,
+        respacing=respacing,
+    )
     if mend is not None:
         for name, given in (("context", context is not None), ("loop", loop), ("seconds", seconds is not None)):
             if given:
@@ -234,8 +253,12 @@ def samples_in(seconds: float, name: str, sample_rate: int) -> int:
 def check_vocoder(choice: str | MakeVocoder | None) -> None:
     """InputError for a name that none has."""
     if isinstance(choice, str) and choice != GRIFFIN_LIM:
-        shown = choice.replace("{", "{{").replace("}", "}}")
-        refuse(f"{{vocoder}} is {shown}: the only name is {GRIFFIN_LIM}; without one, the model's own plays")
+        refuse(f"{{vocoder}} is {escaped(choice)}: the only name is {GRIFFIN_LIM}; without one, the model's own plays")
+
+
+def escaped(text: str) -> str:
+    """Text in which braces name no field."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _check_no_drift(request: Request) -> None:

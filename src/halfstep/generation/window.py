@@ -1,19 +1,22 @@
 """One window: from noise, and what is known of it, to music; and the noise from which known music comes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from halfstep.audio.mel import Float32
-from halfstep.bundle import Manifest
+from halfstep.bundle import Manifest, OnnxDenoiser
 from halfstep.diffusion.forms import hold_known
-from halfstep.diffusion.rates import Rates, cosine_rates
-from halfstep.diffusion.sampler import sample
+from halfstep.diffusion.process import DDIM, Sampling
+from halfstep.diffusion.rates import Rates
+from halfstep.diffusion.sampler import Prediction
 from halfstep.packing import Packing
 
 Network = Callable[[Float32, float, float, Float32 | None], Float32]
 """(z_t [B, C, L], alpha_t, sigma_t, aligned [B, A, L]) -> v [B, C, L]; an OnnxDenoiser is one."""
+Fresh = Callable[[int], Float32]
+"""Number of a sampling step, from 1 on -> the unit noise [n_mels, frames] that it adds."""
 
 CONTEXT_SHARE = 3
 """About a third of a window is context from the window before it."""
@@ -56,13 +59,24 @@ def layout_of(manifest: Manifest) -> Layout:
 class WindowSampler:
     """Samples standardised windows [n_mels, frames] with one network, in `steps` steps."""
 
-    def __init__(self, network: Network, manifest: Manifest, steps: int, packing: Packing | None = None) -> None:
-        """packing: of the model's folder; None for one that is not fitted, which the manifest's name says whole."""
+    def __init__(
+        self,
+        network: Network,
+        manifest: Manifest,
+        steps: int,
+        packing: Packing | None = None,
+        sampling: Sampling | None = None,
+    ) -> None:
+        """packing: of the model's folder; None for one that is not fitted, which the manifest's name says whole.
+        sampling: how; None for DDIM under the model's schedule, as a distilled network is sampled.
+        """
         self.manifest = manifest
         self._packing = manifest.packed if packing is None else packing
         self.layout = layout_of(manifest)
         self._network = network
         self._steps = steps
+        sampling = Sampling(process=manifest.process) if sampling is None else sampling
+        self.sampling = replace(sampling, widest=self._packing.widest)
         self._mean, self._std = (
             np.array(values, np.float32)[:, None] for values in (manifest.band_mean, manifest.band_std)
         )
@@ -83,12 +97,13 @@ class WindowSampler:
         """Back from `standardised`, nothing below the floor."""
         return np.maximum(standardised * self._std + self._mean, np.float32(np.log(self.manifest.mel.floor)))
 
-    def unconditional(self, noise: Float32) -> Float32:
-        """The window that `noise` [n_mels, frames] gives when nothing is known."""
-        return self.inpainted(noise, np.zeros_like(noise), np.zeros(noise.shape[1], np.float32))
+    def unconditional(self, noise: Float32, fresh: Fresh | None = None) -> Float32:
+        """The window that `noise` [n_mels, frames] gives when nothing is known; `fresh` as for `inpainted`."""
+        return self.inpainted(noise, np.zeros_like(noise), np.zeros(noise.shape[1], np.float32), fresh)
 
-    def inpainted(self, noise: Float32, known: Float32, mask: Float32) -> Float32:
+    def inpainted(self, noise: Float32, known: Float32, mask: Float32, fresh: Fresh | None = None) -> Float32:
         """The window that `noise` [n_mels, frames] gives, knowing `known` [n_mels, frames] where mask [frames] is 1.
+        fresh: the noise of each step, which DDPM's sampler alone needs.
 
         A model trained without context does not see it: the known frames are only held at their noise level during
         sampling, and what follows fits them less well.
@@ -97,13 +112,23 @@ class WindowSampler:
         aligned, held = (part[None] for part in packing.told(known, mask))
         known_x = packing.flat(known)[None]
 
-        def denoise(z_t: Float32, t: float) -> Float32:
-            # Plain floats: numpy's own would lift the arrays to float64.
-            at_t = Rates(*(float(rate) for rate in cosine_rates(t)))
-            v = self._network(z_t, at_t.alpha, at_t.sigma, aligned if self.manifest.context else None)
+        def predict(z_t: Float32, at_t: Rates) -> Prediction:
+            return self._predicted(z_t, at_t, aligned if self.manifest.context else None)
+
+        def hold(v: Float32, z_t: Float32, at_t: Rates) -> Float32:
             return hold_known(v, z_t, known_x, held, at_t)
 
-        return packing.unflat(sample(denoise, packing.noise(noise)[None], self._steps)[0])
+        def added(step: int) -> Float32:
+            assert fresh is not None, "DDPM's sampler, and no noise for its steps"
+            return packing.noise(fresh(step))[None]
+
+        x = self.sampling.sample(predict, packing.noise(noise)[None], self._steps, added, hold)
+        return packing.unflat(x[0])
+
+    def _predicted(self, z_t: Float32, at_t: Rates, aligned: Float32 | None) -> Prediction:
+        if isinstance(self._network, OnnxDenoiser):
+            return self._network.predict(z_t, at_t.alpha, at_t.sigma, aligned)
+        return Prediction(self._network(z_t, at_t.alpha, at_t.sigma, aligned))
 
     def optimised(self, noise: Float32, known: Float32, mask: Float32, target: Float32) -> Float32:
         """`noise`, changed where target [frames] is above 0, the nearer to 1 the more, so that the window comes near
@@ -112,8 +137,11 @@ class WindowSampler:
         Frames that a stranger recorded have no noise of ours. The map from noise to music has a symmetric, positive
         Jacobian where it is an optimal transport, so following the error itself leads downhill: on music of the
         training set from an RMS of .92 deviations to .44 in four rounds, where the network's own floor is .3. Many
-        more would leave the unit sphere (docs/experiments/seams.md).
+        more would leave the unit sphere (docs/experiments/seams.md). DDPM's sampler all but forgets the noise it begins
+        with, so there is nothing to follow: it comes back unchanged.
         """
+        if self.sampling.sampler != DDIM:
+            return noise
         optimised, rate = noise.copy(), np.float32(OPTIMISING_RATE * self._packing.scale)
         for _ in range(OPTIMISING_ROUNDS):
             optimised += rate * target * (known - self.inpainted(optimised, known, mask))

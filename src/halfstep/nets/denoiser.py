@@ -1,11 +1,15 @@
 """A network plus the meaning of its output: (z_t, rates, condition) -> v."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.diffusion.rates import Rates
+from halfstep.diffusion.sampler import Prediction
 from halfstep.nets.condition import Condition
+from halfstep.nets.history import LossHistory
 
 LOG_SNR_LIMIT = 20.0
 
@@ -18,9 +22,12 @@ def log_snr(at_t: Rates) -> Tensor:
 
 def rates_like(at_t: Rates, z_t: Tensor) -> Rates:
     """Rates of a batch ([B], numpy float64 or tensors) as tensors [B, 1, ...] of z_t's dtype and device."""
-    shape = (-1,) + (1,) * (z_t.dim() - 1)
-    to = {"dtype": z_t.dtype, "device": z_t.device}
-    return Rates(torch.as_tensor(at_t.alpha).to(**to).view(shape), torch.as_tensor(at_t.sigma).to(**to).view(shape))
+    return Rates(as_column(at_t.alpha, z_t), as_column(at_t.sigma, z_t))
+
+
+def as_column(values: NDArray[np.float64] | Tensor, z_t: Tensor) -> Tensor:
+    """[B] as [B, 1, ...], of z_t's dtype and device."""
+    return torch.as_tensor(values).to(z_t).view((-1,) + (1,) * (z_t.dim() - 1))
 
 
 class Denoiser(nn.Module):
@@ -30,10 +37,17 @@ class Denoiser(nn.Module):
     start from its teacher's weights.
     """
 
-    def __init__(self, net: nn.Module, parameterization: str) -> None:
+    def __init__(
+        self, net: nn.Module, parameterization: str, learned_variance: bool = False, history: LossHistory | None = None
+    ) -> None:
+        """learned_variance: whether the last head of `net` is the fraction of the reverse variance. history: of losses
+        by time, where training draws its times by them; it is kept with the weights.
+        """
         super().__init__()
         self.net = net
         self.parameterization = parameterization
+        self.learned_variance = learned_variance
+        self.history = history
         self._meaning = PARAMETERIZATIONS[parameterization]
 
     def forward(self, z_t: Tensor, at_t: Rates, condition: Condition) -> Tensor:
@@ -41,5 +55,13 @@ class Denoiser(nn.Module):
 
         The network may run in a lower precision (autocast); the change of form to v is in z_t's own.
         """
-        output = self.net(z_t, log_snr(at_t).flatten(), condition)
-        return self._meaning.to_v(output.to(z_t.dtype), z_t, at_t)
+        return self.predict(z_t, at_t, condition).v
+
+    def predict(self, z_t: Tensor, at_t: Rates, condition: Condition) -> Prediction:
+        """The same, and the fraction of the reverse variance where it is learned: shaped as z_t, near 0 to 1."""
+        output = self.net(z_t, log_snr(at_t).flatten(), condition).to(z_t.dtype)
+        if not self.learned_variance:
+            return Prediction(self._meaning.to_v(output, z_t, at_t))
+        *heads, last = output.chunk(self._meaning.heads + 1, dim=1)
+        fraction = (last + 1) / 2  # a network that starts at 0 starts half-way (Nichol & Dhariwal 2021, eq. 15)
+        return Prediction(self._meaning.to_v(torch.cat(heads, dim=1), z_t, at_t), fraction)

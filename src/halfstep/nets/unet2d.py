@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from halfstep.errors import InputError
 from halfstep.nets.blocks import MOST_BLOCKS, Sizes, check_sizes, zeroed
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import LOG_SNR_LIMIT
@@ -49,6 +50,11 @@ class UNet2d(nn.Module):
         super().__init__()
         from diffusers.models.unets.unet_2d import UNet2DModel  # the extra `baseline`; its import takes seconds
 
+        if sizes.channels % config.n_mels:
+            raise InputError(
+                f"net.n_mels is {config.n_mels}: a divisor of the {sizes.channels} channels of x was expected, the "
+                f"bands; with packing components, as many as there are components"
+            )
         self.config = config
         self.sizes = sizes
         planes = sizes.channels // config.n_mels

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from halfstep.atomic import remove_partials, write_json
-from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.errors import InputError
 from halfstep.fields import Fields, read_json
 from halfstep.nets.denoiser import Denoiser
@@ -26,12 +25,17 @@ def distill_command(run: Path, to: int, updates: int | None, progress: Progress)
 def distill_run(run: Run, to: int, updates: int | None, progress: Progress) -> list[dict[str, Any]]:
     """The same for an opened run."""
     diffusion = run.experiment.diffusion
-    if not PARAMETERIZATIONS[diffusion.parameterization].distillable or diffusion.schedule != "cosine":
+    if not diffusion.process.distillable:
         raise InputError(
-            f"{run.path}: its teacher predicts {diffusion.parameterization} under the {diffusion.schedule} schedule, "
-            f"which says nothing of x at pure noise; train with parameterization x, v or both and schedule cosine"
+            f"{run.path}: its teacher predicts {diffusion.parameterization}, which says nothing of x at pure noise; "
+            f"train with parameterization x, v or both"
         )
     config = run.experiment.distill
+    if config.start_steps > diffusion.process.most_steps:
+        raise InputError(
+            f"{run.path}: distill.start_steps is {config.start_steps}, and its chain has "
+            f"{diffusion.process.most_steps} steps; begin with fewer"
+        )
     if updates is not None:
         config = replace(config, updates=updates)
     try:
@@ -45,7 +49,8 @@ def distill_run(run: Run, to: int, updates: int | None, progress: Progress) -> l
     climb(
         teacher, rungs, config, run.experiment.train,
         lambda num_steps: run.batches(config.batch_size, num_steps),  # every rung draws windows of its own
-        folder, lambda num_steps: run.observer(folder / f"{num_steps:04d}"), run.device, progress, report.landed,
+        folder, lambda num_steps: run.observer(folder / f"{num_steps:04d}", ladder=True), run.device, progress,
+        report.landed, diffusion,
     )  # fmt: skip
     return report.rows
 

@@ -12,14 +12,17 @@ import torch
 
 from halfstep.audio.mel import MelConfig
 from halfstep.diffusion.forms import PARAMETERIZATIONS
+from halfstep.diffusion.process import ANCESTRAL
 from halfstep.errors import InputError
 from halfstep.nets.blocks import NetConfig, Sizes
 from halfstep.nets.denoiser import Denoiser
+from halfstep.nets.history import LossHistory
 from halfstep.tasks.base import Kind, Task, TaskConfig
 from halfstep.tasks.known import kind_named, kind_of, task_names
 from halfstep.training.denoising import DiffusionConfig
 from halfstep.training.ladder import DistillConfig
 from halfstep.training.loop import TrainConfig
+from halfstep.training.times import IMPORTANCE
 
 Settings = TypeVar("Settings")
 
@@ -70,6 +73,13 @@ class Experiment:
         """Frames of a clip as the data set gives it."""
         return self.task.clip_frames
 
+    @property
+    def teacher_steps(self) -> int:
+        """Sampling steps of the undistilled network where nobody says: all of DDPM's chain, or the ladder's first."""
+        sampling = self.diffusion.sampling
+        most = sampling.process.most_steps
+        return most if sampling.sampler == ANCESTRAL else min(self.distill.start_steps, most)
+
     def task_as(self, settings: type[Settings]) -> Settings:
         """The task's settings, where they are of this class. InputError for another task."""
         if not isinstance(self.task, settings):
@@ -80,13 +90,15 @@ class Experiment:
 
     def build(self, task: Task) -> Denoiser:
         """The untrained network for `task`."""
-        heads = PARAMETERIZATIONS[self.diffusion.parameterization].heads
+        diffusion = self.diffusion
+        heads = PARAMETERIZATIONS[diffusion.parameterization].heads + diffusion.learned_variance
         sizes = Sizes(channels=task.channels, aligned=task.aligned, heads=heads)
         with torch.random.fork_rng(devices=[]), torch.device("meta"):  # without memory: settings may be a stranger's
             parameters = sum(weight.numel() for weight in self.net.build(sizes).parameters())
         if parameters > MOST_PARAMETERS:
             raise InputError(f"preset {self.name}: its network has {parameters} weights; make net.widths smaller")
-        return Denoiser(self.net.build(sizes), self.diffusion.parameterization)
+        history = LossHistory() if diffusion.times == IMPORTANCE else None
+        return Denoiser(self.net.build(sizes), diffusion.parameterization, diffusion.learned_variance, history)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `net` carries the name of its class."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,9 @@ from halfstep.runs.run_folder import Run, open_run
 from halfstep.tasks.base import Played, Task
 from halfstep.training.checkpoint import save_tensors
 
+Network: TypeAlias = tuple[DenoiserFile, Denoiser]
+"""What the manifest says of a network, and the network."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
@@ -44,10 +48,11 @@ class Card:
 def export_run(
     run: Path, out: Path, card: Card, with_teacher: bool = False, weights: str = "fp32", steps: tuple[int, ...] = ()
 ) -> Manifest:
-    """Write the model folder `out` for a run's students of `steps` steps (default: 4 and 1, or all there are).
+    """Write the model folder `out` for a run's students of `steps` steps (default: 4 and 1, or all there are); a number
+    from the ladder's start_steps on means the teacher, which then plays at any number.
 
     weights: how they are stored, a key of STORED; they are float32 again once loaded. with_teacher adds the averaged
-    teacher as safetensors, to train on from. A run that was never distilled exports its teacher at its start_steps.
+    teacher as safetensors, to train on from. A run that was never distilled exports its teacher.
     InputError if the run is not finished, lacks a rung, or `out` has something in it.
     """
     if weights not in STORED:
@@ -69,8 +74,8 @@ def write_model(
     networks = _chosen(run, steps)
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing_folder(out) as folder:
-        for num_steps, denoiser in networks.items():
-            write_denoiser(denoiser, task, folder / f"denoiser-{num_steps}.onnx", weights)
+        for entry, denoiser in networks:
+            write_denoiser(denoiser, task, folder / entry.file, weights, entry.learned_variance)
         if with_teacher:
             save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
         vocoder = carried_vocoder(folder, run.experiment.mel)
@@ -92,48 +97,81 @@ def carried_vocoder(folder: Path, mel: MelConfig) -> VocoderFiles | None:
     return None
 
 
-def _chosen(run: Run, steps: tuple[int, ...]) -> dict[int, Denoiser]:
-    """Number of steps -> network, fewest steps last."""
-    rungs = finished_rungs(run)
-    if not rungs and not steps:
-        return {run.experiment.distill.start_steps: run.teacher()}
-    wanted = steps or tuple(n for n in (4, 1) if n in rungs) or tuple(rungs)
-    for num_steps in wanted:
-        if num_steps not in rungs:
+def _chosen(run: Run, steps: tuple[int, ...]) -> list[Network]:
+    """The students of so many steps; for a number that is the teacher's, the teacher, once."""
+    rungs, experiment = finished_rungs(run), run.experiment
+    first = experiment.distill.start_steps if experiment.diffusion.process.distillable else 1
+    wanted = steps or tuple(n for n in (4, 1) if n in rungs) or tuple(rungs) or (experiment.teacher_steps,)
+    networks = [(_student(num_steps), rungs[num_steps]()) for num_steps in wanted if num_steps in rungs]
+    for num_steps in (n for n in wanted if n not in rungs):
+        if num_steps < min(first, experiment.teacher_steps):
             have = ", ".join(map(str, rungs)) or "none"
             raise InputError(
                 f"{run.path}: no finished student of {num_steps} steps (there are: {have}); "
                 f"run `halfstep distill {run.path} --to {num_steps}`"
             )
-    return {num_steps: rungs[num_steps]() for num_steps in wanted}
+        if num_steps > experiment.diffusion.process.most_steps:
+            most = experiment.diffusion.process.most_steps
+            raise InputError(f"{run.path}: {num_steps} steps are asked for; its teacher knows {most}")
+        if all(entry.most_steps is None for entry, _ in networks):
+            networks.append((_undistilled(run, num_steps), run.teacher()))
+    return networks
+
+
+def _student(num_steps: int) -> DenoiserFile:
+    return DenoiserFile(steps=num_steps, file=f"denoiser-{num_steps}.onnx")
+
+
+def _undistilled(run: Run, num_steps: int) -> DenoiserFile:
+    """The teacher, which serves any number of steps."""
+    sampling = run.experiment.diffusion.sampling
+    return DenoiserFile(
+        steps=num_steps, file=f"denoiser-{num_steps}.onnx", most_steps=sampling.process.most_steps,
+        sampler=sampling.sampler, respacing=sampling.respacing, variance=sampling.variance,
+    )  # fmt: skip
 
 
 class _Exported(nn.Module):
-    """(z_t, alpha [B], sigma [B], aligned) -> v, the interface of the model folder."""
+    """(z_t, alpha [B], sigma [B], aligned) -> v, the interface of the model folder; and the fraction, if it is learned.
 
-    def __init__(self, denoiser: Denoiser) -> None:
+    Its sizes are said at the end: where a network divides its channels, the exporter loses sight of them.
+    """
+
+    def __init__(self, denoiser: Denoiser, channels: int, length: int, fraction: bool) -> None:
         super().__init__()
         self.denoiser = denoiser
+        self.shape = (-1, channels, length)
+        self.fraction = fraction
 
-    def forward(self, z_t: Tensor, alpha: Tensor, sigma: Tensor, aligned: Tensor | None = None) -> Tensor:
+    def forward(
+        self, z_t: Tensor, alpha: Tensor, sigma: Tensor, aligned: Tensor | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
         at_t = Rates(alpha[:, None, None], sigma[:, None, None])
-        return self.denoiser(z_t, at_t, Condition(aligned=aligned))
+        made = self.denoiser.predict(z_t, at_t, Condition(aligned=aligned))
+        v = made.v.reshape(self.shape)
+        if not self.fraction:
+            return v
+        assert made.fraction is not None, "a fraction of the reverse variance, of a network that learns none"
+        return v, made.fraction.reshape(self.shape)
 
 
-def write_denoiser(denoiser: Denoiser, task: Task, path: Path, weights: str = "fp32") -> None:
-    """The denoiser as one self-contained ONNX file that takes any batch."""
+def write_denoiser(denoiser: Denoiser, task: Task, path: Path, weights: str = "fp32", fraction: bool = False) -> None:
+    """The denoiser as one self-contained ONNX file that takes any batch. fraction: of the reverse variance as well."""
+    # A batch of one: what a network makes as long as its batch, the exporter takes for constant, and 1 fits any.
     inputs = {
-        "z_t": torch.zeros(2, task.channels, task.length),
-        "alpha": torch.full((2,), 0.6),
-        "sigma": torch.full((2,), 0.8),
+        "z_t": torch.zeros(1, task.channels, task.length),
+        "alpha": torch.full((1,), 0.6),
+        "sigma": torch.full((1,), 0.8),
     }
     if task.aligned:
-        inputs["aligned"] = torch.zeros(2, task.aligned, task.length)
-    changing = {name: {0: "batch"} for name in (*inputs, "v")}
-    write_onnx(_Exported(denoiser), inputs, ("v",), changing, path, weights)
+        inputs["aligned"] = torch.zeros(1, task.aligned, task.length)
+    outputs = ("v", "fraction") if fraction else ("v",)
+    changing = {name: {0: "batch"} for name in (*inputs, *outputs)}
+    module = _Exported(denoiser, task.channels, task.length, fraction)
+    write_onnx(module, inputs, outputs, changing, path, weights)
 
 
-def _manifest(run: Run, networks: dict[int, Denoiser], card: Card, weights: str, played: Played) -> Manifest:
+def _manifest(run: Run, networks: list[Network], card: Card, weights: str, played: Played) -> Manifest:
     experiment, library = run.experiment, run.library
     ladder = run.path / "ladder" / "ladder.json"
     rows = ladder_rows(ladder) if ladder.exists() else []
@@ -143,8 +181,7 @@ def _manifest(run: Run, networks: dict[int, Denoiser], card: Card, weights: str,
         packing=played.packing, components=played.components,
         band_mean=tuple(float(value) for value in library.band_mean),
         band_std=tuple(float(value) for value in library.band_std),
-        denoisers=tuple(DenoiserFile(steps=n, file=f"denoiser-{n}.onnx") for n in networks),
-        context=played.context,
-        parameters=sum(p.numel() for p in next(iter(networks.values())).parameters()),
+        denoisers=tuple(entry for entry, _ in networks), context=played.context, process=experiment.diffusion.process,
+        parameters=sum(p.numel() for p in networks[0][1].parameters()),
         measured={"weights": weights, "preset": experiment.name, "ladder": rows},
     )  # fmt: skip

@@ -33,7 +33,7 @@ class LadderReport:
 
     def __post_init__(self) -> None:
         self.start = self.run.experiment.distill.start_steps
-        self.observer: LadderObserver = self.run.observer(self.folder)
+        self.observer: LadderObserver = self.run.observer(self.folder, ladder=True)
         windows = self.observer.windows(self.teacher, self.start)
         self._reference = self.observer.mels(windows)
         self._samples: dict[int, np.ndarray] = {}
@@ -75,7 +75,8 @@ class LadderReport:
     def _heldout_loss(self, student: Denoiser, its_teacher: Denoiser, num_steps: int) -> float:
         """The rung's own loss on held-out windows and fixed noise."""
         example = move(self.run.task.free(self.observer.real), self.run.device)
-        loss = distillation_loss(frozen(its_teacher), num_steps, self.run.experiment.distill.weight)
+        experiment = self.run.experiment
+        loss = distillation_loss(frozen(its_teacher), num_steps, experiment.distill.weight, experiment.diffusion)
         return float(np.mean([loss(student, example, StepRandom(0, k, self.run.device)).item() for k in range(8)]))
 
     @torch.no_grad()

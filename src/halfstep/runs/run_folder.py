@@ -15,7 +15,6 @@ import torch
 from halfstep.atomic import write_json
 from halfstep.data.dataset import LONGEST_NAME, Library
 from halfstep.data.windows import Windows
-from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.errors import InputError
 from halfstep.fields import Fields, read_json
 from halfstep.lock import folder_lock
@@ -32,7 +31,10 @@ FORMAT = 1
 RESTORE = "restore it, or choose another --out"
 MOST_SETTINGS = 1 << 20
 """Bytes of config.json."""
-FREE = ("experiment.train.steps", "experiment.train.epochs", "experiment.expects")
+FREE = (
+    "experiment.train.steps", "experiment.train.epochs", "experiment.expects", "experiment.diffusion.sampler",
+    "experiment.diffusion.respacing", "experiment.diffusion.sample_steps",
+)  # fmt: skip
 """Settings that a run may change as it goes on."""
 
 
@@ -71,11 +73,12 @@ class Run:
 
         return batch
 
-    def observer(self, folder: Path) -> LadderObserver:
-        """Looks at a model against the held-out split; samples go into `folder`."""
-        schedule = SCHEDULES[self.experiment.diffusion.schedule]()
+    def observer(self, folder: Path, ladder: bool = False) -> LadderObserver:
+        """Looks at a model against the held-out split; samples go into `folder`. ladder: as students are sampled."""
+        diffusion = self.experiment.diffusion
+        sampling = diffusion.on_ladder if ladder else diffusion.sampling
         return self.experiment.kind.observer(
-            self.task, self.windows("heldout"), self.experiment.mel, self.band, schedule, folder, self.device
+            self.task, self.windows("heldout"), self.experiment.mel, self.band, sampling, folder, self.device
         )
 
     def teacher(self) -> Denoiser:

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
-from halfstep.audio.mel import Float32, MelConfig
+from halfstep.audio.mel import MelConfig
 from halfstep.data.dataset import Library
-from halfstep.diffusion.schedule import Schedule
-from halfstep.nets.denoiser import Denoiser
 from halfstep.training.example import Example
 from halfstep.training.observe import LadderObserver
 
@@ -80,10 +78,6 @@ class Played:
     components: "ComponentsFile | None" = None
 
 
-Judged: TypeAlias = Callable[[range], Float32]
-"""Numbers of windows -> their log-mels [n, n_mels, frames]; window k is the same whatever it is asked for with."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """The face of a task's folder, its `kind.KIND`.
@@ -92,9 +86,8 @@ class Kind:
     config: the class of its settings, a `TaskConfig`. nets: the classes of settings of the networks it may be given,
     each with `length_multiple` and `build(sizes)`. stores: the data sets it learns from, a key of `data.stores.STORES`.
     build(config, mel, library, folder of the run): the task; what must be fitted to the data first is kept in the
-    folder. observer(task, held-out windows, mel, band, schedule, folder, device): what looks at its models.
+    folder. observer(task, held-out windows, mel, band, sampling, folder, device): what looks at its models.
     export(task, folder): writes what its windows need besides the networks; None where nothing plays such a model.
-    judge(task, teacher, schedule, mel, band, steps, seed): the teacher's windows for `halfstep evaluate`; None: none.
     """
 
     name: str
@@ -104,4 +97,3 @@ class Kind:
     build: Callable[[Any, MelConfig, Library, Path], Task]
     observer: Callable[..., LadderObserver]
     export: Callable[[Any, Path], Played] | None = None
-    judge: Callable[[Any, Denoiser, Schedule, MelConfig, Band, int, int], Judged] | None = None

@@ -5,20 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from halfstep.diffusion.rates import cosine_rates
-from halfstep.diffusion.schedule import draw_student_times
+from halfstep.diffusion.schedule import Times, angle_between
 from halfstep.diffusion.steps import ddim_step
-from halfstep.diffusion.target import step_angle, two_step_target
+from halfstep.diffusion.target import TwoStepWeights, two_step_target, two_step_weights
 from halfstep.errors import InputError
-from halfstep.nets.denoiser import Denoiser, rates_like
+from halfstep.nets.denoiser import Denoiser, as_column, rates_like
 from halfstep.training.checkpoint import load_tensors, save_tensors
-from halfstep.training.denoising import noised
+from halfstep.training.denoising import DiffusionConfig, noised
 from halfstep.training.example import Example
 from halfstep.training.loop import LossFn, Observer, Progress, StepRandom, TrainConfig, train
-from halfstep.training.loss import WEIGHTS, weighted_loss
+from halfstep.training.loss import WEIGHTS, squared_v_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,24 +65,39 @@ class DistillConfig:
         )  # fmt: skip
 
 
-def distillation_loss(teacher: Denoiser, num_steps: int, weight: str) -> LossFn[Denoiser]:
-    """The student's loss at N = `num_steps`: t = i / N, target = two DDIM steps of the teacher, nothing clipped."""
+COSINE = DiffusionConfig()
+"""The cosine schedule, of which every step turns by the same angle, and times drawn evenly."""
+
+
+def distillation_loss(
+    teacher: Denoiser, num_steps: int, weight: str, diffusion: DiffusionConfig = COSINE
+) -> LossFn[Denoiser]:
+    """The student's loss at N = `num_steps`: t = i / N, target = two DDIM steps of the teacher, nothing clipped.
+
+    diffusion: how the teacher was trained: its schedule, and which times are drawn.
+    """
+    schedule, drawing, weigh = diffusion.process.noise, diffusion.drawing(), WEIGHTS[weight]
 
     @torch.no_grad()
-    def target(z_t: Tensor, t, example: Example) -> Tensor:
-        at_t, at_mid = (rates_like(cosine_rates(time), z_t) for time in (t, t - 0.5 / num_steps))
+    def target(z_t: Tensor, t: Times, example: Example) -> Tensor:
+        between, after = t - 0.5 / num_steps, np.maximum(t - 1 / num_steps, 0)
+        ends = [schedule.rates(time) for time in (t, between, after)]
+        angles = angle_between(ends[0], ends[1]), angle_between(ends[1], ends[2])
+        weights = TwoStepWeights(*(as_column(part, z_t) for part in two_step_weights(*angles)))
+        at_t, at_mid = (rates_like(rates, z_t) for rates in ends[:2])
         with torch.autocast(z_t.device.type, enabled=False):  # targets are small differences of large numbers
             v_first = example.hold(teacher(z_t, at_t, example.condition), z_t, at_t)
             z_mid = ddim_step(z_t, v_first, at_t, at_mid)
             v_second = example.hold(teacher(z_mid, at_mid, example.condition), z_mid, at_mid)
-            return two_step_target(v_first, v_second, z_t, step_angle(num_steps))
+            return two_step_target(v_first, v_second, z_t, weights)
 
     def loss(student: Denoiser, example: Example, random: StepRandom) -> Tensor:
-        t = draw_student_times(random.rng, len(example.x), num_steps)
-        at_t = rates_like(cosine_rates(t), example.x)
+        drawn = drawing.draw_student(random.rng, len(example.x), num_steps, student.history)
+        at_t = rates_like(schedule.rates(drawn.times), example.x)
         z_t = noised(example.x, random.noise_like(example.x), at_t)
         v_hat = student(z_t, at_t, example.condition)
-        return weighted_loss(v_hat, target(z_t, t, example), at_t, weight, example.counted)
+        errors = squared_v_error(v_hat, target(z_t, drawn.times, example), example.counted)
+        return drawing.mean(weigh(at_t).flatten() * errors, drawn, student.history)
 
     return loss
 
@@ -98,12 +113,13 @@ def climb(
     device: torch.device,
     progress: Progress,
     landed: Callable[[int, Denoiser, Denoiser], None],
+    diffusion: DiffusionConfig = COSINE,
 ) -> Denoiser:
     """Distil `teacher` (left untouched) rung by rung; return the last student.
 
     Each rung lives in `folder`/NNNN; one that is finished is loaded, one that was cut off goes on. `batches` and
     `observe` are given the rung's num_steps. `landed(num_steps, student, its teacher)` is called after every rung
-    trained here or before.
+    trained here or before. `diffusion`: how the teacher was trained.
     """
     current = frozen(teacher).to(device)
     for index, num_steps in enumerate(rungs):
@@ -113,7 +129,7 @@ def climb(
         if weights.exists() and weights.with_suffix(".json").exists():
             load_student(student, weights)
         else:
-            loss = distillation_loss(current, num_steps, config.weight)
+            loss = distillation_loss(current, num_steps, config.weight, diffusion)
             training = config.training(base, num_steps)
             told = _rung_of(progress, index, len(rungs), num_steps)
             train(student, loss, batches(num_steps), rung, training, observe(num_steps), device, told)

@@ -32,6 +32,21 @@ def _snr(at_t: Rates) -> Tensor:
     return at_t.alpha**2
 
 
+MIN_SNR_GAMMA = 5.0
+
+
+def _min_snr(at_t: Rates) -> Tensor:
+    """min(SNR, 5) ||x - x_hat||^2: no level counts more than it helps (Hang et al. 2023, arXiv:2303.09556)."""
+    return torch.minimum(at_t.alpha**2, MIN_SNR_GAMMA * at_t.sigma**2)
+
+
+def _p2(at_t: Rates) -> Tensor:
+    """||eps - eps_hat||^2 / (1 + SNR): least where only what is nearly clean is left to do (Choi et al. 2022,
+    arXiv:2204.00227, eq. 8, with k = 1 and gamma = 1).
+    """
+    return at_t.alpha**2 * at_t.sigma**2
+
+
 def _x(at_t: Rates) -> Tensor:
     """||x - x_hat||^2 with no weight."""
     return at_t.sigma**2
@@ -43,16 +58,22 @@ WEIGHTS: dict[str, Callable[[Rates], Tensor]] = {
     "clipped-snr": _clipped_snr,
     "snr": _snr,
     "x": _x,
+    "min-snr": _min_snr,
+    "p2": _p2,
 }
+
+
+def clip_mean(values: Tensor, counted: Tensor | None) -> Tensor:
+    """Mean of each clip's values, [B], over the places where `counted` (broadcast to them) is 1."""
+    if counted is None:
+        return values.flatten(1).mean(1)
+    counted = counted.expand_as(values)
+    return (values * counted).flatten(1).sum(1) / counted.flatten(1).sum(1).clamp(min=1)
 
 
 def squared_v_error(v_hat: Tensor, v: Tensor, counted: Tensor | None) -> Tensor:
     """Mean squared v error of each clip, [B], over the places where `counted` (broadcast to v) is 1."""
-    error = (v_hat.float() - v.float()) ** 2
-    if counted is None:
-        return error.flatten(1).mean(1)
-    counted = counted.expand_as(error)
-    return (error * counted).flatten(1).sum(1) / counted.flatten(1).sum(1).clamp(min=1)
+    return clip_mean((v_hat.float() - v.float()) ** 2, counted)
 
 
 def weighted_loss(v_hat: Tensor, v: Tensor, at_t: Rates, weight: str, counted: Tensor | None = None) -> Tensor:

@@ -1,14 +1,16 @@
 """What is looked at while a model trains: error by noise level, and samples beside real windows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from halfstep.diffusion.forms import PARAMETERIZATIONS, v_from_x, velocity, x_from_v
-from halfstep.diffusion.rates import cosine_rates
-from halfstep.diffusion.sampler import sample
+from halfstep.diffusion.forms import velocity
+from halfstep.diffusion.process import Sampling
+from halfstep.diffusion.rates import Rates, cosine_rates
+from halfstep.diffusion.sampler import Prediction
 from halfstep.diffusion.schedule import Schedule
 from halfstep.nets.denoiser import Denoiser, rates_like
 from halfstep.training.denoising import noised
@@ -17,7 +19,8 @@ from halfstep.training.loop import Observer
 from halfstep.training.loss import squared_v_error
 
 LEVELS = (0.02, 0.1, 0.3, 0.5, 0.75, 1.0)
-LOUDEST = 6.0  # deviations of its band: no music is further out
+FRESH = 1_000_000
+"""The first seed of the noise that DDPM's sampler adds while somebody looks."""
 
 
 @dataclass(frozen=True)
@@ -87,20 +90,23 @@ def errors_by_level(denoiser: Denoiser, example: Example, schedule: Schedule, se
 
 @torch.no_grad()
 def sample_like(
-    denoiser: Denoiser, example: Example, noise: torch.Tensor, num_steps: int, schedule: Schedule
+    denoiser: Denoiser,
+    example: Example,
+    noise: torch.Tensor,
+    num_steps: int,
+    sampling: Sampling,
+    fresh: Callable[[int], torch.Tensor] | None = None,
 ) -> torch.Tensor:
-    """x sampled by DDIM from `noise` under the example's condition, its known part held: [B, C, L].
+    """x from `noise` under the example's condition, its known part held: [B, C, L].
 
-    An eps network says nothing of x at alpha = 0: it is asked at the smallest alpha its schedule has, where its error
-    over alpha is thousands; what x_hat it gives is held within LOUDEST.
+    fresh: what DDPM's sampler adds at each step, from 1 on; if not given, the same at every call.
     """
-    distillable = PARAMETERIZATIONS[denoiser.parameterization].distillable
 
-    def v_at(z: torch.Tensor, t: float) -> torch.Tensor:
-        at_t = rates_like(schedule.rates(np.full(len(z), t)), z)
-        v = denoiser(z, at_t, example.condition)
-        if not distillable:
-            v = v_from_x(x_from_v(v, z, at_t).clamp(-LOUDEST, LOUDEST), z, at_t)
-        return example.hold(v, z, at_t)
+    def predict(z: torch.Tensor, at_t: Rates) -> Prediction:
+        rates = (np.full(len(z), rate) for rate in at_t)
+        return denoiser.predict(z, rates_like(Rates(*rates), z), example.condition)
 
-    return sample(v_at, noise, num_steps, lambda t: schedule.rates(np.asarray(t)))
+    def usual(step: int) -> torch.Tensor:
+        return fixed_noise(noise, FRESH + step)
+
+    return sampling.sample(predict, noise, num_steps, usual if fresh is None else fresh, example.hold)

@@ -14,13 +14,14 @@ from halfstep.audio.mel import MelConfig
 from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
 from halfstep.diffusion.forms import PARAMETERIZATIONS
-from halfstep.diffusion.schedule import SCHEDULES, CosineSchedule, DdpmSchedule
+from halfstep.diffusion.process import LOUDEST, SAMPLERS, Process, Sampling
+from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser
 from halfstep.tasks.music.observer import MusicObserver
 from halfstep.tasks.music.task import Music, MusicConfig
 from halfstep.training.example import Example
-from halfstep.training.observe import LOUDEST, sample_like
+from halfstep.training.observe import sample_like
 
 DEVICE = torch.device("cpu")
 
@@ -41,8 +42,8 @@ class GaussianEps(nn.Module):
 def observer(library: Path, tmp_path: Path) -> MusicObserver:
     held, task = Library(library), Music(MusicConfig(frames=24))
     return MusicObserver(
-        task, Windows(held, "heldout", 24), MelConfig(), (held.band_mean, held.band_std), CosineSchedule(), tmp_path,
-        DEVICE, num_steps=4, count=6,
+        task, Windows(held, "heldout", 24), MelConfig(), (held.band_mean, held.band_std), Sampling(num_steps=4),
+        tmp_path, DEVICE, count=6,
     )  # fmt: skip
 
 
@@ -51,17 +52,23 @@ def test_ddpm_samples_of_a_nearly_right_network_are_data():
     noise = torch.randn(64, 4, 16, generator=torch.Generator().manual_seed(0))
     example = Example(x=noise, condition=Condition())
     denoiser = Denoiser(GaussianEps(0.003), "eps")
-    x = sample_like(denoiser, example, noise, 64, DdpmSchedule())
-    assert x.std().item() == pytest.approx(1, abs=0.1)
-    assert x.abs().max() < LOUDEST
+    for sampler in SAMPLERS:
+        sampling = Sampling(process=Process(schedule="ddpm-cosine", parameterization="eps"), sampler=sampler)
+        x = sample_like(denoiser, example, noise, 64, sampling)
+        assert x.std().item() == pytest.approx(1, abs=0.1)
+        assert x.abs().max() < LOUDEST
 
 
 @pytest.mark.parametrize(
-    ("parameterization", "schedule"),
-    # eps says nothing at the cosine schedule's alpha = 0
-    [pair for pair in itertools.product(PARAMETERIZATIONS, SCHEDULES) if pair != ("eps", "cosine")],
+    ("parameterization", "schedule", "sampler"),
+    [
+        trio
+        for trio in itertools.product(PARAMETERIZATIONS, SCHEDULES, SAMPLERS)
+        # eps says nothing where alpha = 0
+        if trio[0] != "eps" or trio[1] in ("ddpm-cosine", "linear", "edm")
+    ],
 )
-def test_an_unlearned_network_samples_finite_numbers(parameterization: str, schedule: str):
+def test_an_unlearned_network_samples_finite_numbers(parameterization: str, schedule: str, sampler: str):
     class Noise(nn.Module):
         def forward(self, z_t: Tensor, log_snr: Tensor, condition: Condition) -> Tensor:
             heads = 2 if parameterization == "both" else 1
@@ -69,7 +76,8 @@ def test_an_unlearned_network_samples_finite_numbers(parameterization: str, sche
 
     noise = torch.randn(4, 3, 8, generator=torch.Generator().manual_seed(0))
     example = Example(x=noise, condition=Condition())
-    x = sample_like(Denoiser(Noise(), parameterization), example, noise, 8, SCHEDULES[schedule]())
+    sampling = Sampling(process=Process(schedule=schedule, parameterization=parameterization), sampler=sampler)
+    x = sample_like(Denoiser(Noise(), parameterization), example, noise, 8, sampling)
     assert torch.isfinite(x).all()
     assert x.abs().max() < 100
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from halfstep.diffusion.forms import x_from_v
+from halfstep.diffusion.process import Sampling
 from halfstep.diffusion.rates import cosine_rates
-from halfstep.diffusion.schedule import CosineSchedule
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser, rates_like
 from halfstep.training.example import Example
@@ -53,7 +53,7 @@ def sample_gain(denoiser: Denoiser, num_steps: int) -> float:
     noise = torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(0))
     example = Example(x=noise, condition=Condition())
     with torch.no_grad():
-        gains = sample_like(denoiser, example, noise, num_steps, CosineSchedule()) / noise
+        gains = sample_like(denoiser, example, noise, num_steps, Sampling()) / noise
     torch.testing.assert_close(gains, gains.mean().expand_as(gains), atol=1e-5, rtol=0)
     return gains.mean().item()
 

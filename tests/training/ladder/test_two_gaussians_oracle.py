@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from halfstep.diffusion.forms import v_from_x
+from halfstep.diffusion.process import Sampling
 from halfstep.diffusion.rates import cosine_rates
-from halfstep.diffusion.schedule import CosineSchedule
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser, rates_like
 from halfstep.training.denoising import noised
@@ -98,7 +98,7 @@ def shares(denoiser: Denoiser, num_steps: int) -> list[float]:
     """Share of samples nearer to each mode than to the middle; noise and its negative, so that chance is even."""
     half = torch.randn(2000, 1, 1, generator=torch.Generator().manual_seed(7))
     noise = torch.cat([half, -half])
-    samples = sample_like(denoiser, Example(x=noise, condition=Condition()), noise, num_steps, CosineSchedule())
+    samples = sample_like(denoiser, Example(x=noise, condition=Condition()), noise, num_steps, Sampling())
     return [((samples - mode).abs() < MU / 2).float().mean().item() for mode in (-MU, MU)]
 
 

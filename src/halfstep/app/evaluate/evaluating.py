@@ -12,7 +12,10 @@ from halfstep.errors import InputError
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command(epilog="Example: halfstep evaluate ambient-piano --data data/mine --out report")(evaluate)
+    app.command(
+        epilog="Example: halfstep evaluate ambient-piano --data data/mine --out report\n\n"
+        "halfstep evaluate runs/mine --data data/mine --out page --teacher-steps 4 --beside runs/ddpm"
+    )(evaluate)
 
 
 def evaluate(
@@ -31,6 +34,14 @@ def evaluate(
         int, typer.Option(min=0, help="Streams of every row, one a seed, measured as music; 0 for none.")
     ] = 6,
     stream_seconds: Annotated[float, typer.Option(min=10, help="How long each stream is.")] = 60.0,
+    teacher_steps: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Judge the undistilled network at so many steps too; may be given again."),
+    ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RUN|MODEL", help="Set the networks of another beside; may be given again."),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; one a core if not given.")] = None,
     controls: Annotated[
         bool, typer.Option("--controls", help="Instead: whether every measure is worse for music spoilt on purpose.")
@@ -38,7 +49,8 @@ def evaluate(
 ) -> None:
     """Judge a model or a run against real music: one page to hear and read, JSON and Markdown beside it.
 
-    The same command again goes on where it was stopped, and the same report.json comes out.
+    Of a run, its teacher and every student; with --beside, a baseline too, all from the same noise. The same command
+    again goes on where it was stopped, and the same report.json comes out.
     """
     keep_to_one_thread()
     if controls == (subject is not None):
@@ -48,6 +60,7 @@ def evaluate(
     options = Options(
         data=data, out=out, windows=windows, seed=seed, embedding=embedding, seams=seams, streams=streams,
         stream_seconds=stream_seconds, workers=workers,
+        teacher_steps=tuple(teacher_steps or ()), beside=tuple(beside or ()),
     )  # fmt: skip
     with progress("evaluate") as tell:
         if subject is None:

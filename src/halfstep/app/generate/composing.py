@@ -11,6 +11,7 @@ MostPieces = 1000
 USUAL_BEATS = 4
 OPTIONS = {
     "seconds": "--seconds", "seed": "--seed", "variation": "--vary", "toward": "--toward", "vocoder": "--vocoder",
+    "sampler": "--sampler", "respacing": "--respacing",
     "context": "--continue", "into": "--into", "loop": "--loop", "mend": "--mend", "start": "--from", "stop": "--to",
 }  # fmt: skip
 """Field of a request -> the option that gives it."""
@@ -80,6 +81,14 @@ def generate(
     vocoder: Annotated[
         str | None, typer.Option(metavar="NAME", help="griffin-lim: not the model's own, for comparison.")
     ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="ddim or ancestral (DDPM's), of a network that was never distilled."),
+    ] = None,
+    respacing: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Which of DDPM's steps: trailing, linspace, leading or quadratic."),
+    ] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Write the spectrogram beside it, as a .png.")] = False,
 ) -> None:
     """Write music to a file. The first minute of a longer piece is the one-minute piece."""
@@ -93,7 +102,7 @@ def generate(
     try:
         request = request_for(
             seconds=length, context=continue_, into=into, loop=loop, mend=mend, start=from_, stop=to, seed=seed,
-            steps=steps, variation=vary, toward=toward, vocoder=vocoder,
+            steps=steps, variation=vary, toward=toward, vocoder=vocoder, sampler=sampler, respacing=respacing,
         )  # fmt: skip
         generate_files(out, request, model=model, count=count, plot=plot)
     except RequestError as error:

@@ -7,7 +7,7 @@ import torch
 
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.data.windows import Windows
-from halfstep.diffusion.schedule import Schedule
+from halfstep.diffusion.process import Sampling
 from halfstep.metrics.waveform import loudness_matched, mel_l1, multi_resolution_stft_distance
 from halfstep.nets.denoiser import Denoiser
 from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoder
@@ -26,7 +26,7 @@ class DiffusionVocoderObserver:
         heldout: Windows,
         mel: MelConfig,
         band: tuple[np.ndarray, np.ndarray],
-        schedule: Schedule,
+        sampling: Sampling,
         folder: Path,
         device: torch.device,
         num_steps: tuple[int, ...] = (16, 4),
@@ -34,7 +34,7 @@ class DiffusionVocoderObserver:
     ) -> None:
         self.task = task
         self.mel = mel
-        self.schedule = schedule
+        self.sampling, self.schedule = sampling, sampling.process.noise
         self.folder = folder
         self.device = device
         self.num_steps = num_steps
@@ -61,7 +61,7 @@ class DiffusionVocoderObserver:
     def windows(self, denoiser: Denoiser, num_steps: int, seed: int = 0) -> np.ndarray:
         """Waveforms [count, samples] sampled from fixed noise, given the held-out mels."""
         noise = fixed_noise(self._example.x, seed)
-        x = sample_like(denoiser, self._example, noise, num_steps, self.schedule)
+        x = sample_like(denoiser, self._example, noise, num_steps, self.sampling)
         return self.task.waveform(x.float().cpu().numpy(), self.task.true_mel(self.real))
 
     def log_mel(self, clips: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The face of the task: its settings, networks, observer, exporter and judge."""
+"""The face of the task: its settings, networks, observer and exporter."""
 
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from halfstep.nets.unet2d import UNet2dConfig
 from halfstep.packing import MOST_COMPONENT_BYTES, Components, read_components, write_components
 from halfstep.tasks.base import Kind
 from halfstep.tasks.music.export import COMPONENTS_FILE, export_music
-from halfstep.tasks.music.judge import teacher_windows
 from halfstep.tasks.music.observer import MusicObserver
 from halfstep.tasks.music.task import Music, MusicConfig
 
@@ -42,5 +41,4 @@ KIND = Kind(
     build=build_music,
     observer=MusicObserver,
     export=export_music,
-    judge=teacher_windows,
 )

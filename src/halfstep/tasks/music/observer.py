@@ -1,5 +1,6 @@
 """What is looked at while a music model trains: error by noise level, and samples beside real windows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,12 @@ import torch
 
 from halfstep.audio.mel import MelConfig
 from halfstep.data.windows import Windows
-from halfstep.diffusion.schedule import Schedule
+from halfstep.diffusion.process import VARIANCES, Sampling
 from halfstep.metrics.frechet import frechet_distance
 from halfstep.metrics.melstats import features, frame_step
 from halfstep.nets.denoiser import Denoiser
 from halfstep.tasks.music.task import Music
+from halfstep.training.bound import bits_per_dimension
 from halfstep.training.example import Example
 from halfstep.training.loop import move
 from halfstep.training.observe import Judged, errors_by_level, fixed_noise, sample_like
@@ -28,19 +30,19 @@ class MusicObserver:
         heldout: Windows,
         mel: MelConfig,
         band: tuple[np.ndarray, np.ndarray],
-        schedule: Schedule,
+        sampling: Sampling,
         folder: Path,
         device: torch.device,
-        num_steps: int = 16,
         count: int = 32,
     ) -> None:
         self.task = task
         self.mel = mel
         self.mean, self.std = (part.astype(np.float32)[:, None] for part in band)
-        self.schedule = schedule
+        self.sampling = replace(sampling, widest=task.packing.widest)
+        self.schedule = sampling.process.noise
         self.folder = folder
         self.device = device
-        self.num_steps = num_steps
+        self.num_steps = sampling.num_steps
         self.real = heldout.evenly(count)
         self._free = move(task.free(self.real), device)
         first_third = (np.arange(task.config.frames) < task.config.frames // 3).astype(np.float32)
@@ -53,6 +55,9 @@ class MusicObserver:
     def errors(self, denoiser: Denoiser) -> dict[str, float]:
         """Errors by noise level with nothing known, and the x error at t = 1 given the first third."""
         figures = errors_by_level(denoiser, self._free, self.schedule)
+        if denoiser.learned_variance:
+            bits, _ = bits_per_dimension(denoiser, self._free, self.schedule, VARIANCES[self.sampling.variance])
+            figures["bits_per_dimension"] = bits
         if self.task.config.context:
             given = errors_by_level(denoiser, self._given, self.schedule)
             figures["given_third/x_error/1.0"] = given["x_error/1.0"]
@@ -69,7 +74,7 @@ class MusicObserver:
     def windows(self, denoiser: Denoiser, num_steps: int, seed: int = 0, example: Example | None = None) -> np.ndarray:
         """Log-mel windows [count, n_mels, frames] sampled from fixed noise; unconditional if no example is given."""
         example = self._free if example is None else example
-        x = sample_like(denoiser, example, fixed_noise(example.x, seed), num_steps, self.schedule)
+        x = sample_like(denoiser, example, fixed_noise(example.x, seed), num_steps, self.sampling)
         return self.log_mel(self.task.windows(x.float().cpu().numpy()))
 
     def mels(self, windows: np.ndarray) -> np.ndarray:
