@@ -161,7 +161,7 @@ def test_settings_are_applied_in_json():
         ("net.embedding=0", "embedding is 0"),
         ("diffusion.weight=heavy", "weight is 'heavy'"),
         ("diffusion.parameterization=w", "parameterization is 'w'"),
-        ("diffusion.schedule=linear", "schedule is 'linear'"),
+        ("diffusion.schedule=straight", "schedule is 'straight'"),
         ("distill.start_steps=48", "start_steps is 48: a power of two"),
         ("distill.updates=0", "updates is 0"),
         ("distill.batch_size=0", "batch_size is 0"),
