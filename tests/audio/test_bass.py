@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from halfstep.audio.bass import (
+    _hears,
+    _longer,
     as_complex,
     as_parts,
     bass_bins,
@@ -9,10 +11,11 @@ from halfstep.audio.bass import (
     bass_share,
     missed,
     retrieve_round,
+    searched_bins,
     with_bass,
 )
 from halfstep.audio.grids import synthesis_grid
-from halfstep.audio.mel import MelConfig, filterbank, log_mel
+from halfstep.audio.mel import MelConfig, band_edges_hz, filterbank, log_mel
 
 MEL = MelConfig()
 SMALL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
@@ -95,6 +98,40 @@ def test_a_rate_that_can_not_be_divided_has_no_bass():
     spectra = np.ones((5, INDIVISIBLE.bins), np.complex64)
     np.testing.assert_array_equal(with_bass(spectra.copy(), nothing, INDIVISIBLE), spectra)
     assert bass_bins(MelConfig(n_fft=2048, hop_length=480)) == 0  # frames are not whole hops
+
+
+def test_how_many_bins_there_are_follows_from_the_slower_rate():
+    """At 8 kHz half of the rate is the slowest that carries 1.2 kHz; at 44.1 kHz a 16th."""
+    half = MelConfig(sample_rate=8000, n_fft=256, hop_length=64, n_mels=20)
+    assert (bass_bins(half), searched_bins(half)) == (64, 64)
+    assert (bass_bins(LONG), searched_bins(LONG)) == (64, 128)
+    assert searched_bins(INDIVISIBLE) == 0
+
+
+def test_a_band_narrower_than_a_bin_hears_its_two_nearest():
+    hears = _hears(LONG)
+    centres = band_edges_hz(LONG)[1:-1] * LONG.window / LONG.sample_rate
+    for band in range(1, 12):  # their edges are less than a bin away
+        (heard,) = np.nonzero(hears[band])
+        assert heard.tolist() == [int(centres[band]), int(centres[band]) + 1]
+        np.testing.assert_allclose(hears[band, heard[1]], centres[band] % 1)
+        assert hears[band].sum() == pytest.approx(1)
+
+
+def test_frames_round_a_circle_become_longer_ones_of_the_same_signal():
+    """Any signal at the slower rate, its frames of 128 samples and those of 256 around them."""
+    short, grid = bass_grid(synthesis_grid(LONG)), bass_grid(LONG)
+    hops, hop = 32, grid.hop
+    lines = np.arange(hops * hop // 2 + 1)
+    random = np.random.default_rng(0).standard_normal((2, len(lines))) * ((lines > 16) & (lines < 400))
+    signal = np.fft.irfft(random[0] + 1j * random[1]).astype(np.float32)
+
+    def frames(size: int, before: int) -> np.ndarray:
+        return signal[(np.arange(hops)[:, None] * hop - before + np.arange(size)) % len(signal)]
+
+    parts = frames(128, 0) @ short.analysis
+    longer = frames(256, grid.inner.start) @ grid.analysis[:, : 2 * grid.bins]
+    np.testing.assert_allclose(_longer(parts, grid, synthesis_grid(LONG)), longer, atol=0.02 * np.abs(longer).max())
 
 
 def test_a_mel_that_begins_above_the_bass_leaves_it_as_it_is():
