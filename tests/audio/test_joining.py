@@ -52,3 +52,22 @@ def test_two_levels_pass_into_each_other():
     mixed = joined(tone(12288), 4 * tone(12288))
     levels = np.abs(mixed).reshape(12, 1024).max(axis=1)
     assert (np.diff(levels) > -0.02).all()
+
+
+def test_the_passage_lies_in_the_middle():
+    """From power 1 to .01: what is lacking just before half-way is there just after it, within a tenth."""
+    left = (np.sqrt(2) * np.sin(2 * np.pi * 16.3 / 512 * np.arange(6144))).astype(np.float32)
+    power = np.square(joined(left, left / 10)).reshape(12, 512).mean(axis=1)
+    assert 0.8 < power[5] + power[6] < 1.1
+    assert power[4] > 0.95 and power[7] < 0.02
+
+
+def test_silence_passes_into_a_tone_and_back():
+    silence, sound = np.zeros(12288, np.float32), tone(12288)
+    with np.errstate(all="raise", under="ignore"):
+        risen, fallen = joined(silence, sound), joined(sound, silence)
+    for mixed, quiet, loud in ((risen, slice(0, 2048), slice(-1024, None)), (fallen, slice(-2048, None), slice(1024))):
+        assert np.isfinite(mixed).all()
+        assert np.abs(mixed[quiet]).max() < 1e-3
+        np.testing.assert_allclose(mixed[loud], sound[loud], atol=1e-6)
+    np.testing.assert_array_equal(joined(silence, silence), silence)
