@@ -37,10 +37,11 @@ def test_ddpm_is_the_cosine_chain_of_1000_steps():
     assert at_t.alpha[0] == 1
 
 
-def test_ddpm_rates_at_a_time_are_those_of_its_step():
-    """.57 is 569.9999999999999 thousandths."""
-    schedule = DdpmSchedule()
-    at_t, alpha_bar = schedule.rates(np.array([0.001, 0.5, 0.57, 1.0])), schedule.alpha_bar()[[1, 500, 570, 1000]]
+@pytest.mark.parametrize(("count", "k"), [(1000, [1, 500, 1000]), (49, [1, 48, 49])])
+def test_ddpm_rates_at_a_time_are_those_of_its_step(count: int, k: list[int]):
+    """Of 49 steps the first is at a time that is .9999999999999999 of them."""
+    schedule = DdpmSchedule(num_train_steps=count)
+    at_t, alpha_bar = schedule.rates(np.array(k) / count), schedule.alpha_bar()[k]
     np.testing.assert_array_equal(at_t.alpha, np.sqrt(alpha_bar))
     np.testing.assert_array_equal(at_t.sigma, np.sqrt(1 - alpha_bar))
 
