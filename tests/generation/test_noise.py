@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfstep.generation.noise import BOUNDARY, CHUNK_FRAMES, between, repeating, seed_noise
+from halfstep.generation.noise import (
+    BOUNDARY,
+    CHUNK_FRAMES,
+    SEEDS,
+    between,
+    piece_noise,
+    repeating,
+    seed_noise,
+    shifted,
+    window_noise,
+)
 
 frames = st.integers(0, 4 * CHUNK_FRAMES)
 
@@ -42,3 +52,26 @@ def test_between_two_seeds_noise_stays_unit_noise(along: float):
     if along in (0, 1):
         np.testing.assert_array_equal(mixed, (one, other)[int(along)](0, 4000))
     assert mixed.dtype == np.float32
+
+
+def test_a_window_judged_apart_has_its_own_stretch():
+    np.testing.assert_array_equal(window_noise(3, 7, 2, 10), seed_noise(3, 7)(20, 30))
+    np.testing.assert_array_equal(shifted(seed_noise(3, 7), 10)(0, 5), seed_noise(3, 7)(10, 15))
+
+
+def test_a_piece_is_its_seeds_own_or_on_the_way_to_another():
+    """Drifting, half-way there at half of its frames, and there from the last on; varied, as far along everywhere."""
+    own, next_one = seed_noise(3, SEEDS - 1)(0, 300), seed_noise(3, 0)(0, 300)
+
+    def mixed(along: np.ndarray) -> np.ndarray:
+        return np.cos(np.pi / 2 * along) * own + np.sin(np.pi / 2 * along) * next_one
+
+    def found(toward: int | None, variation: float | None, frames: float = 200) -> np.ndarray:
+        return piece_noise(3, SEEDS - 1, toward, variation, frames)(0, 300)
+
+    np.testing.assert_array_equal(found(None, None), own)
+    np.testing.assert_allclose(found(None, 0.25), mixed(np.array(0.25)), atol=1e-6)
+    np.testing.assert_allclose(found(0, 0.25), mixed(np.array(0.25)), atol=1e-6)
+    np.testing.assert_allclose(found(0, None), mixed(np.minimum(np.arange(300) / 200, 1)), atol=1e-6)
+    np.testing.assert_array_equal(found(0, None)[:, 200:], next_one[:, 200:])
+    np.testing.assert_array_equal(found(0, None, 0.5)[:, 1:], next_one[:, 1:])
