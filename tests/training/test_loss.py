@@ -64,3 +64,4 @@ def test_clips_count_alike_and_so_do_the_places_of_each():
     one_place = torch.zeros(2, 1, 4)
     one_place[:, :, 1] = 1
     assert weighted_loss(v_hat, v, at_t, "x", one_place).item() == pytest.approx(2.5)
+    assert squared_v_error(v_hat[:, :1], v[:, :1], one_place).tolist() == [1, 9]
