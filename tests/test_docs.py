@@ -112,7 +112,8 @@ def wrong_command(line: str, capsys: pytest.CaptureFixture[str]) -> str | None:
         return None if (ROOT / "src" / words[1].replace(".", "/")).with_suffix(".py").exists() else words[1]
     if not (ROOT / words[0]).exists():
         return words[0]
-    script = read(ROOT / words[0])
+    script = ROOT / words[0]
+    script = read(script / "__main__.py" if script.is_dir() else script)
     return next((word for word in words if word.startswith("--") and f'"{word}"' not in script), None)
 
 
