@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 import halfstep
 from halfstep.audio.files.io import Audio, read, write
-from halfstep.audio.limiter import limit
 from halfstep.errors import InputError
 from halfstep.generation.canvas import mel_stream
 from halfstep.generation.model import Model
@@ -117,7 +116,7 @@ def test_a_continuation_begins_with_the_recording_and_goes_on(model: Model, reco
     out = model.generate(seconds=1, seed=2, context=Audio(recording[None], 8000)).samples
     blended = model.manifest.mel.lead + model.manifest.mel.hop_length
     assert out.shape == (1, 9001 + 8000)
-    np.testing.assert_array_equal(out[0, : 9001 - blended], limit(recording[: 9001 - blended]))
+    np.testing.assert_array_equal(out[0, : 9001 - blended], recording[: 9001 - blended])
     assert np.sqrt(np.mean(out[0, 9001:] ** 2)) > 1e-3
 
 
@@ -148,19 +147,28 @@ def test_a_file_and_what_it_holds_are_continued_alike(model: Model, recording: n
     np.testing.assert_array_equal(from_file, from_audio)
 
 
-def test_a_stereo_recording_is_mixed(model: Model, recording: np.ndarray):
-    stereo = np.stack([recording, np.zeros_like(recording)])
-    out = model.generate(seconds=0.1, context=Audio(stereo, 8000)).samples
-    np.testing.assert_allclose(out[0, :8000], limit(recording[:8000] * np.float32(0.5)), rtol=1e-6)
+@pytest.mark.parametrize("channels", [2, 6, 8])
+def test_channels_are_kept(model: Model, recording: np.ndarray, channels: int):
+    """One of them alone has sound: so it has in what is new."""
+    several = np.zeros((channels, 9001), np.float32)
+    several[0] = recording
+    out = model.generate(seconds=0.5, context=Audio(several, 8000)).samples
+    assert out.shape == (channels, 13001)
+    np.testing.assert_array_equal(out[:, :8000], several[:, :8000])
+    assert np.abs(out[0, 9001:]).max() > 1e-3
+    assert np.abs(out[1:]).max() < 1e-4
 
 
-def test_a_recording_at_another_rate_is_resampled(model: Model, recording: np.ndarray, tmp_path: Path):
-    doubled = np.repeat(recording, 2)[None]
-    write(tmp_path / "take.wav", [doubled], 16000, {})
-    for context in (tmp_path / "take.wav", Audio(doubled, 16000)):
-        out = model.generate(seconds=0.5, context=context).samples
-        assert out.shape == (1, 9001 + 4000)
-        np.testing.assert_allclose(out[0, 100:8000], limit(recording)[100:8000], atol=0.05)
+@pytest.mark.parametrize("rate", [16000, 11025, 6000])
+def test_a_recordings_rate_is_kept(model: Model, recording: np.ndarray, tmp_path: Path, rate: int):
+    """What is new has twice the samples a second, and its music is that of the model's own rate."""
+    write(tmp_path / "take.wav", [recording[None]], rate, {}, exact=True)
+    as_read = read(tmp_path / "take.wav").samples
+    for context in (tmp_path / "take.wav", Audio(as_read, rate)):
+        out = model.generate(seconds=0.5, context=context)
+        assert (out.samples.shape, out.sample_rate) == ((1, 9001 + rate // 2), rate)
+        np.testing.assert_array_equal(out.samples[0, :8000], as_read[0, :8000])
+        assert np.sqrt(np.mean(out.samples[0, 9001:] ** 2)) > 1e-3
 
 
 def test_a_recording_too_short_to_know_anything_of_is_refused(model: Model):
@@ -204,19 +212,22 @@ def test_a_recording_closed_into_a_loop_is_kept_but_for_its_ends(model: Model, r
     loop = model.generate(seconds=0.5, seed=1, context=Audio(recording[None], 8000), loop=True).samples
     assert loop.shape == (1, 9001 + 4000)
     blended = model.manifest.mel.n_fft
-    np.testing.assert_array_equal(loop[0, blended : 9001 - blended], limit(recording[blended : 9001 - blended]))
+    np.testing.assert_array_equal(loop[0, blended : 9001 - blended], recording[blended : 9001 - blended])
 
 
-def test_a_recording_passes_into_what_closes_it_without_a_click(tmp_path: Path, write_model: Callable[..., Path]):
+def test_a_recording_passes_into_what_closes_it_without_a_click(
+    tmp_path: Path, write_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
     """A tone cut off at its peaks, and music that is all but silent: no step is larger than those of the tone, which a
     cut would make 2.9 times as large.
     """
+    monkeypatch.setattr("halfstep.generation.sides.gain_to_model", lambda *_: 0.0)  # or it were as loud as the tone
     silent = halfstep.load(write_model(tmp_path / "silent", band_mean=(-11.0,) * 8))
     tone = 0.3 * np.cos(2 * np.pi * 440 / 8000 * np.arange(9001)).astype(np.float32)
     loop = silent.generate(seconds=0.5, seed=1, context=Audio(tone[None], 8000), loop=True).samples[0]
     assert np.abs(loop[9001 + 512 : -512]).max() < 0.01
     steps = np.abs(np.diff(loop, append=loop[0]))
-    assert steps.max() < 1.2 * np.abs(np.diff(tone)).max()
+    assert steps.max() < 1.5 * np.abs(np.diff(tone)).max()
 
 
 @pytest.mark.parametrize("seconds", [1 / 8000, 0.01, 0.5, 3.0])
@@ -225,8 +236,8 @@ def test_a_gap_between_two_recordings_has_exactly_its_length(model: Model, recor
     out = model.generate(seconds=seconds, context=Audio(one[None], 8000), into=Audio(other[None], 8000)).samples
     count, blended = round(seconds * 8000), model.manifest.mel.n_fft
     assert out.shape == (1, 9001 + count + 5000)
-    np.testing.assert_array_equal(out[0, : 9001 - blended], limit(one[: 9001 - blended]))
-    np.testing.assert_array_equal(out[0, 9001 + count + blended :], limit(other[blended:]))
+    np.testing.assert_array_equal(out[0, : 9001 - blended], one[: 9001 - blended])
+    np.testing.assert_array_equal(out[0, 9001 + count + blended :], other[blended:])
 
 
 def test_a_damaged_span_is_regenerated_and_the_rest_stays(model: Model, recording: np.ndarray):
@@ -234,8 +245,8 @@ def test_a_damaged_span_is_regenerated_and_the_rest_stays(model: Model, recordin
     damaged[4000:4400] = 0.9
     out = model.mend(Audio(damaged[None], 8000), 0.5, 0.55).samples
     assert out.shape == (1, 9001)
-    np.testing.assert_array_equal(out[0, :3744], limit(recording[:3744]))
-    np.testing.assert_array_equal(out[0, 4656:], limit(recording[4656:]))
+    np.testing.assert_array_equal(out[0, :3744], recording[:3744])
+    np.testing.assert_array_equal(out[0, 4656:], recording[4656:])
     assert np.abs(out[0, 4000:4400]).max() < 0.6
 
 
@@ -297,7 +308,7 @@ def test_wishes_that_do_not_go_together_are_refused(model: Model, arguments: dic
         model.generate(**({"seconds": 1} | arguments))
 
 
-@pytest.mark.parametrize(("start", "stop"), [(0, 1), (0.5, 0.5), (0.8, 0.2), (0.5, 2), (float("nan"), 1)])
+@pytest.mark.parametrize(("start", "stop"), [(-0.1, 1), (0.5, 0.5), (0.8, 0.2), (0.5, 2), (float("nan"), 1)])
 def test_a_span_that_is_none_is_refused(model: Model, recording: np.ndarray, start: float, stop: float):
     with pytest.raises(InputError, match="give two times in order"):
         model.mend(Audio(recording[None], 8000), start, stop)

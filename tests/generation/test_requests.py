@@ -1,9 +1,7 @@
 """What can be asked: one type for each kind of music, and a line that names the field where nothing can be made."""
 
-import numpy as np
 import pytest
 
-from halfstep.audio.files.io import Audio
 from halfstep.audio.mel import MelConfig
 from halfstep.errors import InputError
 from halfstep.generation.requests import (
@@ -19,7 +17,6 @@ from halfstep.generation.requests import (
 )
 
 MEL = MelConfig(sample_rate=8000, n_fft=256, hop_length=64, n_mels=20)
-TAKE = Audio(np.arange(16000, dtype=np.float32)[None] / 16000, 8000)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +41,27 @@ def test_a_request_knows_its_recordings():
     assert [request.recordings for request in requests] == [(), ("a",), ("a", "b")]
 
 
-def test_mending_is_a_bridge_between_the_two_ends():
-    bridge = Mend(recording="a", start=0.5, stop=1.25, seed=7, toward=9, variation=0.25, steps=1).bridge(TAKE)
-    assert isinstance(bridge.context, Audio) and isinstance(bridge.into, Audio)
-    assert bridge.samples(MEL) == 6000
-    np.testing.assert_array_equal(bridge.context.samples[0], TAKE.samples[0, :4000])
-    np.testing.assert_array_equal(bridge.into.samples[0], TAKE.samples[0, 10000:])
-    assert (bridge.seed, bridge.toward, bridge.variation, bridge.steps) == (7, 9, 0.25, 1)
+@pytest.mark.parametrize(
+    ("start", "stop", "span"),
+    [(0.5, 1.25, (4000, 10000)), (0, 1, (0, 8000)), (1, 2, (8000, 16000)), (1, 2.004, (8000, 16000))],
+)
+def test_a_span_may_be_anywhere_its_ends_included(start: float, stop: float, span: tuple[int, int]):
+    assert Mend(recording="a", start=start, stop=stop).span(16000, 8000, 400) == span
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "line"),
+    [
+        (0, 2, "nothing of the recording would be left"),
+        (0.5, 0.50001, "nothing of the recording would be new"),
+        (0.01, 1, r"at least 0.050 s before it are needed to join to; mend from 0$"),
+        (1, 1.98, r"at least 0.050 s after it are needed to join to; mend to 2.000$"),
+        (1, 2.1, "give two times in order, inside the recording's 0 to 2.000 s"),
+    ],
+)
+def test_a_span_that_leaves_too_little_says_what_to_do(start: float, stop: float, line: str):
+    with pytest.raises(RequestError, match=line):
+        Mend(recording="a", start=start, stop=stop).span(16000, 8000, 400)
 
 
 def test_a_line_uses_the_names_of_whoever_asks():

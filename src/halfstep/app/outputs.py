@@ -15,6 +15,8 @@ from halfstep.errors import InputError
 
 BYTES_A_SAMPLE = {"WAV": 2.0, "FLAC": 1.6, "OGG": 0.4, "MP3": 0.4}
 """Of one channel, at most or nearly: 16 bits; what FLAC leaves of loud music; 140 kbit/s."""
+DEPTH_COUNTS = ("WAV", "FLAC")
+"""Formats whose samples take more room the more bits they have."""
 LONGEST_WAV = 2**32 - 4096
 """Bytes: a WAV file counts them in 32 bits."""
 
@@ -68,10 +70,11 @@ def check_report(path: Path, reads: Iterable[Path] = ()) -> None:
     _check_writable(Path(os.path.realpath(path)).parent)
 
 
-def check_room(out: Path, samples: int, count: int) -> None:
-    """OSError if the disk cannot hold `count` pieces of `samples` samples; InputError if a file cannot."""
+def check_room(out: Path, samples: int, count: int, channels: int = 1, bits: int = 16) -> None:
+    """OSError if the disk cannot hold `count` pieces of `samples` samples a channel; InputError if a file cannot."""
     encoding = encoding_for(out)
-    each = math.ceil(samples * BYTES_A_SAMPLE[encoding.format])
+    deeper = bits / 16 if encoding.format in DEPTH_COUNTS else 1
+    each = math.ceil(samples * channels * deeper * BYTES_A_SAMPLE[encoding.format])
     if encoding.format == "WAV" and each > LONGEST_WAV:
         raise InputError(f"{out}: {each} bytes are more than a WAV file can hold; use .flac")
     free = shutil.disk_usage(Path(os.path.realpath(out)).parent).free

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import soxr
 
 from halfstep.audio.mel import Float32, LogMelStream, MelConfig
 
@@ -13,8 +14,10 @@ MOST_COLUMNS = 8192
 class Thumbnail:
     """The log-mel of what was watched, its frames averaged by twos whenever they grow too many."""
 
-    def __init__(self, mel: MelConfig) -> None:
+    def __init__(self, mel: MelConfig, sample_rate: int | None = None) -> None:
+        """sample_rate: of the blocks, if that is not the mel's."""
         self._mel = mel
+        self._rate = sample_rate or mel.sample_rate
         self._stream = LogMelStream(mel)
         self.columns = np.zeros((mel.n_mels, 0), np.float32)
         self._rest = np.zeros((mel.n_mels, 0), np.float32)
@@ -22,9 +25,15 @@ class Thumbnail:
 
     def watching(self, blocks: Iterator[Float32]) -> Iterator[Float32]:
         """The same blocks [channels, n]; the mean of their channels is what is drawn."""
+        resampler = None
+        if self._rate != self._mel.sample_rate:
+            resampler = soxr.ResampleStream(self._rate, self._mel.sample_rate, 1, dtype="float32")
         for block in blocks:
-            self._add(self._stream.push(block.mean(axis=0)))
+            mono = block.mean(axis=0, dtype=np.float32)
+            self._add(self._stream.push(mono if resampler is None else resampler.resample_chunk(mono)))
             yield block
+        if resampler is not None:
+            self._add(self._stream.push(resampler.resample_chunk(np.zeros(0, np.float32), last=True)))
         self._add(self._stream.finish())
 
     def save(self, path: Path) -> None:

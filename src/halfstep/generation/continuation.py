@@ -1,10 +1,12 @@
 """Recordings and music made for them: what of a recording is context, and how the two waveforms join."""
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from halfstep.audio.joining import joined
 from halfstep.audio.limiter import limit
@@ -12,19 +14,26 @@ from halfstep.audio.mel import Float32, MelConfig, log_mel
 from halfstep.errors import InputError
 from halfstep.generation.canvas import Canvas, filled, mel_stream
 from halfstep.generation.render import first_samples, unlimited
+from halfstep.generation.sides import Placer, side_of
+from halfstep.generation.takes import Form, Take, without_first
 from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.base import Vocoder
 
+EDGE = 64
+"""Samples more than needed: at another rate none is lost to rounding."""
+Samples = NDArray[np.floating]
+"""[channels, n] at a recording's own rate."""
+
 
 class Tail:
-    """Lets blocks [1, n] pass, keeping the last `size` samples back."""
+    """Lets blocks [channels, n] pass, keeping the last `size` samples back."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, channels: int = 1) -> None:
         self._size = size
-        self.samples: Float32 = np.zeros((1, 0), np.float32)
+        self.samples: Samples = np.zeros((channels, 0), np.float32)
 
-    def push(self, block: Float32) -> Float32:
-        """What the tail no longer holds once `block` is added, [1, n]."""
+    def push(self, block: Samples) -> Samples:
+        """What the tail no longer holds once `block` is added, [channels, n]."""
         whole = np.concatenate([self.samples, block], axis=1)
         cut = max(0, whole.shape[1] - self._size)
         self.samples = whole[:, cut:]
@@ -68,68 +77,139 @@ def known_start(head: Float32, start: int, frames: int, mel: MelConfig) -> Float
     return log_mel(padded[: (lead + whole) * mel.hop_length + mel.lead], mel)[:, lead : lead + whole]
 
 
+def side_samples(form: Form, mel: MelConfig, frames: int) -> int:
+    """How much of a recording, at its own rate, is enough of a side."""
+    return math.ceil(tail_samples(mel, frames) * form.sample_rate / mel.sample_rate) + EDGE
+
+
 def continued_sound(
-    recording: Iterable[Float32], sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder, count: int | None
-) -> Iterator[Float32]:
-    """A recording's blocks [1, n] as they pass, its very end crossfaded, then `count` new samples (None: without end).
+    take: Take, sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder, count: int | None
+) -> Iterator[Samples]:
+    """The recording's blocks [channels, n] as they are, its very end crossfaded, then `count` new samples (None:
+    without end).
 
     canvas: the noise of the piece.
     """
-    mel = sampler.manifest.mel
-    tail = Tail(tail_samples(mel, sampler.layout.overlap))
-    for block in recording:
-        yield limit(tail.push(block))
-    known = known_end(tail.samples, mel)
+    mel, form = sampler.manifest.mel, take.form
+    tail = Tail(side_samples(form, mel, sampler.layout.overlap), form.channels)
+    for block in take.blocks():
+        yield tail.push(block)
+    side = side_of(tail.samples, form, sampler.manifest)
+    known = known_end(side.heard, mel)
     crossfade = sampler.layout.crossfade_with(known.log_mel.shape[1])
-    place = known.end - crossfade * mel.hop_length
-    yield limit(tail.samples[:, :place])
+    place = _at_rate(known.end - crossfade * mel.hop_length, mel, form)
+    yield tail.samples[:, :place]
 
     # The vocoder runs over the known frames too, so that it is in full swing where its sound begins.
     blocks = mel_stream(sampler, replace(canvas, before=known.log_mel))
     kept = known.log_mel[:, : known.log_mel.shape[1] - crossfade]
-    music = without_first(unlimited(_before(kept, blocks), vocoder), place - known.begin)
+    made = _after_silence(known.begin, unlimited(_before(kept, blocks), vocoder))
+    music = without_first(map(_within_full_scale, Placer(mel, form, side.placing).placed(made)), place)
     old = tail.samples[:, place:]
-    yield from map(limit, first_samples(_joined_on(old, music), None if count is None else old.shape[1] + count))
+    yield from first_samples(_joined_on(old, music), None if count is None else old.shape[1] + count)
 
 
-def bridge(
-    left: Float32, samples: int, right: Float32, sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder
-) -> tuple[Float32, int, int]:
-    """What stands between two recordings [1, n], `samples` of it new: its sound [1, n], and what it replaces.
+def least_samples(form: Form, mel: MelConfig) -> int:
+    """The least of a recording that anything can be joined to."""
+    return _at_rate(tail_samples(mel, 2) + mel.hop_length, mel, form)
 
-    The two numbers are how many of the last samples of `left`, and of the first of `right`, are crossfaded and so
-    already part of it. canvas: the noise of the piece. InputError if a recording is too short.
+
+@dataclass(frozen=True, eq=False)
+class Filling:
+    """What stands between two recordings: its sound [channels, n], the last `before` samples of the one and the first
+    `after` of the other crossfaded and so already part of it.
     """
-    mel, layout = sampler.manifest.mel, sampler.layout
-    hop = mel.hop_length
-    tail = left[:, -tail_samples(mel, layout.overlap) :]
-    known = known_end(tail, mel)
-    # From here on samples are counted from the end of the last known frame.
-    ended = tail.shape[1] - known.end
-    begins = ended + samples
+
+    sound: Samples
+    before: int
+    after: int
+
+
+def filling(
+    left: Samples | None, count: int, right: Samples, form: Form, sampler: WindowSampler, canvas: Canvas,
+    vocoder: Vocoder,
+) -> Filling:  # fmt: skip
+    """`count` new samples between the last ones of a recording and the first ones of another, or before the latter
+    alone. canvas: the noise of the piece. InputError if a recording is too short.
+    """
+    mel, layout, manifest = sampler.manifest.mel, sampler.layout, sampler.manifest
+    hop, rate = mel.hop_length, mel.sample_rate / form.sample_rate
+    last = right_side = side_of(right, form, manifest)
+    known, cut = None, 0
+    if left is not None:
+        last, cut = side_of(left, form, manifest), left.shape[1]
+        known = known_end(last.heard, mel)
+    # From here on samples of the model are counted from the end of the last known frame.
+    origin = known.end if known else 0
+    begins = (cut + count) * rate - origin
     gap = math.ceil((begins + mel.lead) / hop)
-    after = known_start(right[:, : tail_samples(mel, layout.overlap + 1)], gap * hop - begins, layout.overlap, mel)
-    log_mel_between = filled(sampler, replace(canvas, before=known.log_mel, frames=gap, after=after))
-    sound = np.concatenate([vocoder.push(log_mel_between), vocoder.finish()])[None]
-    frames = known.log_mel.shape[1]
-    opening, closing = (layout.crossfade_with(count) for count in (frames, after.shape[1]))
-    zero = frames * hop
-    begin, end = -opening * hop, (gap + closing) * hop
-    parts = (
-        joined(tail[0, known.end + begin :], sound[0, zero + begin : zero + ended])[None],
-        sound[:, zero + ended : zero + begins],
-        joined(sound[0, zero + begins : zero + end], right[0, : end - begins])[None],
-    )
-    return np.concatenate(parts, axis=1), ended - begin, end - begins
+    heard = right_side.heard[:, : tail_samples(mel, layout.overlap + 1)]
+    after = known_start(heard, round(gap * hop - begins), layout.overlap, mel)
+    before = known.log_mel if known else None
+    whole = filled(sampler, replace(canvas, before=before, frames=gap, after=after))
+    made = [np.concatenate([vocoder.push(whole), vocoder.finish()])[None]]
+    placer = Placer(mel, form, last.placing, right_side.placing, cut, cut + count)
+    blocks = placer.placed(_after_silence(known.begin if known else 0, made))
+    sound = _within_full_scale(np.concatenate(list(blocks), axis=1))
+    opening, closing = (0 if part is None else layout.crossfade_with(part.shape[1]) for part in (before, after))
+    begin = _at_rate(origin - opening * hop, mel, form) if known else 0
+    end = min(right.shape[1], int(((gap + closing) * hop - begins) / rate))
+    parts = [sound[:, cut : cut + count], _joined(sound[:, cut + count : cut + count + end], right[:, :end])]
+    if left is not None:
+        parts.insert(0, _joined(left[:, begin:], sound[:, begin:cut]))
+    return Filling(np.concatenate(parts, axis=1), cut - begin, end)
 
 
-def without_first(blocks: Iterable[Float32], count: int) -> Iterator[Float32]:
-    """The blocks [1, n] less their first `count` samples."""
-    for block in blocks:
-        kept = block[:, count:]
-        count = max(0, count - block.shape[1])
-        if kept.size:
-            yield kept
+def between(
+    left: Take | None, count: int, right: Take, sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder
+) -> Iterator[Samples]:
+    """The recording before, if there is one, `count` new samples, the recording after: blocks [channels, n]."""
+    form, mel, frames = right.form, sampler.manifest.mel, sampler.layout.overlap + 1
+    tail = Tail(side_samples(form, mel, frames), form.channels)
+    if left is not None:
+        for block in left.blocks():
+            yield tail.push(block)
+    head, rest = _begun(right.blocks(), side_samples(form, mel, frames))
+    made = filling(None if left is None else tail.samples, count, head, form, sampler, canvas, vocoder)
+    yield tail.samples[:, : tail.samples.shape[1] - made.before]
+    yield made.sound
+    yield head[:, made.after :]
+    yield from rest
+
+
+def closed(take: Take, count: int, sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder) -> Iterator[Samples]:
+    """The recording, then `count` new samples that lead back into it. It is read twice.
+
+    InputError if it is shorter than what is crossfaded.
+    """
+    form, mel, frames = take.form, sampler.manifest.mel, sampler.layout.overlap + 1
+    size = side_samples(form, mel, frames)
+    tail, total = Tail(size, form.channels), 0
+    for block in take.blocks():
+        tail.push(block)
+        total += block.shape[1]
+    head, _ = _begun(take.blocks(), size)
+    made = filling(tail.samples, count, head, form, sampler, canvas, vocoder)
+    if total - made.before < made.after:
+        seconds, needed = total / form.sample_rate, (made.before + made.after) / form.sample_rate
+        raise InputError(f"the recording to loop: {seconds:.3f} s long, at least {needed:.3f} s are needed")
+    # The file begins where the recording does: with what the end of the new music has passed into.
+    yield made.sound[:, -made.after :]
+    if total - made.before > made.after:
+        yield from take.part(made.after, total - made.before).blocks()
+    yield made.sound[:, : -made.after]
+
+
+def _begun(blocks: Iterator[Samples], size: int) -> tuple[Samples, Iterator[Samples]]:
+    """The first `size` samples, or all there are, and the blocks of the rest. InputError for none."""
+    parts, have = [], 0
+    while have < size and (block := next(blocks, None)) is not None:
+        parts.append(block)
+        have += block.shape[1]
+    if not have:
+        raise InputError("a recording without samples: give one with sound in it")
+    whole = np.concatenate(parts, axis=1)
+    return whole[:, :size], itertools.chain([whole[:, size:]] if have > size else [], blocks)
 
 
 def _before(first: Float32, blocks: Iterator[Float32]) -> Iterator[Float32]:
@@ -137,15 +217,36 @@ def _before(first: Float32, blocks: Iterator[Float32]) -> Iterator[Float32]:
     yield from blocks
 
 
-def _joined_on(old: Float32, blocks: Iterator[Float32]) -> Iterator[Float32]:
-    """`old` [1, m], passing into the first m samples of `blocks`, then the rest of them."""
-    begun = np.zeros((1, 0), np.float32)
+def _after_silence(samples: int, blocks: Iterable[Float32]) -> Iterator[Float32]:
+    """Blocks [1, n] later by so many samples."""
+    yield np.zeros((1, samples), np.float32)
+    yield from blocks
+
+
+def _at_rate(place: int, mel: MelConfig, form: Form) -> int:
+    """A place counted in samples of the model, in those of a recording."""
+    return math.ceil(place * form.sample_rate / mel.sample_rate)
+
+
+def _within_full_scale(samples: Float32) -> Float32:
+    return limit(samples, gain=1)
+
+
+def _joined(old: Samples, new: Samples) -> Float32:
+    """[channels, n] that passes from one sound to the other, channel by channel."""
+    pairs = zip(old, new, strict=True)
+    return np.stack([joined(*(part.astype(np.float32, copy=False) for part in pair)) for pair in pairs])
+
+
+def _joined_on(old: Samples, blocks: Iterator[Float32]) -> Iterator[Float32]:
+    """`old` [channels, m], passing into the first m samples of `blocks`, then the rest of them."""
+    begun = np.zeros((len(old), 0), np.float32)
     for block in blocks:
         begun = np.concatenate([begun, block], axis=1)
         if begun.shape[1] >= old.shape[1]:
             break
     shared = min(old.shape[1], begun.shape[1])
-    yield joined(old[0, :shared], begun[0, :shared])[None]
+    yield _joined(old[:, :shared], begun[:, :shared])
     yield begun[:, shared:]
     yield from blocks
 

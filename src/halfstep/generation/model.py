@@ -2,20 +2,21 @@
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soxr
+from numpy.typing import NDArray
 
 from halfstep.audio.circular import stretched
-from halfstep.audio.files.io import Audio, read, read_blocks
+from halfstep.audio.files.io import Audio, finite, read_blocks, resampled
 from halfstep.audio.limiter import limit
 from halfstep.audio.mel import Float32
 from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, OnnxDenoiser, OnnxVocoder, load_folder
 from halfstep.diffusion.process import DDIM, Sampling
 from halfstep.errors import InputError
 from halfstep.generation.canvas import Canvas, mel_stream
-from halfstep.generation.continuation import bridge, continued_sound
+from halfstep.generation.continuation import Samples, between, closed, continued_sound, least_samples
 from halfstep.generation.loops import mel_loop
 from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
 from halfstep.generation.passages import Passage, passages
@@ -25,7 +26,6 @@ from halfstep.generation.requests import (
     Bridge,
     ClosedLoop,
     Continuation,
-    Loop,
     Mend,
     Piece,
     Recording,
@@ -35,11 +35,23 @@ from halfstep.generation.requests import (
     request_for,
     samples_in,
 )
+from halfstep.generation.takes import Form, Take, form_of
 from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.base import MakeVocoder, Vocoder
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 from halfstep.vocoders.learned import LearnedVocoder
-from halfstep.vocoders.revoicing import revoiced
+from halfstep.vocoders.revoicing import offset_of, revoiced
+
+
+@dataclass(frozen=True, eq=False)
+class Coming:
+    """What was asked for: its form, how many samples of each channel are expected, and blocks [channels, n] of any
+    size as they are asked for.
+    """
+
+    form: Form
+    samples: int
+    blocks: Iterator[Samples]
 
 
 class Model:
@@ -74,7 +86,7 @@ class Model:
         sampler: str | None = None,
         respacing: str | None = None,
     ) -> Audio:
-        """Exactly round(seconds * sample_rate) samples of new music, [1, n], and the recordings around it.
+        """Exactly round(seconds * sample_rate) samples of new music, and the recordings around it; [1, n] without any.
 
         The first 60 s of 120 s are the 60 s piece, and both are the beginning of `stream` with the same seed; but
         not where the end decides: a loop, `into`, or `toward` without `variation`.
@@ -84,10 +96,11 @@ class Model:
             seed: 0 or more; the whole piece follows from it.
             steps: network calls a window, one of `manifest.steps`; `manifest.default_steps` if None. A network that
                 was never distilled takes any number, as many as DDPM's chain has.
-            context: a recording, or where it is, that the music continues. It comes first, in mono, at the model's
-                sample rate and the level of the music; its last third of a second is crossfaded.
-            into: a recording that the music leads into; it comes last, its first third of a second crossfaded. It needs
-                `context`: what is made fills the gap between the two.
+            context: a recording, or where it is, that the music continues. It comes first, every sample as it was but
+                for the end, over a sixteenth of a window of the model, which is crossfaded; what is new has its rate,
+                its channels, its level and its width.
+            into: a recording that the music leads into; it comes last, its beginning crossfaded likewise. It needs
+                `context`, whose rate and channels it is given: what is made fills the gap between the two.
             loop: the end leads back into the beginning: into `context`, if there is one. Without one, a length that is
                 no whole number of frames changes the pitch: by 5 cents at most at 2 s, 1 at 10 s.
             variation: how far the piece is re-noised, 0 (itself) to 1 (another: `toward`, or the next seed).
@@ -106,12 +119,14 @@ class Model:
         return self.play(request)
 
     def mend(self, recording: Recording, start: float, stop: float, seed: int = 0, steps: int | None = None) -> Audio:
-        """The recording, mono, new from `start` to `stop` seconds and as long as it was. Errors as for `generate`."""
+        """The recording as it was, new from `start` to `stop` seconds, its ends included. Errors as for `generate`."""
         return self.play(Mend(recording=recording, start=start, stop=stop, seed=seed, steps=steps))
 
     def play(self, request: Request) -> Audio:
         """All that was asked for. Errors as for `generate`."""
-        return Audio(np.concatenate(list(self.blocks(request)), axis=1), self.sample_rate)
+        coming = self.coming(request)
+        samples = np.concatenate(list(coming.blocks), axis=1).astype(np.float32, copy=False)
+        return Audio(samples, coming.form.sample_rate, coming.form.subtype)
 
     def stream(
         self,
@@ -131,41 +146,54 @@ class Model:
 
         Toward another seed it drifts for `over_seconds`; from then on it is that seed's music.
         """
-        size = samples_in(block_seconds, "block_seconds", self.sample_rate)
+        rate = self.sample_rate if context is None else Take(context).form.sample_rate
+        size = samples_in(block_seconds, "block_seconds", rate)
         samples_in(over_seconds, "over_seconds", self.sample_rate)
         request = request_for(
             seconds=over_seconds, context=context, seed=seed, steps=steps, variation=variation, toward=toward,
             vocoder=vocoder, sampler=sampler, respacing=respacing,
         )  # fmt: skip
         assert isinstance(request, Piece | Continuation)
-        return (Audio(block, self.sample_rate) for block in equal_blocks(self._onward(request, None), size))
+        blocks = equal_blocks(self._onward(request, None), size)
+        return (Audio(block.astype(np.float32, copy=False), rate) for block in blocks)
 
-    def blocks(self, request: Request) -> Iterator[Float32]:
-        """What was asked for as it comes, in blocks [1, n] of any size: constant memory for a piece or a continuation.
+    def blocks(self, request: Request) -> Iterator[Samples]:
+        """What was asked for as it comes; for the form of it see `coming`. Errors as there."""
+        return self.coming(request).blocks
+
+    def coming(self, request: Request) -> Coming:
+        """What was asked for, in constant memory but for a loop and what fills a gap.
 
         InputError before the first block for all that can be known by then.
         """
-        timed = self.timed(request)
-        count = timed.samples(self.manifest.mel)
-        match timed:
-            case Loop():
-                return self._loop(timed, self._sampler(timed), count)
-            case ClosedLoop() | Bridge():
-                return self._between(timed, self._sampler(timed), count)
-            case Piece() | Continuation():
-                return self._onward(timed, count)
-            case _:
-                raise TypeError(f"{type(request).__name__} asks for no music")
-
-    def timed(self, request: Request) -> Timed:
-        """The same request with its length: a recording to mend is read, and becomes a bridge between its two ends.
-
-        InputError for a span that is none.
-        """
+        if not request.recordings:
+            assert isinstance(request, Timed), f"{type(request).__name__} asks for no music"
+            form, count = Form(sample_rate=self.sample_rate, channels=1), request.samples(self.manifest.mel)
+            return Coming(form, count, self._loop(request, count) if request.loops else self._onward(request, count))
+        takes = [Take(recording) for recording in request.recordings]
+        form = form_of(takes)
+        takes = [take.formed(form) for take in takes]
+        declared = [take.samples_declared for take in takes]
         if isinstance(request, Mend):
-            return request.bridge(self._whole(request.recording))
-        assert isinstance(request, Timed), f"{type(request).__name__} asks for no music"
-        return request
+            first, last = request.span(declared[0], form.sample_rate, least_samples(form, self.manifest.mel))
+            timed, count = request.timed((last - first) / form.sample_rate), last - first
+            left = takes[0].part(0, first) if first else None
+            right = takes[0].part(last, None) if last < declared[0] else None
+            declared = [declared[0] - count]
+        else:
+            assert isinstance(request, Timed), f"{type(request).__name__} asks for no music"
+            timed, count = request, samples_in(request.seconds, "seconds", form.sample_rate)
+            left, right = takes[0], takes[-1] if isinstance(request, Bridge) else None
+        canvas = self._canvas(timed)
+        vocoder, sampler = self.vocoder(request.seed, request.vocoder), self._sampler(request)
+        if isinstance(request, ClosedLoop):
+            blocks = closed(takes[0], count, sampler, canvas, vocoder)
+        elif right is None:
+            assert left is not None, "some of the recording is left"
+            blocks = continued_sound(left, sampler, canvas, vocoder, count)
+        else:
+            blocks = between(left, count, right, sampler, canvas, vocoder)
+        return Coming(form, count + sum(declared), blocks)
 
     def mels(self, seed: int = 0, steps: int | None = None) -> Iterator[Float32]:
         """The music before it has a waveform: log-mel blocks [n_mels, k] without end. InputError as above."""
@@ -193,48 +221,39 @@ class Model:
         """The recording as the vocoder regenerates it from its log-mel: as many channels and samples, at the model's
         sample rate. InputError if it is no sound, or has none.
         """
-        blocks = self.vocoded(_blocks(recording, self.sample_rate, mono=False), vocoder)
-        samples = list(blocks)
+        offset = offset_of(_blocks(recording, self.sample_rate))
+        samples = list(self.vocoded(_blocks(recording, self.sample_rate), vocoder, offset))
         if not samples:
             raise InputError("a recording without samples: give one with sound in it")
         return Audio(np.concatenate(samples, axis=1), self.sample_rate)
 
-    def vocoded(self, blocks: Iterable[Float32], vocoder: str | MakeVocoder | None = None) -> Iterator[Float32]:
-        """The same for blocks [channels, n] at the model's sample rate, as they come: constant memory."""
+    def vocoded(
+        self,
+        blocks: Iterable[Float32],
+        vocoder: str | MakeVocoder | None = None,
+        offset: NDArray[np.float64] | None = None,
+    ) -> Iterator[Float32]:
+        """The same for blocks [channels, n] at the model's sample rate, as they come: constant memory. offset: the
+        constant level of each channel (`offset_of`), if there is one.
+        """
         check_vocoder(vocoder)
-        return revoiced(blocks, self.manifest.mel, lambda: self.vocoder(0, vocoder))
+        return revoiced(blocks, self.manifest.mel, lambda: self.vocoder(0, vocoder), offset)
 
-    def _onward(self, request: Piece | Continuation, count: int | None) -> Iterator[Float32]:
+    def _onward(self, request: Timed, count: int | None) -> Iterator[Samples]:
         """`count` new samples, or without end for None; after the recording, if there is one."""
         canvas = self._canvas(request)
         # The vocoder first: the room that unpacking it takes is free again when the denoiser is loaded.
         vocoder, sampler = self.vocoder(request.seed, request.vocoder), self._sampler(request)
-        if isinstance(request, Piece):
-            return first_samples(render(mel_stream(sampler, canvas), vocoder), count)
-        recording = _blocks(request.context, self.sample_rate, mono=True)
-        return continued_sound(recording, sampler, canvas, vocoder, count)
+        if isinstance(request, Continuation):
+            return continued_sound(Take(request.context), sampler, canvas, vocoder, count)
+        return first_samples(render(mel_stream(sampler, canvas), vocoder), count)
 
-    def _loop(self, request: Loop, sampler: WindowSampler, count: int) -> Iterator[Float32]:
+    def _loop(self, request: Timed, count: int) -> Iterator[Float32]:
         """One period of exactly `count` samples."""
+        sampler = self._sampler(request)
         frames = round(count / self.manifest.mel.hop_length)
         log_mel = mel_loop(sampler, self._canvas(request).init_noise, frames)
         yield limit(stretched(self.vocoder(request.seed, request.vocoder).loop(log_mel), count)[None])
-
-    def _between(self, request: ClosedLoop | Bridge, sampler: WindowSampler, count: int) -> Iterator[Float32]:
-        """The recording before, `count` new samples, the recording after; for a loop, that is the same one."""
-        left = self._whole(request.context).samples
-        right = self._whole(request.into).samples if isinstance(request, Bridge) else left
-        vocoder = self.vocoder(request.seed, request.vocoder)
-        made, before, after = bridge(left, count, right, sampler, self._canvas(request), vocoder)
-        kept = left[:, : left.shape[1] - before]
-        if isinstance(request, Bridge):
-            yield from map(limit, (kept, made, right[:, after:]))
-            return
-        if kept.shape[1] < after:
-            seconds, needed = left.shape[1] / self.sample_rate, (before + after) / self.sample_rate
-            raise InputError(f"the recording to loop: {seconds:.3f} s long, at least {needed:.3f} s are needed")
-        # The file begins where the recording does: with what the end of the new music has passed into.
-        yield from map(limit, (made[:, -after:], kept[:, after:], made[:, :-after]))
 
     def sampler(
         self, steps: int | None = None, sampler: str | None = None, respacing: str | None = None
@@ -284,23 +303,13 @@ class Model:
     def _networks(self) -> Callable[[], OnnxVocoder] | None:
         return self.folder.vocoder(self.threads)
 
-    def _whole(self, recording: Recording) -> Audio:
-        """A recording in memory, mono, at the model's sample rate. InputError if it is no sound."""
-        if isinstance(recording, Audio):
-            return Audio(
-                np.concatenate(list(_blocks(recording, self.sample_rate, mono=True)), axis=1), self.sample_rate
-            )
-        return read(Path(recording), self.sample_rate, mono=True)
 
-
-def _blocks(recording: Recording, sample_rate: int, mono: bool) -> Iterator[Float32]:
+def _blocks(recording: Recording, sample_rate: int) -> Iterator[Float32]:
     """Blocks [channels, n] of a recording at `sample_rate`. InputError if it is no sound."""
     if not isinstance(recording, Audio):
-        return read_blocks(Path(recording), sample_rate, mono=mono)
-    samples = recording.samples.mean(axis=0, dtype=np.float32)[None] if mono else recording.samples
-    if recording.sample_rate == sample_rate:
-        return iter([samples])
-    return iter([soxr.resample(samples.T, recording.sample_rate, sample_rate).T])
+        return read_blocks(Path(recording), sample_rate, mono=False)
+    sound = finite([recording.samples], "the recording", recording.sample_rate)
+    return resampled(sound, recording.sample_rate, sample_rate)
 
 
 def load_model(id_or_dir: str | Path | None = None) -> Model:

@@ -20,6 +20,8 @@ from halfstep.vocoders.base import GRIFFIN_LIM, MakeVocoder
 USUAL_SECONDS = 30.0
 MOST_SECONDS = 86_400.0
 MOST_LOOP_SECONDS = 900.0
+BEYOND_SECONDS = 0.01
+"""An end may be given as rounded to hundredths."""
 LEAST_LOOP_FRAMES = 40
 """A loop is a whole number of frames long, then set right by at most 866 / 40 = 22 cents of pitch."""
 
@@ -174,21 +176,30 @@ class Mend(Request):
     def recordings(self) -> tuple[Recording, ...]:
         return (self.recording,)
 
-    def bridge(self, whole: Audio) -> Bridge:
-        """The same as a bridge between the two ends of the recording, `whole` [1, n] as the model reads it.
-
-        InputError unless something of it is before, between and after the two times.
-        """
-        if not 0 < self.start < self.stop < whole.seconds:
-            times = f"from {self.start:g} to {self.stop:g}"
-            refuse(f"{times}: give two times in order, inside the recording's 0 to {whole.seconds:.3f} s")
-        first, last = (round(seconds * whole.sample_rate) for seconds in (self.start, self.stop))
-        before, after = whole.samples[:, :first], whole.samples[:, last:]
-        return Bridge(
-            seconds=(last - first) / whole.sample_rate, seed=self.seed, steps=self.steps, variation=self.variation,
-            toward=self.toward, vocoder=self.vocoder, sampler=self.sampler, respacing=self.respacing,
-            context=Audio(before, whole.sample_rate), into=Audio(after, whole.sample_rate),
+    def timed(self, seconds: float) -> Timed:
+        """A piece of the same noise, so long."""
+        return Piece(
+            seconds=seconds, seed=self.seed, steps=self.steps, variation=self.variation, toward=self.toward,
+            vocoder=self.vocoder, sampler=self.sampler, respacing=self.respacing,
         )  # fmt: skip
+
+    def span(self, samples: int, sample_rate: int, least: int) -> tuple[int, int]:
+        """Where it begins and ends, in a recording of so many samples, of which either end may be part.
+
+        least: samples that can be joined to. InputError unless some of the recording is left, and enough of it.
+        """
+        seconds, times = samples / sample_rate, f"from {self.start:g} to {self.stop:g}"
+        if not 0 <= self.start < self.stop <= seconds + BEYOND_SECONDS:
+            refuse(f"{times}: give two times in order, inside the recording's 0 to {seconds:.3f} s")
+        first, last = (min(samples, round(time * sample_rate)) for time in (self.start, self.stop))
+        if last - first in (0, samples):
+            refuse(f"{times}: nothing of the recording would be {'new' if last == first else 'left'}")
+        if 0 < first < least:
+            refuse(f"{times}: at least {least / sample_rate:.3f} s before it are needed to join to; mend from 0")
+        if 0 < samples - last < least:
+            needed = least / sample_rate
+            refuse(f"{times}: at least {needed:.3f} s after it are needed to join to; mend to {seconds:.3f}")
+        return first, last
 
 
 def request_for(

@@ -3,29 +3,47 @@
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from halfstep.audio.limiter import limit
 from halfstep.audio.mel import Float32, LogMelStream, MelConfig
 from halfstep.vocoders.base import Vocoder
 
+LEAST_OFFSET = 1e-3
+"""-60 dB: a mean below it is that of the music itself."""
 
-def revoiced(blocks: Iterable[Float32], mel: MelConfig, vocoder: Callable[[], Vocoder]) -> Iterator[Float32]:
+
+def offset_of(blocks: Iterable[Float32]) -> NDArray[np.float64] | None:
+    """The constant level of each channel, [channels]; None where there is none, or no sound."""
+    total, count = np.zeros(1), 0
+    for block in blocks:
+        total, count = total + block.sum(axis=1, dtype=np.float64), count + block.shape[1]
+    offset = total / max(1, count)
+    offset = np.where(np.abs(offset) < LEAST_OFFSET, 0, offset)
+    return offset if offset.any() else None
+
+
+def revoiced(
+    blocks: Iterable[Float32], mel: MelConfig, vocoder: Callable[[], Vocoder], offset: NDArray[np.float64] | None = None
+) -> Iterator[Float32]:
     """Blocks [channels, n] -> blocks [channels, m] of as many samples in all, at the same level, peaks bent below 1.
 
-    Every channel goes its own way, through a vocoder of its own; what is the same in two of them stays so.
+    Every channel goes its own way, through a vocoder of its own; what is the same in two of them stays so. offset: a
+    constant level of each, which in the bands would become a rumble: it is taken off before, and put back.
     """
+    away = np.float32(0) if offset is None else offset[:, None].astype(np.float32)
     lanes: list[_Lane] = []
     count = done = 0
     for block in blocks:
         lanes = lanes or [_Lane(LogMelStream(mel), vocoder()) for _ in block]
         count += block.shape[1]
-        samples = np.stack([lane.push(channel) for lane, channel in zip(lanes, block, strict=True)])
+        samples = np.stack([lane.push(channel) for lane, channel in zip(lanes, block - away, strict=True)])
         done += samples.shape[1]
         if samples.size:
-            yield limit(samples, gain=1)
+            yield limit(samples + away, gain=1)
     if count > done:  # the last frame may reach beyond the end
         rest = np.stack([lane.finish() for lane in lanes])
-        yield limit(rest[:, : count - done], gain=1)
+        yield limit(rest[:, : count - done] + away, gain=1)
 
 
 class _Lane:

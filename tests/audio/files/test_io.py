@@ -66,8 +66,10 @@ def test_blocks_joined_are_the_whole(tmp_path_factory, rates, block_seconds, cha
     np.testing.assert_allclose(joined, whole, atol=1e-5)
 
 
-def test_mono_is_the_mean_of_the_channels(tmp_path):
-    samples = np.random.default_rng(1).uniform(-1, 1, (1000, 6))
+@pytest.mark.parametrize("channels", [2, 16])
+def test_mono_is_the_mean_of_the_channels(tmp_path, channels: int):
+    """Of more than two by the rule of their layout, where there is one: tests of the downmix."""
+    samples = np.random.default_rng(1).uniform(-1, 1, (1000, channels))
     soundfile.write(tmp_path / "six.wav", samples, 8000, "DOUBLE")
     mono = read(tmp_path / "six.wav", mono=True).samples
     np.testing.assert_allclose(mono[0], samples.mean(axis=1), atol=1e-6)

@@ -1,19 +1,21 @@
 """`halfstep generate`: pieces to files, everything that can be refused refused before the first is begun."""
 
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import halfstep
+from halfstep.app.generate.storing import BroughtDown, Stored, storing
 from halfstep.app.outputs import check_room, checked_outputs
 from halfstep.app.progress import Report, progress
 from halfstep.app.stopping import stoppable
 from halfstep.app.thumbnail import Thumbnail
-from halfstep.audio.files.io import Audio, read_info, write
-from halfstep.audio.mel import Float32
+from halfstep.audio.files.io import Audio, write
+from halfstep.generation.continuation import Samples
 from halfstep.generation.model import Model
-from halfstep.generation.requests import Recording, Request, RequestError
+from halfstep.generation.requests import Request, RequestError
 
 
 def generate_files(out: Path, request: Request, *, model: str | None, count: int, plot: bool) -> None:
@@ -26,43 +28,41 @@ def generate_files(out: Path, request: Request, *, model: str | None, count: int
     files = [Path(recording) for recording in request.recordings if not isinstance(recording, Audio)]
     paths = checked_outputs(out, count, files, [".png"] if plot else [])
     loaded = halfstep.load(model)
-    timed = loaded.timed(request)
-    samples = timed.samples(loaded.manifest.mel)
-    samples += sum(_samples_of(one, loaded.sample_rate) for one in timed.recordings)
-    check_room(out, samples, count)
-    pieces = [replace(timed, seed=seed) for seed in range(timed.seed, timed.seed + count)]
-    music = [loaded.blocks(piece) for piece in pieces]
+    pieces = [replace(request, seed=seed) for seed in range(request.seed, request.seed + count)]
+    music = [loaded.coming(piece) for piece in pieces]
+    form, samples = music[0].form, music[0].samples
+    stored = storing(out, form)
+    check_room(out, samples, count, form.channels, stored.bits)
 
-    seconds = samples / loaded.sample_rate
-    for path, piece, blocks in zip(paths, pieces, music, strict=True):
+    seconds = samples / form.sample_rate
+    for path, piece, coming in zip(paths, pieces, music, strict=True):
         what = described(loaded, piece)
         began = time.perf_counter()
-        with progress(path.name) as report, stoppable(_counted(blocks, samples, report)) as counted:
-            write_piece(path, counted, loaded, what, seconds, piece.loops, plot)
+        down = BroughtDown(coming.blocks, stored)
+        with progress(path.name) as report, stoppable(_counted(iter(down), samples, report)) as counted:
+            write_piece(path, counted, loaded, what, seconds, piece, plot, stored)
         took = time.perf_counter() - began
-        print(f"{path}: {seconds:.1f} s, {what}, made in {took:.1f} s (real-time factor {took / seconds:.3f})")
-
-
-def _samples_of(recording: Recording, sample_rate: int) -> int:
-    """How many samples a recording has; of a file, as many as its header declares."""
-    if isinstance(recording, Audio):
-        return recording.samples.shape[1]
-    info = read_info(Path(recording))
-    return round(info.frames_declared * sample_rate / info.sample_rate)
+        kept = f"{stored.said}, " if request.recordings else ""
+        print(f"{path}: {seconds:.1f} s, {kept}{what}, made in {took:.1f} s (real-time factor {took / seconds:.3f})")
+        if down.samples:
+            print(f"{path}: {down.said}", file=sys.stderr)
 
 
 def write_piece(
-    path: Path, blocks: Iterator[Float32], model: Model, what: str, seconds: float, loop: bool, plot: bool
-) -> None:
+    path: Path, blocks: Iterator[Samples], model: Model, what: str, seconds: float, piece: Request, plot: bool,
+    stored: Stored,
+) -> None:  # fmt: skip
     """Its blocks to a file, which says what it is; a loop with its points, and its picture beside it for `plot`."""
-    thumbnail = Thumbnail(model.manifest.mel)
+    rate = stored.form.sample_rate
+    thumbnail = Thumbnail(model.manifest.mel, rate)
     metadata = {
         "software": f"halfstep {halfstep.__version__}",
         "comment": what,
         "license": model.manifest.output_licence,
     }
     seen = thumbnail.watching(blocks) if plot else blocks
-    write(path, seen, model.sample_rate, metadata, seconds=seconds, loop=loop)
+    exact = bool(piece.recordings)
+    write(path, seen, rate, metadata, stored.subtype, seconds=seconds, loop=piece.loops, exact=exact)
     if plot:
         thumbnail.save(path.with_suffix(".png"))
 
@@ -80,7 +80,7 @@ def described(model: Model, piece: Request) -> str:
     return ", ".join(parts)
 
 
-def _counted(blocks: Iterator[Float32], samples: int, report: Report) -> Iterator[Float32]:
+def _counted(blocks: Iterator[Samples], samples: int, report: Report) -> Iterator[Samples]:
     done = 0
     for block in blocks:
         yield block

@@ -14,12 +14,13 @@ from halfstep.app.threads import keep_to_one_thread
 from halfstep.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from halfstep.audio.mel import Float32
     from halfstep.generation.model import Model
     from halfstep.vocoders.base import MakeVocoder
 
-MOST_CHANNELS = {".mp3": 2}
-USUAL_MOST_CHANNELS = 8
 BEFORE, AFTER = ".before.png", ".after.png"
 EXAMPLES = """Example: halfstep vocode take.mp3 again.wav --plot
 
@@ -83,6 +84,7 @@ def vocode_file(order: Order) -> dict[str, object]:
     from halfstep.app.outputs import check_room, checked_outputs
     from halfstep.app.stopping import stoppable
     from halfstep.audio.files.io import read_blocks, read_info
+    from halfstep.vocoders.revoicing import offset_of
 
     checked_outputs(order.out, 1, [order.recording], [BEFORE, AFTER] if order.plot else [])
     info = read_info(order.recording)
@@ -92,11 +94,12 @@ def vocode_file(order: Order) -> dict[str, object]:
     expected = max(1, round(info.frames_declared * model.sample_rate / info.sample_rate))
     check_room(order.out, expected * info.channels, 1)
     began = time.perf_counter()
+    offset = offset_of(read_blocks(order.recording, mono=False))
     with progress(order.out.name) as report:
         blocks = read_blocks(order.recording, model.sample_rate, mono=False)
         counted = _Counted(blocks, expected, report)
         with stoppable(iter(counted)) as watched:
-            _write(order, model, chosen, watched, expected)
+            _write(order, model, chosen, watched, expected, offset)
     took = time.perf_counter() - began
     seconds = counted.samples / model.sample_rate
     return {
@@ -114,11 +117,11 @@ def vocode_file(order: Order) -> dict[str, object]:
 
 
 def _check(order: Order, channels: int, frames: int) -> None:
+    from halfstep.app.generate.storing import check_channels
+
     if frames == 0:
         raise InputError(f"{order.recording}: holds no samples; give a file with sound in it")
-    most = MOST_CHANNELS.get(order.out.suffix.lower(), USUAL_MOST_CHANNELS)
-    if channels > most:
-        raise InputError(f"{order.recording}: {channels} channels, {order.out.suffix} is written with {most} at most")
+    check_channels(order.out, channels, str(order.recording))
 
 
 def _chosen(wanted: str | None, model: "Model") -> "tuple[str | MakeVocoder | None, str]":
@@ -137,15 +140,16 @@ def _chosen(wanted: str | None, model: "Model") -> "tuple[str | MakeVocoder | No
 
 
 def _write(
-    order: Order, model: "Model", chosen: "str | MakeVocoder | None", blocks: "Iterator[Float32]", expected: int
-) -> None:
+    order: Order, model: "Model", chosen: "str | MakeVocoder | None", blocks: "Iterator[Float32]", expected: int,
+    offset: "NDArray[np.float64] | None",
+) -> None:  # fmt: skip
     import halfstep
     from halfstep.app.thumbnail import Thumbnail
     from halfstep.audio.files.io import write
 
     before, after = (Thumbnail(model.manifest.mel) for _ in range(2))
     heard = before.watching(blocks) if order.plot else blocks
-    made = model.vocoded(heard, chosen)
+    made = model.vocoded(heard, chosen, offset)
     shown = after.watching(made) if order.plot else made
     metadata = {"software": f"halfstep {halfstep.__version__}"}
     write(order.out, shown, model.sample_rate, metadata, seconds=expected / model.sample_rate)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from halfstep.app.generate.composing import USUAL_BEATS
 from halfstep.app.generate.generating import described, write_piece
+from halfstep.app.generate.storing import BroughtDown, storing
 from halfstep.app.serve.decoding import decoded_upload
 from halfstep.app.serve.fields import SEED, STEPS, TOWARD, VARIATION, Field, Value, number, read_fields, whole
 from halfstep.app.serve.jobs import Job, Jobs, Report
@@ -14,9 +15,9 @@ from halfstep.app.serve.refusals import Refusal
 from halfstep.app.serve.tunes import BAD_REQUEST, check_steps, find
 from halfstep.audio.files.io import Audio
 from halfstep.audio.files.writing import ENCODINGS
-from halfstep.audio.mel import Float32
+from halfstep.generation.continuation import Samples
 from halfstep.generation.model import Model
-from halfstep.generation.requests import USUAL_SECONDS, RequestError, Timed, request_for
+from halfstep.generation.requests import USUAL_SECONDS, Request, RequestError, Timed, request_for
 
 ENDINGS = tuple(ending.removeprefix(".") for ending in ENCODINGS)
 LOOPS_NOT_IN = "mp3"
@@ -82,16 +83,16 @@ class Kitchen:
             raise Refusal(BAD_REQUEST, "the body is to be a recording: WAV, FLAC, Ogg Vorbis, Opus, MP3 or AIFF")
         seconds = self._seconds(values)
 
-        def request(context: Audio | None) -> Timed:
-            return model.timed(
-                request_for(
-                    seconds=seconds, context=context, loop=loop, seed=whole(values, "seed") or 0, steps=steps,
-                    variation=number(values, "variation"), toward=whole(values, "toward"),
-                )
+        def request(context: Audio | None) -> Request:
+            return request_for(
+                seconds=seconds, context=context, loop=loop, seed=whole(values, "seed") or 0, steps=steps,
+                variation=number(values, "variation"), toward=whole(values, "toward"),
             )  # fmt: skip
 
         try:
-            request(None).samples(model.manifest.mel)  # refused before it waits, whatever can be
+            new = request(None)
+            assert isinstance(new, Timed), "without a recording there is nothing to mend"
+            new.samples(model.manifest.mel)  # refused before it waits, whatever can be
         except RequestError as error:
             raise Refusal(BAD_REQUEST, error.named({})) from error
         limits = self._limits
@@ -118,15 +119,15 @@ class Kitchen:
         return seconds
 
 
-def _make(model: Model, request: Timed, path: Path, report: Report) -> None:
-    recordings = sum(one.samples.shape[1] for one in request.recordings if isinstance(one, Audio))
-    samples = request.samples(model.manifest.mel) + recordings
-    seconds = samples / model.sample_rate
-    blocks = _reported(model.blocks(request), samples, report)
-    write_piece(path, blocks, model, described(model, request), seconds, request.loops, plot=False)
+def _make(model: Model, request: Request, path: Path, report: Report) -> None:
+    coming = model.coming(request)
+    stored = storing(path, coming.form)
+    seconds = coming.samples / coming.form.sample_rate
+    blocks = _reported(iter(BroughtDown(coming.blocks, stored)), coming.samples, report)
+    write_piece(path, blocks, model, described(model, request), seconds, request, False, stored)
 
 
-def _reported(blocks: Iterator[Float32], samples: int, report: Report) -> Iterator[Float32]:
+def _reported(blocks: Iterator[Samples], samples: int, report: Report) -> Iterator[Samples]:
     """The same, in pieces short enough for `report` to be called often."""
     done = 0
     report(0.0)

@@ -9,13 +9,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
 
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from halfstep.audio.downmix import mix_weights
+from halfstep.audio.files.depth import BITS, FLOATING, WIDE, kept_subtype
 from halfstep.audio.files.raw import RawFile
 from halfstep.audio.files.writing import encoding_for, write
 from halfstep.errors import InputError
@@ -46,14 +48,21 @@ class Audio:
 
     samples: Float32
     sample_rate: int
+    subtype: str | None = None
+    """How finely the recording stored them, by libsndfile's name; None says nothing."""
 
     @property
     def seconds(self) -> float:
         return self.samples.shape[1] / self.sample_rate
 
     def save(self, path: str | Path, metadata: dict[str, str] | None = None, loop: bool = False) -> None:
-        """Write .wav, .flac, .ogg or .mp3; with loop points if it is a `loop`. For errors see `write`."""
-        write(Path(path), [self.samples], self.sample_rate, metadata or {}, loop=loop)
+        """Write .wav, .flac, .ogg or .mp3; with loop points if it is a `loop`. For errors see `write`.
+
+        What a recording stored is stored as it was, where the format can.
+        """
+        subtype = kept_subtype(encoding_for(Path(path)).format, self.subtype)
+        exact = self.subtype is not None
+        write(Path(path), [self.samples], self.sample_rate, metadata or {}, subtype, loop=loop, exact=exact)
 
     def _repr_html_(self) -> str:
         wav = io.BytesIO()
@@ -97,23 +106,26 @@ def info_of(sound: soundfile.SoundFile) -> AudioInfo:
     return AudioInfo(sound.format, sound.subtype, sound.samplerate, sound.channels, sound.frames)
 
 
-def decoded(sound: soundfile.SoundFile, mono: bool, block_seconds: float) -> Iterator[Float32]:
-    """Blocks [channels, n] of an open sound at its own rate; mono is the mean of the channels.
+def decoded(sound: soundfile.SoundFile, mono: bool, block_seconds: float, exact: bool = False) -> Iterator[Float32]:
+    """Blocks [channels, n] of an open sound at its own rate; mono is their mix (`audio/downmix.py`). exact: float64
+    where float32 would lose bits.
 
     Raises soundfile.LibsndfileError where the file breaks off, once all before that was given out.
     """
     frames = max(1, min(round(block_seconds * sound.samplerate), BLOCK_SAMPLES // sound.channels))
-    even = np.full(sound.channels, 1 / sound.channels, np.float32)
-    for block in _read_until_broken(sound, frames):
-        yield _mean(block, even) if mono else np.ascontiguousarray(block.T)
+    weights = mix_weights(sound.channels).astype(np.float32)
+    for block in _read_until_broken(sound, frames, "float64" if exact and sound.subtype in WIDE else "float32"):
+        yield _mixed(block, weights) if mono else np.ascontiguousarray(block.T)
 
 
-def _read_until_broken(sound: soundfile.SoundFile, frames: int) -> Iterator[Float32]:
+def _read_until_broken(
+    sound: soundfile.SoundFile, frames: int, kind: Literal["float32", "float64"]
+) -> Iterator[Float32]:
     """Blocks [n, channels]; of the one in which an error is met, what was decoded before it."""
     while True:
-        room = np.full((frames, sound.channels), np.nan, np.float32)
+        room = np.full((frames, sound.channels), np.nan, kind)
         try:
-            block = cast(Float32, sound.read(dtype="float32", always_2d=True, out=room))
+            block = cast(Float32, sound.read(dtype=kind, always_2d=True, out=room))
         except soundfile.LibsndfileError:
             yield room[: _filled(room)]
             raise
@@ -128,10 +140,10 @@ def _filled(room: Float32) -> int:
     return int(filled[-1]) + 1 if len(filled) else 0
 
 
-def _mean(block: Float32, even: Float32) -> Float32:
+def _mixed(block: Float32, weights: Float32) -> Float32:
     """[n, channels] -> [1, n]. numpy's own mean over so short an axis takes 25 times as long as a product."""
     with np.errstate(invalid="ignore"):  # infinite samples: whoever asked finds them in what comes out
-        return (block @ even)[None]
+        return (block @ weights)[None]
 
 
 def resampled(blocks: Iterable[Float32], from_rate: int, to_rate: int) -> Iterator[Float32]:
@@ -150,6 +162,18 @@ def resampled(blocks: Iterable[Float32], from_rate: int, to_rate: int) -> Iterat
         yield resampler.resample_chunk(nothing, last=True).reshape(-1, channels).T
 
 
+def finite(blocks: Iterable[Float32], name: str, sample_rate: int) -> Iterator[Float32]:
+    """The same blocks [channels, n]. InputError naming the recording, and the place, where a sample is no number."""
+    done = 0
+    for block in blocks:
+        bad = np.flatnonzero(~np.isfinite(block).all(axis=0))
+        if len(bad):
+            seconds = (done + int(bad[0])) / sample_rate
+            raise InputError(f"{name}: a sample at {seconds:.3f} s is NaN or infinite; repair the recording")
+        done += block.shape[1]
+        yield block
+
+
 def read_info(path: Path) -> AudioInfo:
     """Format, rate, channels and declared length, from the header. InputError if it is no sound file."""
     with _as_input(path), open_sound(path) as sound:
@@ -157,14 +181,14 @@ def read_info(path: Path) -> AudioInfo:
 
 
 def read_blocks(
-    path: Path, sample_rate: int | None = None, mono: bool = True, block_seconds: float = 10.0
+    path: Path, sample_rate: int | None = None, mono: bool = True, block_seconds: float = 10.0, exact: bool = False
 ) -> Iterator[Float32]:
-    """Blocks [channels, n] of the file at `sample_rate` (its own if None), in constant memory.
+    """Blocks [channels, n] of the file at `sample_rate` (its own if None), in constant memory. exact: as `decoded`.
 
-    InputError if the file is no sound, or breaks off.
+    InputError if the file is no sound, breaks off, or holds a sample that is NaN or infinite.
     """
     with _as_input(path), open_sound(path) as sound:
-        blocks = decoded(sound, mono, block_seconds)
+        blocks = finite(decoded(sound, mono, block_seconds, exact), str(path), sound.samplerate)
         yield from resampled(blocks, sound.samplerate, sample_rate or sound.samplerate)
 
 
@@ -174,4 +198,5 @@ def read(path: Path, sample_rate: int | None = None, mono: bool = False) -> Audi
     blocks = list(read_blocks(path, sample_rate, mono))
     if not blocks:
         raise InputError(f"{path}: holds no samples; give a file with sound in it")
-    return Audio(np.concatenate(blocks, axis=1), sample_rate or info.sample_rate)
+    plain = info.subtype if info.subtype in (*BITS, *FLOATING) else None
+    return Audio(np.concatenate(blocks, axis=1), sample_rate or info.sample_rate, plain)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from halfstep.atomic import replacing
 from halfstep.audio.files import ogg
+from halfstep.audio.files.depth import FLOATING, quantised
 from halfstep.audio.files.loop_points import add_loop_points
 from halfstep.audio.files.raw import RawFile
 from halfstep.errors import InputError
@@ -58,13 +59,15 @@ def write(
     subtype: str | None = None,
     seconds: float | None = None,
     loop: bool = False,
+    exact: bool = False,
 ) -> None:
     """Write blocks [channels, n] as the file its extension says; the bytes follow from the arguments alone.
 
     Args:
-        subtype: "PCM_24" instead of 16 bits, for .wav and .flac.
+        subtype: another than 16 bits, for .wav and .flac.
         seconds: the length expected; only says how much is missing when the disk is full.
         loop: the file is one period of what repeats; WAV and FLAC can say so.
+        exact: samples of a recording, which are stored again as they were read.
 
     Raises:
         InputError: an extension we do not write.
@@ -76,7 +79,7 @@ def write(
         raise ValueError(f"metadata {sorted(unknown)}, expected some of {sorted(METADATA_KEYS)}")
     with replacing(path) as partial:
         try:
-            frames = _encode(partial, blocks, sample_rate, metadata, encoding, subtype or encoding.subtype)
+            frames = _encode(partial, blocks, sample_rate, metadata, encoding, subtype or encoding.subtype, exact)
             if loop:
                 add_loop_points(partial, encoding.format, sample_rate, frames)
         except OSError as error:
@@ -92,6 +95,7 @@ def _encode(
     metadata: dict[str, str],
     encoding: Encoding,
     subtype: str,
+    exact: bool,
 ) -> int:
     """How many samples of each channel were written."""
     rest = iter(blocks)
@@ -105,9 +109,9 @@ def _encode(
             with soundfile.SoundFile(cast(BinaryIO, raw), "w", *settings) as sound:
                 for key, text in sorted(metadata.items()):
                     setattr(sound, key, text)
-                _write_block(sound, first)
+                _write_block(sound, first, exact)
                 for block in rest:
-                    _write_block(sound, block)
+                    _write_block(sound, block, exact)
                 frames = sound.frames
         finally:
             raw.check()  # what libsndfile makes of a full disk says nothing, or nothing useful
@@ -116,13 +120,13 @@ def _encode(
     return frames
 
 
-def _write_block(sound: soundfile.SoundFile, block: Float32) -> None:
+def _write_block(sound: soundfile.SoundFile, block: Float32, exact: bool) -> None:
     peak = float(np.abs(block).max(initial=0))
-    assert np.isfinite(peak), "NaN or infinite samples are our own mistake"
-    if peak > 1:
+    if not (peak <= 1 or (np.isfinite(peak) and sound.subtype in FLOATING)):
         raise ValueError(f"a sample of {peak:.4g}, expected -1 to 1")
     for start in range(0, block.shape[1], WRITTEN_AT_ONCE):
-        sound.write(np.ascontiguousarray(block[:, start : start + WRITTEN_AT_ONCE].T))
+        part = np.ascontiguousarray(block[:, start : start + WRITTEN_AT_ONCE].T)
+        sound.write(quantised(part, sound.subtype) if exact else part)
 
 
 def _disk_full(path: Path, partial: Path, sample_rate: int, seconds: float | None) -> OSError:

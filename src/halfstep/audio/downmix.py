@@ -1,0 +1,38 @@
+"""Many channels to one: by the standard's rule, and so that channels out of phase do not cancel."""
+
+import math
+
+import numpy as np
+
+from halfstep.arrays import Float, Float64
+
+_HALF = math.sqrt(0.5)
+LAYOUTS = {
+    3: (1, 1, 2 * _HALF),
+    4: (1, 1, _HALF, _HALF),
+    5: (1, 1, 2 * _HALF, _HALF, _HALF),
+    6: (1, 1, 2 * _HALF, 0, _HALF, _HALF),
+    7: (1, 1, 2 * _HALF, 0, 2 * _HALF**2, _HALF, _HALF),
+    8: (1, 1, 2 * _HALF, 0, _HALF, _HALF, _HALF, _HALF),
+}
+"""Channels -> what each adds to one, in WAV's order (front left and right, centre, low frequencies, back, sides), after
+ITU-R BS.775: centre and surrounds at -3 dB in either of two channels, whose sum this is; no low-frequency channel."""
+CANCELLED = 0.1
+"""Of the power that the channels would have if they were independent: below it they are out of phase."""
+
+
+def mix_weights(channels: int) -> Float64[np.ndarray, "channels"]:
+    """What each channel adds to one; they sum to 1, so that what all share keeps its level. Even where no rule is."""
+    weights = np.array(LAYOUTS.get(channels, (1,) * channels), np.float64)
+    return weights / weights.sum()
+
+
+def in_phase(
+    weights: Float64[np.ndarray, "channels"], covariance: Float[np.ndarray, "channels channels"]
+) -> Float64[np.ndarray, "channels"]:
+    """The weights, those of channels turned round that would cancel the strongest one; the same where none do."""
+    apart = float(weights**2 @ np.diag(covariance))
+    if float(weights @ covariance @ weights) >= CANCELLED * apart:
+        return weights
+    strongest = int(np.argmax(weights**2 * np.diag(covariance)))
+    return weights * np.where(covariance[strongest] < 0, -1, 1)

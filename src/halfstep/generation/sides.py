@@ -1,0 +1,133 @@
+"""What stands beside new sound: how loud it is, how wide, around which level; and new sound made to stand beside it.
+
+The model knows one channel, at one rate, at the level of its training music. A side of a recording is brought to that,
+and what comes of it is brought back: to the side's level, in its channels as loud and as far apart as they are.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+
+from halfstep.arrays import Float, Float32, Float64
+from halfstep.audio.diffusing import Diffuser
+from halfstep.audio.downmix import in_phase, mix_weights
+from halfstep.audio.files.io import resampled
+from halfstep.audio.mel import MelConfig, band_edges_hz, log_mel
+from halfstep.bundle import Manifest
+from halfstep.generation.takes import Form
+from halfstep.vocoders.revoicing import offset_of
+
+SILENT_NEPERS = 9.0
+"""78 dB below the model's own level: nothing whose level could be had."""
+PLACED_AT_ONCE = 1 << 14
+NARROW = 0.03
+"""Channels whose difference is 30 dB below what they share are one sound."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placing:
+    """How one channel becomes the channels of a recording: shared [channels] is what each has of the sound itself,
+    apart [channels, channels] of voices of it with other phases, offset [channels] a constant level. gain: nepers.
+    """
+
+    shared: Float64[np.ndarray, "channels"]
+    apart: Float64[np.ndarray, "channels channels"]
+    offset: Float64[np.ndarray, "channels"]
+    gain: float
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """Samples [channels, n] of a recording next to the gap; `heard` [1, m] is what the model is given of them."""
+
+    samples: Float[np.ndarray, "channels samples"]
+    heard: Float32[np.ndarray, "1 heard"]
+    placing: Placing
+
+
+def side_of(samples: Float[np.ndarray, "channels samples"], form: Form, manifest: Manifest) -> Side:
+    """One channel at the model's rate and level, without a constant part; and the way back."""
+    found = offset_of([samples])
+    offset = np.zeros(len(samples)) if found is None else found
+    centred = samples - offset[:, None]
+    covariance = centred @ centred.T / max(1, samples.shape[1])
+    weights = in_phase(mix_weights(len(samples)), covariance)
+    mixed = (weights @ centred).astype(np.float32)
+    mel = manifest.mel
+    heard = mixed if form.sample_rate == mel.sample_rate else soxr.resample(mixed, form.sample_rate, mel.sample_rate)
+    gain = gain_to_model(heard, manifest)
+    shared, apart = _width(weights, covariance)
+    heard = (heard * np.float32(math.exp(gain)))[None]
+    return Side(samples, heard, Placing(shared, apart, offset, -gain))
+
+
+def gain_to_model(heard: Float32[np.ndarray, "samples"], manifest: Manifest) -> float:
+    """Nepers that bring sound to the level of the model's training music: equal power, summed over the bands, of what
+    each band has on average. 0 for silence, which has no level.
+    """
+    mel = manifest.mel
+    own = _level(np.asarray(manifest.band_mean, np.float64), mel)
+    gain = 0.0
+    for _ in range(2):  # what lay below the floor at first counts once it is brought up
+        bands = log_mel(heard * np.float32(math.exp(gain)), mel).mean(axis=1, dtype=np.float64)
+        gain += own - _level(bands, mel)
+    return gain if gain < SILENT_NEPERS else 0.0
+
+
+def _level(band_mean: Float64[np.ndarray, "bands"], mel: MelConfig) -> float:
+    """Nepers: bands are averages of magnitude over their width."""
+    edges = band_edges_hz(mel)
+    return 0.5 * math.log(float(((edges[2:] - edges[:-2]) * np.exp(2 * band_mean)).sum()))
+
+
+def _width(
+    weights: Float64[np.ndarray, "channels"], covariance: Float64[np.ndarray, "channels channels"]
+) -> tuple[Float64[np.ndarray, "channels"], Float64[np.ndarray, "channels channels"]]:
+    """`shared` and `apart` of a Placing: with voices that are not in step, the sound has this covariance again, per
+    power of its mix, and its mix is the one channel it was made of.
+    """
+    power = float(weights @ covariance @ weights)
+    if power <= 0:
+        return np.ones(len(weights)), np.zeros_like(covariance)
+    shared = covariance @ weights / power
+    values, vectors = np.linalg.eigh(covariance / power - np.outer(shared, shared))
+    apart = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    return shared, apart if np.abs(apart).max() > NARROW * np.abs(shared).max() else np.zeros_like(apart)
+
+
+class Placer:
+    """One channel at the model's rate to the channels of `form`: as `before` says up to sample `begins`, as `after`
+    does from `ends` on, evenly from one to the other between.
+    """
+
+    def __init__(
+        self, mel: MelConfig, form: Form, before: Placing, after: Placing | None = None, begins: int = 0, ends: int = 0
+    ) -> None:
+        self._rates = mel.sample_rate, form.sample_rate
+        self._before, self._after = before, after or before
+        self._begins, self._ends = begins, max(ends, begins + 1)
+        wide = before.apart.any() or self._after.apart.any()
+        self._voices = [Diffuser(form.sample_rate, voice) for voice in range(form.channels)] if wide else []
+        self._done = 0
+
+    def placed(self, blocks: Iterable[Float32[np.ndarray, "1 _"]]) -> Iterator[Float32[np.ndarray, "channels samples"]]:
+        """Blocks [channels, n], however those that come are cut."""
+        for block in resampled(blocks, *self._rates):
+            for start in range(0, block.shape[1], PLACED_AT_ONCE):
+                yield self._spread(block[0, start : start + PLACED_AT_ONCE])
+
+    def _spread(self, mono: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "channels samples"]:
+        at = np.arange(self._done, self._done + len(mono))
+        self._done += len(mono)
+        share = np.clip((at - self._begins) / (self._ends - self._begins), 0, 1)
+        voices = np.stack([mono, *(voice.push(mono) for voice in self._voices)]).astype(np.float64)
+        sounds = []
+        for way in (self._before, self._after):
+            mixing = np.concatenate([way.shared[:, None], way.apart], axis=1)[:, : len(voices)]
+            sounds.append(mixing @ voices)
+        gain = self._before.gain + share * (self._after.gain - self._before.gain)
+        offset = self._before.offset[:, None] + share * (self._after.offset - self._before.offset)[:, None]
+        return ((sounds[0] + share * (sounds[1] - sounds[0])) * np.exp(gain) + offset).astype(np.float32)

@@ -1,0 +1,43 @@
+"""Many channels to one: levels by the standard, and nothing lost to channels out of phase."""
+
+import math
+
+import numpy as np
+import pytest
+
+from halfstep.audio.downmix import in_phase, mix_weights
+
+DB_3 = math.sqrt(0.5)
+
+
+@pytest.mark.parametrize("channels", range(1, 33))
+def test_what_all_channels_share_keeps_its_level(channels: int):
+    assert mix_weights(channels).sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("channels", [5, 6, 8])
+def test_surround_is_mixed_by_bs_775(channels: int):
+    """Front 1, centre 1 and surround .7071 in either of two channels at -3 dB, so in their sum: 1, 1.4142, .7071."""
+    weights = mix_weights(channels) / mix_weights(channels)[0]
+    assert weights[:3] == pytest.approx([1, 1, 2 * DB_3])
+    assert weights[-2:] == pytest.approx([DB_3, DB_3])
+    if channels > 5:
+        assert weights[3] == 0  # low-frequency effects are left out
+
+
+def test_stereo_is_the_mean_of_both():
+    np.testing.assert_array_equal(mix_weights(2), [0.5, 0.5])
+
+
+@pytest.mark.parametrize("right", [-1.0, -0.99, -0.7])
+def test_channels_out_of_phase_do_not_cancel(right: float):
+    music = np.random.default_rng(0).standard_normal(1000)
+    channels = np.stack([music, right * music])
+    weights = in_phase(mix_weights(2), channels @ channels.T / 1000)
+    assert np.std(weights @ channels) == pytest.approx((1 - right) / 2 * np.std(music))
+
+
+@pytest.mark.parametrize("correlation", [1.0, 0.5, 0.0, -0.5])
+def test_what_does_not_cancel_is_mixed_as_it_is(correlation: float):
+    covariance = np.array([[1.0, correlation], [correlation, 1.0]])
+    np.testing.assert_array_equal(in_phase(mix_weights(2), covariance), [0.5, 0.5])

@@ -1,0 +1,120 @@
+"""What stands beside new sound: its level, its width, its offset; and new sound that has them too."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from halfstep.audio.downmix import mix_weights
+from halfstep.bundle import Manifest
+from halfstep.generation.sides import Placer, gain_to_model, side_of
+from halfstep.generation.takes import Form
+
+RATE = 8000
+
+
+def music(seed: int, count: int = 24000) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (0.1 * rng.standard_normal(count)).astype(np.float32)
+
+
+def placed(samples: np.ndarray, manifest: Manifest, mono: np.ndarray, rate: int = RATE) -> np.ndarray:
+    """What `mono`, at the model's level, becomes beside a recording [channels, n]."""
+    form = Form(sample_rate=rate, channels=len(samples))
+    side = side_of(samples, form, manifest)
+    power = float(np.mean(side.heard**2))
+    loud = (mono * math.sqrt(power / np.mean(mono**2))).astype(np.float32)
+    return np.concatenate(list(Placer(manifest.mel, form, side.placing).placed([loud[None]])), axis=1)
+
+
+@pytest.mark.parametrize("decibels", [0, -20, -40, -60, 12])
+def test_the_model_is_given_the_same_whatever_the_level(tiny_manifest: Manifest, decibels: float):
+    """And what it makes comes back at that level."""
+    factor = np.float32(10 ** (decibels / 20))
+    form = Form(sample_rate=RATE, channels=1)
+    usual, other = (side_of(part[None], form, tiny_manifest) for part in (music(0), music(0) * factor))
+    np.testing.assert_allclose(other.heard, usual.heard, rtol=2e-3, atol=2e-3)
+    level = np.std(placed(music(0)[None] * factor, tiny_manifest, music(1)))
+    assert level == pytest.approx(np.std(music(0)) * factor, rel=0.01)
+
+
+def test_what_it_is_given_is_at_the_level_of_its_training_music(tiny_manifest: Manifest):
+    """Of sound with just the model's mean bands the gain is none."""
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal(80000).astype(np.float32)
+    gain = gain_to_model(noise, tiny_manifest)
+    assert gain_to_model(noise * np.float32(math.exp(gain)), tiny_manifest) == pytest.approx(0, abs=1e-3)
+    quieter = replace(tiny_manifest, band_mean=tuple(mean - 1 for mean in tiny_manifest.band_mean))
+    assert gain_to_model(noise, quieter) == pytest.approx(gain - 1, abs=1e-3)
+
+
+def test_silence_has_no_level(tiny_manifest: Manifest):
+    side = side_of(np.zeros((2, 8000), np.float32), Form(sample_rate=RATE, channels=2), tiny_manifest)
+    assert side.placing.gain == 0
+    np.testing.assert_array_equal(side.placing.shared, [1, 1])
+
+
+LEFT, RIGHT, MIDDLE = music(2), music(3), music(4)
+IMAGES = {
+    "mono twice": [MIDDLE, MIDDLE],
+    "to the left": [MIDDLE, 0.3 * MIDDLE],
+    "out of phase": [MIDDLE, -MIDDLE],
+    "nearly out of phase": [MIDDLE, -0.99 * MIDDLE],
+    "wide": [LEFT, RIGHT],
+    "wide, the left louder": [LEFT, 0.5 * RIGHT],
+    "usual": [MIDDLE + 0.5 * LEFT, MIDDLE + 0.5 * RIGHT],
+    "one silent": [MIDDLE, 0 * MIDDLE],
+    "surround": [LEFT, RIGHT, MIDDLE, 0.1 * MIDDLE, 0.5 * LEFT + 0.2 * music(5), 0.5 * music(6)],
+}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_new_sound_has_the_recordings_levels_and_width(tiny_manifest: Manifest, image: str):
+    """Power of each channel within 1 dB, correlation of any two within .12."""
+    samples = np.stack(IMAGES[image]).astype(np.float32)
+    new = placed(samples, tiny_manifest, music(9, 40000))[:, 4000:]
+    powers = [np.mean(part.astype(np.float64) ** 2, axis=1) for part in (samples, new)]
+    assert 10 * np.log10((powers[1] + 1e-9) / (powers[0] + 1e-9)) == pytest.approx(0, abs=1)
+    loud = powers[0] > 1e-6
+    wanted, found = (np.corrcoef(part[loud]) for part in (samples, new))
+    np.testing.assert_allclose(found, wanted, atol=0.12)
+
+
+def test_the_mix_of_what_is_new_is_the_one_channel_it_was_made_of(tiny_manifest: Manifest):
+    samples = np.stack(IMAGES["usual"]).astype(np.float32)
+    mono = music(9)
+    mixed = mix_weights(2) @ placed(samples, tiny_manifest, mono)
+    assert np.corrcoef(mixed, mono)[0, 1] == pytest.approx(1, abs=1e-3)
+
+
+def test_a_constant_level_is_not_heard_and_comes_back(tiny_manifest: Manifest):
+    samples = np.stack([MIDDLE, MIDDLE])
+    offset = np.array([[0.2], [-0.1]], np.float32)
+    form = Form(sample_rate=RATE, channels=2)
+    np.testing.assert_allclose(
+        side_of(samples + offset, form, tiny_manifest).heard, side_of(samples, form, tiny_manifest).heard, atol=1e-2
+    )
+    new = placed(samples + offset, tiny_manifest, music(9, 40000))
+    assert new.mean(axis=1) == pytest.approx(offset[:, 0], abs=0.01)
+
+
+def test_from_one_side_to_the_other_the_level_goes_evenly_in_decibels(tiny_manifest: Manifest):
+    form = Form(sample_rate=RATE, channels=1)
+    loud, soft = (side_of(MIDDLE[None] * np.float32(level), form, tiny_manifest) for level in (1, 0.01))
+    placer = Placer(tiny_manifest.mel, form, loud.placing, soft.placing, 1000, 3001)
+    steady = np.ones((1, 4000), np.float32)
+    found = 20 * np.log10(np.concatenate(list(placer.placed([steady])), axis=1)[0])
+    assert found[:1001] == pytest.approx(found[0], abs=1e-3)
+    assert found[3001:] == pytest.approx(found[0] - 40, abs=0.1)
+    np.testing.assert_allclose(np.diff(found[1000:3001]), -40 / 2001, rtol=0.01)
+
+
+@pytest.mark.parametrize("rate", [44100, 6000])
+def test_at_another_rate_it_is_the_same_sound(tiny_manifest: Manifest, rate: int):
+    """A tone of 500 Hz is one of 500 Hz there."""
+    tone = np.sin(2 * np.pi * 500 * np.arange(RATE) / RATE).astype(np.float32)
+    new = placed(music(1, 3 * rate)[None], tiny_manifest, tone, rate)[0]
+    assert len(new) == pytest.approx(rate, abs=2)
+    spectrum = np.abs(np.fft.rfft(new * np.hanning(len(new))))
+    assert spectrum.argmax() * rate / len(new) == pytest.approx(500, abs=1.5)
