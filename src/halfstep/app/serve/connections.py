@@ -5,12 +5,15 @@ open. So connections are known here by their other end.
 """
 
 import asyncio
+import socket
 import weakref
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from halfstep.app.serve.limits import USUAL
 
+SENT_BYTES = 1 << 17
+"""That the system keeps for a connection, about: more would hide for minutes that nobody reads."""
 HEADER_SECONDS = USUAL.header_seconds
 
 OPEN: weakref.WeakValueDictionary[tuple[str, int], asyncio.Transport] = weakref.WeakValueDictionary()
@@ -28,6 +31,8 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
+        if sock := transport.get_extra_info("socket"):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT_BYTES)
         if self.client is not None:
             OPEN[self.client[:2]] = transport
         asyncio.get_running_loop().call_later(HEADER_SECONDS, self._cut_if_mute, weakref.ref(transport))

@@ -67,6 +67,7 @@ def serve(
     if len(models) < len(loaded):
         raise InputError("--model: two with the same id; an address can name only one of them")
     logging.basicConfig(format="halfstep: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # its warnings are of listeners who left
     sock = bound(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{sock.getsockname()[1]}/"
