@@ -68,7 +68,7 @@ def test_jobs_are_bounded_and_can_be_cancelled(site: Site):
     first = [site.json("POST", "/api/clips?seconds=600") for _ in range(8)]
     assert [status for status, _ in first] == [202] * 8
     status, headers, _ = site.ask("POST", "/api/clips?seconds=600")
-    assert (status, headers["retry-after"]) == (503, "5")
+    assert (status, headers["retry-after"]) == (429, "5")
     running = first[0][1]["id"]
     assert site.json("GET", f"/api/jobs/{running}/audio")[0] == 409
     for _, job in first:

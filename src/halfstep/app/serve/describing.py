@@ -55,7 +55,7 @@ def document(orders: Iterable[Order], models: tuple[str, ...], limits: Limits) -
 def _order(order: Order, limits: Limits) -> dict[str, Any]:
     answers = {"202": _json("The job that makes it.", JOB)}
     parameters = [_parameter(field) for field in order.fields]
-    operation = _operation(order.summary, parameters, answers, (400, 413, 503))
+    operation = _operation(order.summary, parameters, answers, (400, 413, 429))
     if order.upload:
         about = f"A recording, at most {limits.upload_bytes} bytes; its first {limits.upload_seconds:g} s are used."
         content = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}

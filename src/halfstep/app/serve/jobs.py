@@ -18,7 +18,7 @@ from halfstep.errors import InputError
 
 LOG = logging.getLogger("halfstep.serve")
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
-UNAVAILABLE, NOT_FOUND, TOO_EARLY = 503, 404, 409
+TOO_MANY, NOT_FOUND, TOO_EARLY = 429, 404, 409
 OUR_FAULT = "the model failed; the server's log says more"
 
 Report = Callable[[float], None]
@@ -77,7 +77,7 @@ class Jobs:
         with self._lock:
             self._forget_old()
             if sum(job.state in (WAITING, RUNNING) for job in self._jobs.values()) >= self._limits.waiting_jobs:
-                raise Refusal(UNAVAILABLE, "as many jobs as this server takes; try again soon", RETRY_SECONDS)
+                raise Refusal(TOO_MANY, "as many jobs as this server takes; try again soon", RETRY_SECONDS)
             job = Job(secrets.token_urlsafe(12), ending, about, work)
             self._jobs[job.id] = job
         self._queue.put(job)
