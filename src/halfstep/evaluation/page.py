@@ -60,15 +60,20 @@ def picture(address: str, alt: str, caption: str) -> str:
 
 
 def figures_table(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows down, measures along; the interval below each value."""
+    """Measures down, music along: there are more measures than fit beside each other. The interval below each value."""
     names = [name for name in MEASURES if name in rows[0]["figures"]]
-    head = "".join(f"<th>{escaped(MEASURES[n][0])}<small>{ARROWS[MEASURES[n][1]]}</small></th>" for n in names)
+    head = "".join(f"<th{_own(row)}>{escaped(row['name'])}<small>{row['windows']} windows</small></th>" for row in rows)
     lines = []
-    for row in rows:
-        own = ' class="own"' if row["steps"] else ""
-        cells = "".join(f"<td>{_with_interval(row['figures'][name])}</td>" for name in names)
-        lines.append(f"<tr{own}><td>{escaped(row['name'])}</td><td>{row['windows']}</td>{cells}</tr>")
-    return f'<div class="wide"><table><tr><th>music</th><th>n</th>{head}</tr>{"".join(lines)}</table></div>'
+    for name in names:
+        title, arrow = MEASURES[name][0], ARROWS[MEASURES[name][1]]
+        cells = "".join(f"<td{_own(row)}>{_with_interval(row['figures'][name])}</td>" for row in rows)
+        lines.append(f"<tr><td>{escaped(title)}<small>{arrow}</small></td>{cells}</tr>")
+    return f'<div class="wide" tabindex="0"><table><tr><th>measure</th>{head}</tr>{"".join(lines)}</table></div>'
+
+
+def _own(row: dict[str, Any]) -> str:
+    """The mark of music that the model made."""
+    return ' class="own"' if row["steps"] else ""
 
 
 def _with_interval(figure: dict[str, Any]) -> str:
@@ -80,17 +85,19 @@ def _with_interval(figure: dict[str, Any]) -> str:
 def plain_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     top = "".join(f"<th>{escaped(name)}</th>" for name in head)
     lines = "".join("<tr>" + "".join(f"<td>{escaped(value)}</td>" for value in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><tr>{top}</tr>{lines}</table></div>'
+    return f'<div class="wide" tabindex="0"><table><tr>{top}</tr>{lines}</table></div>'
 
 
 def verdicts_table(verdicts: Sequence[dict[str, Any]]) -> str:
-    """Controls down, measures along; why not, where not."""
+    """Measures down, controls along; why not, where not."""
     names = [name for name in MEASURES if any(one["measure"] == name for one in verdicts)]
-    lines = []
-    for control in dict.fromkeys(one["control"] for one in verdicts):
-        of = {one["measure"]: one for one in verdicts if one["control"] == control}
-        lines.append([control, *(_verdict(of[name]) if name in of else "" for name in names)])
-    return plain_table(["control", *(MEASURES[name][0] for name in names)], lines)
+    controls = list(dict.fromkeys(one["control"] for one in verdicts))
+    of = {(one["measure"], one["control"]): one for one in verdicts}
+    lines = [
+        [MEASURES[name][0], *(_verdict(of[name, one]) if (name, one) in of else "" for one in controls)]
+        for name in names
+    ]
+    return plain_table(["measure", *controls], lines)
 
 
 def _verdict(one: dict[str, Any]) -> str:

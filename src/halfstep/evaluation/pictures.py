@@ -14,6 +14,9 @@ from halfstep.audio.picture import coloured
 
 REAL_KINDS = {"real": ("real, other half", "#2a7f62"), "ceiling": ("real through mel and vocoder", "#b06a00")}
 
+TICKS_ALONG = 9
+"""At most: more would overlap."""
+
 
 def png_address(picture: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
@@ -54,13 +57,27 @@ def ladder_plot(rows: list[dict[str, Any]], factors: dict[str, float], measure: 
             axis.annotate(f" {row['steps']}", (place, value), textcoords="offset points", xytext=(5, 5), fontsize=9)
         axis.set_xscale("log", base=2 if along == "steps" else 10)
         axis.set_xlabel(along)
+        axis.minorticks_off()
+        if along != "steps":  # at the points themselves, but for those that would stand on each other
+            ticks = _apart(places)
+            axis.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
         axis.grid(alpha=0.25)
     figure.axes[0].set_xticks(
         sorted({row["steps"] for row in made}), sorted({str(row["steps"]) for row in made}, key=int)
     )
     figure.axes[0].set_ylabel(title)
     figure.axes[0].set_ylim(bottom=min(0, *(row["figures"][measure]["low"] for row in rows if row["kind"] != "noise")))
-    figure.axes[1].legend(fontsize=8)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
     file = io.BytesIO()
     figure.savefig(file, dpi=110, metadata={"Software": ""})
     return file.getvalue()
+
+
+def _apart(places: list[float]) -> list[float]:
+    """The places above 0, less those within a ninth of the axis, in logarithms, of the one before."""
+    ordered = sorted(place for place in places if place > 0)
+    kept = ordered[:1]
+    for place in ordered[1:]:
+        if np.log(place / kept[-1]) >= np.log(ordered[-1] / ordered[0]) / TICKS_ALONG:
+            kept.append(place)
+    return kept
