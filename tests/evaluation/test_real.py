@@ -34,7 +34,9 @@ def test_windows_and_streams_of_the_reference_share_no_frame_with_any_other(
 ):
     library = Library(write_library(tmp_path / "data", LENGTHS, (200, 70)))
     options = Options(data=tmp_path / "data", out=tmp_path, windows=100, streams=6, stream_seconds=FRAMES / 86.13)
-    subject = SimpleNamespace(frames=FRAMES, vocoder=lambda: None, model=None)
+    subject = SimpleNamespace(
+        frames=FRAMES, vocoder=lambda: None, model=SimpleNamespace(manifest=SimpleNamespace(streamed=()))
+    )
     rows, _ = real.real_rows(library, subject, options)  # pyright: ignore[reportArgumentType]
     assert [row.kind for row in rows] == ["reference", "real", "heldout"]
     of_streams, _ = streams.stream_rows(library, subject, options)  # pyright: ignore[reportArgumentType]
