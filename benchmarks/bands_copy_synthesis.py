@@ -21,7 +21,7 @@ from copy_synthesis import heard
 
 import halfstep
 from halfstep.audio.files.io import read
-from halfstep.audio.mel import Float32, MelConfig, band_edges_hz, log_mel
+from halfstep.audio.mel import MelConfig, band_edges_hz, log_mel
 from halfstep.bundle import OnnxVocoder
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.learned_vocoder.export import BASS, PRIOR, REFINER
@@ -43,9 +43,9 @@ class Way:
     """From bands [n_mels, frames] of `mel` to samples."""
 
     mel: MelConfig
-    voice: Callable[[Float32], Float32]
+    voice: Callable[[np.ndarray], np.ndarray]
 
-    def __call__(self, sound: Float32) -> Float32:
+    def __call__(self, sound: np.ndarray) -> np.ndarray:
         return self.voice(log_mel(sound, self.mel))[: len(sound)]
 
 
@@ -53,23 +53,23 @@ def learned(folder: Path, mel: MelConfig) -> Way:
     networks = [OnnxNetwork((folder / name).read_bytes(), name, 1) for name in (PRIOR, REFINER, BASS)]
     prior, refiner, bass = networks
 
-    def voice(bands: Float32) -> Float32:
+    def voice(bands: np.ndarray) -> np.ndarray:
         vocoder = LearnedVocoder(OnnxVocoder(prior, refiner, mel, bass), mel)
         return np.concatenate([vocoder.push(bands), vocoder.finish()])
 
     return Way(mel, voice)
 
 
-def by_griffin_lim(bands: Float32) -> Float32:
+def by_griffin_lim(bands: np.ndarray) -> np.ndarray:
     return griffin_lim(mel_to_magnitude(bands, BANDS), BANDS, 40, rng=np.random.default_rng(0))
 
 
-def figures_of(sounds: list[Float32]) -> dict[str, float]:
+def figures_of(sounds: list[np.ndarray]) -> dict[str, float]:
     rows = [music_figures(sound, SLANEY.sample_rate) for sound in sounds]
     return {name: round(float(np.nanmean([row[name] for row in rows])), 3) for name in FIGURES}
 
 
-def measured(way: Way, excerpts: list[Float32]) -> dict[str, float]:
+def measured(way: Way, excerpts: list[np.ndarray]) -> dict[str, float]:
     began = time.process_time()
     made = [way(excerpt) for excerpt in excerpts]
     took = time.process_time() - began

@@ -26,7 +26,7 @@ import soxr
 
 import halfstep
 from halfstep.audio.files.io import read
-from halfstep.audio.mel import Float32, MelConfig, band_edges_hz, filterbank, frames_for, log_mel
+from halfstep.audio.mel import MelConfig, band_edges_hz, filterbank, frames_for, log_mel
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.model import Model
 from halfstep.generation.noise import seed_noise
@@ -43,7 +43,7 @@ from halfstep.metrics.waveform import (
 from halfstep.training.drawing import draw_rows
 from halfstep.vocoders.griffin_lim import griffin_lim, mel_to_magnitude
 
-Voice = Callable[[Float32], Float32]
+Voice = Callable[[np.ndarray], np.ndarray]
 WINDOW_SECONDS = 4.46
 LOW_HZ = 1500.0
 TONES_HZ = (220.0, 311.1, 440.0, 587.3, 880.0)
@@ -53,16 +53,16 @@ def voices(model: Model) -> dict[str, Voice]:
     mel = model.manifest.mel
 
     def streamed(choice: str | None) -> Voice:
-        def voice(found: Float32) -> Float32:
+        def voice(found: np.ndarray) -> np.ndarray:
             vocoder = model.vocoder(0, choice)
             return np.concatenate([vocoder.push(found), vocoder.finish()])
 
         return voice
 
-    def usual(found: Float32) -> Float32:
+    def usual(found: np.ndarray) -> np.ndarray:
         return griffin_lim(mel_to_magnitude(found, mel), mel, 32, rng=np.random.default_rng(0))
 
-    def librosas(found: Float32) -> Float32:
+    def librosas(found: np.ndarray) -> np.ndarray:
         magnitude = librosa.util.nnls(filterbank(mel).astype(np.float64), np.exp(found.astype(np.float64)))
         sound = librosa.griffinlim(magnitude, n_iter=32, hop_length=mel.hop_length, n_fft=mel.n_fft, random_state=0)
         # Its frame f is centred at f * hop, ours half a hop later.
@@ -77,13 +77,13 @@ def voices(model: Model) -> dict[str, Voice]:
     }
 
 
-def smoothed(found: Float32) -> Float32:
+def smoothed(found: np.ndarray) -> np.ndarray:
     """A mel as a model might make it: the mean of three neighbouring frames."""
     padded = np.pad(found, ((0, 0), (1, 1)), mode="edge")
     return ((padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3).astype(np.float32)
 
 
-def heard(sounds: list[Float32], sample_rate: int) -> np.ndarray:
+def heard(sounds: list[np.ndarray], sample_rate: int) -> np.ndarray:
     """musicnn's embedding of every whole window of every sound, [n, 200]."""
     size = round(WINDOW_SECONDS * sample_rate)
     pieces = [sound[at : at + size] for sound in sounds for at in range(0, len(sound) - size + 1, size // 2)]
@@ -91,7 +91,7 @@ def heard(sounds: list[Float32], sample_rate: int) -> np.ndarray:
     return musicnn().embed(np.ascontiguousarray(at_16k)).mean(axis=1)
 
 
-def measured(voice: Voice, excerpts: list[Float32], mel: MelConfig, opinions: int) -> dict[str, float]:
+def measured(voice: Voice, excerpts: list[np.ndarray], mel: MelConfig, opinions: int) -> dict[str, float]:
     rows, took, made = [], 0.0, []
     for index, original in enumerate(excerpts):
         found = log_mel(original, mel)
@@ -133,7 +133,7 @@ def tones(voice: Voice, mel: MelConfig) -> dict[str, float]:
     }
 
 
-def made_mel(model: Model, seconds: float) -> Float32:
+def made_mel(model: Model, seconds: float) -> np.ndarray:
     """[n_mels, frames] of a piece by the model, seed 0."""
     manifest, steps = model.manifest, max(model.manifest.steps)
     sampler = model.sampler(steps)
@@ -146,7 +146,7 @@ def made_mel(model: Model, seconds: float) -> Float32:
     return np.concatenate(blocks, axis=1)[:, :wanted]
 
 
-def as_asked(voice: Voice, asked: Float32, mel: MelConfig) -> dict[str, float]:
+def as_asked(voice: Voice, asked: np.ndarray, mel: MelConfig) -> dict[str, float]:
     inside = slice(mel.reach, asked.shape[1] - mel.reach)
     found, asked = log_mel(voice(asked), mel)[:, inside], asked[:, inside]
     low = band_edges_hz(mel)[1:-1] < LOW_HZ
@@ -158,7 +158,7 @@ def as_asked(voice: Voice, asked: Float32, mel: MelConfig) -> dict[str, float]:
     }
 
 
-def views(sound: Float32, mel: MelConfig) -> Float32:
+def views(sound: np.ndarray, mel: MelConfig) -> np.ndarray:
     """[2, n_mels, frames]: the log-mel, and in finer lines the log spectrum's lowest n_mels."""
     spectrum = librosa.stft(sound, n_fft=2 * mel.n_fft, hop_length=mel.hop_length)[: mel.n_mels]
     fine = np.log(np.abs(spectrum) + mel.floor).astype(np.float32)
@@ -166,7 +166,7 @@ def views(sound: Float32, mel: MelConfig) -> Float32:
     return np.stack([whole, fine[:, : whole.shape[1]] - fine.max() + whole.max()])
 
 
-def draw(path: Path, voices: dict[str, Voice], excerpt: Float32, mel: MelConfig) -> None:
+def draw(path: Path, voices: dict[str, Voice], excerpt: np.ndarray, mel: MelConfig) -> None:
     found = log_mel(excerpt, mel)
     rows = {name: loudness_matched(voice(found)[: len(excerpt)], excerpt) for name, voice in voices.items()}
     middle = len(excerpt) // 2

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from halfstep.audio.files.io import read
-from halfstep.audio.mel import Float32, MelConfig, log_mel
+from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.diffusion.rates import cosine_rates
 from halfstep.diffusion.sampler import sample
 from halfstep.metrics.waveform import loudness_matched, mel_l1, multi_resolution_stft_distance
@@ -30,7 +30,9 @@ CONTEXT = 8
 """Frames on either side that a window only hears: what it was trained on, it is asked in windows of."""
 
 
-def synthesise(denoiser: Denoiser, task: DiffusionVocoder, mel: Float32, num_steps: int, seed: int = 0) -> Float32:
+def synthesise(
+    denoiser: Denoiser, task: DiffusionVocoder, mel: np.ndarray, num_steps: int, seed: int = 0
+) -> np.ndarray:
     """Samples [frames * hop_length] of a log-mel [n_mels, frames] of any length, window by window on one noise."""
     frames, inside = mel.shape[1], task.config.frames - 2 * CONTEXT
     count = -(-frames // inside)
@@ -45,7 +47,7 @@ def synthesise(denoiser: Denoiser, task: DiffusionVocoder, mel: Float32, num_ste
 
 
 @torch.no_grad()
-def sampled(denoiser: Denoiser, noise: Float32, told: Condition, num_steps: int) -> Float32:
+def sampled(denoiser: Denoiser, noise: np.ndarray, told: Condition, num_steps: int) -> np.ndarray:
     """x by DDIM from `noise` [B, C, L]."""
 
     def v_at(z: torch.Tensor, t: float) -> torch.Tensor:
@@ -54,7 +56,7 @@ def sampled(denoiser: Denoiser, noise: Float32, told: Condition, num_steps: int)
     return sample(v_at, torch.from_numpy(noise), num_steps).numpy()
 
 
-def by_griffin_lim(mel: Float32, config: MelConfig) -> Float32:
+def by_griffin_lim(mel: np.ndarray, config: MelConfig) -> np.ndarray:
     return griffin_lim(mel_to_magnitude(mel, config), config, 32, rng=np.random.default_rng(0))
 
 
@@ -71,7 +73,7 @@ def main() -> None:
         assert isinstance(run.task, DiffusionVocoder)
         task, mel = run.task, run.experiment.mel
         teacher, rungs = run.teacher(), finished_rungs(run)
-        ways: dict[str, Callable[[Float32], Float32]] = {"Griffin-Lim, 32": lambda m: by_griffin_lim(m, mel)}
+        ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {"Griffin-Lim, 32": lambda m: by_griffin_lim(m, mel)}
         for steps in options.steps:
             students = {"distilled": rungs[steps]()} if steps in rungs else {}
             for name, network in {"teacher": teacher, **students}.items():
@@ -86,14 +88,14 @@ def main() -> None:
         print(row(name, way, excerpts, mel), flush=True)
 
 
-def excerpt(path: Path, mel: MelConfig, start: float, seconds: float) -> Float32:
+def excerpt(path: Path, mel: MelConfig, start: float, seconds: float) -> np.ndarray:
     """Mono samples [n], a whole number of hops."""
     samples = read(path, mel.sample_rate, mono=True).samples[0]
     first, count = round(start * mel.sample_rate), int(seconds * mel.sample_rate) // mel.hop_length * mel.hop_length
     return samples[first : first + count]
 
 
-def row(name: str, way: Callable[[Float32], Float32], excerpts: list[Float32], mel: MelConfig) -> str:
+def row(name: str, way: Callable[[np.ndarray], np.ndarray], excerpts: list[np.ndarray], mel: MelConfig) -> str:
     distances, differences, seconds = [], [], 0.0
     for samples in excerpts:
         told = log_mel(samples, mel)

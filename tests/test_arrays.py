@@ -36,7 +36,8 @@ def test_methods_and_what_they_return_are_checked():
         (Int[np.ndarray, "..."] | None, True),
         (tuple[int, Float[np.ndarray, ""]], True),
         (np.ndarray, False),
-        (list[np.ndarray], False),
+        (list[Float[np.ndarray, "frames"]], False),
+        (tuple[Float[np.ndarray, "frames"], ...], False),
         ("a name", False),
     ],
 )

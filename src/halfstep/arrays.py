@@ -13,17 +13,48 @@ if TYPE_CHECKING or "jaxtyping" not in sys.modules:
     from typing import Annotated as Bool
     from typing import Annotated as Complex
     from typing import Annotated as Complex64
+    from typing import Annotated as Complex128
     from typing import Annotated as Float
     from typing import Annotated as Float32
     from typing import Annotated as Float64
     from typing import Annotated as Int
     from typing import Annotated as Int8
+    from typing import Annotated as Int16
+    from typing import Annotated as Int64
     from typing import Annotated as Num
     from typing import Annotated as Shaped
     from typing import Annotated as UInt8
 else:
-    from jaxtyping import Bool, Complex, Complex64, Float, Float32, Float64, Int, Int8, Num, Shaped, UInt8
+    from jaxtyping import (
+        Bool,
+        Complex,
+        Complex64,
+        Complex128,
+        Float,
+        Float32,
+        Float64,
+        Int,
+        Int8,
+        Int16,
+        Int64,
+        Num,
+        Shaped,
+        UInt8,
+    )
 
 __all__ = [
-    "Bool", "Complex", "Complex64", "Float", "Float32", "Float64", "Int", "Int8", "Num", "Shaped", "UInt8",
-]  # fmt: skip
+    "Bool",
+    "Complex",
+    "Complex64",
+    "Complex128",
+    "Float",
+    "Float32",
+    "Float64",
+    "Int",
+    "Int8",
+    "Int16",
+    "Int64",
+    "Num",
+    "Shaped",
+    "UInt8",
+]

@@ -12,7 +12,8 @@ import types
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import beartype
 from jaxtyping import AbstractArray, jaxtyped
@@ -23,10 +24,15 @@ CHECKER = beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))
 
 
 def names_an_array(hint: object) -> bool:
-    """Whether this annotation is an array type, or a union or a container of some."""
+    """Whether this annotation is an array type, or a union or a tuple with one in it.
+
+    Not a list or an iterable of them: beartype looks at one of their items, drawn at random, and blocks of a stream
+    have no common length.
+    """
     if inspect.isclass(hint) and not get_args(hint):
         return issubclass(hint, AbstractArray)
-    return get_origin(hint) is not Callable and any(map(names_an_array, get_args(hint)))
+    parts = get_args(hint)
+    return get_origin(hint) in (Union, UnionType, tuple) and ... not in parts and any(map(names_an_array, parts))
 
 
 def arrays_alone(function: Callable[..., Any]) -> Callable[..., Any]:

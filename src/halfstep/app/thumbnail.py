@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from halfstep.audio.mel import Float32, LogMelStream, MelConfig
+from halfstep.arrays import Float32
+from halfstep.audio.mel import LogMelStream, MelConfig
 
 MOST_COLUMNS = 8192
 
@@ -23,7 +24,9 @@ class Thumbnail:
         self._rest = np.zeros((mel.n_mels, 0), np.float32)
         self.frames_a_column = 1
 
-    def watching(self, blocks: Iterator[Float32]) -> Iterator[Float32]:
+    def watching(
+        self, blocks: Iterator[Float32[np.ndarray, "channels samples"]]
+    ) -> Iterator[Float32[np.ndarray, "channels samples"]]:
         """The same blocks [channels, n]; the mean of their channels is what is drawn."""
         resampler = None
         if self._rate != self._mel.sample_rate:
@@ -43,7 +46,7 @@ class Thumbnail:
 
         spectrogram_png(path, self.columns, self._mel, self.frames_a_column)
 
-    def _add(self, frames: Float32) -> None:
+    def _add(self, frames: Float32[np.ndarray, "bands frames"]) -> None:
         self.columns = np.concatenate([self.columns, self._averaged(frames, self.frames_a_column)], axis=1)
         while self.columns.shape[1] > MOST_COLUMNS:
             even = self.columns.shape[1] // 2 * 2
@@ -52,7 +55,7 @@ class Thumbnail:
             self.columns = self.columns[:, :even].reshape(len(odd), -1, 2).mean(axis=2)
             self.frames_a_column *= 2
 
-    def _averaged(self, frames: Float32, by: int) -> Float32:
+    def _averaged(self, frames: Float32[np.ndarray, "bands frames"], by: int) -> Float32[np.ndarray, "bands columns"]:
         """Whole groups of `by` frames, each as its mean; what is left waits for the next call."""
         joined = np.concatenate([self._rest, frames], axis=1)
         whole = joined.shape[1] // by * by

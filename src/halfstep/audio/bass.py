@@ -13,12 +13,14 @@ search: [frames, 2 b], real parts before imaginary ones. Mels are magnitudes, no
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from halfstep.arrays import Complex64, Float, Float32
 from halfstep.audio.grids import filters_on_grid, synthesis_grid
-from halfstep.audio.mel import Float32, MelConfig, band_edges_hz, filterbank
-from halfstep.audio.stft import Array, Complex64, added_round, griffin_lim, hann, reciprocal
+from halfstep.audio.mel import MelConfig, band_edges_hz, filterbank
+from halfstep.audio.stft import Array, added_round, griffin_lim, hann, reciprocal
 
 REACH_HZ = 1200.0
 """What the slower rate must be able to carry; above, bands are much wider than bins."""
@@ -37,9 +39,9 @@ TINY = 1e-12
 class BassGrid:
     """Frames at the slower rate, and what bands say of their b bins.
 
-    They say m things of a frame: the levels of the bands that lie in these bins, and those of the
-    top bins whose bands reach beyond. Where bands are narrow they are measured on finer lines than
-    bins, as an FFT longer than the window has them: e more of them.
+    Parts are the real parts of the b bins, then their imaginary parts. Bands say m things of a frame: the levels of
+    the bands that lie in these bins, and those of the top bins whose bands reach beyond. Where bands are narrow they
+    are measured on finer lines than bins, as an FFT longer than the window has them: e more of them.
 
     Args:
         hop: samples.
@@ -61,27 +63,27 @@ class BassGrid:
     """
 
     hop: int
-    analysis: Array
-    synthesis: Array
-    squares: Float32
-    told: Array
-    filters: Array
-    least: Array
-    spread: Array
-    levels: Array
-    pairs: Array
+    analysis: Float[Any, "window analysed"]
+    synthesis: Float[Any, "parts window"]
+    squares: Float32[np.ndarray, "window"]
+    told: Float[Any, "bands said"]
+    filters: Float[Any, "lines said"]
+    least: Float[Any, "said"]
+    spread: Float[Any, "said parts"]
+    levels: Float[Any, "bands parts"]
+    pairs: Float[Any, "analysed lines"]
     inner: slice
-    sounded: Array | None
+    sounded: Float[Any, "inner sounded"] | None
 
     @property
     def bins(self) -> int:
         return self.spread.shape[1] // 2
 
 
-def missed(magnitude: Array, wanted: Array, grid: BassGrid) -> Array:
-    """[frames, 2 b], alike for both parts: by what magnitude [frames, b + e] must be multiplied for a
-    mel to say `wanted` [frames, m].
-    """
+def missed(
+    magnitude: Float[Any, "frames lines"], wanted: Float[Any, "frames said"], grid: BassGrid
+) -> Float[Any, "frames parts"]:
+    """By what the magnitude must be multiplied for a mel to say `wanted`; alike for both parts of a bin."""
     return (wanted / (magnitude @ grid.filters + grid.least)) @ grid.spread
 
 
@@ -104,7 +106,7 @@ class _Bass:
 
 
 def searched(
-    spectra: Array, wanted: Array, iterations: int, grid: BassGrid,
+    spectra: Float[Any, "frames parts"], wanted: Float[Any, "frames said"], iterations: int, grid: BassGrid,
     heard: Callable[[Array], Array], sqrt: Callable[[Array], Array],
 ) -> Array:  # fmt: skip
     """From spectra [frames, 2 b] on to ones of which a mel says `wanted` [frames, m]; heard as `_Bass` has it."""
@@ -118,14 +120,18 @@ def searched(
     return griffin_lim(spectra, _Bass(grid, heard), iterations, project, MOMENTUM, ALL_AT_ONCE)
 
 
-def answered(spectra: Array, grid: BassGrid, heard: Callable[[Array], Array]) -> Array:
-    """What was found, [frames, 2 b], as the frames that are sounded have it: [frames, 2 `bass_bins`]."""
+def answered(
+    spectra: Float[Any, "frames parts"], grid: BassGrid, heard: Callable[[Array], Array]
+) -> Float[Any, "frames sounded"]:
+    """What was found as the frames that are sounded have it, both parts of `bass_bins`."""
     if grid.sounded is None:
         return spectra
     return _Bass(grid, heard).signal(spectra)[:, grid.inner] @ grid.sounded
 
 
-def retrieve_round(spectra: Complex64, log_mel: Float32, config: MelConfig) -> Complex64:
+def retrieve_round(
+    spectra: Complex64[np.ndarray, "frames bins"], log_mel: Float32[np.ndarray, "frames bands"], config: MelConfig
+) -> Complex64[np.ndarray, "frames bins"]:
     """From spectra [frames, b] of the lowest bins on to ones that have that log-mel [frames, n_mels], of frames that
     repeat: the last is followed by the first. b is `bass_bins`.
     """
@@ -141,19 +147,23 @@ def retrieve_round(spectra: Complex64, log_mel: Float32, config: MelConfig) -> C
     return as_complex(answered(found, grid, heard))
 
 
-def _round_about(squares: Float32, hop: int) -> Callable[[Float32], Float32]:
+def _round_about(
+    squares: Float32[np.ndarray, "window"], hop: int
+) -> Callable[[Float32[np.ndarray, "hops hop"]], Float32[np.ndarray, "frames window"]]:
     """Windowed hops of frames that repeat -> the frames of the signal they make."""
     hops = len(squares) // hop
     gain = reciprocal(np.tile(squares.reshape(hops, hop).sum(axis=0), hops))
 
-    def heard(windowed: Float32) -> Float32:
+    def heard(windowed: Float32[np.ndarray, "hops hop"]) -> Float32[np.ndarray, "frames window"]:
         signal = added_round(windowed.reshape(-1, len(squares)), hop)
         return np.concatenate([np.roll(signal, -at, axis=0) for at in range(hops)], axis=1) * gain
 
     return heard
 
 
-def _longer(parts: Float32, grid: BassGrid, sounded: MelConfig) -> Float32:
+def _longer(
+    parts: Float32[np.ndarray, "frames sounded"], grid: BassGrid, sounded: MelConfig
+) -> Float32[np.ndarray, "frames parts"]:
     """Spectra [frames, 2 `bass_bins`] of frames that repeat, of the grid that is sounded -> [frames, 2 b]."""
     short = bass_grid(sounded)
     signal = _round_about(short.squares, short.hop)((parts @ short.synthesis).reshape(-1, short.hop))[:, : short.hop]
@@ -163,12 +173,12 @@ def _longer(parts: Float32, grid: BassGrid, sounded: MelConfig) -> Float32:
     return framed @ grid.analysis[:, : 2 * grid.bins]
 
 
-def as_parts(spectra: Complex64) -> Float32:
+def as_parts(spectra: Complex64[np.ndarray, "frames bins"]) -> Float32[np.ndarray, "frames 2*bins"]:
     """[frames, b] -> real and imaginary parts, [frames, 2 b]."""
-    return np.concatenate([spectra.real, spectra.imag], axis=1)
+    return np.concatenate([np.real(spectra), np.imag(spectra)], axis=1)
 
 
-def as_complex(parts: Float32) -> Complex64:
+def as_complex(parts: Float32[np.ndarray, "frames parts"]) -> Complex64[np.ndarray, "frames parts//2"]:
     """[frames, 2 b] -> [frames, b]."""
     real, imag = np.split(parts, 2, axis=1)
     return (real + 1j * imag).astype(np.complex64, copy=False)
@@ -188,7 +198,7 @@ def searched_bins(config: MelConfig) -> int:
     return config.window // by // 2 if by > 1 else 0
 
 
-def bass_share(config: MelConfig) -> Float32:
+def bass_share(config: MelConfig) -> Float32[np.ndarray, "bins"]:
     """[bins]: how much of each bin is what is found here, 1 to 0; the rest, and what no band hears, is not."""
     numbers = np.arange(synthesis_grid(config).bins)
     top = USED * bass_bins(config) if bass_bins(config) else -FADED
@@ -199,7 +209,9 @@ def bass_share(config: MelConfig) -> Float32:
     return (share * heard).astype(np.float32)
 
 
-def with_bass(spectra: Complex64, bass: Complex64, config: MelConfig) -> Complex64:
+def with_bass(
+    spectra: Complex64[np.ndarray, "frames bins"], bass: Complex64[np.ndarray, "frames low"], config: MelConfig
+) -> Complex64[np.ndarray, "frames bins"]:
     """Spectra [frames, bins], changed in place: their lowest become those of bass [frames, b], as `bass_share` says."""
     low = slice(0, bass.shape[1])
     spectra[:, low] += bass_share(config)[low] * (bass - spectra[:, low])
@@ -290,7 +302,7 @@ def _pairs(bins: int, lines: int) -> np.ndarray:
     return pairs
 
 
-def _at_lines(size: int, by: int, lines: np.ndarray) -> Float32:
+def _at_lines(size: int, by: int, lines: np.ndarray) -> Float32[np.ndarray, "size parts"]:
     """[size, 2 e], from a frame to its spectrum at places [e] in bins, windowed."""
     angles = 2 * np.pi * np.arange(size)[:, None] * lines / size
     window = (_window(size) * by)[:, None]
@@ -301,7 +313,7 @@ def _window(size: int) -> np.ndarray:
     return hann(size).astype(np.float64)
 
 
-def _transforms(size: int, by: int) -> tuple[Float32, Float32]:
+def _transforms(size: int, by: int) -> tuple[Float32[np.ndarray, "size parts"], Float32[np.ndarray, "parts size"]]:
     """[size, 2 b] and [2 b, size]: a frame to its spectrum, as large as at the full rate, and back, each windowed."""
     bins, window = size // 2, _window(size)
     analysis = np.fft.rfft(np.diag(window) * by, axis=1)[:, :bins]
@@ -309,7 +321,7 @@ def _transforms(size: int, by: int) -> tuple[Float32, Float32]:
     return _float32(np.concatenate([analysis.real, analysis.imag], axis=1)), _float32(synthesis)
 
 
-def _float32(values: np.ndarray) -> Float32:
+def _float32(values: np.ndarray) -> Float32[np.ndarray, "..."]:
     return np.ascontiguousarray(values, np.float32)
 
 

@@ -7,15 +7,20 @@ from typing import Protocol
 
 import numpy as np
 
+from halfstep.arrays import Complex64, Float32
 from halfstep.audio.joining import joined
-from halfstep.audio.mel import Float32, MelConfig
+from halfstep.audio.mel import MelConfig
 from halfstep.audio.steady import steady_tones
-from halfstep.audio.stft import Circle, Complex64, griffin_lim, imposing
+from halfstep.audio.stft import Circle, griffin_lim, imposing
 
 
 def griffin_lim_loop(
-    magnitude: Float32, config: MelConfig, iterations: int, momentum: float, rng: np.random.Generator
-) -> Float32:
+    magnitude: Float32[np.ndarray, "frames bins"],
+    config: MelConfig,
+    iterations: int,
+    momentum: float,
+    rng: np.random.Generator,
+) -> Float32[np.ndarray, "samples"]:
     """One period [frames * hop] of a sound whose spectrum repeats `magnitude` [frames, bins]; any number of frames.
 
     Frames and their overlaps run round the circle, so that its wrap is a place like any other. The fast iteration of
@@ -34,12 +39,14 @@ WRAP_FRAMES = 64
 class Stream(Protocol):
     """What turns log-mel into samples as it comes: a `generation.render.Vocoder`, less its loops."""
 
-    def push(self, log_mel: Float32, /) -> Float32: ...
+    def push(self, log_mel: Float32[np.ndarray, "bands frames"], /) -> Float32[np.ndarray, "samples"]: ...
 
-    def finish(self) -> Float32: ...
+    def finish(self) -> Float32[np.ndarray, "samples"]: ...
 
 
-def period_of_stream(stream: Stream, log_mel: Float32, hop: int) -> Float32:
+def period_of_stream(
+    stream: Stream, log_mel: Float32[np.ndarray, "bands frames"], hop: int
+) -> Float32[np.ndarray, "frames*{hop}"]:
     """One period [F * hop] of log_mel [n_mels, F] that repeats, of a stream at its start: it goes on past its end, and
     what it gave there passes into how it began.
     """
@@ -53,7 +60,7 @@ def period_of_stream(stream: Stream, log_mel: Float32, hop: int) -> Float32:
     return period
 
 
-def stretched(period: Float32, size: int) -> Float32:
+def stretched(period: Float32[np.ndarray, "*channels samples"], size: int) -> Float32[np.ndarray, "*channels {size}"]:
     """One period [..., n] of what repeats, at `size` points instead: exact but for what is above half their rate."""
     count = period.shape[-1]
     if count == size:
@@ -65,7 +72,9 @@ def stretched(period: Float32, size: int) -> Float32:
     return (np.fft.irfft(spectrum, size, axis=-1) * (size / count)).astype(np.float32)
 
 
-def closing_tones(magnitude: Float32, config: MelConfig, rng: np.random.Generator) -> Complex64:
+def closing_tones(
+    magnitude: Float32[np.ndarray, "frames bins"], config: MelConfig, rng: np.random.Generator
+) -> Complex64[np.ndarray, "frames bins"]:
     """Spectra of steady tones, each turning a little faster or slower so that it ends a period where it began.
 
     Half a turn a period is the most that is needed: half a hertz over the period's seconds.

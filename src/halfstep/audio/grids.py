@@ -8,7 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from halfstep.audio.mel import Float32, MelConfig, band_edges_hz, filterbank
+from halfstep.arrays import Float32
+from halfstep.audio.mel import MelConfig, band_edges_hz, filterbank
 
 HOPS_A_FRAME = 4
 MOST_MELS = 128
@@ -31,7 +32,7 @@ def synthesis_grid(mel: MelConfig) -> MelConfig:
 
 
 @lru_cache(maxsize=16)
-def filters_on_grid(mel: MelConfig) -> Float32:
+def filters_on_grid(mel: MelConfig) -> Float32[np.ndarray, "bands bins"]:
     """[n_mels, bins of the grid]: how much of each bin each band hears; read-only. The filterbank itself where mel is
     its own grid. Elsewhere every row sums to 1: a bin counts as all frequencies up to its neighbours, the nearer the
     more, so that bands narrower than bins hear at least one.

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from halfstep.audio.stft import Complex, Ends, Float32, griffin_lim
+from halfstep.arrays import Complex, Float32
+from halfstep.audio.stft import Ends, griffin_lim
 
 LONGEST_FFT, SHORTEST_FFT = 2048, 8
 HOPS = 4
@@ -12,7 +13,9 @@ ITERATIONS = 24
 TINY = 1e-12
 
 
-def joined(left: Float32, right: Float32) -> Float32:
+def joined(
+    left: Float32[np.ndarray, "samples"], right: Float32[np.ndarray, "samples"]
+) -> Float32[np.ndarray, "samples"]:
     """[n] that begins as `left` [n], ends as `right` [n] and passes over in between; the two sound at the same time.
 
     Every line of the spectrum passes from one level to the other, evenly in dB, and its phase on the shorter way
@@ -35,7 +38,7 @@ def joined(left: Float32, right: Float32) -> Float32:
     begun = spectra.copy()
     between = ((np.arange(count) >= HOPS) & (np.arange(count) < count - HOPS))[:, None]
 
-    def project(found: Complex, at: slice) -> Complex:
+    def project(found: Complex[np.ndarray, "frames bins"], at: slice) -> Complex[np.ndarray, "frames bins"]:
         """The magnitudes between, and at either end the sound itself."""
         wanted = magnitude[at] * found / np.maximum(np.abs(found), TINY)
         return np.where(between[at], wanted, begun[at])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32
 
 GAIN = 10 ** (-3 / 20)
 """-3 dB: other phases give mastered music higher peaks than it had."""
@@ -16,7 +16,7 @@ CEILING = 0.999
 """No sample goes beyond this, so that 16 bits hold every one."""
 
 
-def limit(samples: Float32, gain: float = GAIN) -> Float32:
+def limit(samples: Float32[np.ndarray, "*shape"], gain: float = GAIN) -> Float32[np.ndarray, "*shape"]:
     """-3 dB, then a soft knee above -1 dBFS; each sample for itself, so that blocks do not matter."""
     scaled = samples * np.float32(gain)
     room = CEILING - KNEE

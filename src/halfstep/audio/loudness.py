@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from halfstep.arrays import Complex128, Float32, Float64
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.stft import hann
 
@@ -25,9 +25,9 @@ class LoudnessMeter:
     def __init__(self, config: MelConfig) -> None:
         self.config = config
         self._weights = k_weights(config)
-        self._power: list[NDArray[np.float64]] = []
+        self._power: list[Float64[np.ndarray, "frames"]] = []
 
-    def push(self, magnitude: NDArray[np.float32]) -> NDArray[np.float64]:
+    def push(self, magnitude: Float32[np.ndarray, "bins frames"]) -> Float64[np.ndarray, "frames"]:
         """magnitude [bins, k] -> loudness of each of the k frames by itself, LUFS."""
         power = (self._weights @ np.square(magnitude)).astype(np.float64)
         self._power.append(power)
@@ -45,17 +45,17 @@ class LoudnessMeter:
         loud = blocks[lufs(blocks) > ABSOLUTE_GATE_LUFS]
         if not len(loud):
             return -math.inf
-        loud = loud[lufs(loud) > lufs(loud.mean()) + RELATIVE_GATE_LU]
-        return float(lufs(loud.mean()))
+        loud = loud[lufs(loud) > lufs(loud.mean(keepdims=True)) + RELATIVE_GATE_LU]
+        return float(lufs(loud.mean(keepdims=True))[0])
 
 
-def lufs(power: NDArray[np.float64]) -> NDArray[np.float64]:
+def lufs(power: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
     """K-weighted mean square -> LUFS; -inf for nothing."""
     with np.errstate(divide="ignore"):
         return OFFSET_LU + 10 * np.log10(power)
 
 
-def k_weights(config: MelConfig) -> NDArray[np.float32]:
+def k_weights(config: MelConfig) -> Float32[np.ndarray, "bins"]:
     """What |X|^2 of a bin adds to a frame's K-weighted mean square, [bins]; a constant level adds nothing."""
     z = np.exp(-2j * np.pi * np.arange(config.bins) / config.n_fft)
     response = np.abs(_shelf(z, config.sample_rate) * _high_pass(z, config.sample_rate)) ** 2
@@ -68,7 +68,7 @@ def k_weights(config: MelConfig) -> NDArray[np.float32]:
 
 # The two filters of BS.1770 for any rate, by the bilinear transform of their analogue prototypes
 # (constants: B. De Man, "Evaluation of implementations of the EBU R128 loudness measurement", 2018).
-def _shelf(z: NDArray[np.complex128], sample_rate: int) -> NDArray[np.complex128]:
+def _shelf(z: Complex128[np.ndarray, "bins"], sample_rate: int) -> Complex128[np.ndarray, "bins"]:
     k = math.tan(math.pi * 1681.974450955533 / sample_rate)
     q, high = 0.7071752369554196, 10 ** (3.999843853973347 / 20)
     middle = high**0.4996667741545416
@@ -76,10 +76,10 @@ def _shelf(z: NDArray[np.complex128], sample_rate: int) -> NDArray[np.complex128
     return top / _poles(z, k, q)
 
 
-def _high_pass(z: NDArray[np.complex128], sample_rate: int) -> NDArray[np.complex128]:
+def _high_pass(z: Complex128[np.ndarray, "bins"], sample_rate: int) -> Complex128[np.ndarray, "bins"]:
     k, q = math.tan(math.pi * 38.13547087602444 / sample_rate), 0.5003270373238773
     return (1 - z) ** 2 * (1 + k / q + k * k) / _poles(z, k, q)
 
 
-def _poles(z: NDArray[np.complex128], k: float, q: float) -> NDArray[np.complex128]:
+def _poles(z: Complex128[np.ndarray, "bins"], k: float, q: float) -> Complex128[np.ndarray, "bins"]:
     return (1 + k / q + k * k) + 2 * (k * k - 1) * z + (1 - k / q + k * k) * z**2

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-from halfstep.audio.stft import Float32, chunks, framed, windowed_spectra
-
-Float64 = NDArray[np.float64]
+from halfstep.arrays import Float, Float32, Float64
+from halfstep.audio.stft import chunks, framed, windowed_spectra
 
 BANDS_AT_ONCE = 16
 
@@ -93,7 +91,7 @@ def frames_for(seconds: float, config: MelConfig) -> int:
 
 
 @lru_cache(maxsize=16)
-def filterbank(config: MelConfig) -> Float32:
+def filterbank(config: MelConfig) -> Float32[np.ndarray, "{config.n_mels} {config.bins}"]:
     """Triangular filters [n_mels, bins], read-only: Slaney's of equal area, those spaced in log of unit sum."""
     edges_hz = band_edges_hz(config)
     bins_hz = np.linspace(0, config.sample_rate / 2, config.bins)
@@ -106,7 +104,7 @@ def filterbank(config: MelConfig) -> Float32:
     return filters
 
 
-def tiles(matrix: Float32, rows_at_once: int) -> list[tuple[slice, slice]]:
+def tiles(matrix: Float32[np.ndarray, "rows columns"], rows_at_once: int) -> list[tuple[slice, slice]]:
     """Groups of rows, each with the only columns that it has use for, one at least: a filterbank is a narrow band along
     a diagonal, so that few of its products need be made.
     """
@@ -119,14 +117,14 @@ def tiles(matrix: Float32, rows_at_once: int) -> list[tuple[slice, slice]]:
 
 
 @lru_cache(maxsize=16)
-def _tiles(config: MelConfig) -> tuple[tuple[slice, slice, Float32], ...]:
+def _tiles(config: MelConfig) -> tuple[tuple[slice, slice, Float32[np.ndarray, "bands bins"]], ...]:
     """The filterbank in `tiles`: a sixth of the products."""
     filters = filterbank(config)
     cut = tiles(filters, BANDS_AT_ONCE)
     return tuple((bands, bins, np.ascontiguousarray(filters[bands, bins])) for bands, bins in cut)
 
 
-def bands_of(spectrum: NDArray[np.floating], config: MelConfig) -> Float32:
+def bands_of(spectrum: Float[np.ndarray, "bins frames"], config: MelConfig) -> Float32[np.ndarray, "bands frames"]:
     """filterbank @ spectrum: [bins, frames] -> [n_mels, frames]."""
     result = np.empty((config.n_mels, spectrum.shape[1]), np.float32)
     for bands, bins, filters in _tiles(config):
@@ -134,7 +132,9 @@ def bands_of(spectrum: NDArray[np.floating], config: MelConfig) -> Float32:
     return result
 
 
-def spread_over_bins(levels: NDArray[np.floating], config: MelConfig) -> Float32:
+def spread_over_bins(
+    levels: Float[np.ndarray, "bands frames"], config: MelConfig
+) -> Float32[np.ndarray, "bins frames"]:
     """filterbank.T @ levels: [n_mels, frames] -> [bins, frames]."""
     result = np.zeros((config.bins, levels.shape[1]), np.float32)
     for bands, bins, filters in _tiles(config):
@@ -142,7 +142,7 @@ def spread_over_bins(levels: NDArray[np.floating], config: MelConfig) -> Float32
     return result
 
 
-def band_edges_hz(config: MelConfig) -> NDArray[np.float64]:
+def band_edges_hz(config: MelConfig) -> Float64[np.ndarray, "{config.n_mels+2}"]:
     """Lower edge, centre and upper edge of band b are entries b, b + 1 and b + 2; [n_mels + 2]."""
     spacing = SPACINGS[config.spacing]
     low, high = (spacing.from_hz(hz, config.break_hz) for hz in (config.fmin_hz, config.top_hz))
@@ -160,7 +160,7 @@ def _hz_to_mel(hz: float, _: float) -> float:
     return hz / _HZ_A_MEL if hz < _BREAK_HZ else _BREAK_MEL + math.log(hz / _BREAK_HZ) / _LOG_STEP
 
 
-def _mel_to_hz(mel: Float64, _: float) -> Float64:
+def _mel_to_hz(mel: Float64[np.ndarray, "bands"], _: float) -> Float64[np.ndarray, "bands"]:
     above = _BREAK_HZ * np.exp(_LOG_STEP * np.maximum(mel - _BREAK_MEL, 0))
     return np.where(mel < _BREAK_MEL, mel * _HZ_A_MEL, above)
 
@@ -169,15 +169,19 @@ def _hz_to_log(hz: float, break_hz: float) -> float:
     return math.log1p(hz / break_hz)
 
 
-def _log_to_hz(place: Float64, break_hz: float) -> Float64:
+def _log_to_hz(place: Float64[np.ndarray, "bands"], break_hz: float) -> Float64[np.ndarray, "bands"]:
     return break_hz * np.expm1(place)
 
 
-def _equal_area(_: Float64, edges_hz: Float64) -> Float64:
+def _equal_area(
+    _: Float64[np.ndarray, "bands bins"], edges_hz: Float64[np.ndarray, "edges"]
+) -> Float64[np.ndarray, "bands"]:
     return 2 / (edges_hz[2:] - edges_hz[:-2])
 
 
-def _unit_sum(triangles: Float64, _: Float64) -> Float64:
+def _unit_sum(
+    triangles: Float64[np.ndarray, "bands bins"], _: Float64[np.ndarray, "edges"]
+) -> Float64[np.ndarray, "bands"]:
     total = triangles.sum(axis=1)
     empty = int(np.count_nonzero(total == 0))
     if empty:
@@ -192,8 +196,8 @@ class Spacing:
     """A scale on which bands lie evenly. from_hz, to_hz: (value, break_hz); gain: (triangles, edges) -> [n_mels]."""
 
     from_hz: Callable[[float, float], float]
-    to_hz: Callable[[Float64, float], Float64]
-    gain: Callable[[Float64, Float64], Float64]
+    to_hz: Callable[[Float64[np.ndarray, "edges"], float], Float64[np.ndarray, "edges"]]
+    gain: Callable[[Float64[np.ndarray, "bands bins"], Float64[np.ndarray, "edges"]], Float64[np.ndarray, "bands"]]
 
 
 SPACINGS = {
@@ -202,19 +206,23 @@ SPACINGS = {
 }
 
 
-def log_mel(samples: Float32, config: MelConfig) -> Float32:
+def log_mel(
+    samples: Float32[np.ndarray, "*channels samples"], config: MelConfig
+) -> Float32[np.ndarray, "*channels bands frames"]:
     """Log-mel of a whole signal: samples [..., n] -> [..., n_mels, ceil(n / hop)] float32."""
     signals = samples.reshape(math.prod(samples.shape[:-1]), samples.shape[-1])
     mels = np.stack([_log_mel_of_one(signal, config) for signal in signals])
     return mels.reshape(*samples.shape[:-1], *mels.shape[1:])
 
 
-def _log_mel_of_one(samples: Float32, config: MelConfig) -> Float32:
+def _log_mel_of_one(samples: Float32[np.ndarray, "samples"], config: MelConfig) -> Float32[np.ndarray, "bands frames"]:
     stream = LogMelStream(config)
     return np.concatenate([stream.push(samples), stream.finish()], axis=1)
 
 
-def magnitude_to_log_mel(magnitude: Float32, config: MelConfig) -> Float32:
+def magnitude_to_log_mel(
+    magnitude: Float32[np.ndarray, "bins frames"], config: MelConfig
+) -> Float32[np.ndarray, "bands frames"]:
     """[bins, frames] -> [n_mels, frames]."""
     return np.log(np.maximum(bands_of(magnitude, config), np.float32(config.floor)))
 
@@ -228,13 +236,13 @@ class MagnitudeStream:
         self._samples = 0
         self._frames = 0
 
-    def push(self, samples: Float32) -> Float32:
+    def push(self, samples: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "bins frames"]:
         """samples [n] -> the spectra that are now complete, [bins, k], k may be 0."""
         assert samples.ndim == 1, f"one channel expected, got shape {samples.shape}"
         self._samples += len(samples)
         return self._take(np.concatenate([self._waiting, samples.astype(np.float32, copy=False)]))
 
-    def finish(self) -> Float32:
+    def finish(self) -> Float32[np.ndarray, "bins frames"]:
         """The last spectra [bins, k], which reach past the end of the signal."""
         hop, window = self.config.hop_length, self.config.window
         missing = -(-self._samples // hop) - self._frames
@@ -242,7 +250,7 @@ class MagnitudeStream:
         padding = np.zeros(max(0, wanted - len(self._waiting)), np.float32)
         return self._take(np.concatenate([self._waiting, padding])[:wanted])
 
-    def _take(self, samples: Float32) -> Float32:
+    def _take(self, samples: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "bins frames"]:
         hop, window = self.config.hop_length, self.config.window
         count = max(0, (len(samples) - window) // hop + 1)
         self._frames += count
@@ -260,10 +268,10 @@ class LogMelStream:
         self.config = config
         self._magnitudes = MagnitudeStream(config)
 
-    def push(self, block: Float32) -> Float32:
+    def push(self, block: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "bands frames"]:
         """block [n] -> the frames that are now complete, [n_mels, k], k may be 0."""
         return magnitude_to_log_mel(self._magnitudes.push(block), self.config)
 
-    def finish(self) -> Float32:
+    def finish(self) -> Float32[np.ndarray, "bands frames"]:
         """The last frames, [n_mels, k]."""
         return magnitude_to_log_mel(self._magnitudes.finish(), self.config)

@@ -4,13 +4,12 @@ import math
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 import halfstep
 from halfstep.atomic import replacing
-from halfstep.audio.mel import Float32, MelConfig, band_edges_hz
+from halfstep.audio.mel import MelConfig, band_edges_hz
 
 DECIBELS_SHOWN = 80.0
 MADE_BY = b"tEXtSoftware\0halfstep "
@@ -32,7 +31,9 @@ COLOURS = np.array(
 )  # fmt: skip
 
 
-def spectrogram_png(path: Path, log_mel: Float32, config: MelConfig, frames_a_column: int = 1) -> None:
+def spectrogram_png(
+    path: Path, log_mel: Float32[np.ndarray, "bands columns"], config: MelConfig, frames_a_column: int = 1
+) -> None:
     """Draw log_mel [n_mels, columns] as a PNG, its loudest 80 dB; a column is one frame or more.
 
     ValueError if it has none.
@@ -55,7 +56,7 @@ def spectrogram_png(path: Path, log_mel: Float32, config: MelConfig, frames_a_co
         picture.save(partial, format="PNG", pnginfo=signed)
 
 
-def coloured(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+def coloured(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape 3"]:
     """Log magnitudes -> colours [..., 3], from 80 dB below the loudest up to it."""
     loudest = float(values.max())
     shown = DECIBELS_SHOWN * math.log(10) / 20
@@ -65,7 +66,7 @@ def coloured(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
 
 
-def _columns(log_mel: Float32) -> Float32:
+def _columns(log_mel: Float32[np.ndarray, "bands frames"]) -> Float[np.ndarray, "bands columns"]:
     """[n_mels, columns]: the mean of the frames that share a column; short pieces are widened."""
     frames = log_mel.shape[1]
     if frames <= WIDEST:

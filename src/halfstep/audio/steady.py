@@ -8,28 +8,34 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from halfstep.audio.mel import Float32, MelConfig
-from halfstep.audio.stft import TINY, Complex64
+from halfstep.arrays import Complex64, Float32, Float64, Int
+from halfstep.audio.mel import MelConfig
+from halfstep.audio.stft import TINY
 
 
-def steady_tones(magnitude: Float32, before: Float32, config: MelConfig) -> Complex64:
+def steady_tones(
+    magnitude: Float32[np.ndarray, "*batch frames bins"], before: Float32[np.ndarray, "... bins"], config: MelConfig
+) -> Complex64[np.ndarray, "*batch frames bins"]:
     """Spectra [..., frames, bins] of that magnitude, every peak a steady tone that continues the phases `before`
     [..., bins], in radians.
     """
     return scaled(steady_units(magnitude, before, config), magnitude)
 
 
-def scaled(units: Complex64, magnitude: Float32) -> Complex64:
+def scaled(
+    units: Complex64[np.ndarray, "*shape"], magnitude: Float32[np.ndarray, "*shape"]
+) -> Complex64[np.ndarray, "*shape"]:
     """units * magnitude, in its two parts: twice as fast as numpy's product of a complex and a real number."""
     spectra = np.empty(units.shape, np.complex64)
-    np.multiply(units.real, magnitude, out=spectra.real)
-    np.multiply(units.imag, magnitude, out=spectra.imag)
+    np.multiply(np.real(units), magnitude, out=spectra.real)
+    np.multiply(np.imag(units), magnitude, out=spectra.imag)
     return spectra
 
 
-def steady_units(magnitude: Float32, before: Float32, config: MelConfig) -> Complex64:
+def steady_units(
+    magnitude: Float32[np.ndarray, "*batch frames bins"], before: Float32[np.ndarray, "... bins"], config: MelConfig
+) -> Complex64[np.ndarray, "*batch frames bins"]:
     """exp(i phase) of `steady_tones`, [..., frames, bins].
 
     A peak's frequency lies where a parabola through its log magnitudes has its top; the bins that are nearest to it
@@ -56,13 +62,13 @@ class _Peaks:
     are. nearest [rows, bins]: which of them is nearest. turns: by how much each turns in a hop, in radians.
     """
 
-    ends: NDArray[np.intp]
-    bins: NDArray[np.intp]
-    nearest: NDArray[np.intp]
-    turns: NDArray[np.float64]
+    ends: Int[np.ndarray, "rows"]
+    bins: Int[np.ndarray, "peaks"]
+    nearest: Int[np.ndarray, "rows bins"]
+    turns: Float64[np.ndarray, "peaks"]
 
 
-def _peaks(rows: Float32, config: MelConfig) -> _Peaks:
+def _peaks(rows: Float32[np.ndarray, "rows bins"], config: MelConfig) -> _Peaks:
     """Of magnitudes [rows, bins]; a row without any has one at bin 0."""
     falling = rows[:, :-1] > rows[:, 1:]
     is_peak = np.zeros(rows.shape, bool)
@@ -90,7 +96,9 @@ def _peaks(rows: Float32, config: MelConfig) -> _Peaks:
     return _Peaks(ends, peak, nearest, 2 * np.pi * (hops - np.floor(hops)))
 
 
-def _running(found: _Peaks, before: Float32, clips: int, frames: int) -> Float32:
+def _running(
+    found: _Peaks, before: Float32[np.ndarray, "phases"], clips: int, frames: int
+) -> Float32[np.ndarray, "peaks"]:
     """The phase of every peak: that which its bin had a hop earlier, turned on; in float64, since it grows."""
     bins = found.nearest.shape[1]
     ends = found.ends[clips - 1 :: clips]  # of all clips' peaks of each frame

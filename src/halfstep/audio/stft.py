@@ -12,11 +12,10 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
-Complex64 = NDArray[np.complex64]
-Complex = NDArray[np.complexfloating]
+from halfstep.arrays import Complex, Complex64, Float, Float32
+
+
 Array: TypeAlias = Any  # numpy array or torch tensor: arithmetic alone, so both pass through
 
 FRAMES_AT_ONCE = 32  # of spectra worked on together: what they need stays in the cache of a core
@@ -38,7 +37,7 @@ class Framing(Protocol):
 
 
 @lru_cache(maxsize=16)
-def hann(n_fft: int) -> Float32:
+def hann(n_fft: int) -> Float32[np.ndarray, "{n_fft}"]:
     """The periodic Hann window, [n_fft]; read-only."""
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
     window.flags.writeable = False
@@ -56,12 +55,14 @@ def chunks(count: int) -> list[slice]:
     return [slice(at, min(at + FRAMES_AT_ONCE, count)) for at in range(0, count, FRAMES_AT_ONCE)]
 
 
-def framed(samples: Float32, window: int, hop: int) -> Float32:
+def framed(samples: Float32[np.ndarray, "samples"], window: int, hop: int) -> Float32[np.ndarray, "frames {window}"]:
     """Samples [n] -> the frames [frames, window] that lie in them, a hop apart; a view."""
     return sliding_window_view(samples, window)[::hop]
 
 
-def windowed_spectra(frames: Float32, n_fft: int | None = None) -> Complex64:
+def windowed_spectra(
+    frames: Float32[np.ndarray, "*batch window"], n_fft: int | None = None
+) -> Complex64[np.ndarray, "*batch bins"]:
     """Frames [..., window] -> their spectra under a Hann window, [..., bins], padded evenly with zeros to n_fft (None:
     not at all).
 
@@ -78,27 +79,31 @@ def windowed_spectra(frames: Float32, n_fft: int | None = None) -> Complex64:
     return np.fft.rfft(shaped, norm="forward").astype(np.complex64, copy=False)
 
 
-def windowed_frames(spectra: Complex, window: int, n_fft: int) -> Float32:
+def windowed_frames(
+    spectra: Complex[np.ndarray, "frames bins"], window: int, n_fft: int
+) -> Float32[np.ndarray, "frames {window}"]:
     """Spectra [frames, bins] -> frames [frames, window] under the window once more, to be added to each other."""
     frames = np.fft.irfft(spectra, n_fft).astype(np.float32, copy=False)
     return frames[:, in_padding(window, n_fft)] * hann(window)
 
 
-def add_frames(hops: Array, frames: Array) -> None:
-    """Add frame f [..., window] to the hops [..., n, hop] from f on, in place."""
+def add_frames(hops: Float[Any, "*batch hops hop"], frames: Float[Any, "*batch frames window"]) -> None:
+    """Add frame f to the hops from f on, in place."""
     hop, count = hops.shape[-1], frames.shape[-2]
     for shift, start in enumerate(range(0, frames.shape[-1], hop)):
         part = frames[..., start : start + hop]
         hops[..., shift : shift + count, : part.shape[-1]] += part
 
 
-def add_spectra(hops: Float32, spectra: Complex, window: int, n_fft: int) -> None:
+def add_spectra(
+    hops: Float32[np.ndarray, "hops hop"], spectra: Complex[np.ndarray, "frames bins"], window: int, n_fft: int
+) -> None:
     """Add the frame of spectra[f] to the hops [n, hop] from f on, in place."""
     for at in chunks(len(spectra)):
         add_frames(hops[at.start :], windowed_frames(spectra[at], window, n_fft))
 
 
-def added_round(frames: Float32, hop: int) -> Float32:
+def added_round(frames: Float32[np.ndarray, "frames window"], hop: int) -> Float32[np.ndarray, "frames {hop}"]:
     """Frames [frames, window] added to each other round a circle: hops [frames, hop]."""
     hops = np.zeros((len(frames), hop), np.float32)
     for shift, start in enumerate(range(0, frames.shape[1], hop)):
@@ -107,19 +112,19 @@ def added_round(frames: Float32, hop: int) -> Float32:
     return hops
 
 
-def window_overlap(count: int, window: int, hop: int) -> Float32:
+def window_overlap(count: int, window: int, hop: int) -> Float32[np.ndarray, "hops {hop}"]:
     """The squares of `count` windows, added: [hops, hop]."""
     hops = np.zeros((count - 1 + -(-window // hop), hop), np.float32)
     add_frames(hops, squares(count, window))
     return hops
 
 
-def reciprocal(overlap: Float32) -> Float32:
+def reciprocal(overlap: Float32[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
     """1 / overlap, held where there is hardly any."""
     return np.reciprocal(np.maximum(overlap, LEAST_OVERLAP, dtype=np.float32))
 
 
-def squares(count: int, window: int) -> Float32:
+def squares(count: int, window: int) -> Float32[np.ndarray, "{count} {window}"]:
     """Of `count` windows, [count, window]; read-only."""
     return np.broadcast_to(np.square(hann(window)), (count, window))
 
@@ -138,7 +143,7 @@ class OverlapStream:
         self._tail = np.zeros((reach - 1, framing.hop_length), np.float32)
         self._given = 0
 
-    def add(self, spectra: Complex64) -> Float32:
+    def add(self, spectra: Complex64[np.ndarray, "frames bins"]) -> Float32[np.ndarray, "samples"]:
         """The next spectra [k, bins] -> the next k * hop samples, to which no later frame adds."""
         count, hop = len(spectra), self._framing.hop_length
         signal = np.zeros((count + len(self._tail), hop), np.float32)
@@ -158,12 +163,12 @@ class Circle:
         overlap = added_round(squares(frames, self._window), self._hop)
         self._gain = np.reciprocal(np.maximum(overlap, TINY)).reshape(-1)
 
-    def signal(self, spectra: Complex) -> Float32:
+    def signal(self, spectra: Complex[np.ndarray, "frames bins"]) -> Float32[np.ndarray, "samples"]:
         """[frames * hop]; its first sample is the first of frame 0."""
         frames = [windowed_frames(spectra[at], self._window, self._n_fft) for at in chunks(len(spectra))]
         return added_round(np.concatenate(frames), self._hop).reshape(-1) * self._gain
 
-    def spectra(self, signal: Float32, at: slice) -> Complex64:
+    def spectra(self, signal: Float32[np.ndarray, "samples"], at: slice) -> Complex64[np.ndarray, "frames bins"]:
         """Of the frames `at`, [k, bins]."""
         starts = np.arange(at.start, at.stop) * self._hop
         places = (starts[:, None] + np.arange(self._window)) % len(signal)
@@ -178,14 +183,16 @@ class Ends:
 
     def __init__(self, frames: int, n_fft: int, hop: int) -> None:
         self._n_fft, self._hop = n_fft, hop
-        self._overlap: Float32 = np.maximum(window_overlap(frames, n_fft, hop), np.float32(1e-6))
+        self._overlap = np.maximum(window_overlap(frames, n_fft, hop), np.float32(1e-6))
 
-    def signal(self, spectra: Complex) -> Float32:
+    def signal(self, spectra: Complex[np.ndarray, "frames bins"]) -> Float32[np.ndarray, "samples"]:
         hops = np.zeros(self._overlap.shape, np.float32)
         add_spectra(hops, spectra, self._n_fft, self._n_fft)
         return (hops / self._overlap).reshape(-1)
 
-    def spectra(self, signal: Float32, at: slice = slice(None)) -> Complex:
+    def spectra(
+        self, signal: Float32[np.ndarray, "samples"], at: slice = slice(None)
+    ) -> Complex[np.ndarray, "frames bins"]:
         """Of the frames `at`, [k, bins]."""
         return np.fft.rfft(framed(signal, self._n_fft, self._hop)[at] * hann(self._n_fft))
 
@@ -225,10 +232,10 @@ def griffin_lim(
     return spectra
 
 
-def imposing(magnitude: Float32) -> Projection:
+def imposing(magnitude: Float32[np.ndarray, "frames bins"]) -> Projection:
     """The projection onto spectra of that magnitude [frames, bins]; phases stay."""
 
-    def project(ahead: Complex, at: slice) -> Complex:
+    def project(ahead: Complex[np.ndarray, "..."], at: slice) -> Complex[np.ndarray, "..."]:
         return ahead * (magnitude[at] / np.maximum(np.abs(ahead), TINY))
 
     return project

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32
 from halfstep.bundle.manifest import Manifest
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.diffusion.sampler import Prediction

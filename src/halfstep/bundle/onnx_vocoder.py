@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from halfstep.arrays import Float32
 from halfstep.audio.bass import as_parts, bass_bins, searched_bins
 from halfstep.audio.grids import synthesis_grid
-from halfstep.audio.mel import Float32, MelConfig
+from halfstep.audio.mel import MelConfig
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.errors import InputError
 from halfstep.fields import AGAIN
@@ -67,7 +68,7 @@ class OnnxVocoder:
 
     def begin(self, rng: np.random.Generator) -> None:
         """Forget what came before. `rng` draws the phases in which the bass begins."""
-        self._mels: Float32 | None = None
+        self._mels: Float32[np.ndarray, "..."] | None = None
         self._prior_state = np.zeros((1, self._states[0], self._kept), np.float32)
         self._refiner_state = np.zeros((1, self._states[1], self._kept), np.float32)
         self._waiting = np.zeros((1, WAITING_PARTS, self.refiner_delay, self._grid.bins), np.float32)
@@ -90,7 +91,9 @@ class OnnxVocoder:
         blocks = (self._states[0] + self._states[1]) // self.width
         return blocks * self._kept
 
-    def prior(self, log_mel: Float32) -> tuple[Float32, Float32]:
+    def prior(
+        self, log_mel: Float32[np.ndarray, "frames bands"]
+    ) -> tuple[Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames width"]]:
         """Log-mel [k, n_mels] -> magnitude [k, bins] and hidden [k, width], `prior_delay` frames behind."""
         if self._mels is None:
             self._mels = np.repeat(log_mel[None, :1], self.prior_delay, axis=1)
@@ -102,7 +105,13 @@ class OnnxVocoder:
             self._expect_frames(self._prior, name, value, len(log_mel), 1)
         return magnitude[0], hidden[0]
 
-    def refiner(self, hidden: Float32, magnitude: Float32, planned: Float32, heard: Float32) -> Float32:
+    def refiner(
+        self,
+        hidden: Float32[np.ndarray, "frames width"],
+        magnitude: Float32[np.ndarray, "frames bins"],
+        planned: Float32[np.ndarray, "2 frames bins"],
+        heard: Float32[np.ndarray, "2 frames bins"],
+    ) -> Float32[np.ndarray, "2 frames bins"]:
         """hidden [k, width], magnitude [k, bins], planned and heard [2, k, bins] -> spectra [2, k, bins],
         `refiner_delay` frames behind.
         """
@@ -114,12 +123,14 @@ class OnnxVocoder:
         self._expect_frames(self._refiner, "spectra", spectra, len(hidden), 2)
         return spectra[0]
 
-    def _expect_frames(self, network: OnnxNetwork, name: str, value: Float32, frames: int, axis: int) -> None:
+    def _expect_frames(
+        self, network: OnnxNetwork, name: str, value: Float32[np.ndarray, "..."], frames: int, axis: int
+    ) -> None:
         """As many frames come out as went in."""
         if value.shape[axis] != frames:
             raise network.misshapen(name, value, (*value.shape[:axis], frames, *value.shape[axis + 1 :]))
 
-    def bass(self, log_mel: Float32) -> Float32:
+    def bass(self, log_mel: Float32[np.ndarray, "frames bands"]) -> Float32[np.ndarray, "settled parts"]:
         """Log-mel [k, n_mels] -> the lowest bins' spectra [m, 2 b], real parts before imaginary ones, `bass_delay`
         frames behind; m is k less what waits for a whole block. b is 0 if there is no bass.
         """

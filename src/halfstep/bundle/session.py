@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32
 from halfstep.bundle.onnx_bytes import onnx_problems
 from halfstep.errors import InputError
 from halfstep.fields import AGAIN
@@ -55,7 +55,9 @@ class OnnxNetwork:
         self._where = where
         self._outputs: Shapes = {}
 
-    def __call__(self, inputs: Mapping[str, Float32], outputs: Sequence[str]) -> list[Float32]:
+    def __call__(
+        self, inputs: Mapping[str, Float32[np.ndarray, "..."]], outputs: Sequence[str]
+    ) -> list[Float32[np.ndarray, "..."]]:
         """The `outputs` asked for, in order. InputError if it fails, or one is not finite, or not of its shape."""
         try:
             values = self._session.run(list(outputs), dict(inputs))
@@ -72,7 +74,7 @@ class OnnxNetwork:
                 raise self.misshapen(name, value, wanted)
         return found
 
-    def misshapen(self, name: str, value: Float32, wanted: Sequence[int | None]) -> InputError:
+    def misshapen(self, name: str, value: Float32[np.ndarray, "..."], wanted: Sequence[int | None]) -> InputError:
         """What to raise for an output of another shape than is expected of it in this call."""
         return InputError(f"{self._where}: its {name} is {_shape(value.shape)}, expected {_shape(wanted)}; {AGAIN}")
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from halfstep.arrays import Float64
 
 SMALLEST_STD = 0.1
 """A band that (nearly) never changes, such as those above an MP3's cut-off, is not blown up beyond this."""
@@ -18,11 +17,11 @@ class BandMoments:
     """Frames counted, mean [n_mels] and sum of squared deviations [n_mels] of log-mel values."""
 
     count: int
-    mean: Float64
-    squared: Float64
+    mean: Float64[np.ndarray, "bands"]
+    squared: Float64[np.ndarray, "bands"]
 
     @property
-    def std(self) -> Float64:
+    def std(self) -> Float64[np.ndarray, "bands"]:
         return np.maximum(np.sqrt(self.squared / max(1, self.count)), SMALLEST_STD)
 
     def to_json(self) -> dict[str, Any]:
@@ -35,7 +34,7 @@ class BandMoments:
         return cls(count=facts["count"], mean=mean, squared=squared)
 
 
-def moments_of(values: Float64) -> BandMoments:
+def moments_of(values: Float64[np.ndarray, "frames bands"]) -> BandMoments:
     """values [count, n_mels], count at least 1."""
     mean = values.mean(axis=0)
     return BandMoments(count=len(values), mean=mean, squared=((values - mean) ** 2).sum(axis=0))

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from halfstep.arrays import Bool, Float32, Int8, Int64
 from halfstep.atomic import replacing
-from halfstep.audio.mel import Float32, MelConfig
+from halfstep.audio.mel import MelConfig
 from halfstep.data.dataset import Library, Track
 from halfstep.errors import InputError
 from halfstep.packing import Components, components_packing, fit_components
@@ -36,12 +36,12 @@ class Carried:
 
     mel: MelConfig
     components: Components
-    band_mean: Float32
-    band_std: Float32
-    codes: NDArray[np.int8]
-    steps: Float32
-    ends: NDArray[np.int64]
-    heldout: NDArray[np.bool_]
+    band_mean: Float32[np.ndarray, "bands"]
+    band_std: Float32[np.ndarray, "bands"]
+    codes: Int8[np.ndarray, "patches components"]
+    steps: Float32[np.ndarray, "components"]
+    ends: Int64[np.ndarray, "tracks"]
+    heldout: Bool[np.ndarray, "tracks"]
     names: tuple[str, ...]
 
     @property
@@ -50,7 +50,7 @@ class Carried:
         planes = self.components.matrix.shape[1] // self.mel.n_mels
         return len(self.codes) * planes / self.mel.frames_per_second / 3600
 
-    def starts(self, split: str, length: int) -> NDArray[np.int64]:
+    def starts(self, split: str, length: int) -> Int64[np.ndarray, "starts"]:
         """Every patch at which a window of `length` patches of that split may begin. InputError if there is none."""
         begins = np.concatenate([[0], self.ends[:-1]])
         wanted = self.heldout == (split == "heldout")
@@ -62,12 +62,12 @@ class Carried:
         return starts
 
 
-def standardised_frames(library: Library, track: Track) -> Float32:
+def standardised_frames(library: Library, track: Track) -> Float32[np.ndarray, "frames bands"]:
     """A track's log-mel [frames, n_mels], every band of mean 0 and deviation 1 over the training split."""
     return (library.array(track).astype(np.float32) - library.band_mean) / library.band_std
 
 
-def patches_of(frames: Float32, planes: int) -> Float32:
+def patches_of(frames: Float32[np.ndarray, "frames bands"], planes: int) -> Float32[np.ndarray, "patches patch"]:
     """Frames [n, n_mels] -> patches [n // planes, planes * n_mels], plane after plane."""
     whole = len(frames) // planes
     return frames[: whole * planes].reshape(whole, -1)

@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import soundfile
 
+from halfstep.arrays import Float32
 from halfstep.atomic import replacing
 from halfstep.audio.files import io
 from halfstep.audio.files.endings import UNKNOWN_FRAMES, cut_off
@@ -15,7 +17,7 @@ from halfstep.audio.mel import MelConfig
 from halfstep.data import not_audio
 from halfstep.data.sources import Stamp, stamp_of
 from halfstep.data.stores import LOG_MEL, STORES
-from halfstep.data.track_builder import Float32, TrackBuilder, UnusableError
+from halfstep.data.track_builder import TrackBuilder, UnusableError
 from halfstep.data.track_file import TrackWriter, measure
 
 BLOCK_SECONDS = 4.0
@@ -140,7 +142,7 @@ class _Reader:
         self._got = 0
         self._broken: str | None = None
 
-    def blocks(self) -> Iterator[Float32]:
+    def blocks(self) -> Iterator[Float32[np.ndarray, "samples"]]:
         for block in io.resampled(self._decoded(), self.info.sample_rate, self._sample_rate):
             yield block[0]
 
@@ -148,7 +150,7 @@ class _Reader:
         """What is missing at the end, after all was read."""
         return self._broken or cut_off(path, self.info, self._got)
 
-    def _decoded(self) -> Iterator[Float32]:
+    def _decoded(self) -> Iterator[Float32[np.ndarray, "channels samples"]]:
         try:
             for block in io.decoded(self._sound, mono=True, block_seconds=BLOCK_SECONDS):
                 self._got += block.shape[1]

@@ -7,7 +7,8 @@ between neighbouring bands changes from one part of the track to the next.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from halfstep.arrays import Float64
 
 PARTS = 64
 GROUPS = 17
@@ -29,7 +30,7 @@ class Fingerprinter:
         self._counts = np.zeros((PARTS, 1))
         self._place = 0
 
-    def push(self, frames: NDArray[np.float64]) -> None:
+    def push(self, frames: Float64[np.ndarray, "frames bands"]) -> None:
         """frames [k, n_mels]."""
         part = (self._place + np.arange(len(frames))) * PARTS // self._frames
         grouped = np.add.reduceat(frames[:, : self._used], self._edges, axis=1)

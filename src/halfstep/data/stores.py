@@ -5,15 +5,14 @@ Frame f of either is the sound around sample f * hop + hop / 2, so that both are
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from halfstep.arrays import Float32, Shaped
 from halfstep.audio.mel import LogMelStream, MelConfig, magnitude_to_log_mel
 
-Float32 = NDArray[np.float32]
-Rows = NDArray[Any]
+Rows = Shaped[np.ndarray, "frames width"]
 """Frames as they lie on the disk, [k, width]."""
 
 FULL_SCALE = 32768
@@ -23,11 +22,11 @@ FULL_SCALE = 32768
 class Framer(Protocol):
     """Samples and their spectra, as they come, to frames [width, k]."""
 
-    def hear(self, samples: Float32) -> None:
+    def hear(self, samples: Float32[np.ndarray, "samples"]) -> None:
         """The next samples [n]."""
         ...
 
-    def take(self, magnitude: Float32) -> Float32:
+    def take(self, magnitude: Float32[np.ndarray, "bins frames"]) -> Float32[np.ndarray, "width frames"]:
         """The frames whose spectra [bins, k] are now known; past the end of the samples there is silence."""
         ...
 
@@ -38,10 +37,10 @@ class LogMelFramer:
     def __init__(self, mel: MelConfig) -> None:
         self._mel = mel
 
-    def hear(self, samples: Float32) -> None:
+    def hear(self, samples: Float32[np.ndarray, "samples"]) -> None:
         """The spectra say it all."""
 
-    def take(self, magnitude: Float32) -> Float32:
+    def take(self, magnitude: Float32[np.ndarray, "bins frames"]) -> Float32[np.ndarray, "width frames"]:
         return magnitude_to_log_mel(magnitude, self._mel)
 
 
@@ -52,10 +51,10 @@ class WaveformFramer:
         self._hop = mel.hop_length
         self._waiting = np.zeros(0, np.float32)
 
-    def hear(self, samples: Float32) -> None:
+    def hear(self, samples: Float32[np.ndarray, "samples"]) -> None:
         self._waiting = np.concatenate([self._waiting, samples.astype(np.float32, copy=False)])
 
-    def take(self, magnitude: Float32) -> Float32:
+    def take(self, magnitude: Float32[np.ndarray, "bins frames"]) -> Float32[np.ndarray, "width frames"]:
         wanted = magnitude.shape[1] * self._hop
         taken, self._waiting = self._waiting[:wanted], self._waiting[wanted:]
         return np.pad(taken, (0, wanted - len(taken))).reshape(-1, self._hop).T
@@ -73,25 +72,29 @@ class Store:
     dtype: np.dtype
     width: Callable[[MelConfig], int]
     framer: Callable[[MelConfig], Framer]
-    encode: Callable[[Float32], Rows]
+    encode: Callable[[Float32[np.ndarray, "width frames"]], Rows]
     log_mels: Callable[[Iterator[Rows], MelConfig], Iterator[Rows]]
-    clip: Callable[[Rows, Float32, Float32], Float32]
+    clip: Callable[
+        [Rows, Float32[np.ndarray, "bands"], Float32[np.ndarray, "bands"]], Float32[np.ndarray, "width frames"]
+    ]
 
 
-def _encode_log_mel(frames: Float32) -> Rows:
+def _encode_log_mel(frames: Float32[np.ndarray, "width frames"]) -> Rows:
     return np.ascontiguousarray(frames.T, dtype="<f2")
 
 
-def _log_mel_clip(rows: Rows, mean: Float32, inverse: Float32) -> Float32:
+def _log_mel_clip(
+    rows: Rows, mean: Float32[np.ndarray, "bands"], inverse: Float32[np.ndarray, "bands"]
+) -> Float32[np.ndarray, "bands frames"]:
     return ((rows.astype(np.float32) - mean) * inverse).T
 
 
-def _encode_samples(frames: Float32) -> Rows:
+def _encode_samples(frames: Float32[np.ndarray, "width frames"]) -> Rows:
     """What is beyond full scale is clipped."""
     return np.ascontiguousarray(np.clip(np.rint(frames.T * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1), dtype="<i2")
 
 
-def decoded(rows: Rows) -> Float32:
+def decoded(rows: Rows) -> Float32[np.ndarray, "samples"]:
     """Stored samples [k, hop_length] -> samples [k * hop_length]."""
     return rows.reshape(-1).astype(np.float32) * np.float32(1 / FULL_SCALE)
 

@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from halfstep.arrays import Float32
 from halfstep.audio.files.writing import write
-
-Float32 = NDArray[np.float32]
 
 # Semitones above the key note of each chord's root, and the chord upon it.
 PROGRESSIONS = (
@@ -23,7 +21,7 @@ HARMONICS = 10
 PEAK = 0.7
 
 
-def piece(seconds: float, seed: int, sample_rate: int = 44100) -> Float32:
+def piece(seconds: float, seed: int, sample_rate: int = 44100) -> Float32[np.ndarray, "1 samples"]:
     """Music [1, round(seconds * sample_rate)], its peak at .7; key, tempo and chords are of the seed."""
     rng = np.random.default_rng(seed)
     key = LOWEST_KEY + int(rng.integers(12))
@@ -47,7 +45,7 @@ def hz_of(pitch: int) -> float:
     return 440 * 2 ** ((pitch - 69) / 12)
 
 
-def pluck(hz: float, brightness: float, sample_rate: int) -> Float32:
+def pluck(hz: float, brightness: float, sample_rate: int) -> Float32[np.ndarray, "samples"]:
     """One string, 1.5 s: harmonics that start as 1 / k and die the sooner the higher they are."""
     t = np.arange(round(NOTE_SECONDS * sample_rate)) / sample_rate
     first = np.exp((2j * np.pi * hz - 1.2 / brightness) * t)
@@ -59,7 +57,7 @@ def pluck(hz: float, brightness: float, sample_rate: int) -> Float32:
     return (total * ends).astype(np.float32)
 
 
-def _add(samples: Float32, note: Float32, start: int) -> None:
+def _add(samples: Float32[np.ndarray, "samples"], note: Float32[np.ndarray, "note"], start: int) -> None:
     end = min(len(samples), start + len(note))
     samples[start:end] += note[: max(0, end - start)]
 

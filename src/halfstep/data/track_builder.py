@@ -1,8 +1,8 @@
 """Samples in, frames of one track out to its file, the silence at both ends left out."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from halfstep.arrays import Float32, Int
 from halfstep.audio.loudness import ABSOLUTE_GATE_LUFS, LoudnessMeter
 from halfstep.audio.mel import MagnitudeStream, MelConfig
 from halfstep.data.stores import LOG_MEL, STORES, Store
@@ -13,8 +13,6 @@ QUIET_PEAK = 1e-3  # a constant level above it is no silence, but no sound eithe
 FULL_SCALE = 0.999
 CLIPPED_SHARE = 0.01
 LOUDEST_PEAK = 100.0  # 40 dB above full scale: no recording but a wrong format
-
-Float32 = NDArray[np.float32]
 
 
 class UnusableError(Exception):
@@ -63,7 +61,7 @@ class TrackBuilder:
         share = self._full / max(1, self._samples)
         return [f"{share:.0%} of the samples are at full scale"] if share > CLIPPED_SHARE else []
 
-    def push(self, samples: Float32) -> None:
+    def push(self, samples: Float32[np.ndarray, "samples"]) -> None:
         """samples [n] at the mel's rate. UnusableError if they are no numbers, or absurd."""
         peak = float(np.abs(samples).max(initial=0))
         if not np.isfinite(peak):
@@ -100,7 +98,7 @@ class TrackBuilder:
             window = f"a window of {self._min_frames / rate:.2f} s"
             raise UnusableError(f"{frames / rate:.2f} s of sound, shorter than {window}")
 
-    def _take(self, magnitude: Float32, loud: NDArray[np.intp]) -> None:
+    def _take(self, magnitude: Float32[np.ndarray, "bins frames"], loud: Int[np.ndarray, "loud"]) -> None:
         """The next spectra [bins, k]; `loud` are those of them in which there is sound."""
         frames = self._framer.take(magnitude)
         if self._first is None:
@@ -110,7 +108,9 @@ class TrackBuilder:
         self._frames += magnitude.shape[1]
         self._writer.append(frames)
 
-    def _after_silence(self, frames: Float32, first_loud: int | None) -> Float32:
+    def _after_silence(
+        self, frames: Float32[np.ndarray, "bands frames"], first_loud: int | None
+    ) -> Float32[np.ndarray, "bands kept"]:
         """What of `frames`, and of the silence held before them, is to be written by now."""
         held = self._held.shape[1]
         frames = np.concatenate([self._held, frames], axis=1)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
+from halfstep.arrays import Float32
 from halfstep.data.bands import BandMoments, merged, moments_of
 from halfstep.data.fingerprint import Fingerprinter
 from halfstep.data.stores import LOG_MEL, STORES, Rows, Store
@@ -27,7 +27,7 @@ class TrackWriter:
         self._store = store
         self._header_bytes = file.write(_header(0, width, store.dtype))
 
-    def append(self, frames: NDArray[np.float32]) -> None:
+    def append(self, frames: Float32[np.ndarray, "frames bands"]) -> None:
         """frames [width, k]."""
         self._file.write(self._store.encode(frames).data)
 

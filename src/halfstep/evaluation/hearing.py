@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from halfstep.arrays import Float32
 from halfstep.atomic import remove_partials, replacing, write_json
-from halfstep.audio.mel import Float32
 from halfstep.evaluation.sounds import Source
 from halfstep.metrics.judge import FIELDS, Heard, hear
 from halfstep.metrics.judges.embedding import Embedding
@@ -24,14 +24,14 @@ CLIPS = 3
 WORK_FOLDER = "work"
 KEPT = re.compile(r"settings\.json|ceiling\.json|continuity-\d+-\d+\.json")
 Tell = Callable[[float, float, str], None]
-Listen = Callable[[Float32], dict[str, np.ndarray]]
+Listen = Callable[[Float32[np.ndarray, "..."]], dict[str, np.ndarray]]
 """Windows [n, samples] -> arrays [n, ...] by name: what is kept of them."""
 
 
 def listen_to_music(sample_rate: int) -> Listen:
     """The measures of music: what `RowHeard.music` reads."""
 
-    def listen(samples: Float32) -> dict[str, np.ndarray]:
+    def listen(samples: Float32[np.ndarray, "..."]) -> dict[str, np.ndarray]:
         measured = measure_music(samples, sample_rate)
         return {field.name: getattr(measured, field.name) for field in fields(Measured)}
 
@@ -42,7 +42,7 @@ def listen_to_all(sample_rate: int, embedding: Embedding) -> Listen:
     """The measures of music and the judges: what `RowHeard.music` and `RowHeard.heard` read."""
     music = listen_to_music(sample_rate)
 
-    def listen(samples: Float32) -> dict[str, np.ndarray]:
+    def listen(samples: Float32[np.ndarray, "..."]) -> dict[str, np.ndarray]:
         heard = hear(samples, sample_rate, embedding)
         return music(samples) | {name: getattr(heard, name) for name in FIELDS}
 
@@ -75,11 +75,11 @@ class RowHeard:
     """
 
     kept: dict[str, np.ndarray]
-    clips: Float32
+    clips: Float32[np.ndarray, "..."]
     make_seconds: float
     voice_seconds: float
     judge_seconds: float
-    log_mel: Float32 | None
+    log_mel: Float32[np.ndarray, "..."] | None
 
     @property
     def heard(self) -> Heard:

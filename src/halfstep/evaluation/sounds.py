@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from halfstep.arrays import Float32
 from halfstep.audio.files.io import open_sound
-from halfstep.audio.mel import Float32, MelConfig
+from halfstep.audio.mel import MelConfig
 from halfstep.data.dataset import JOURNAL_NAME, Library, Track
 from halfstep.data.journal import paths_by_content
 from halfstep.data.stores import LOG_MEL
@@ -31,8 +32,8 @@ NewVocoder = Callable[[], Vocoder]
 class Sounds:
     """samples [n, frames * hop] mono; log_mel [n, n_mels, frames] if they come from one; processor seconds."""
 
-    samples: Float32
-    log_mel: Float32 | None = None
+    samples: Float32[np.ndarray, "..."]
+    log_mel: Float32[np.ndarray, "..."] | None = None
     make_seconds: float = 0.0
     voice_seconds: float = 0.0
 
@@ -56,7 +57,7 @@ def recordings(places: Sequence[Place], paths: dict[str, Path], mel: MelConfig, 
     return source
 
 
-def _read_window(place: Place, paths: dict[str, Path], mel: MelConfig, frames: int) -> Float32:
+def _read_window(place: Place, paths: dict[str, Path], mel: MelConfig, frames: int) -> Float32[np.ndarray, "..."]:
     """[frames * hop], zeros where the file ends. The track's first frame is trimmed_seconds[0] into the file."""
     track, start = place
     first = round(track.trimmed_seconds[0] * mel.frames_per_second) + start
@@ -74,19 +75,23 @@ def _read_window(place: Place, paths: dict[str, Path], mel: MelConfig, frames: i
     return samples
 
 
-def stored_mels(library: Library, places: Sequence[Place], frames: int) -> Callable[[range], Float32]:
+def stored_mels(
+    library: Library, places: Sequence[Place], frames: int
+) -> Callable[[range], Float32[np.ndarray, "..."]]:
     """Log-mel windows [n, n_mels, frames] of the data set. InputError if it stores waveforms."""
     if library.stores != LOG_MEL:
         raise InputError(f"{library.path}: stores {library.stores}s; prepare the recordings with a preset for music")
 
-    def windows(numbers: range) -> Float32:
+    def windows(numbers: range) -> Float32[np.ndarray, "..."]:
         chosen = [places[k] for k in numbers]
         return np.stack([library.array(track)[at : at + frames].astype(np.float32).T for track, at in chosen])
 
     return windows
 
 
-def through_vocoder(windows: Callable[[range], Float32], mel: MelConfig, vocoder: NewVocoder) -> Source:
+def through_vocoder(
+    windows: Callable[[range], Float32[np.ndarray, "..."]], mel: MelConfig, vocoder: NewVocoder
+) -> Source:
     """Log-mel windows made audible. The seconds are those of this thread's processor time."""
 
     def source(numbers: range) -> Sounds:
@@ -99,7 +104,7 @@ def through_vocoder(windows: Callable[[range], Float32], mel: MelConfig, vocoder
     return source
 
 
-def model_mels(sampler: WindowSampler, seed: int) -> Callable[[range], Float32]:
+def model_mels(sampler: WindowSampler, seed: int) -> Callable[[range], Float32[np.ndarray, "..."]]:
     """Windows of a model with nothing known; window k from `window_noise` k of `seed`, whatever the steps."""
     n_mels, frames = sampler.n_mels, sampler.layout.frames
 
@@ -115,10 +120,10 @@ def model_mels(sampler: WindowSampler, seed: int) -> Callable[[range], Float32]:
     return windows
 
 
-def noise_mels(library: Library, frames: int, seed: int) -> Callable[[range], Float32]:
+def noise_mels(library: Library, frames: int, seed: int) -> Callable[[range], Float32[np.ndarray, "..."]]:
     """Gaussian noise with the mean and deviation of every band: where sampling begins."""
 
-    def windows(numbers: range) -> Float32:
+    def windows(numbers: range) -> Float32[np.ndarray, "..."]:
         drawn = [
             np.random.default_rng([seed, k]).standard_normal((library.mel.n_mels, frames), np.float32) for k in numbers
         ]

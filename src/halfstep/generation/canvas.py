@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32
 from halfstep.generation.crossfade import crossfaded
 from halfstep.generation.noise import Noise
 from halfstep.generation.window import Layout, WindowSampler
@@ -33,9 +33,9 @@ class Canvas:
 
     init_noise: Noise
     boundary_noise: Noise | None = None
-    before: Float32 | None = None
+    before: Float32[np.ndarray, "bands before"] | None = None
     frames: int | None = None
-    after: Float32 | None = None
+    after: Float32[np.ndarray, "bands after"] | None = None
 
     def noise(self, start: int, stop: int, step: int = 0) -> Float32:
         """[n_mels, stop - start] of a step, whose frame 0 of the canvas is that of the piece."""
@@ -75,7 +75,7 @@ def placements(layout: Layout, before: int, frames: int | None = None, after: in
     yield Placement(start, filled, crossfade, layout.crossfade_with(after))
 
 
-def mel_stream(sampler: WindowSampler, canvas: Canvas) -> Iterator[Float32]:
+def mel_stream(sampler: WindowSampler, canvas: Canvas) -> Iterator[Float32[np.ndarray, "bands frames"]]:
     """Log-mel blocks [n_mels, k] without end, from the first frame that changes on: the crossfade from the recording to
     the music, at the end of `before`.
     """
@@ -89,7 +89,7 @@ def mel_stream(sampler: WindowSampler, canvas: Canvas) -> Iterator[Float32]:
         place = following
 
 
-def filled(sampler: WindowSampler, canvas: Canvas) -> Float32:
+def filled(sampler: WindowSampler, canvas: Canvas) -> Float32[np.ndarray, "bands frames"]:
     """Log-mel [n_mels, a + frames + b] of a canvas whose gap of so many `frames` is filled."""
     assert canvas.frames is not None and canvas.after is not None, "a gap between two recordings was expected"
     before, after = (_standardised(sampler, part) for part in (canvas.before, canvas.after))
@@ -109,8 +109,12 @@ def filled(sampler: WindowSampler, canvas: Canvas) -> Float32:
 
 
 def _inpainted(
-    sampler: WindowSampler, canvas: Canvas, place: Placement, past: Float32, after: Float32 | None = None
-) -> Float32:
+    sampler: WindowSampler,
+    canvas: Canvas,
+    place: Placement,
+    past: Float32[np.ndarray, "bands past"],
+    after: Float32[np.ndarray, "bands after"] | None = None,
+) -> Float32[np.ndarray, "bands frames"]:
     """The window [n_mels, frames] at its place, given the `past` frames that it begins with; it has passed over from
     them and, where it is the last, to those `after`.
     """
@@ -139,7 +143,7 @@ def _inpainted(
     return window
 
 
-def fading(frames: int) -> Float32:
+def fading(frames: int) -> Float32[np.ndarray, "{frames}"]:
     """How much of what is known is wanted of frames that pass away from it, [frames]: from near 1 evenly to near 0.
 
     Noise that fitted them all alike would end in a step, and the music with it.
@@ -163,5 +167,7 @@ def _filled_by(layout: Layout, start: int, frames: int) -> int:
     return aligned if frames - aligned <= most or cut == start + layout.frames else cut
 
 
-def _standardised(sampler: WindowSampler, log_mel: Float32 | None) -> Float32:
+def _standardised(
+    sampler: WindowSampler, log_mel: Float32[np.ndarray, "bands frames"] | None
+) -> Float32[np.ndarray, "bands known"]:
     return np.zeros((sampler.n_mels, 0), np.float32) if log_mel is None else sampler.standardised(log_mel)

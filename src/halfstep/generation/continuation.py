@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from halfstep.arrays import Float32
 from halfstep.audio.joining import joined
 from halfstep.audio.limiter import limit
-from halfstep.audio.mel import Float32, MelConfig, log_mel
+from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.errors import InputError
 from halfstep.generation.canvas import Canvas, filled, mel_stream
 from halfstep.generation.render import first_samples, unlimited
@@ -44,7 +45,7 @@ class Tail:
 class KnownEnd:
     """The log-mel [n_mels, k] of a recording's end, and the samples where its frames begin and end."""
 
-    log_mel: Float32
+    log_mel: Float32[np.ndarray, "bands frames"]
     begin: int
     end: int
 
@@ -54,7 +55,7 @@ def tail_samples(mel: MelConfig, frames: int) -> int:
     return (_lead_hops(mel) + frames) * mel.hop_length + mel.lead
 
 
-def known_end(tail: Float32, mel: MelConfig) -> KnownEnd:
+def known_end(tail: Float32[np.ndarray, "channels samples"], mel: MelConfig) -> KnownEnd:
     """What is known of a recording by its tail [1, n]: frames whose whole analysis window lies in it.
 
     Beyond its edges there is no silence, just nothing known. InputError if there are fewer than two such frames.
@@ -65,7 +66,9 @@ def known_end(tail: Float32, mel: MelConfig) -> KnownEnd:
     return KnownEnd(log_mel(tail[0], mel)[:, first:end], first * mel.hop_length, end * mel.hop_length)
 
 
-def known_start(head: Float32, start: int, frames: int, mel: MelConfig) -> Float32:
+def known_start(
+    head: Float32[np.ndarray, "channels samples"], start: int, frames: int, mel: MelConfig
+) -> Float32[np.ndarray, "bands frames"]:
     """The log-mel [n_mels, at most `frames`] of a recording's head [1, n], its first frame at sample `start` of it.
 
     start: at least `mel.lead`, so that the frame sees nothing before the recording. InputError as above.
@@ -212,7 +215,9 @@ def _begun(blocks: Iterator[Samples], size: int) -> tuple[Samples, Iterator[Samp
     return whole[:, :size], itertools.chain([whole[:, size:]] if have > size else [], blocks)
 
 
-def _before(first: Float32, blocks: Iterator[Float32]) -> Iterator[Float32]:
+def _before(
+    first: Float32[np.ndarray, "channels samples"], blocks: Iterator[Float32[np.ndarray, "channels samples"]]
+) -> Iterator[Float32[np.ndarray, "channels samples"]]:
     yield first
     yield from blocks
 

@@ -2,13 +2,15 @@
 
 import numpy as np
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32
 
 SMOOTHED_FRAMES = 9
 """Movement slower than this, .1 s, is faded; what is faster keeps its strength."""
 
 
-def crossfaded(old: Float32, new: Float32) -> Float32:
+def crossfaded(
+    old: Float32[np.ndarray, "bands frames"], new: Float32[np.ndarray, "bands frames"]
+) -> Float32[np.ndarray, "bands frames"]:
     """[n_mels, k] that begins as `old` and ends as `new`.
 
     The mean of two signals moves less than either, the less they have in common; here what moves fast is raised to
@@ -25,7 +27,7 @@ def crossfaded(old: Float32, new: Float32) -> Float32:
     return (1 - rise) * slow_old + rise * slow_new + fast
 
 
-def _smoothed(frames: Float32) -> Float32:
+def _smoothed(frames: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "bands frames"]:
     """The mean over SMOOTHED_FRAMES around each frame, over fewer at the edges."""
     reach = SMOOTHED_FRAMES // 2
     sums = np.cumsum(np.pad(frames, ((0, 0), (1, 0))), axis=1, dtype=np.float64)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from halfstep.arrays import Float32
 from halfstep.audio.circular import stretched
-from halfstep.audio.mel import Float32
 from halfstep.generation.canvas import Canvas, filled, mel_stream
 from halfstep.generation.crossfade import crossfaded
 from halfstep.generation.noise import Noise, repeating, shifted
@@ -15,7 +15,7 @@ LEAST_CLOSED = 4
 """Frames of a loop that is closed by filling its gap: two on either side of it."""
 
 
-def mel_loop(sampler: WindowSampler, noise: Noise, frames: int) -> Float32:
+def mel_loop(sampler: WindowSampler, noise: Noise, frames: int) -> Float32[np.ndarray, "bands {frames}"]:
     """Log-mel [n_mels, frames] of one period, 1 frame or more.
 
     A stream whose noise repeats forgets how it began within two windows, and from then on repeats as its noise does.
@@ -39,7 +39,7 @@ def mel_loop(sampler: WindowSampler, noise: Noise, frames: int) -> Float32:
     return stretched(np.roll(loop, -(wrap // 2), axis=1), frames)
 
 
-def _closed(sampler: WindowSampler, noise: Noise, frames: int) -> Float32:
+def _closed(sampler: WindowSampler, noise: Noise, frames: int) -> Float32[np.ndarray, "..."]:
     """A stream's beginning, and a gap of a third of a window at most filled between its end and itself."""
     if frames < LEAST_CLOSED:
         raise ValueError(f"frames is {frames}: at least {LEAST_CLOSED} were expected")
@@ -57,7 +57,7 @@ def _closed(sampler: WindowSampler, noise: Noise, frames: int) -> Float32:
     return np.roll(loop, -(closing // 2), axis=1)  # the middle of a join stands at the wrap
 
 
-def _first_frames(blocks: Iterator[Float32], count: int) -> Float32:
+def _first_frames(blocks: Iterator[Float32[np.ndarray, "..."]], count: int) -> Float32[np.ndarray, "..."]:
     """The first `count` frames [n_mels, count]; no block beyond is asked for."""
     parts, have = [], 0
     while have < count:

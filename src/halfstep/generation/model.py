@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from halfstep.arrays import Float32
 from halfstep.audio.circular import stretched
 from halfstep.audio.files.io import Audio, finite, read_blocks, resampled
 from halfstep.audio.limiter import limit
@@ -195,7 +196,7 @@ class Model:
             blocks = between(left, count, right, sampler, canvas, vocoder)
         return Coming(form, count + sum(declared), blocks)
 
-    def mels(self, seed: int = 0, steps: int | None = None) -> Iterator[Float32]:
+    def mels(self, seed: int = 0, steps: int | None = None) -> Iterator[Float32[np.ndarray, "bands frames"]]:
         """The music before it has a waveform: log-mel blocks [n_mels, k] without end. InputError as above."""
         request = Piece(seconds=USUAL_SECONDS, seed=seed, steps=steps)
         return mel_stream(self._sampler(request), self._canvas(request))

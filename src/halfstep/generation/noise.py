@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32
 
 
 class Noise(Protocol):
@@ -72,7 +72,9 @@ def shifted(noise: Noise, frames: int) -> Noise:
     return later
 
 
-def between(one: Noise, other: Noise, share: Callable[[Float32], Float32]) -> Noise:
+def between(
+    one: Noise, other: Noise, share: Callable[[Float32[np.ndarray, "frames"]], Float32[np.ndarray, "frames"]]
+) -> Noise:
     """On the great circle from one noise to the other: unit noise everywhere, as both are.
 
     share: frame numbers [k] -> how far along, 0 (exactly `one`) to 1 (exactly `other`), [k].
@@ -97,7 +99,7 @@ def piece_noise(n_mels: int, seed: int, toward: int | None, variation: float | N
         return own
     other = seed_noise(n_mels, (seed + 1) % SEEDS if toward is None else toward)
     arrival = np.float32(max(1, frames))
-    share: Callable[[Float32], Float32] = (
+    share: Callable[[Float32[np.ndarray, "frames"]], Float32[np.ndarray, "frames"]] = (
         (lambda frame: np.minimum(frame / arrival, 1))
         if variation is None
         else (lambda frame: np.full_like(frame, variation))

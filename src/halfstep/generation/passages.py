@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from halfstep.arrays import Float32
 from halfstep.audio.limiter import limit
-from halfstep.audio.mel import Float32
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.noise import shifted
 from halfstep.generation.window import WindowSampler
@@ -27,8 +27,8 @@ class Passage:
     """Some frames of a piece, from its frame `frame` on: their log-mel [n_mels, k] and sound [1, k * hop]."""
 
     frame: int
-    log_mel: Float32
-    samples: Float32
+    log_mel: Float32[np.ndarray, "bands frames"]
+    samples: Float32[np.ndarray, "channels samples"]
 
 
 def passages(sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder, first_frame: int = 0) -> Iterator[Passage]:
@@ -47,10 +47,12 @@ def passages(sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder, first_fra
     return _from(paired, first_frame)
 
 
-def _paired(mels: Iterator[Float32], vocoder: Vocoder, hop: int, frame: int) -> Iterator[Passage]:
+def _paired(
+    mels: Iterator[Float32[np.ndarray, "bands frames"]], vocoder: Vocoder, hop: int, frame: int
+) -> Iterator[Passage]:
     """Frames and the samples made of them, PASSAGE_FRAMES at a time; the first is the piece's frame `frame`."""
-    waiting: list[Float32] = []
-    sound: list[Float32] = []
+    waiting: list[Float32[np.ndarray, "bands frames"]] = []
+    sound: list[Float32[np.ndarray, "channels samples"]] = []
     have = 0
     size = PASSAGE_FRAMES * hop
     for log_mel in _sliced(mels, PUSHED_FRAMES):
@@ -80,13 +82,17 @@ def _from(blocks: Iterator[Passage], first_frame: int) -> Iterator[Passage]:
             yield Passage(first_frame, block.log_mel[:, cut:], block.samples[:, cut * hop :])
 
 
-def _sliced(blocks: Iterable[Float32], size: int) -> Iterator[Float32]:
+def _sliced(
+    blocks: Iterable[Float32[np.ndarray, "channels samples"]], size: int
+) -> Iterator[Float32[np.ndarray, "channels samples"]]:
     for block in blocks:
         for start in range(0, block.shape[1], size):
             yield block[:, start : start + size]
 
 
-def _without_first(blocks: Iterable[Float32], count: int) -> Iterator[Float32]:
+def _without_first(
+    blocks: Iterable[Float32[np.ndarray, "channels samples"]], count: int
+) -> Iterator[Float32[np.ndarray, "channels samples"]]:
     for block in blocks:
         kept = block[:, count:]
         count = max(0, count - block.shape[1])

@@ -4,17 +4,21 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from halfstep.arrays import Float32
 from halfstep.audio.limiter import limit
-from halfstep.audio.mel import Float32
 from halfstep.vocoders.base import Vocoder
 
 
-def render(mel_blocks: Iterable[Float32], vocoder: Vocoder) -> Iterator[Float32]:
+def render(
+    mel_blocks: Iterable[Float32[np.ndarray, "bands frames"]], vocoder: Vocoder
+) -> Iterator[Float32[np.ndarray, "channels samples"]]:
     """Waveform blocks [1, n], peak-safe, as the log-mel blocks [n_mels, k] allow; the rest when they end."""
     return map(limit, unlimited(mel_blocks, vocoder))
 
 
-def unlimited(mel_blocks: Iterable[Float32], vocoder: Vocoder) -> Iterator[Float32]:
+def unlimited(
+    mel_blocks: Iterable[Float32[np.ndarray, "bands frames"]], vocoder: Vocoder
+) -> Iterator[Float32[np.ndarray, "channels samples"]]:
     """The same, as loud as the mel says."""
     for block in mel_blocks:
         samples = vocoder.push(block)
@@ -25,7 +29,9 @@ def unlimited(mel_blocks: Iterable[Float32], vocoder: Vocoder) -> Iterator[Float
         yield rest[None]
 
 
-def first_samples(blocks: Iterable[Float32], count: int | None) -> Iterator[Float32]:
+def first_samples(
+    blocks: Iterable[Float32[np.ndarray, "channels samples"]], count: int | None
+) -> Iterator[Float32[np.ndarray, "channels samples"]]:
     """The first `count` > 0 samples of [channels, n] blocks, all for None; none beyond is asked for."""
     if count is None:
         yield from blocks
@@ -38,9 +44,11 @@ def first_samples(blocks: Iterable[Float32], count: int | None) -> Iterator[Floa
             return
 
 
-def equal_blocks(blocks: Iterable[Float32], size: int) -> Iterator[Float32]:
+def equal_blocks(
+    blocks: Iterable[Float32[np.ndarray, "channels samples"]], size: int
+) -> Iterator[Float32[np.ndarray, "channels {size}"]]:
     """The same samples in blocks [channels, size]; the last may be shorter."""
-    held: list[Float32] = []
+    held: list[Float32[np.ndarray, "..."]] = []
     have = 0
     for block in blocks:
         held.append(block)

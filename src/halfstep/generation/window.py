@@ -13,7 +13,10 @@ from halfstep.diffusion.rates import Rates
 from halfstep.diffusion.sampler import Prediction
 from halfstep.packing import Packing
 
-Network = Callable[[Float32, float, float, Float32 | None], Float32]
+Network = Callable[
+    [Float32[np.ndarray, "batch channels length"], float, float, Float32[np.ndarray, "batch aligned length"] | None],
+    Float32[np.ndarray, "batch channels length"],
+]
 """(z_t [B, C, L], alpha_t, sigma_t, aligned [B, A, L]) -> v [B, C, L]; an OnnxDenoiser is one."""
 Fresh = Callable[[int], Float32]
 """Number of a sampling step, from 1 on -> the unit noise [n_mels, frames] that it adds."""
@@ -90,10 +93,10 @@ class WindowSampler:
         """Whether windows that share noise render the same music, wherever they begin: see `Packing`."""
         return self._packing.shifts
 
-    def standardised(self, log_mel: Float32) -> Float32:
+    def standardised(self, log_mel: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
         return (log_mel - self._mean) / self._std
 
-    def log_mel(self, standardised: Float32) -> Float32:
+    def log_mel(self, standardised: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "bands frames"]:
         """Back from `standardised`, nothing below the floor."""
         return np.maximum(standardised * self._std + self._mean, np.float32(np.log(self.manifest.mel.floor)))
 
@@ -130,7 +133,13 @@ class WindowSampler:
             return self._network.predict(z_t, at_t.alpha, at_t.sigma, aligned)
         return Prediction(self._network(z_t, at_t.alpha, at_t.sigma, aligned))
 
-    def optimised(self, noise: Float32, known: Float32, mask: Float32, target: Float32) -> Float32:
+    def optimised(
+        self,
+        noise: Float32[np.ndarray, "bands frames"],
+        known: Float32[np.ndarray, "bands frames"],
+        mask: Float32[np.ndarray, "frames"],
+        target: Float32[np.ndarray, "frames"],
+    ) -> Float32[np.ndarray, "bands frames"]:
         """`noise`, changed where target [frames] is above 0, the nearer to 1 the more, so that the window comes near
         `known` there, though it is no context.
 

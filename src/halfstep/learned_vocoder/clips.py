@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from halfstep.audio.mel import Float32, MelConfig, log_mel
+from halfstep.arrays import Float, Float32
+from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.nets.condition import Condition
 from halfstep.training.example import Example
 
@@ -43,7 +43,9 @@ class ClipsConfig:
             raise ValueError(f"gain_db is {self.gain_db}: the least and the largest change of level were expected")
 
 
-def vocoder_example(clips: Float32, mel: MelConfig, config: ClipsConfig, rng: np.random.Generator) -> Example:
+def vocoder_example(
+    clips: Float32[np.ndarray, "..."], mel: MelConfig, config: ClipsConfig, rng: np.random.Generator
+) -> Example:
     """Recordings [B, n], n a whole number of hops -> x, the sounds to reach [B, n], and their log-mels as `aligned`."""
     gain = 10 ** (rng.uniform(*config.gain_db, (len(clips), 1)) / 20)
     sounds = (clips * gain).astype(np.float32)
@@ -55,7 +57,7 @@ def vocoder_example(clips: Float32, mel: MelConfig, config: ClipsConfig, rng: np
     return Example(x=torch.from_numpy(sounds), condition=Condition(aligned=torch.from_numpy(mels)))
 
 
-def tone(length: int, sample_rate: int, rng: np.random.Generator) -> Float32:
+def tone(length: int, sample_rate: int, rng: np.random.Generator) -> Float32[np.ndarray, "..."]:
     """A steady or dying harmonic tone [length], of any pitch, brightness and level."""
     seconds = np.arange(length) / sample_rate
     pitch_hz = np.exp(rng.uniform(np.log(LOWEST_HZ), np.log(HIGHEST_HZ)))
@@ -69,7 +71,9 @@ def tone(length: int, sample_rate: int, rng: np.random.Generator) -> Float32:
     return (10 ** rng.uniform(-1.5, -0.1) * np.exp(-decay * seconds) * wave).astype(np.float32)
 
 
-def _blurred(mel: Float32, config: ClipsConfig, settings: MelConfig, rng: np.random.Generator) -> Float32:
+def _blurred(
+    mel: Float32[np.ndarray, "..."], config: ClipsConfig, settings: MelConfig, rng: np.random.Generator
+) -> Float32[np.ndarray, "..."]:
     """[n_mels, frames] -> the same, smoother and noisier by drawn amounts."""
     over_bands, over_time = rng.uniform(0, config.blur, 2)
     smooth = _smoothed(_smoothed(mel, over_bands, 0), over_time, 1)
@@ -77,7 +81,7 @@ def _blurred(mel: Float32, config: ClipsConfig, settings: MelConfig, rng: np.ran
     return np.maximum(noisy, np.log(settings.floor)).astype(np.float32)
 
 
-def _smoothed(values: NDArray[np.floating], deviation: float, axis: int) -> NDArray[np.floating]:
+def _smoothed(values: Float[np.ndarray, "..."], deviation: float, axis: int) -> Float[np.ndarray, "..."]:
     """Convolved with a Gaussian of `deviation` places along `axis`; the ends go on as they are."""
     shifts = np.arange(-SMOOTHING_REACH, SMOOTHING_REACH + 1)
     weights = np.exp(-0.5 * (shifts / max(deviation, 0.1)) ** 2)

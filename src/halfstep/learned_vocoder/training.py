@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from halfstep.audio.mel import Float32, MelConfig
+from halfstep.arrays import Float32
+from halfstep.audio.mel import MelConfig
 from halfstep.data.windows import Windows
 from halfstep.learned_vocoder.clips import ClipsConfig, vocoder_example
 from halfstep.learned_vocoder.losses import SpectralLossConfig, spectral_errors, vocoder_loss, with_bass_of
@@ -43,7 +44,7 @@ def spectral_loss(config: SpectralLossConfig) -> LossFn[VocoderNet]:
 class VocoderObserver:
     """How far what the network makes of their bands is from held-out clips [n, frames * hop], above the bass."""
 
-    clips: Float32
+    clips: Float32[np.ndarray, "..."]
     mel: MelConfig
     device: torch.device
 

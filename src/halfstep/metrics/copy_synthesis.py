@@ -2,13 +2,19 @@
 
 import numpy as np
 
-from halfstep.audio.mel import Float32, MelConfig
+from halfstep.arrays import Float32
+from halfstep.audio.mel import MelConfig
 from halfstep.metrics.bootstrap import interval
 from halfstep.metrics.judge import Figure
 from halfstep.metrics.waveform import log_spectral_distance, loudness_matched, mel_l1, multi_resolution_stft_distance
 
 
-def copy_synthesis(copies: Float32, originals: Float32, mel: MelConfig, seed: int = 0) -> dict[str, Figure]:
+def copy_synthesis(
+    copies: Float32[np.ndarray, "clips samples"],
+    originals: Float32[np.ndarray, "clips samples"],
+    mel: MelConfig,
+    seed: int = 0,
+) -> dict[str, Figure]:
     """Means over windows [n, samples], each copy at its original's RMS: mr_stft, log_spectral_db, mel_l1 (nepers).
 
     0 is the original itself. Silent originals are left out. ValueError if the shapes differ or nothing sounds.

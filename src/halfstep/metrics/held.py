@@ -7,9 +7,9 @@ Struck strings decay while they are held, an organ does not, and what wavers or 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from halfstep.metrics.partials import Float64, Int64, Peaks, next_of
+from halfstep.arrays import Bool, Float64
+from halfstep.metrics.partials import Int64, Peaks, next_of
 
 HELD_SECONDS = 0.25
 HELD_CENTS = 20.0
@@ -21,9 +21,9 @@ LEAST_HELD = 0.05
 class Runs:
     """Of every peak, the run of HELD_SECONDS that begins there: is it one, dB a second, mean energy; members [k, n]."""
 
-    whole: NDArray[np.bool_]
-    slope_db: Float64
-    energy: Float64
+    whole: Bool[np.ndarray, "..."]
+    slope_db: Float64[np.ndarray, "..."]
+    energy: Float64[np.ndarray, "..."]
     members: Int64
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import soxr
 
-from halfstep.audio.mel import Float32, MelConfig, log_mel
+from halfstep.arrays import Float32
+from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.metrics.bootstrap import LEVEL, RESAMPLES, ends, spread
 from halfstep.metrics.frechet import few_rows, frechet_distance, frechet_infinity
 from halfstep.metrics.inception import inception_score, probabilities
@@ -39,10 +40,10 @@ class Heard:
     silent: else a band that is cut off would count by how many nepers the logarithm of nothing is given.
     """
 
-    pitch: Float32
-    instrument: Float32
-    embedding: Float32
-    spectrum: Float32
+    pitch: Float32[np.ndarray, "..."]
+    instrument: Float32[np.ndarray, "..."]
+    embedding: Float32[np.ndarray, "..."]
+    spectrum: Float32[np.ndarray, "..."]
 
     def __len__(self) -> int:
         return len(self.embedding)
@@ -87,14 +88,16 @@ def change(before: Figure, after: Figure) -> Figure:
     return Figure.of(after.value - before.value, after.around - before.around, after.windows)
 
 
-def voiced(log_mel: Float32, mel: MelConfig, vocoder: Callable[[], Vocoder] | None = None) -> Float32:
+def voiced(
+    log_mel: Float32[np.ndarray, "..."], mel: MelConfig, vocoder: Callable[[], Vocoder] | None = None
+) -> Float32[np.ndarray, "..."]:
     """Waveforms [n, frames * hop] of log-mel windows [n, n_mels, frames], each by itself, at the level of the mel.
 
     `vocoder` makes one for each window; Griffin-Lim with the seed 0 if None. No limiter: judges hear no clipping.
     """
     make = vocoder or (lambda: GriffinLimStream(mel, seed=0))
 
-    def one(window: Float32) -> Float32:
+    def one(window: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
         stream = make()
         samples = np.concatenate([stream.push(window), stream.finish()])
         return samples[: window.shape[1] * mel.hop_length]
@@ -102,7 +105,7 @@ def voiced(log_mel: Float32, mel: MelConfig, vocoder: Callable[[], Vocoder] | No
     return np.stack([one(np.asarray(window, np.float32)) for window in log_mel])
 
 
-def hear(samples: Float32, sample_rate: int, embedding: Embedding | None = None) -> Heard:
+def hear(samples: Float32[np.ndarray, "..."], sample_rate: int, embedding: Embedding | None = None) -> Heard:
     """Waveforms [n, samples] (mono, floats in [-1, 1]) through all judges, at 16 kHz by soxr.
 
     A window is heard in whole seconds (pitch, instrument) and pieces of 3 s (embedding), spread evenly over it.
@@ -113,7 +116,7 @@ def hear(samples: Float32, sample_rate: int, embedding: Embedding | None = None)
     return together(parts)
 
 
-def _hear(samples: Float32, sample_rate: int, embedding: Embedding) -> Heard:
+def _hear(samples: Float32[np.ndarray, "..."], sample_rate: int, embedding: Embedding) -> Heard:
     at_16k = _resampled(samples, sample_rate, SAMPLE_RATE)
     pitch, instrument = (note_judge(name).logits(at_16k) for name in ("pitch", "instrument"))
     same = embedding.sample_rate == SAMPLE_RATE
@@ -123,7 +126,7 @@ def _hear(samples: Float32, sample_rate: int, embedding: Embedding) -> Heard:
     return Heard(pitch, instrument, vectors, features(loud).astype(np.float32))
 
 
-def _resampled(samples: Float32, from_rate: int, to_rate: int) -> Float32:
+def _resampled(samples: Float32[np.ndarray, "..."], from_rate: int, to_rate: int) -> Float32[np.ndarray, "..."]:
     return np.stack([soxr.resample(np.asarray(one, np.float32), from_rate, to_rate) for one in samples])
 
 
@@ -148,7 +151,7 @@ def judge_windows(heard: Heard, reference: Heard, seed: int = 0, resamples: int 
     )
 
 
-def _score(logits: Float32, rng: np.random.Generator, resamples: int) -> Figure:
+def _score(logits: Float32[np.ndarray, "..."], rng: np.random.Generator, resamples: int) -> Figure:
     windows, pieces, _ = logits.shape
     rows = probabilities(logits).reshape(windows * pieces, -1)
     around = spread(lambda counts: inception_score(rows, np.repeat(counts, pieces)), windows, rng, resamples)
@@ -168,7 +171,9 @@ def _kernel(means: KernelMeans, scale: float, rng: np.random.Generator, resample
     return Figure.of(scale * means.distance, spread(statistic, windows, rng, resamples), windows, note)
 
 
-def _frechet(x: Float32, y: Float32, rng: np.random.Generator, resamples: int) -> dict[str, Figure]:
+def _frechet(
+    x: Float32[np.ndarray, "..."], y: Float32[np.ndarray, "..."], rng: np.random.Generator, resamples: int
+) -> dict[str, Figure]:
     """The plain distance of all pieces, and what endless rows would give."""
     plain = _plain_frechet(x, y, rng, resamples)
     endless = frechet_infinity(_rows(x), _rows(y), rng, repeats=10)
@@ -181,23 +186,27 @@ def _frechet(x: Float32, y: Float32, rng: np.random.Generator, resamples: int) -
     return {"fad": plain, "fad_infinity": Figure.of(endless.value, around, len(x), note)}
 
 
-def _plain_frechet(x: Float32, y: Float32, rng: np.random.Generator, resamples: int) -> Figure:
+def _plain_frechet(
+    x: Float32[np.ndarray, "..."], y: Float32[np.ndarray, "..."], rng: np.random.Generator, resamples: int
+) -> Figure:
     around = spread(lambda counts: frechet_distance(_rows(x, counts), _drawn(y, rng)), len(x), rng, resamples)
     return Figure.of(frechet_distance(_rows(x), _rows(y)), around, len(x), few_rows(len(_rows(x)), x.shape[-1]))
 
 
-def _rows(windows: Float32, counts: np.ndarray | None = None) -> np.ndarray:
+def _rows(windows: Float32[np.ndarray, "..."], counts: np.ndarray | None = None) -> np.ndarray:
     """[n, pieces, d] -> [rows, d], window i counts[i] times."""
     chosen = windows if counts is None else np.repeat(windows, counts, axis=0)
     return chosen.reshape(-1, windows.shape[-1]).astype(np.float64)
 
 
-def _drawn(windows: Float32, rng: np.random.Generator) -> np.ndarray:
+def _drawn(windows: Float32[np.ndarray, "..."], rng: np.random.Generator) -> np.ndarray:
     """The rows of as many windows, drawn with replacement."""
     return _rows(windows, rng.multinomial(len(windows), np.full(len(windows), 1 / len(windows))))
 
 
-def _reach(x: Float32, y: Float32, rng: np.random.Generator, resamples: int) -> dict[str, Figure]:
+def _reach(
+    x: Float32[np.ndarray, "..."], y: Float32[np.ndarray, "..."], rng: np.random.Generator, resamples: int
+) -> dict[str, Figure]:
     """Of whole windows: the mean of each window's pieces."""
     found, windows = reach(x.mean(1), y.mean(1)), len(x)
     ends = {name: getattr(found, name) for name in ("density", "coverage")}

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
+from halfstep.arrays import Bool, Float32, Float64
 from halfstep.audio.loudness import ABSOLUTE_GATE_LUFS, k_weights, lufs
-from halfstep.audio.mel import Float32, MagnitudeStream, MelConfig, magnitude_to_log_mel
+from halfstep.audio.mel import MagnitudeStream, MelConfig, magnitude_to_log_mel
 
 # Drift: loudness and centroid of blocks that do not overlap.
 BLOCK_SECONDS = 3.0
@@ -57,7 +57,7 @@ class Life:
         return self.centroid_slope_cents * self.seconds / 60
 
 
-def life(blocks: Iterable[Float32], sample_rate: int) -> Life:
+def life(blocks: Iterable[Float32[np.ndarray, "channels samples"]], sample_rate: int) -> Life:
     """Of a waveform in blocks [n] or [channels, n]; how it is split changes nothing. ValueError below 6 s.
 
     Loudness is that of ITU-R BS.1770 in blocks of 3 s, one after the other, with its absolute gate at -70 LUFS
@@ -90,7 +90,7 @@ class LifeMeter:
         self._silence, self._zeros = LongestRun(), LongestRun()
         self._samples = 0
 
-    def push(self, block: Float32) -> None:
+    def push(self, block: Float32[np.ndarray, "..."]) -> None:
         """The next samples, [n] or [channels, n]."""
         channels = np.atleast_2d(block)
         peak = np.abs(channels).max(0)
@@ -117,7 +117,7 @@ class LifeMeter:
             longest_zeros_seconds=self._zeros.longest / rate,
         )
 
-    def _keep(self, magnitude: Float32) -> None:
+    def _keep(self, magnitude: Float32[np.ndarray, "..."]) -> None:
         """Boxes [BANDS + 3]: log-mel, K-weighted power, and the two sums whose ratio is the centroid in Hz."""
         hz = np.linspace(0, self._mel.sample_rate / 2, self._mel.bins, dtype=np.float32)
         sums = np.stack([self._weights @ np.square(magnitude), hz @ magnitude, magnitude.sum(0)])
@@ -135,7 +135,7 @@ class LongestRun:
         self.longest = 0
         self._running = 0
 
-    def push(self, inside: NDArray[np.bool_]) -> None:
+    def push(self, inside: Bool[np.ndarray, "..."]) -> None:
         """The next values, [n]."""
         outside = np.flatnonzero(~inside)
         ends = np.concatenate([[-1 - self._running], outside, [len(inside)]])
@@ -143,7 +143,7 @@ class LongestRun:
         self._running = len(inside) - 1 - int(outside[-1]) if len(outside) else self._running + len(inside)
 
 
-def _slopes(sums: Float32, boxes_per_second: float) -> tuple[float, float]:
+def _slopes(sums: Float32[np.ndarray, "..."], boxes_per_second: float) -> tuple[float, float]:
     """(dB, cents) a minute from boxes of power, hertz times magnitude and magnitude, [n, 3]."""
     size = round(BLOCK_SECONDS * boxes_per_second)
     count = len(sums) // size
@@ -158,12 +158,12 @@ def _slopes(sums: Float32, boxes_per_second: float) -> tuple[float, float]:
     return _slope(minutes, lufs(blocks[:, 0])), _slope(minutes, cents)
 
 
-def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+def _slope(x: Float64[np.ndarray, "n"], y: Float64[np.ndarray, "n"]) -> float:
     centred = x - x.mean()
     return float(centred @ y / (centred @ centred))
 
 
-def _repeated_share(boxes: Float32, boxes_per_second: float) -> float:
+def _repeated_share(boxes: Float32[np.ndarray, "..."], boxes_per_second: float) -> float:
     """Share of the audible windows that are found elsewhere; 0 if none is audible."""
     size = round(WINDOW_SECONDS * boxes_per_second)
     windows = _windows(boxes[:, :BANDS], size)
@@ -182,7 +182,7 @@ def _repeated_share(boxes: Float32, boxes_per_second: float) -> float:
     return float((best > REPEATED_COSINE).mean())
 
 
-def _windows(log_mel: Float32, size: int) -> Float32:
+def _windows(log_mel: Float32[np.ndarray, "bands frames"], size: int) -> Float32[np.ndarray, "windows features"]:
     """Boxes [n, BANDS], smoothed -> the windows that begin at each, a view [n - size + 1, BANDS, size / EVERY]."""
     padded = np.pad(log_mel, ((SMOOTHING_BOXES // 2, SMOOTHING_BOXES // 2), (0, 0)), mode="edge")
     weights = np.hanning(SMOOTHING_BOXES + 2)[1:-1].astype(np.float32)
@@ -192,7 +192,7 @@ def _windows(log_mel: Float32, size: int) -> Float32:
     return sliding_window_view(smooth, size, axis=0)[:, :, ::EVERY]
 
 
-def _unit(windows: Float32) -> Float32:
+def _unit(windows: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     """[k, BANDS, m] -> [k, BANDS * m + 1] of length 1; the last entry is what makes two still windows alike."""
     moving = windows - windows.mean(2, keepdims=True)
     flat = moving.reshape(len(windows), -1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32
 
 BAND_GROUP = 4
 FRAMES_A_BOX = 4
@@ -35,7 +35,9 @@ class Memory:
     heldout: np.ndarray
 
 
-def memory(generated: Float32, heldout: Float32, tracks: Iterable[np.ndarray]) -> Memory:
+def memory(
+    generated: Float32[np.ndarray, "..."], heldout: Float32[np.ndarray, "..."], tracks: Iterable[np.ndarray]
+) -> Memory:
     """Of generated and held-out log-mel slices [n, n_mels, frames]; tracks: log-mels [frames, n_mels] learned from.
 
     ValueError if no track is as long as a slice, or the slices differ in shape.
@@ -51,7 +53,7 @@ def memory(generated: Float32, heldout: Float32, tracks: Iterable[np.ndarray]) -
     )  # fmt: skip
 
 
-def nearest(slices: Float32, tracks: Iterable[np.ndarray]) -> np.ndarray:
+def nearest(slices: Float32[np.ndarray, "..."], tracks: Iterable[np.ndarray]) -> np.ndarray:
     """RMS distance in nepers of each slice [n, n_mels, frames] from the nearest place of any track, at any shift."""
     asked = [_thinned(_smooth(_boxes(one.T))) for one in slices]
     size = len(_boxes(slices[0].T))
@@ -71,7 +73,7 @@ def nearest(slices: Float32, tracks: Iterable[np.ndarray]) -> np.ndarray:
     return np.sqrt(np.maximum(best, 0) / wanted.shape[1])
 
 
-def _boxes(frames: np.ndarray) -> Float32:
+def _boxes(frames: np.ndarray) -> Float32[np.ndarray, "..."]:
     """Log-mel [frames, n_mels] -> [boxes, groups]: means over bands and time."""
     whole = len(frames) // FRAMES_A_BOX * FRAMES_A_BOX
     group = min(BAND_GROUP, frames.shape[1])
@@ -80,7 +82,7 @@ def _boxes(frames: np.ndarray) -> Float32:
     return shaped.mean((1, 3), dtype=np.float32)
 
 
-def _smooth(boxes: Float32) -> Float32:
+def _smooth(boxes: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     weights = np.hanning(SMOOTHING_BOXES + 2)[1:-1].astype(np.float32)
     padded = np.pad(boxes, ((SMOOTHING_BOXES // 2, SMOOTHING_BOXES // 2), (0, 0)), mode="edge")
     smooth = np.zeros_like(boxes)
@@ -89,11 +91,11 @@ def _smooth(boxes: Float32) -> Float32:
     return smooth
 
 
-def _thinned(boxes: Float32) -> Float32:
+def _thinned(boxes: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     return boxes[::EVERY]
 
 
-def _centred(slices: Float32) -> Float32:
+def _centred(slices: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     """[n, boxes, groups] -> [n, boxes * groups], each less its mean."""
     flat = np.ascontiguousarray(slices).reshape(len(slices), -1)
     return flat - flat.mean(1, keepdims=True)

@@ -6,7 +6,9 @@ python -m halfstep.metrics.music FILE...
 
 import sys
 
-from halfstep.audio.mel import Float32
+import numpy as np
+
+from halfstep.arrays import Float32
 from halfstep.metrics.held import decay, held_runs, held_share
 from halfstep.metrics.partials import find_peaks
 from halfstep.metrics.pitch_classes import pitch_class_entropy
@@ -14,7 +16,7 @@ from halfstep.metrics.pulse import pulse
 from halfstep.metrics.tuning import tuning
 
 
-def music_figures(samples: Float32, sample_rate: int) -> dict[str, float]:
+def music_figures(samples: Float32[np.ndarray, "samples"], sample_rate: int) -> dict[str, float]:
     """Of mono samples [n], a window or a stream; NaN where there is nothing to measure.
 
     ValueError unless the samples have one axis.

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32, Float64
 from halfstep.metrics.controls import FIRST_SEED, HALVES, REPEATED, Spoil, Verdict
 from halfstep.metrics.judge import Figure, change
-from halfstep.metrics.partials import Float64
 
 DETUNED_CENTS, DETUNED_SECONDS = 50.0, 0.5
 VIBRATO_CENTS, VIBRATO_HZ = 60.0, 5.0
@@ -21,10 +20,10 @@ FADE_SECONDS = 0.005
 CLUSTER_SEMITONES = (0, 1, 2, 3)
 
 
-def detuned(samples: Float32, sample_rate: int, numbers: range) -> Float32:
+def detuned(samples: Float32[np.ndarray, "..."], sample_rate: int, numbers: range) -> Float32[np.ndarray, "..."]:
     """Every half second off by another interval of up to half a semitone up or down: a tape that is pulled."""
 
-    def cents(number: int, size: int) -> Float64:
+    def cents(number: int, size: int) -> Float64[np.ndarray, "..."]:
         steps = int(size / sample_rate / DETUNED_SECONDS) + 1
         drawn = np.random.default_rng([FIRST_SEED, number]).uniform(-DETUNED_CENTS, DETUNED_CENTS, steps)
         return np.repeat(drawn, round(DETUNED_SECONDS * sample_rate))[:size]
@@ -32,16 +31,18 @@ def detuned(samples: Float32, sample_rate: int, numbers: range) -> Float32:
     return _at_speed(samples, cents, numbers)
 
 
-def wavering(samples: Float32, sample_rate: int, numbers: range) -> Float32:
+def wavering(samples: Float32[np.ndarray, "..."], sample_rate: int, numbers: range) -> Float32[np.ndarray, "..."]:
     """Vibrato of more than half a semitone up and down, five times a second."""
 
-    def cents(number: int, size: int) -> Float64:
+    def cents(number: int, size: int) -> Float64[np.ndarray, "..."]:
         return VIBRATO_CENTS * np.sin(2 * np.pi * VIBRATO_HZ * np.arange(size) / sample_rate)
 
     return _at_speed(samples, cents, numbers)
 
 
-def _at_speed(samples: Float32, cents: Callable[[int, int], Float64], numbers: range) -> Float32:
+def _at_speed(
+    samples: Float32[np.ndarray, "..."], cents: Callable[[int, int], Float64[np.ndarray, "..."]], numbers: range
+) -> Float32[np.ndarray, "..."]:
     """Read at a speed that differs by `cents(number, size)` [size]; linear between samples, around at the end."""
     size = samples.shape[1]
     spoilt = [
@@ -51,10 +52,10 @@ def _at_speed(samples: Float32, cents: Callable[[int, int], Float64], numbers: r
     return np.stack(spoilt).astype(np.float32)
 
 
-def time_shuffled(samples: Float32, sample_rate: int, numbers: range) -> Float32:
+def time_shuffled(samples: Float32[np.ndarray, "..."], sample_rate: int, numbers: range) -> Float32[np.ndarray, "..."]:
     """Cut into pieces of .1 to .4 s, drawn for each, which are played in another order."""
 
-    def shuffled(one: Float32, number: int) -> Float32:
+    def shuffled(one: Float32[np.ndarray, "..."], number: int) -> Float32[np.ndarray, "..."]:
         rng = np.random.default_rng([FIRST_SEED, number])
         lengths = rng.uniform(*SHUFFLED_SECONDS, int(len(one) / sample_rate / SHUFFLED_SECONDS[0]) + 1)
         pieces = np.split(one, np.unique(np.minimum(np.cumsum(lengths) * sample_rate, len(one)).astype(int))[:-1])
@@ -63,18 +64,18 @@ def time_shuffled(samples: Float32, sample_rate: int, numbers: range) -> Float32
     return np.stack([shuffled(one, number) for one, number in zip(samples, numbers, strict=True)])
 
 
-def _faded(piece: Float32, sample_rate: int) -> Float32:
+def _faded(piece: Float32[np.ndarray, "..."], sample_rate: int) -> Float32[np.ndarray, "..."]:
     """Silent at its ends: a click is no onset of the music."""
     at = np.minimum(np.arange(len(piece)), np.arange(len(piece))[::-1]) / (FADE_SECONDS * sample_rate)
     return (piece * np.minimum(at, 1)).astype(np.float32)
 
 
-def backwards(samples: Float32, sample_rate: int, numbers: range) -> Float32:
+def backwards(samples: Float32[np.ndarray, "..."], sample_rate: int, numbers: range) -> Float32[np.ndarray, "..."]:
     """The end first: what died away swells."""
     return np.ascontiguousarray(samples[:, ::-1])
 
 
-def clusters(samples: Float32, sample_rate: int, numbers: range) -> Float32:
+def clusters(samples: Float32[np.ndarray, "..."], sample_rate: int, numbers: range) -> Float32[np.ndarray, "..."]:
     """Played at four speeds a semitone apart at once: in tune, and in no key."""
     at = np.arange(samples.shape[1])
     layers = [

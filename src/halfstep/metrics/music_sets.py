@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32, Float64
 from halfstep.metrics.bootstrap import RESAMPLES, spread
 from halfstep.metrics.judge import Figure
 from halfstep.metrics.judges.transcriber import transcriber
 from halfstep.metrics.music import music_figures
 from halfstep.metrics.note_statistics import histogram_distance, note_statistics
-from halfstep.metrics.partials import Float64
 from halfstep.metrics.tuning import SEMITONE_CENTS
 
 MEAN_OF = ("tuning", "held_share", "pitch_class_entropy", "notes_per_second", "polyphony")
@@ -34,16 +33,16 @@ class Measured:
     reference_cents [n]: how far each window's A lies from 440 Hz.
     """
 
-    figures: Float64
-    reference_cents: Float64
-    intervals: Float64
-    durations: Float64
+    figures: Float64[np.ndarray, "..."]
+    reference_cents: Float64[np.ndarray, "..."]
+    intervals: Float64[np.ndarray, "..."]
+    durations: Float64[np.ndarray, "..."]
 
     def __len__(self) -> int:
         return len(self.figures)
 
 
-def measure_music(samples: Float32, sample_rate: int) -> Measured:
+def measure_music(samples: Float32[np.ndarray, "clips samples"], sample_rate: int) -> Measured:
     """Of waveforms [n, samples], mono."""
     rows, references, intervals, durations = [], [], [], []
     for one in samples:
@@ -73,7 +72,7 @@ def judge_music(
     return found
 
 
-def _typical(name: str, values: Float64, rng: np.random.Generator, resamples: int) -> Figure:
+def _typical(name: str, values: Float64[np.ndarray, "windows"], rng: np.random.Generator, resamples: int) -> Figure:
     there = np.isfinite(values)
     if not there.any():
         return Figure(value=float("nan"), windows=len(values), note=f"none of {len(values)} has any")
@@ -97,11 +96,11 @@ def _reference(measured: Measured) -> str | None:
     return f"A at {440 * 2 ** (mean / (2 * np.pi) / 12):.1f} Hz"
 
 
-def _mean(values: Float64, counts: np.ndarray) -> float:
+def _mean(values: Float64[np.ndarray, "windows"], counts: np.ndarray) -> float:
     return float(values @ counts / counts.sum())
 
 
-def _median(values: Float64, counts: np.ndarray) -> float:
+def _median(values: Float64[np.ndarray, "windows"], counts: np.ndarray) -> float:
     """The middle of values that count so often, the mean of the two middle ones for an even number."""
     order = np.argsort(values)
     up_to, total = np.cumsum(counts[order]), counts.sum()
@@ -109,7 +108,9 @@ def _median(values: Float64, counts: np.ndarray) -> float:
     return float(values[order][middle.clip(0, len(values) - 1)].mean())
 
 
-def _distance(x: Float64, y: Float64, rng: np.random.Generator, resamples: int) -> Figure:
+def _distance(
+    x: Float64[np.ndarray, "..."], y: Float64[np.ndarray, "..."], rng: np.random.Generator, resamples: int
+) -> Figure:
     estimate = histogram_distance(x.sum(0), y.sum(0))
     if not np.isfinite(estimate):
         return Figure(value=estimate, windows=len(x), note="no notes")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from halfstep.arrays import Float64
 from halfstep.metrics.judges.transcriber import Notes
-from halfstep.metrics.partials import Float64
 
 WIDEST_SEMITONES = 24
 NEIGHBOUR_SECONDS = 1.0
@@ -23,8 +23,8 @@ class NoteStatistics:
 
     notes_per_second: float
     polyphony: float
-    intervals: Float64
-    durations: Float64
+    intervals: Float64[np.ndarray, "..."]
+    durations: Float64[np.ndarray, "..."]
 
 
 def note_statistics(notes: Notes, seconds: float) -> NoteStatistics:
@@ -46,7 +46,7 @@ def _polyphony(notes: Notes) -> float:
     return float((sounding * lasts).sum() / lasts[sounding > 0].sum())
 
 
-def _intervals(notes: Notes) -> Float64:
+def _intervals(notes: Notes) -> Float64[np.ndarray, "n"]:
     found = np.zeros(WIDEST_SEMITONES + 1)
     for ahead in range(1, len(notes)):
         near = notes.onset[ahead:] - notes.onset[:-ahead] <= NEIGHBOUR_SECONDS
@@ -57,7 +57,7 @@ def _intervals(notes: Notes) -> Float64:
     return found
 
 
-def histogram_distance(a: Float64, b: Float64) -> float:
+def histogram_distance(a: Float64[np.ndarray, "n"], b: Float64[np.ndarray, "n"]) -> float:
     """Half the sum of differences of two histograms' shares: 0 alike, 1 nothing in common. NaN if either is empty.
 
     It is the share of the notes of one that would have to be others to be as those of the other (total variation).

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32, Float64, Int64
 
 LOW_HZ, HIGH_HZ = 110.0, 2000.0
 RANGE_DB = 30.0
@@ -20,28 +19,25 @@ WINDOW_SECONDS, HOP_SECONDS = 0.093, 0.0232
 """4096 and 1024 samples at 44.1 kHz."""
 FRAMES_AT_ONCE = 256
 
-Float64 = NDArray[np.float64]
-Int64 = NDArray[np.int64]
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Peaks:
     """Peaks ordered by frame, then frequency: frame [n], cents above 440 Hz [n], magnitude [n]."""
 
-    frame: Int64
-    cents: Float64
-    magnitude: Float64
+    frame: Int64[np.ndarray, "peaks"]
+    cents: Float64[np.ndarray, "peaks"]
+    magnitude: Float64[np.ndarray, "peaks"]
     frames_per_second: float
 
     def __len__(self) -> int:
         return len(self.frame)
 
     @property
-    def energy(self) -> Float64:
+    def energy(self) -> Float64[np.ndarray, "peaks"]:
         return np.square(self.magnitude)
 
 
-def find_peaks(samples: Float32, sample_rate: int) -> Peaks:
+def find_peaks(samples: Float32[np.ndarray, "samples"], sample_rate: int) -> Peaks:
     """Of mono samples [n]: none in silence, nor where there is less sound than a window."""
     size = 2 ** round(np.log2(WINDOW_SECONDS * sample_rate))
     hop, n_fft = round(HOP_SECONDS * sample_rate), 2 * size
@@ -67,7 +63,9 @@ def find_peaks(samples: Float32, sample_rate: int) -> Peaks:
     )  # fmt: skip
 
 
-def _maxima(magnitude: Float64) -> tuple[Int64, Float64, Float64]:
+def _maxima(
+    magnitude: Float64[np.ndarray, "frames bins"],
+) -> tuple[Int64[np.ndarray, "peaks"], Float64[np.ndarray, "peaks"], Float64[np.ndarray, "peaks"]]:
     """Of spectra [frames, bins]: frame, bin (fractional) and height of every local maximum."""
     left, middle, right = magnitude[:, :-2], magnitude[:, 1:-1], magnitude[:, 2:]
     frame, at = np.nonzero((middle > left) & (middle >= right))
@@ -78,7 +76,7 @@ def _maxima(magnitude: Float64) -> tuple[Int64, Float64, Float64]:
     return frame, place, np.exp(b - (a - c) * offset / 4).astype(np.float64)
 
 
-def next_of(peaks: Peaks, within_cents: float) -> Int64:
+def next_of(peaks: Peaks, within_cents: float) -> Int64[np.ndarray, "peaks"]:
     """[n]: the index of the peak that goes on with each in the next frame, -1 where none does.
 
     Two peaks go together if each is the other's nearest, and they are at most `within_cents` apart.
@@ -90,7 +88,7 @@ def next_of(peaks: Peaks, within_cents: float) -> Int64:
     return np.where(mutual & near, after, -1)
 
 
-def _nearest(peaks: Peaks, step: int) -> Int64:
+def _nearest(peaks: Peaks, step: int) -> Int64[np.ndarray, "peaks"]:
     """[n]: the peak nearest in cents among those `step` frames on, -1 if that frame has none."""
     if not len(peaks):
         return np.zeros(0, np.int64)

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
+
+from halfstep.arrays import Float, Float64
+
+Samples = Float[np.ndarray, "... samples"]
 
 if TYPE_CHECKING:
     from visqol.quality_mapper import SimilarityToQualityMapper
 
-Samples = NDArray[np.floating[Any]]
 
 HEARD_AT_HZ = 48000
 SHORTEST_SECONDS = 0.5
@@ -99,7 +101,7 @@ def _quality_mapper() -> "SimilarityToQualityMapper":
     return SupportVectors()
 
 
-def _support_vectors(text: str) -> tuple[float, float, NDArray[np.float64], NDArray[np.float64]]:
+def _support_vectors(text: str) -> tuple[float, float, Float64[np.ndarray, "..."], Float64[np.ndarray, "..."]]:
     """libsvm's text form of a regression with Gaussian kernels: gamma, rho, weights [n], vectors [n, BANDS]."""
     head, _, body = text.partition("\nSV\n")
     settings = dict(line.split(" ", 1) for line in head.splitlines())

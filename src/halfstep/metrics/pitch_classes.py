@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from halfstep.metrics.partials import Float64, Peaks
+from halfstep.arrays import Float64
+from halfstep.metrics.partials import Peaks
 from halfstep.metrics.tuning import SEMITONE_CENTS
 
 SECTION_SECONDS = 10.0
@@ -28,6 +29,6 @@ def pitch_class_entropy(peaks: Peaks, reference_cents: float = 0.0) -> float:
     return float(np.mean([_entropy(one / one.sum()) for one in sounding]))
 
 
-def _entropy(shares: Float64) -> float:
+def _entropy(shares: Float64[np.ndarray, "..."]) -> float:
     present = shares[shares > 0]
     return float(-(present * np.log2(present)).sum())

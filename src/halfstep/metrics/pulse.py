@@ -3,8 +3,8 @@
 import numpy as np
 import scipy.ndimage
 
-from halfstep.audio.mel import Float32, MelConfig, log_mel
-from halfstep.metrics.partials import Float64
+from halfstep.arrays import Float32, Float64
+from halfstep.audio.mel import MelConfig, log_mel
 
 SECTION_SECONDS = 10.0
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.25, 2.0
@@ -21,7 +21,7 @@ WIDTH_SECONDS = 0.02
 LEAST_SECONDS = 4.0
 
 
-def pulse(samples: Float32, sample_rate: int) -> float:
+def pulse(samples: Float32[np.ndarray, "samples"], sample_rate: int) -> float:
     """The best autocorrelation of onset strength at lags of .25 to 2 s, median over sections of 10 s of samples [n].
 
     1 where every onset returns; 0 where nothing sets in; NaN for less than LEAST_SECONDS.
@@ -33,7 +33,9 @@ def pulse(samples: Float32, sample_rate: int) -> float:
     return float(np.median(found)) if found else float("nan")
 
 
-def onset_strength(samples: Float32, sample_rate: int) -> tuple[Float64, float]:
+def onset_strength(
+    samples: Float32[np.ndarray, "samples"], sample_rate: int
+) -> tuple[Float64[np.ndarray, "onsets"], float]:
     """Rises of the log-mel, mean over bands, [frames]; and frames a second. The ends are no rise nor fall."""
     hop = 2 * round(HOP_SECONDS * sample_rate / 2)
     levels = log_mel(samples, MelConfig(sample_rate=sample_rate, n_fft=4 * hop, hop_length=hop, n_mels=BANDS))
@@ -41,7 +43,7 @@ def onset_strength(samples: Float32, sample_rate: int) -> tuple[Float64, float]:
     return np.maximum(np.diff(levels, axis=1) - LEAST_NEPERS, 0).mean(0, dtype=np.float64), sample_rate / hop
 
 
-def _pulse_of(section: Float32, sample_rate: int) -> float:
+def _pulse_of(section: Float32[np.ndarray, "samples"], sample_rate: int) -> float:
     rises, rate = onset_strength(section, sample_rate)
     if rises.max(initial=0) < LEAST_NEPERS / BANDS:
         return 0.0
@@ -52,6 +54,6 @@ def _pulse_of(section: Float32, sample_rate: int) -> float:
     return max(0.0, max(_correlation(around[lag:], around[:-lag]) for lag in lags))
 
 
-def _correlation(a: Float64, b: Float64) -> float:
+def _correlation(a: Float64[np.ndarray, "n"], b: Float64[np.ndarray, "n"]) -> float:
     a, b = a - a.mean(), b - b.mean()
     return float(a @ b / max(np.sqrt((a @ a) * (b @ b)), 1e-12))

@@ -28,11 +28,11 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
+from halfstep.arrays import Float, Float64, Int64
 from halfstep.audio.stft import hann
 
-Samples = NDArray[np.float32]
+Samples = Float[np.ndarray, "... samples"]
 
 HOP_SECONDS = 512 / 44100
 REACH = 2
@@ -157,7 +157,7 @@ def hard_cuts(recording: Joined, rng: np.random.Generator) -> Samples:
     return cut
 
 
-def changes(samples: Samples, sample_rate: int) -> NDArray[np.float64]:
+def changes(samples: Samples, sample_rate: int) -> Float64[np.ndarray, "..."]:
     """How much the log-spectrum of samples [n] changes from frame to frame, in nepers, [frames - 1].
 
     Frame f begins at sample f * hop and is 2 hops long; there are only whole ones.
@@ -174,7 +174,7 @@ def changes(samples: Samples, sample_rate: int) -> NDArray[np.float64]:
     return np.concatenate([np.zeros(0), *parts])
 
 
-def _sums(recording: Joined, sample_rate: int, rng: np.random.Generator) -> tuple[float, NDArray[np.float64]]:
+def _sums(recording: Joined, sample_rate: int, rng: np.random.Generator) -> tuple[float, Float64[np.ndarray, "..."]]:
     """The logs of the changes summed over the seams of one recording, and over each of 500 shifted combs."""
     change = changes(np.ascontiguousarray(recording.mono, dtype=np.float32), sample_rate)
     count = len(change)
@@ -191,7 +191,7 @@ def _sums(recording: Joined, sample_rate: int, rng: np.random.Generator) -> tupl
     return float(statistic[places].sum()), shifted
 
 
-def _fair_offsets(places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def _fair_offsets(places: Int64[np.ndarray, "..."], count: int) -> Int64[np.ndarray, "..."]:
     """The offsets of a comb, at least half of the `count` there are, at which the fewest seams meet a seam."""
     near = np.zeros(count)
     for distance in range(-2 * REACH, 2 * REACH + 1):

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
+from halfstep.arrays import Float, Float32
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.audio.stft import hann
 
-Samples = NDArray[np.floating[Any]]
+Samples = Float[np.ndarray, "... samples"]
 
 LEAST_MAGNITUDE = 1e-4
 """Below it a spectral line counts as this: -134 dB of a sine at full scale where the window has 2048 samples."""
@@ -136,7 +136,7 @@ def _convergence_and_log(pair: tuple[Samples, Samples], resolution: Resolution) 
     return (difference / energy) ** 0.5 + logs / count
 
 
-def _magnitudes(signals: Samples, grid: Resolution) -> Iterator[NDArray[np.float32]]:
+def _magnitudes(signals: Samples, grid: Resolution) -> Iterator[Float32[np.ndarray, "..."]]:
     """Magnitudes [k, bins], at least LEAST_MAGNITUDE, of all frames of [channels, n], some at a time."""
     window = _padded_hann(grid)
     for signal in signals:
@@ -148,7 +148,7 @@ def _magnitudes(signals: Samples, grid: Resolution) -> Iterator[NDArray[np.float
 
 
 @lru_cache(maxsize=16)
-def _padded_hann(grid: Resolution) -> NDArray[np.float32]:
+def _padded_hann(grid: Resolution) -> Float32[np.ndarray, "..."]:
     before = (grid.n_fft - grid.window) // 2
     return np.pad(hann(grid.window), (before, grid.n_fft - grid.window - before))
 

@@ -3,21 +3,23 @@
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-from halfstep.audio.mel import Float32
+import numpy as np
+
+from halfstep.arrays import Float32
 
 
 class Vocoder(Protocol):
     """Turns log-mel into samples as it comes; how it is cut into blocks changes nothing. One is for one piece."""
 
-    def push(self, log_mel: Float32, /) -> Float32:
+    def push(self, log_mel: Float32[np.ndarray, "bands frames"], /) -> Float32[np.ndarray, "samples"]:
         """[n_mels, k] -> the samples [n] that are settled by now; n may be 0."""
         ...
 
-    def finish(self) -> Float32:
+    def finish(self) -> Float32[np.ndarray, "samples"]:
         """The samples that are left, [n]."""
         ...
 
-    def loop(self, log_mel: Float32, /) -> Float32:
+    def loop(self, log_mel: Float32[np.ndarray, "bands frames"], /) -> Float32[np.ndarray, "samples"]:
         """[n_mels, F] that repeats -> one period [F * hop]: its phases close over the wrap too."""
         ...
 

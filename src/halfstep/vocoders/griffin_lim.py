@@ -7,11 +7,12 @@ of steady tones (`steady`) and are refined by the fast Griffin-Lim iteration (Pe
 
 import numpy as np
 
+from halfstep.arrays import Complex, Complex64, Float32
 from halfstep.audio import stft
 from halfstep.audio.circular import griffin_lim_loop, period_of_stream
-from halfstep.audio.mel import Float32, MelConfig, bands_of, filterbank, spread_over_bins
+from halfstep.audio.mel import MelConfig, bands_of, filterbank, spread_over_bins
 from halfstep.audio.steady import steady_tones
-from halfstep.audio.stft import TINY, Complex, Complex64
+from halfstep.audio.stft import TINY
 
 ITERATIONS = 16  # from phases of steady tones these do what 32 to 64 do from random ones
 MOMENTUM = 0.99
@@ -21,7 +22,9 @@ LONGEST_CIRCLE_FRAMES = 2048  # of a loop worked on in one go: 50 MB
 LOUDEST_LOG_MEL = 10.0  # 60 dB above music at full scale: keeps a model's nonsense from overflowing
 
 
-def mel_to_magnitude(log_mel: Float32, config: MelConfig) -> Float32:
+def mel_to_magnitude(
+    log_mel: Float32[np.ndarray, "bands frames"], config: MelConfig
+) -> Float32[np.ndarray, "bins frames"]:
     """A non-negative spectrum whose mel this is: [n_mels, frames] -> [bins, frames].
 
     Richardson and Lucy's multiplicative updates, from the interpolated mel on: every band is fitted in its
@@ -38,13 +41,13 @@ def mel_to_magnitude(log_mel: Float32, config: MelConfig) -> Float32:
 
 
 def griffin_lim(
-    magnitude: Float32,
+    magnitude: Float32[np.ndarray, "bins frames"],
     config: MelConfig,
     iterations: int = ITERATIONS,
     momentum: float = MOMENTUM,
     *,
     rng: np.random.Generator,
-) -> Float32:
+) -> Float32[np.ndarray, "samples"]:
     """Samples [frames * hop] whose spectrum is near `magnitude` [bins, frames], framed as in `log_mel`.
 
     `rng` draws the phases of the first frame; all others follow.
@@ -77,7 +80,7 @@ class GriffinLimStream:
         self._rng = np.random.default_rng(seed)
         self._engine = _Engine(config, MOMENTUM, self._rng)
 
-    def push(self, log_mel: Float32) -> Float32:
+    def push(self, log_mel: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "samples"]:
         """log_mel [n_mels, k] -> the samples [n] that are settled by now; n may be 0."""
         self._waiting = np.concatenate([self._waiting, log_mel], axis=1)
         parts = [np.zeros(0, np.float32)]
@@ -88,7 +91,7 @@ class GriffinLimStream:
                 parts.append(self._engine.take(self._block))
         return np.concatenate(parts)
 
-    def finish(self) -> Float32:
+    def finish(self) -> Float32[np.ndarray, "samples"]:
         """The samples that are left, [n]: with them each frame has given hop_length samples."""
         self._add(self._waiting.shape[1])
         if self._engine.frames == 0:
@@ -96,7 +99,7 @@ class GriffinLimStream:
         self._engine.refine(2 * self._passes, ends=True)
         return self._engine.take_rest()
 
-    def loop(self, log_mel: Float32) -> Float32:
+    def loop(self, log_mel: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "samples"]:
         """log_mel [n_mels, F] that repeats -> one period, [F * hop]; nothing pushed before or after.
 
         A long one is made as a stream that goes on past its end.
@@ -130,7 +133,7 @@ class _Engine:
     def frames(self) -> int:
         return len(self._spectra)
 
-    def add(self, magnitude: Float32) -> None:
+    def add(self, magnitude: Float32[np.ndarray, "frames bins"]) -> None:
         """New frames [k, bins], their phases continuing those before."""
         if self.frames:
             self._phases = np.angle(self._spectra[-1])
@@ -143,7 +146,7 @@ class _Engine:
         boundary, wanted = _Boundary(self, self._gain(ends)), stft.imposing(self._magnitude)
         self._spectra = stft.griffin_lim(self._spectra, boundary, iterations, wanted, self._momentum)
 
-    def take(self, count: int) -> Float32:
+    def take(self, count: int) -> Float32[np.ndarray, "samples"]:
         """Give out the first `count` frames: count * hop samples, less those before the signal's start."""
         signal, overlap = self.signal(self._spectra[:count]), self._window_overlap(count)
         end = count * self.config.hop_length
@@ -152,12 +155,12 @@ class _Engine:
         start, self._before_start = self._before_start, 0
         return signal[start:end] * stft.reciprocal(overlap[start:end])
 
-    def take_rest(self) -> Float32:
+    def take_rest(self) -> Float32[np.ndarray, "samples"]:
         """Give out all frames: the signal up to the end of the last one's hop."""
         signal = self.signal(self._spectra) * self._gain(ends=True)
         return signal[self._before_start : self.frames * self.config.hop_length + self.config.lead]
 
-    def _gain(self, ends: bool) -> Float32:
+    def _gain(self, ends: bool) -> Float32[np.ndarray, "samples"]:
         """What makes overlapping windows even, and the signal silent before its start and after its end."""
         gain = stft.reciprocal(self._window_overlap(self.frames))
         gain[: self._before_start] = 0
@@ -165,18 +168,18 @@ class _Engine:
             gain[self.frames * self.config.hop_length + self.config.lead :] = 0
         return gain
 
-    def signal(self, spectra: Complex) -> Float32:
+    def signal(self, spectra: Complex[np.ndarray, "frames bins"]) -> Float32[np.ndarray, "samples"]:
         """What sounds on, and these frames, added."""
         signal = self._room(len(spectra), self._tail)
         stft.add_spectra(signal, spectra, self.config.window, self.config.n_fft)
         return signal.reshape(-1)
 
-    def _window_overlap(self, count: int) -> Float32:
+    def _window_overlap(self, count: int) -> Float32[np.ndarray, "samples"]:
         overlap = self._room(count, self._tail_overlap)
         stft.add_frames(overlap, stft.squares(count, self.config.window))
         return overlap.reshape(-1)
 
-    def _room(self, count: int, tail: Float32) -> Float32:
+    def _room(self, count: int, tail: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "hops hop"]:
         """Hops [count + window / hop - 1, hop] that begin with `tail`."""
         hop = self.config.hop_length
         hops = np.zeros((count + self.config.reach, hop), np.float32)
@@ -187,12 +190,12 @@ class _Engine:
 class _Boundary:
     """Of frames that come after others, whose signal sounds on; `gain` says where theirs ends."""
 
-    def __init__(self, engine: _Engine, gain: Float32) -> None:
+    def __init__(self, engine: _Engine, gain: Float32[np.ndarray, "samples"]) -> None:
         self._engine, self._gain = engine, gain
 
-    def signal(self, spectra: Complex) -> Float32:
+    def signal(self, spectra: Complex[np.ndarray, "frames bins"]) -> Float32[np.ndarray, "samples"]:
         return self._engine.signal(spectra) * self._gain
 
-    def spectra(self, signal: Float32, at: slice) -> Complex64:
+    def spectra(self, signal: Float32[np.ndarray, "samples"], at: slice) -> Complex64[np.ndarray, "frames bins"]:
         config = self._engine.config
         return stft.windowed_spectra(stft.framed(signal, config.window, config.hop_length)[at], config.n_fft)

@@ -7,12 +7,13 @@ In this file all but the mel is time-major: [frames, bins].
 
 import numpy as np
 
+from halfstep.arrays import Complex64, Float32
 from halfstep.audio.bass import as_complex, retrieve_round, with_bass
 from halfstep.audio.circular import closing_tones, period_of_stream
 from halfstep.audio.grids import synthesis_grid
-from halfstep.audio.mel import Float32, MelConfig
+from halfstep.audio.mel import MelConfig
 from halfstep.audio.steady import scaled, steady_units
-from halfstep.audio.stft import TINY, Circle, Complex64, OverlapStream, framed, windowed_spectra
+from halfstep.audio.stft import TINY, Circle, OverlapStream, framed, windowed_spectra
 from halfstep.bundle import OnnxVocoder
 from halfstep.vocoders.griffin_lim import LONGEST_CIRCLE_FRAMES, LOUDEST_LOG_MEL
 
@@ -67,12 +68,12 @@ class LearnedVocoder:
         last = -(-(self._grid.lead + self._grid.hop_length) // self._grid.hop_length) - 1
         return self._networks.prior_delay + self._grid.reach + self._networks.refiner_delay + last
 
-    def push(self, log_mel: Float32) -> Float32:
+    def push(self, log_mel: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "samples"]:
         """log_mel [n_mels, k] -> the samples [n] that are settled by now; n may be 0."""
         self._frames += log_mel.shape[1]
         return self._blocks(log_mel)
 
-    def finish(self) -> Float32:
+    def finish(self) -> Float32[np.ndarray, "samples"]:
         """The samples that are left, [n]: with them each frame has given hop_length samples."""
         if self._frames == 0:
             return np.zeros(0, np.float32)
@@ -84,7 +85,7 @@ class LearnedVocoder:
         self._begin()
         return rest
 
-    def loop(self, log_mel: Float32) -> Float32:
+    def loop(self, log_mel: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "samples"]:
         """log_mel [n_mels, F] that repeats -> one period, [F * hop]; nothing pushed before or after.
 
         Frames, overlaps and what the networks hear run round the circle, and every tone turns a whole number of
@@ -108,7 +109,7 @@ class LearnedVocoder:
         spectra = with_bass(_joined(parts[:, -frames:]), bass, self._mel)
         return np.roll(circle.signal(spectra), -self._grid.lead)
 
-    def _blocks(self, log_mel: Float32) -> Float32:
+    def _blocks(self, log_mel: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "samples"]:
         self._mels = np.concatenate([self._mels, _bounded(log_mel)], axis=1)
         parts = [np.zeros(0, np.float32)]
         while self._mels.shape[1] >= self._block_frames:
@@ -116,7 +117,7 @@ class LearnedVocoder:
             self._mels = self._mels[:, self._block_frames :]
         return np.concatenate(parts)
 
-    def _block(self, log_mel: Float32) -> Float32:
+    def _block(self, log_mel: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "samples"]:
         """The samples [n] that follow from one more block [n_mels, k]."""
         magnitude, hidden = self._answers(0, self._networks.prior(log_mel.T), frames_axis=0)
         (bass,) = self._answers(2, (self._networks.bass(log_mel.T),), frames_axis=0)
@@ -145,13 +146,15 @@ class LearnedVocoder:
         self._given += len(samples)
         return samples[before_start:]
 
-    def _answers(self, which: int, parts: tuple[Float32, ...], frames_axis: int) -> list[Float32]:
+    def _answers(
+        self, which: int, parts: tuple[Float32[np.ndarray, "..."], ...], frames_axis: int
+    ) -> list[Float32[np.ndarray, "..."]]:
         """What one of the networks says, less its first answers, which are about no frame."""
         skipped = min(self._skipped[which], parts[0].shape[frames_axis])
         self._skipped[which] -= skipped
         return [part[:, skipped:] if frames_axis else part[skipped:] for part in parts]
 
-    def _analysed(self) -> Complex64:
+    def _analysed(self) -> Complex64[np.ndarray, "frames bins"]:
         """Spectra of the frames whose samples are all there."""
         n_fft, hop = self._grid.n_fft, self._grid.hop_length
         count = max(0, (len(self._tones) - n_fft) // hop + 1)
@@ -162,26 +165,28 @@ class LearnedVocoder:
         return spectra
 
 
-def _bounded(log_mel: Float32) -> Float32:
+def _bounded(log_mel: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "bands frames"]:
     return np.minimum(log_mel, np.float32(LOUDEST_LOG_MEL))
 
 
-def _round(part: Float32, before: int, after: int) -> Float32:
+def _round(
+    part: Float32[np.ndarray, "*batch frames n"], before: int, after: int
+) -> Float32[np.ndarray, "*batch around n"]:
     """What repeats [..., frames, n], with as many frames of it before and after as the networks hear."""
     count = part.shape[-2]
     return np.take(part, np.arange(-before, count + after) % count, axis=-2)
 
 
-def _unit(spectra: Complex64) -> Complex64:
+def _unit(spectra: Complex64[np.ndarray, "frames bins"]) -> Complex64[np.ndarray, "frames bins"]:
     return (spectra / np.maximum(np.abs(spectra), TINY)).astype(np.complex64, copy=False)
 
 
-def _parts(spectra: Complex64) -> Float32:
+def _parts(spectra: Complex64[np.ndarray, "frames bins"]) -> Float32[np.ndarray, "2 frames bins"]:
     """[frames, bins] -> real and imaginary, [2, frames, bins], as the networks take them."""
-    return np.stack([spectra.real, spectra.imag])
+    return np.stack([np.real(spectra), np.imag(spectra)])
 
 
-def _joined(parts: Float32) -> Complex64:
+def _joined(parts: Float32[np.ndarray, "2 frames bins"]) -> Complex64[np.ndarray, "frames bins"]:
     """[2, frames, bins] -> [frames, bins]."""
     spectra = np.empty(parts.shape[1:], np.complex64)
     spectra.real, spectra.imag = parts

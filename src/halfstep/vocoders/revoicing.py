@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from halfstep.arrays import Float32
 from halfstep.audio.limiter import limit
-from halfstep.audio.mel import Float32, LogMelStream, MelConfig
+from halfstep.audio.mel import LogMelStream, MelConfig
 from halfstep.vocoders.base import Vocoder
 
 LEAST_OFFSET = 1e-3
@@ -52,11 +53,11 @@ class _Lane:
     def __init__(self, mel: LogMelStream, vocoder: Vocoder) -> None:
         self._mel, self._vocoder = mel, vocoder
 
-    def push(self, samples: Float32) -> Float32:
+    def push(self, samples: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "settled"]:
         """samples [n] -> those settled by now, [m]."""
         return self._vocoder.push(self._mel.push(samples))
 
-    def finish(self) -> Float32:
+    def finish(self) -> Float32[np.ndarray, "samples"]:
         """What is left, [m]."""
         last = self._vocoder.push(self._mel.finish())
         return np.concatenate([last, self._vocoder.finish()])

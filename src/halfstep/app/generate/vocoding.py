@@ -11,6 +11,7 @@ import typer
 
 from halfstep.app.progress import Report, progress
 from halfstep.app.threads import keep_to_one_thread
+from halfstep.arrays import Float32
 from halfstep.errors import InputError
 
 if TYPE_CHECKING:
@@ -161,11 +162,13 @@ def _write(
 class _Counted:
     """The same blocks, counted as they pass."""
 
-    def __init__(self, blocks: "Iterator[Float32]", expected: int, report: Report) -> None:
+    def __init__(
+        self, blocks: 'Iterator[Float32[np.ndarray, "channels samples"]]', expected: int, report: Report
+    ) -> None:
         self._blocks, self._expected, self._report = blocks, expected, report
         self.samples = 0
 
-    def __iter__(self) -> "Iterator[Float32]":
+    def __iter__(self) -> 'Iterator[Float32[np.ndarray, "channels samples"]]':
         for block in self._blocks:
             yield block
             self.samples += block.shape[1]

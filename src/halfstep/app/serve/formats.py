@@ -4,10 +4,10 @@ import struct
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from halfstep.arrays import Float32, Int16, UInt8
 from halfstep.audio.files.streaming import STREAM_ENCODERS
-from halfstep.audio.mel import Float32, MelConfig
+from halfstep.audio.mel import MelConfig
 from halfstep.generation.passages import Passage
 
 BLOCKS = "blocks"
@@ -66,12 +66,12 @@ def block_bytes(passage: Passage) -> bytes:
     return head + as_int16(passage.samples).tobytes() + levels(passage.log_mel).T.tobytes()
 
 
-def as_int16(samples: Float32) -> NDArray[np.int16]:
+def as_int16(samples: Float32[np.ndarray, "*shape"]) -> Int16[np.ndarray, "*shape"]:
     """As 16 bits, little-endian."""
     return np.round(samples * FULL_SCALE).astype("<i2")
 
 
-def levels(log_mel: Float32) -> NDArray[np.uint8]:
+def levels(log_mel: Float32[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
     """Log magnitudes as bytes, for the eye: .6 dB a step."""
     share = (log_mel - LOWEST_LEVEL) / (HIGHEST_LEVEL - LOWEST_LEVEL)
     return np.clip(np.round(share * 255), 0, 255).astype(np.uint8)

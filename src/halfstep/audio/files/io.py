@@ -14,7 +14,6 @@ from typing import BinaryIO, Literal, cast
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from halfstep.audio.downmix import mix_weights
 from halfstep.audio.files.depth import BITS, FLOATING, WIDE, kept_subtype
@@ -24,7 +23,6 @@ from halfstep.errors import InputError
 
 __all__ = ["Audio", "AudioInfo", "encoding_for", "read", "read_blocks", "read_info", "write"]
 
-Float32 = NDArray[np.float32]
 
 BLOCK_SAMPLES = 1 << 20  # of all channels together: 4 MiB, so that 1024 channels cost no more than one
 NO_SUCH_FILE = 7  # libsndfile's number
@@ -46,7 +44,7 @@ class AudioInfo:
 class Audio:
     """Sound in memory: samples [channels, n] float32. A notebook plays it."""
 
-    samples: Float32
+    samples: Float32[np.ndarray, "channels samples"]
     sample_rate: int
     subtype: str | None = None
     """How finely the recording stored them, by libsndfile's name; None says nothing."""
@@ -134,7 +132,7 @@ def _read_until_broken(
         yield block
 
 
-def _filled(room: Float32) -> int:
+def _filled(room: Float32[np.ndarray, "samples channels"]) -> int:
     """Rows up to the last that is not all NaN; after an error libsndfile does not say how far it came."""
     filled = np.flatnonzero(~np.isnan(room).all(axis=1))
     return int(filled[-1]) + 1 if len(filled) else 0
@@ -146,7 +144,9 @@ def _mixed(block: Float32, weights: Float32) -> Float32:
         return (block @ weights)[None]
 
 
-def resampled(blocks: Iterable[Float32], from_rate: int, to_rate: int) -> Iterator[Float32]:
+def resampled(
+    blocks: Iterable[Float32[np.ndarray, "channels samples"]], from_rate: int, to_rate: int
+) -> Iterator[Float32[np.ndarray, "channels samples"]]:
     """The same sound at another rate, block by block."""
     if from_rate == to_rate:
         yield from blocks

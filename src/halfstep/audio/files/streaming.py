@@ -9,13 +9,11 @@ from typing import BinaryIO, cast
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
+from halfstep.arrays import Float32
 from halfstep.audio.files.mpeg import frame_bytes
 from halfstep.audio.files.ogg import LONGEST_PAGE, page_bytes
 from halfstep.audio.files.writing import WRITTEN_AT_ONCE
-
-Float32 = NDArray[np.float32]
 
 OPUS_RATE = 48_000
 OPUS_HEADER_PAGES = 2
@@ -63,7 +61,7 @@ class Mp3Stream:
         self._first, self._waiting = True, b""
         self._sound = _opened(self._sink, sample_rate, channels, "MP3", "MPEG_LAYER_III", "CONSTANT")
 
-    def push(self, samples: Float32) -> bytes:
+    def push(self, samples: Float32[np.ndarray, "channels samples"]) -> bytes:
         """The frames that are whole by now; there may be none."""
         _write(self._sound, samples)
         frames, self._waiting = _cut(self._waiting + self._sink.taken(), frame_bytes)
@@ -88,7 +86,7 @@ class OpusStream:
         self.head = b""
         """What every listener is sent first: the header pages. Empty until the first sound was pushed."""
 
-    def push(self, samples: Float32) -> bytes:
+    def push(self, samples: Float32[np.ndarray, "channels samples"]) -> bytes:
         """The pages that are whole by now; there may be none."""
         if self._resampler is not None:
             at_48k = self._resampler.resample_chunk(np.ascontiguousarray(samples.T))
@@ -138,6 +136,6 @@ def _cut(data: bytes, size_of: Callable[[bytes], int | None]) -> tuple[list[byte
     return whole, data[place:]
 
 
-def _write(sound: soundfile.SoundFile, samples: Float32) -> None:
+def _write(sound: soundfile.SoundFile, samples: Float32[np.ndarray, "channels samples"]) -> None:
     for start in range(0, samples.shape[1], WRITTEN_AT_ONCE):
         sound.write(np.ascontiguousarray(samples[:, start : start + WRITTEN_AT_ONCE].T))

@@ -8,16 +8,14 @@ from typing import BinaryIO, cast
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
+from halfstep.arrays import Float32
 from halfstep.atomic import replacing
 from halfstep.audio.files import ogg
 from halfstep.audio.files.depth import FLOATING, quantised
 from halfstep.audio.files.loop_points import add_loop_points
 from halfstep.audio.files.raw import RawFile
 from halfstep.errors import InputError
-
-Float32 = NDArray[np.float32]
 
 WRITTEN_AT_ONCE = 1 << 16
 """Samples a channel: libsndfile's Vorbis encoder overflows its stack on long blocks."""
@@ -53,7 +51,7 @@ def encoding_for(path: Path) -> Encoding:
 
 def write(
     path: Path,
-    blocks: Iterable[Float32],
+    blocks: Iterable[Float32[np.ndarray, "channels samples"]],
     sample_rate: int,
     metadata: dict[str, str],
     subtype: str | None = None,
@@ -90,7 +88,7 @@ def write(
 
 def _encode(
     path: Path,
-    blocks: Iterable[Float32],
+    blocks: Iterable[Float32[np.ndarray, "channels samples"]],
     sample_rate: int,
     metadata: dict[str, str],
     encoding: Encoding,

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import onnxruntime
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32
 from halfstep.bundle.session import onnx_session
 from halfstep.errors import InputError
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
@@ -30,7 +30,7 @@ class Embedding(Protocol):
     @property
     def sample_rate(self) -> int: ...
 
-    def embed(self, samples: Float32, /) -> Float32:
+    def embed(self, samples: Float32[np.ndarray, "..."], /) -> Float32[np.ndarray, "..."]:
         """Of windows [n, samples] at `sample_rate`: [n, pieces, features]."""
         ...
 
@@ -42,11 +42,11 @@ class OnnxEmbedding:
     name: str
     sample_rate: int
     piece_samples: int
-    front_end: Callable[[Float32], Float32]
+    front_end: Callable[[Float32[np.ndarray, "..."]], Float32[np.ndarray, "..."]]
     """[piece_samples] -> the input of one piece, without the batch axis."""
     session: onnxruntime.InferenceSession
 
-    def embed(self, samples: Float32) -> Float32:
+    def embed(self, samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
         cut = pieces(samples, self.piece_samples)
         flat = cut.reshape(-1, self.piece_samples)
         name, parts = self.session.get_inputs()[0].name, []

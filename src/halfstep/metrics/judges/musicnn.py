@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from halfstep.audio.mel import Float32, MelConfig, bands_of
+from halfstep.arrays import Float32
+from halfstep.audio.mel import MelConfig, bands_of
 from halfstep.audio.stft import hann
 from halfstep.bundle.session import onnx_session
 from halfstep.metrics.judges import FOLDER
@@ -29,7 +30,7 @@ TAGS = (
 )  # fmt: skip
 
 
-def log_compressed_mel(samples: Float32) -> Float32:
+def log_compressed_mel(samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     """musicnn's own front end: whole frames of samples [n] -> [frames, 96], log10(1 + 10000 power).
 
     Power mel of a Hann window of 32 ms every 16, Slaney's filters, rounded to float16 before the logarithm as in
@@ -50,15 +51,15 @@ class Musicnn:
     def __init__(self) -> None:
         self._session = onnx_session(FOLDER / "musicnn.onnx")
 
-    def embed(self, samples: Float32) -> Float32:
+    def embed(self, samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
         """Of windows [n, samples] at 16 kHz: [n, pieces of 3 s, 200]."""
         return self._heard(samples, "embedding")
 
-    def tags(self, samples: Float32) -> Float32:
+    def tags(self, samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
         """How likely each of TAGS is, [n, pieces of 3 s, 50]."""
         return np.reciprocal(1 + np.exp(-self._heard(samples, "tags")))
 
-    def _heard(self, samples: Float32, output: str) -> Float32:
+    def _heard(self, samples: Float32[np.ndarray, "..."], output: str) -> Float32[np.ndarray, "..."]:
         cut = pieces(samples, PIECE_SAMPLES)
         seen = np.stack([log_compressed_mel(piece) for piece in cut.reshape(-1, PIECE_SAMPLES)])
         parts = []

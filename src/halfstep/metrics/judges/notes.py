@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 import onnxruntime
 
-from halfstep.audio.mel import Float32, MelConfig, log_mel
+from halfstep.arrays import Float32
+from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.bundle.session import onnx_session
 from halfstep.metrics.judges import FOLDER
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
@@ -24,7 +25,7 @@ MELS = {
 """Pitch needs fine bands: semitones at A1 are 3 Hz apart, their tenth harmonics 33. Timbre needs the attack."""
 
 
-def heard(samples: Float32, mel: MelConfig) -> Float32:
+def heard(samples: Float32[np.ndarray, "..."], mel: MelConfig) -> Float32[np.ndarray, "..."]:
     """Pieces [..., PIECE_SAMPLES] at 16 kHz -> what a judge sees, [..., n_mels, frames], 0 to 1, whatever the level."""
     levels = log_mel(samples, mel)
     loudest = levels.max(axis=(-2, -1), keepdims=True)
@@ -39,7 +40,7 @@ class NoteJudge:
     classes: tuple[str, ...]
     session: onnxruntime.InferenceSession
 
-    def logits(self, samples: Float32) -> Float32:
+    def logits(self, samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
         """Of windows [n, samples] at 16 kHz: [n, pieces of one second, classes]."""
         cut = pieces(samples, PIECE_SAMPLES)
         seen = heard(cut.reshape(-1, PIECE_SAMPLES), MELS[self.name])

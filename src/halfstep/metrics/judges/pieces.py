@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32
 
 SAMPLE_RATE = 16000
 """Every judge in the package hears music at this rate, resampled by soxr."""
 
 
-def pieces(samples: Float32, size: int) -> Float32:
+def pieces(samples: Float32[np.ndarray, "*clips samples"], size: int) -> Float32[np.ndarray, "*clips pieces {size}"]:
     """Windows [n, samples] -> [n, k, size], k = samples // size; a shorter window is repeated to fill one piece.
 
     ValueError for an empty window.

@@ -10,9 +10,8 @@ from functools import lru_cache
 import numpy as np
 import scipy.ndimage
 import soxr
-from numpy.typing import NDArray
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32, Float64, Int64
 from halfstep.bundle.session import onnx_session
 from halfstep.metrics.judges import FOLDER
 
@@ -33,9 +32,9 @@ FRAMES_PER_SECOND = SAMPLE_RATE / HOP
 class Notes:
     """Notes by onset: onset and duration in seconds [n], MIDI key [n]."""
 
-    onset: NDArray[np.float64]
-    duration: NDArray[np.float64]
-    key: NDArray[np.int64]
+    onset: Float64[np.ndarray, "..."]
+    duration: Float64[np.ndarray, "..."]
+    key: Int64[np.ndarray, "..."]
 
     def __len__(self) -> int:
         return len(self.key)
@@ -47,12 +46,14 @@ class Transcriber:
     def __init__(self) -> None:
         self._session = onnx_session(FOLDER / "basic_pitch.onnx")
 
-    def notes(self, samples: Float32, sample_rate: int) -> Notes:
+    def notes(self, samples: Float32[np.ndarray, "..."], sample_rate: int) -> Notes:
         """Of mono samples [n]."""
         sounding, onset = self.likelihoods(samples, sample_rate)
         return pick_notes(sounding, onset)
 
-    def likelihoods(self, samples: Float32, sample_rate: int) -> tuple[Float32, Float32]:
+    def likelihoods(
+        self, samples: Float32[np.ndarray, "..."], sample_rate: int
+    ) -> tuple[Float32[np.ndarray, "..."], Float32[np.ndarray, "..."]]:
         """(sounding, setting in), each [frames, KEYS]: frame f is at f * HOP / SAMPLE_RATE seconds."""
         at_22k = soxr.resample(np.asarray(samples, np.float32), sample_rate, SAMPLE_RATE)
         frames = -(-len(at_22k) // HOP)
@@ -80,7 +81,7 @@ def transcriber() -> Transcriber:
     return Transcriber()
 
 
-def pick_notes(sounding: Float32, onset: Float32) -> Notes:
+def pick_notes(sounding: Float32[np.ndarray, "..."], onset: Float32[np.ndarray, "..."]) -> Notes:
     """From likelihoods [frames, KEYS]: a note begins at a peak of `onset`, and ends where it sounds no more.
 
     It sounds on over a gap of GAP_SECONDS, and no longer than to the key's next onset.

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32
 from halfstep.audio.stft import hann
 from halfstep.metrics.judges.pieces import SAMPLE_RATE
 
@@ -11,7 +11,7 @@ VGGISH_WINDOW, VGGISH_HOP, VGGISH_FFT, VGGISH_FRAMES, VGGISH_BANDS = 400, 160, 5
 VGGISH_SAMPLES = (VGGISH_FRAMES - 1) * VGGISH_HOP + VGGISH_WINDOW
 
 
-def vggish_mel(samples: Float32) -> Float32:
+def vggish_mel(samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     """VGGish's front end: [VGGISH_SAMPLES] at 16 kHz -> [1, 96, 64], log(HTK mel magnitude + .01), 125 to 7500 Hz."""
     framed = sliding_window_view(samples, VGGISH_WINDOW)[::VGGISH_HOP] * hann(VGGISH_WINDOW)
     magnitude = np.abs(np.fft.rfft(framed, VGGISH_FFT))

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32
 from halfstep.errors import InputError
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
 from halfstep.metrics.judges.vggish_mel import VGGISH_SAMPLES, vggish_mel
@@ -58,7 +58,7 @@ class TorchVggish:
         self._net = net.eval()
 
     @torch.inference_mode()
-    def embed(self, samples: Float32) -> Float32:
+    def embed(self, samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
         cut = pieces(samples, VGGISH_SAMPLES)
         seen = np.stack([vggish_mel(piece) for piece in cut.reshape(-1, VGGISH_SAMPLES)])
         return self._net(torch.from_numpy(seen)).numpy().reshape(*cut.shape[:2], -1)

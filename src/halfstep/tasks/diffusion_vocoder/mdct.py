@@ -7,13 +7,12 @@ is the band around (k + 1/2) / hop of half the sample rate. Princen, Johnson & B
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
+from halfstep.arrays import Float32
 
 
 @lru_cache(maxsize=4)
-def basis(hop: int) -> Float32:
+def basis(hop: int) -> Float32[np.ndarray, "window {hop}"]:
     """[2 hop, hop]: windowed cosines, a column a coefficient; read-only."""
     n, k = np.arange(2 * hop)[:, None], np.arange(hop)[None]
     window = np.sin(np.pi * (n + 0.5) / (2 * hop))
@@ -23,14 +22,16 @@ def basis(hop: int) -> Float32:
     return made
 
 
-def mdct(samples: Float32, hop: int) -> np.ndarray:
+def mdct(samples: Float32[np.ndarray, "*batch samples"], hop: int) -> np.ndarray:
     """Samples [..., (frames + 1) * hop], from half a hop before frame 0 on -> coefficients [..., hop, frames]."""
     hops = samples.reshape(*samples.shape[:-1], -1, hop)
     first, second = basis(hop)[:hop], basis(hop)[hop:]
     return np.swapaxes(hops[..., :-1, :] @ first + hops[..., 1:, :] @ second, -1, -2)
 
 
-def inverse_mdct(coefficients: Float32, hop: int) -> Float32:
+def inverse_mdct(
+    coefficients: Float32[np.ndarray, "*batch hops {hop}"], hop: int
+) -> Float32[np.ndarray, "*batch samples"]:
     """Coefficients [..., hop, frames] -> samples [..., (frames + 1) * hop]: `mdct` undone.
 
     But for the first and last hop, which lack one of the two frames that make them up: they fade.

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from halfstep.audio.mel import Float32, MelConfig, filterbank, log_mel
+from halfstep.arrays import Float32
+from halfstep.audio.mel import MelConfig, filterbank, log_mel
 from halfstep.audio.stft import hann
 from halfstep.nets.condition import Condition
 from halfstep.tasks.diffusion_vocoder.mdct import inverse_mdct, mdct
@@ -92,17 +93,17 @@ class DiffusionVocoder:
     def free(self, clips: np.ndarray) -> Example:
         return self.given(clips, self.true_mel(clips))
 
-    def given(self, clips: np.ndarray, log_mel: Float32) -> Example:
+    def given(self, clips: np.ndarray, log_mel: Float32[np.ndarray, "..."]) -> Example:
         """x of the clips where the network, and the level, are told `log_mel` [B, n_mels, frames]."""
         hop, edge = self.mel.hop_length, MARGIN * self.mel.hop_length - self.mel.hop_length // 2
         x = mdct(clips[:, edge:-edge], hop) / self.level(log_mel)
         return Example(x=torch.from_numpy(x), condition=self.told(log_mel))
 
-    def told(self, log_mel: Float32) -> Condition:
+    def told(self, log_mel: Float32[np.ndarray, "..."]) -> Condition:
         """What the network is given of a log-mel [B, n_mels, L]: standardised."""
         return Condition(aligned=torch.from_numpy((log_mel - self._mean) / self._std))
 
-    def level(self, log_mel: Float32) -> np.ndarray:
+    def level(self, log_mel: Float32[np.ndarray, "..."]) -> np.ndarray:
         """What x is divided by, [..., n_mels, L] -> [..., hop_length, L].
 
         As a mean over a frame's bins, x^2 is then expected to be 1.
@@ -111,7 +112,7 @@ class DiffusionVocoder:
         colour = expected ** (1 - self.config.whitening)
         return expected / colour * np.sqrt(np.square(colour).mean(axis=-2, keepdims=True))
 
-    def waveform(self, x: np.ndarray, log_mel: Float32) -> Float32:
+    def waveform(self, x: np.ndarray, log_mel: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
         """Samples [B, L * hop_length] of x [B, hop_length, L], told the mel; the first and last half hop fade."""
         half = self.mel.hop_length // 2
         return inverse_mdct(x * self.level(log_mel), self.mel.hop_length)[:, half:-half]
@@ -121,18 +122,18 @@ class DiffusionVocoder:
         edge = MARGIN * self.mel.hop_length
         return clips[:, edge:-edge]
 
-    def true_mel(self, clips: np.ndarray) -> Float32:
+    def true_mel(self, clips: np.ndarray) -> Float32[np.ndarray, "..."]:
         """Log-mel of that part, [B, n_mels, frames]."""
         return log_mel(clips, self.mel)[:, :, MARGIN:-MARGIN]
 
-    def _as_if_generated(self, log_mel: Float32, rng: np.random.Generator) -> np.ndarray:
+    def _as_if_generated(self, log_mel: Float32[np.ndarray, "..."], rng: np.random.Generator) -> np.ndarray:
         blurred = (rng.random(len(log_mel)) < self.config.blurred_share)[:, None, None]
         log_mel = np.where(blurred, _blur(_blur(log_mel, 1), 2), log_mel)
         deviation = rng.uniform(0, self.config.mel_noise, (len(log_mel), 1, 1)).astype(np.float32)
         return log_mel + deviation * rng.standard_normal(log_mel.shape, dtype=np.float32)
 
 
-def level_matrix(mel: MelConfig) -> Float32:
+def level_matrix(mel: MelConfig) -> Float32[np.ndarray, "..."]:
     """[hop_length, n_mels]: a mel's magnitudes to the deviation of each MDCT bin, interpolated between the bands.
 
     White noise of deviation s has spectra of deviation s sqrt(sum of the window squared), and MDCT bins of deviation s.
@@ -149,7 +150,7 @@ def level_matrix(mel: MelConfig) -> Float32:
     return (LEVEL_GAIN * matrix / np.sqrt(window_power)).astype(np.float32)
 
 
-def _blur(log_mel: Float32, axis: int) -> np.ndarray:
+def _blur(log_mel: Float32[np.ndarray, "..."], axis: int) -> np.ndarray:
     """Smoothed over three neighbours along one axis, the ends repeated."""
     padding = [(1, 1) if place == axis else (0, 0) for place in range(log_mel.ndim)]
     padded = np.pad(log_mel, padding, mode="edge")
