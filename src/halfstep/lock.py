@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _looking_alone(folder: Path) -> Iterator[None]:
+def _looking_alone(folder: Path) -> Generator[None, None, None]:
     """Of processes that would look at a lock and take it over, one at a time; the system lets go for one that dies."""
     if sys.platform == "win32":
         yield

@@ -2,7 +2,7 @@
 
 import contextlib
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
@@ -24,7 +24,7 @@ def stoppable(blocks: Iterable[Block]) -> Iterator[Iterator[Block]]:
     noted: list[int] = []
     before: dict[int, Any] = {}
 
-    def watched() -> Iterator[Block]:
+    def watched() -> Generator[Block, None, None]:
         for block in blocks:
             if noted:
                 _raise(noted[0])

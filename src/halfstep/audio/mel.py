@@ -108,7 +108,7 @@ def tiles(matrix: Float32[np.ndarray, "rows columns"], rows_at_once: int) -> lis
     """Groups of rows, each with the only columns that it has use for, one at least: a filterbank is a narrow band along
     a diagonal, so that few of its products need be made.
     """
-    groups = []
+    groups: list[tuple[slice, slice]] = []
     for start in range(0, len(matrix), rows_at_once):
         rows = slice(start, min(start + rows_at_once, len(matrix)))
         used = np.flatnonzero(matrix[rows].any(axis=0))

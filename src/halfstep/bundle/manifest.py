@@ -67,7 +67,7 @@ class VocoderFiles:
     """None: its bass is the refiner's."""
     licence: str
     trained_on: tuple[Origin, ...]
-    measured: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -112,9 +112,9 @@ class Manifest:
     """Given with the packing "components", and with no other."""
     vocoder: VocoderFiles | None = None
     """None: waveforms come from Griffin-Lim."""
-    measured: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Quality and speed, as far as they were measured."""
-    files: Mapping[str, FileEntry] = field(default_factory=dict)
+    files: Mapping[str, FileEntry] = field(default_factory=dict[str, FileEntry])
     """Every file beside model.json; `write_manifest` fills it in."""
     made_with: str = f"halfstep {halfstep.__version__}"
 

@@ -60,7 +60,7 @@ def near_duplicates(tracks: list[Fingerprint]) -> list[tuple[str, str, float]]:
     ranked = sorted(tracks, key=lambda track: (track.frames, track.name))
     bits = np.array([np.frombuffer(bytes.fromhex(track.digest), np.uint8) for track in ranked])
     lengths = np.array([track.frames for track in ranked])
-    pairs = []
+    pairs: list[tuple[str, str, float]] = []
     for i, track in enumerate(ranked):
         end = int(np.searchsorted(lengths, track.frames * (1 + LENGTHS_APART), side="right"))
         different = np.bitwise_count(bits[i + 1 : end] ^ bits[i]).sum(axis=1) / (8 * bits.shape[1])

@@ -44,7 +44,7 @@ def controls_command(options: Options, tell: Tell) -> str:
         settings = fingerprint(options, {}) | {"rows": [[row.name, row.windows] for row in rows]}
         listen = listen_to_all(library.mel.sample_rate, listener)
         heard = Hearing(options.out / WORK_FOLDER, listen, settings).hear_all(rows, tell, options.workers)
-        figures = {}
+        figures: dict[str, dict[str, Figure]] = {}
         for row in rows[1:]:
             tell(len(figures), len(rows), f"figures: {row.name}")
             its, reference = heard[row.name], heard[REFERENCE]
@@ -116,7 +116,7 @@ def verdict_table(found: list[Verdict]) -> str:
     """Controls down, measures along; below it what failed, and why something is not asked."""
     names = [name for name in MEASURES if any(one.measure == name for one in found)]
     said = {True: "passed", False: "**failed**", None: "not asked"}
-    rows = []
+    rows: list[list[str]] = []
     for control in dict.fromkeys(one.control for one in found):
         of = {one.measure: one for one in found if one.control == control}
         rows.append([control, *(said[of[name].passed] if name in of else "" for name in names)])

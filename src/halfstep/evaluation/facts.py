@@ -95,7 +95,7 @@ def memory_facts(
         return {}
     places = Windows(library, "heldout", subject.frames).apart(heldout.windows)
     real = stored_mels(library, places, subject.frames)(range(heldout.windows))
-    found = {}
+    found: dict[str, Any] = {}
     for name, one in ((row.name, heard[row.name]) for row in rows if row.kind == "student"):
         if one.log_mel is not None:
             told = memory(one.log_mel, real, (library.array(track) for track in library.split("train")))

@@ -16,7 +16,8 @@ REFERENCE, REFERENCE_NAME = "reference", "reference half"
 
 def real_rows(library: Library, subject: Subject, options: Options) -> tuple[list[Row], list[str]]:
     """The reference (one half of the training split), the other half, held-out music, the ceiling; and what to know."""
-    mel, frames, notes = library.mel, subject.frames, []
+    mel, frames = library.mel, subject.frames
+    notes: list[str] = []
     split = Windows(library, "train", frames)
     count = min(options.windows, split.count // 2)
     if count < LEAST_WINDOWS:

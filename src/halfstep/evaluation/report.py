@@ -224,7 +224,7 @@ def _continuity_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[s
         "repeated",
         "longest silence (s)",
     ]
-    rows = []
+    rows: list[list[str]] = []
     for steps, found in report["continuity"].items():
         its = found["life"]
         drift = [_number(its[key]) for key in ("loudness_slope_db", "centroid_slope_cents")]

@@ -22,7 +22,7 @@ def weights_of(path: Path, shapes: Mapping[str, Sequence[int]], prefix: str = ""
     constants = _constants(model)
     missing = [prefix + name for name in shapes if prefix + name not in constants]
     known = constants | _worked_out(model, missing)
-    found = {}
+    found: dict[str, Tensor] = {}
     for name, shape in shapes.items():
         value = known.get(prefix + name)
         if value is None:
@@ -35,7 +35,7 @@ def ranges_of(path: Path) -> dict[str, Range]:
     """Weight -> the lowest and highest number it is multiplied with, of products that are of bytes."""
     model = onnx.load(path)
     constants = _constants(model)
-    found = {}
+    found: dict[str, Range] = {}
     for node in model.graph.node:
         if node.op_type == "QuantizeLinear":
             product = node.output[0].removesuffix(".x")

@@ -176,7 +176,7 @@ def _pack(model: onnx.ModelProto, packed: Callable[[np.ndarray, str], Restored],
     `kept` stay exact; where they are mostly zeros, only what is not is stored.
     """
     graph = model.graph
-    restoring = []
+    restoring: list[onnx.NodeProto] = []
     for initializer in [i for i in graph.initializer if i.data_type == TensorProto.FLOAT and len(i.dims) > 1]:
         weight = numpy_helper.to_array(initializer)
         if weight.size < SMALLEST_PACKED or (initializer.name in kept and np.count_nonzero(weight) > weight.size / 8):
@@ -203,7 +203,7 @@ def _in_bytes(model: onnx.ModelProto, ranges: Mapping[str, Range]) -> None:
         for node in graph.node
         if node.op_type == "Transpose" and node.input[0] in ranges and list(node.attribute[0].ints) == [1, 0]
     }
-    nodes = []
+    nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         if node.op_type == "MatMul" and node.input[1] in weights:
             weight = weights[node.input[1]]

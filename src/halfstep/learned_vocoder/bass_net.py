@@ -113,7 +113,8 @@ def _turning_on(found: Tensor, count: int) -> Tensor:
     """Unit spectra [count, 2 b] of what follows found [k, 2 b]: each bin turns on as over the last TURNS hops."""
     real, imag = found[-1 - TURNS :].chunk(2, dim=1)
     step = _unit(*(part.sum(0) for part in turn((real[:-1], imag[:-1]), (real[1:], imag[1:]))))
-    phase, frames = _unit(real[-1], imag[-1]), []
+    phase = _unit(real[-1], imag[-1])
+    frames: list[Tensor] = []
     for _ in range(count):
         phase = rotate(phase, step)
         frames.append(torch.cat(phase))

@@ -25,7 +25,7 @@ def log_mel_error(found: Tensor, real: Tensor, mel: MelConfig) -> Tensor:
     """Mean |difference| of log-mels in nepers: of `mel` and of one with half its window and 5/8 of its bands."""
     finer = replace(mel, n_fft=mel.n_fft // 2, hop_length=mel.n_fft // 8, n_mels=mel.n_mels * 5 // 8)
     coarser = replace(mel, hop_length=mel.n_fft // 4)
-    errors = []
+    errors: list[Tensor] = []
     for grid in (coarser, finer):
         a, b = (
             (_filters(grid, signal.device) @ (_power(signal, grid) + 1e-14).sqrt()).clamp(min=mel.floor).log()
@@ -56,7 +56,7 @@ def as_heard(found: Tensor, real: Tensor, sample_rate: int) -> Heard:
     )  # fmt: skip
     gain = HEARD_GAIN * (2 * HEARD_TOP_HZ / sample_rate) ** 2  # a window of more samples has the more power
     a, b = (torch.log10(1 + gain * (_filters(grid, signal.device) @ _power(signal, grid))) for signal in (found, real))
-    moves = []
+    moves: list[Tensor] = []
     for axis in (1, 2):
         first, second = ((heard.diff(dim=axis).abs().mean(2) + LEAST_MOVE).log() for heard in (a, b))
         moves.append((first - second).abs().mean())

@@ -112,7 +112,7 @@ class Trunk(nn.Module):
 
     def forward(self, h: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """h [B, width, L] -> [B, L, width], normalised and `delay` frames behind, and the state after it."""
-        states = []
+        states: list[Tensor] = []
         for block, before in zip(self.blocks, state.chunk(len(self.blocks), dim=1), strict=True):
             h, after = block(h, before)
             states.append(after)

@@ -17,7 +17,8 @@ def steady_units(magnitude: Tensor, before: Tensor, config: MelConfig) -> Tensor
     nearest = _nearest_peaks(magnitude)
     turns = _turns(magnitude, config)
     odd = torch.arange(config.bins, device=magnitude.device) - nearest & 1
-    phase, phases = before.double(), []
+    phase = before.double()
+    phases: list[Tensor] = []
     for frame in range(magnitude.shape[1]):
         phase = (phase + turns[:, frame]).gather(1, nearest[:, frame]) + math.pi * odd[:, frame]
         phase = phase - 2 * math.pi * torch.floor(phase / (2 * math.pi))

@@ -105,7 +105,7 @@ def verdicts(figures: Mapping[str, Mapping[str, Figure]], by_chance: Mapping[str
     - repetition and another instrument: worse than the halves. White noise: no other sound is worse. Repetition is not
       set beside it: both are sets without variety, about as far from music as a kernel reaches, and neither need lead.
     """
-    found = []
+    found: list[Verdict] = []
     for measure in figures[HALVES]:
         of = {row: figures[row][measure] for row in figures}
         asked = _Asked(of, -1 if measure in HIGHER_IS_BETTER else 1)

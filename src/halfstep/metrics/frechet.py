@@ -66,12 +66,13 @@ def frechet_infinity(a: np.ndarray, b: np.ndarray, rng: np.random.Generator, rep
     if min(len(a), len(b)) < 10:
         raise ValueError(f"{len(a)} and {len(b)} rows: at least 10 of each were expected")
     orders = [(rng.permutation(len(a)), rng.permutation(len(b))) for _ in range(repeats)]
-    inverse, distances = [], []
+    inverse: list[float] = []
+    distances: list[float] = []
     for share in SHARES:
         first, second = round(share * len(a)), round(share * len(b))
         found = [frechet_distance(a[order_a[:first]], b[order_b[:second]]) for order_a, order_b in orders]
         inverse.append((1 / first + 1 / second) / 2)
-        distances.append(np.mean(found))
+        distances.append(float(np.mean(found)))
     return fitted(np.array(inverse), np.array(distances))
 
 

@@ -210,7 +210,7 @@ def _reach(
     """Of whole windows: the mean of each window's pieces."""
     found, windows = reach(x.mean(1), y.mean(1)), len(x)
     ends = {name: getattr(found, name) for name in ("density", "coverage")}
-    figures = {}
+    figures: dict[str, Figure] = {}
     for name, statistic in ends.items():
         figures[name] = Figure.of(statistic(), spread(statistic, windows, rng, resamples), windows)
     return figures
@@ -224,7 +224,7 @@ def infinity_by_chance(x: Heard, y: Heard, seed: int = 0, cuts: int = 20) -> Fig
     """
     rng = np.random.default_rng(seed)
     both = np.concatenate([x.embedding, y.embedding])
-    found = []
+    found: list[float] = []
     for order in (rng.permutation(len(both)) for _ in range(cuts)):
         halves = (_rows(both[order[: len(x)]]), _rows(both[order[len(x) :]]))
         found.append(frechet_infinity(*halves, rng, repeats=1).value)

@@ -16,7 +16,7 @@ from halfstep.metrics.pulse import pulse
 from halfstep.metrics.tuning import tuning
 
 
-def music_figures(samples: Float32[np.ndarray, "samples"], sample_rate: int) -> dict[str, float]:
+def music_figures(samples: Float32[np.ndarray, "..."], sample_rate: int) -> dict[str, float]:
     """Of mono samples [n], a window or a stream; NaN where there is nothing to measure.
 
     ValueError unless the samples have one axis.

@@ -44,7 +44,10 @@ class Measured:
 
 def measure_music(samples: Float32[np.ndarray, "clips samples"], sample_rate: int) -> Measured:
     """Of waveforms [n, samples], mono."""
-    rows, references, intervals, durations = [], [], [], []
+    rows: list[list[float]] = []
+    references: list[float] = []
+    intervals: list[np.ndarray] = []
+    durations: list[np.ndarray] = []
     for one in samples:
         notes = note_statistics(transcriber().notes(one, sample_rate), len(one) / sample_rate)
         found = music_figures(one, sample_rate)

@@ -13,7 +13,7 @@ import soxr
 
 from halfstep.arrays import Float, Float64
 
-Samples = Float[np.ndarray, "... samples"]
+Samples = Float[np.ndarray, "..."]
 
 if TYPE_CHECKING:
     from visqol.quality_mapper import SimilarityToQualityMapper

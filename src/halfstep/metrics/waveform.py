@@ -16,7 +16,7 @@ from halfstep.arrays import Float, Float32
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.audio.stft import hann
 
-Samples = Float[np.ndarray, "... samples"]
+Samples = Float[np.ndarray, "..."]
 
 LEAST_MAGNITUDE = 1e-4
 """Below it a spectral line counts as this: -134 dB of a sine at full scale where the window has 2048 samples."""

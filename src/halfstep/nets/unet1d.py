@@ -96,7 +96,7 @@ class UNet1d(nn.Module):
         if self.pooled is not None and condition.pooled is not None:
             embedding = embedding + self.pooled(condition.pooled)
         h = self.enter(z_t if condition.aligned is None else torch.cat([z_t, condition.aligned], dim=1))
-        skips = []
+        skips: list[Tensor] = []
         for shrink, stage in zip(self.shrink, self.down, strict=True):
             h = _run(stage, shrink(h), embedding, condition.tokens)
             skips.append(h)
@@ -167,7 +167,7 @@ class PaperUNet1d(nn.Module):
     def forward(self, z_t: Tensor, log_snr: Tensor, condition: Condition) -> Tensor:
         embedding = self.time(log_snr)
         h = z_t if condition.aligned is None else torch.cat([z_t, condition.aligned], dim=1)
-        skips = []
+        skips: list[Tensor] = []
         for level, block in enumerate(self.encoder):
             h = block(h if level == 0 else F.max_pool1d(h, 2), embedding)
             skips.append(h)

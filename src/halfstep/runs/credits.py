@@ -21,7 +21,7 @@ def origins(library: Library, credits: tuple[Path, ...]) -> tuple[Origin, ...]:
             known |= dict(_credits(path))
         except (OSError, ValueError) as fault:
             raise InputError(f"--credits {path}: not a list of {{file, licence}} ({fault})") from None
-    origins = []
+    origins: list[Origin] = []
     for track in library.split("train"):
         credit = known.get(Path(track.source).name, {})
         by = credit.get("author") or credit.get("composer")

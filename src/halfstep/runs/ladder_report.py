@@ -86,7 +86,7 @@ class LadderReport:
         torch.set_num_threads(1)
         example = self.run.task.free(self.observer.real[:1])
         frozen_copy = frozen(denoiser).to("cpu")
-        seconds = []
+        seconds: list[float] = []
         for _ in range(7):
             before = time.perf_counter()
             one_pass(frozen_copy, example)

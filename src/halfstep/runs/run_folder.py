@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -196,7 +196,7 @@ def open_any_run(path: Path) -> Iterator[AnyRun]:
 
 
 @contextmanager
-def open_run(path: Path) -> Iterator[Run]:
+def open_run(path: Path) -> Generator[Run, None, None]:
     """The same, for a run of a task. InputError for one of the learned vocoder."""
     with open_any_run(path) as run:
         if not isinstance(run, Run):

@@ -58,7 +58,7 @@ class VocoderExperiment:
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Self:
         """The inverse of `to_json`. ValueError naming a value that is out of range or a key that is not known."""
-        values = {}
+        values: dict[str, Any] = {}
         for field in dataclasses.fields(cls):
             value = plain[field.name]
             values[field.name] = settings_from(field.type, value) if dataclasses.is_dataclass(field.type) else value

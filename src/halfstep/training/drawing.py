@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def draw_rows(path: Path, rows: dict[str, np.ndarray]) -> None:
         figure.savefig(partial, dpi=80)
 
 
-def draw_ladder(path: Path, rows: list[dict], figure_name: str, title: str) -> None:
+def draw_ladder(path: Path, rows: list[dict[str, Any]], figure_name: str, title: str) -> None:
     """Quality against steps: correlation with the teacher and a task's own figure, student and undistilled teacher."""
     figure = empty_figure(9, 3.6)
     titles = {"correlation": "log-mel correlation with the teacher", figure_name: title}

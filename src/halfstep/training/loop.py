@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -288,7 +288,7 @@ def _ahead(batches: Callable[[int], Example], first: int, end: int) -> Iterator[
     """Batches first..end-1 in order, made a few ahead on a thread while the network works."""
     with ThreadPoolExecutor(1, "batches") as pool:
 
-        def ordered() -> Iterator[Example]:
+        def ordered() -> Generator[Example, None, None]:
             waiting = [pool.submit(batches, number) for number in range(first, min(first + 3, end))]
             for number in range(first, end):
                 yield waiting.pop(0).result()

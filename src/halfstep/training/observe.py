@@ -77,7 +77,7 @@ def one_pass(denoiser: Denoiser, example: Example) -> torch.Tensor:
 def errors_by_level(denoiser: Denoiser, example: Example, schedule: Schedule, seed: int = 0) -> dict[str, float]:
     """Mean squared v and x error at each of LEVELS on one fixed noise. x error = sigma^2 v error."""
     noise = fixed_noise(example.x, seed)
-    found = {}
+    found: dict[str, float] = {}
     for level in LEVELS:
         times = np.full(len(example.x), level)
         at_t = rates_like(schedule.rates(times), example.x)

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+from typing import Any
 
 from halfstep.ending import asked_to_end
 
@@ -13,7 +14,7 @@ class Stop:
         self.signal = 0
 
     def __enter__(self) -> "Stop":
-        self._before = {}
+        self._before: dict[signal.Signals, Any] = {}
         with contextlib.suppress(ValueError):  # not the main thread: leave signals alone
             for number in (*asked_to_end(), signal.SIGINT):
                 self._before[number] = signal.signal(number, self._note)

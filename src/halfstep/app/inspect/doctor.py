@@ -82,7 +82,7 @@ def _models() -> list[Finding]:
     folders = list(installed_folders())
     if not folders:
         return [Finding(name="model", well=False, found="none installed", remedy=REINSTALL)]
-    findings = []
+    findings: list[Finding] = []
     for folder in folders:
         problems = verify(folder.path) if isinstance(folder, ModelFolder) else [str(folder)]
         name = folder.manifest.id if isinstance(folder, ModelFolder) else "?"
@@ -93,7 +93,7 @@ def _models() -> list[Finding]:
 
 
 def _extras() -> list[Finding]:
-    findings = []
+    findings: list[Finding] = []
     for extra in dict.fromkeys(EXTRAS.values()):
         lacking = [name for name, its in EXTRAS.items() if its == extra and util.find_spec(name) is None]
         found = f"without {', '.join(lacking)}" if lacking else "all there"
@@ -103,7 +103,7 @@ def _extras() -> list[Finding]:
 
 
 def _disk() -> list[Finding]:
-    findings = []
+    findings: list[Finding] = []
     for path in (Path.cwd(), Path(tempfile.gettempdir())):
         free = shutil.disk_usage(path).free
         well = free >= LEAST_FREE_BYTES

@@ -50,7 +50,7 @@ def _run(path: Path) -> list[str]:
     """Every checkpoint and every network kept: its checksum, and every weight a number."""
     from halfstep.training.checkpoint import load_tensors
 
-    problems = []
+    problems: list[str] = []
     for file in sorted(path.rglob("*.safetensors")):
         try:
             load_tensors(file)

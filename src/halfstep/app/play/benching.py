@@ -110,7 +110,8 @@ def play_through(model: str, steps: str, seconds: str) -> None:
     print("sound", flush=True)
 
     hop_seconds = playing.manifest.mel.hop_length / playing.sample_rate
-    played, mel_blocks, clock = 0.0, [], time.perf_counter()
+    mel_blocks: list[np.ndarray] = []
+    played, clock = 0.0, time.perf_counter()
     denoising = voicing = 0.0
     while played < float(seconds):
         before = time.process_time()

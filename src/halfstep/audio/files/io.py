@@ -5,7 +5,7 @@ A waveform is [channels, samples], float32 in [-1, 1].
 
 import base64
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path

@@ -49,7 +49,8 @@ class OnnxEmbedding:
     def embed(self, samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
         cut = pieces(samples, self.piece_samples)
         flat = cut.reshape(-1, self.piece_samples)
-        name, parts = self.session.get_inputs()[0].name, []
+        name = self.session.get_inputs()[0].name
+        parts: list[np.ndarray] = []
         for at in range(0, len(flat), AT_ONCE):
             seen = np.stack([self.front_end(piece) for piece in flat[at : at + AT_ONCE]])
             found = np.asarray(self.session.run(None, {name: seen})[0])

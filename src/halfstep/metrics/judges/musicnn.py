@@ -62,7 +62,7 @@ class Musicnn:
     def _heard(self, samples: Float32[np.ndarray, "..."], output: str) -> Float32[np.ndarray, "..."]:
         cut = pieces(samples, PIECE_SAMPLES)
         seen = np.stack([log_compressed_mel(piece) for piece in cut.reshape(-1, PIECE_SAMPLES)])
-        parts = []
+        parts: list[np.ndarray] = []
         for at in range(0, len(seen), AT_ONCE):
             (found,) = self._session.run([output], {"mel": seen[at : at + AT_ONCE]})
             parts.append(np.asarray(found, np.float32))

@@ -30,7 +30,7 @@ def mdct(samples: Float32[np.ndarray, "*batch samples"], hop: int) -> np.ndarray
 
 
 def inverse_mdct(
-    coefficients: Float32[np.ndarray, "*batch hops {hop}"], hop: int
+    coefficients: Float32[np.ndarray, "*batch {hop} hops"], hop: int
 ) -> Float32[np.ndarray, "*batch samples"]:
     """Coefficients [..., hop, frames] -> samples [..., (frames + 1) * hop]: `mdct` undone.
 
