@@ -12,7 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from halfstep.audio.mel import Float32, MelConfig
+from halfstep.arrays import Float32
+from halfstep.audio.mel import MelConfig
 from halfstep.bundle import Manifest
 from halfstep.generation import canvas as canvas_module
 from halfstep.generation import loops as loops_module
@@ -43,7 +44,9 @@ class Linear:
         self.to = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T @ directions
         self.packing = packing
 
-    def __call__(self, z_t: Float32, alpha: float, sigma: float, aligned: Float32 | None) -> Float32:
+    def __call__(
+        self, z_t: Float32, alpha: float, sigma: float, aligned: Float32[np.ndarray, "bands frames"] | None
+    ) -> Float32[np.ndarray, "bands frames"]:
         gain = alpha * self.variances / (alpha**2 * self.variances + sigma**2)
         if alpha == 0:  # all that is known is the noise: its most likely music, as strong as music is
             gain = np.sqrt(self.variances)
@@ -63,11 +66,11 @@ def sampler_of(name: str, manifest: Manifest, steps: int = 4, shifts: bool | Non
     return WindowSampler(Linear(packing), known, steps, told)
 
 
-def alike(one: Float32, other: Float32) -> float:
+def alike(one: Float32, other: Float32[np.ndarray, "bands frames"]) -> float:
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
-def first(sampler: WindowSampler, noise: Noise, windows: int) -> Float32:
+def first(sampler: WindowSampler, noise: Noise, windows: int) -> Float32[np.ndarray, "bands frames"]:
     """Standardised frames of so many windows of the stream."""
     blocks = itertools.islice(mel_stream(sampler, Canvas(init_noise=noise)), windows)
     return sampler.standardised(np.concatenate(list(blocks), axis=1))
@@ -76,9 +79,9 @@ def first(sampler: WindowSampler, noise: Noise, windows: int) -> Float32:
 @pytest.fixture
 def agreement(monkeypatch: pytest.MonkeyPatch) -> Callable[[], float]:
     """How alike the two renderings are that the joins since it was last asked have faded between."""
-    pairs: list[tuple[Float32, Float32]] = []
+    pairs: list[tuple[Float32, Float32[np.ndarray, "bands frames"]]] = []
 
-    def noted(old: Float32, new: Float32) -> Float32:
+    def noted(old: Float32, new: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "bands frames"]:
         pairs.append((old.copy(), new.copy()))
         return crossfaded(old, new)
 
@@ -131,7 +134,7 @@ def test_variations_keep_so_much_of_a_piece_and_drifts_arrive(name: str, tiny_ma
     assert alike(drifted[:, far], goal[:, far]) > 0.9
 
 
-def tones(log_mel: Float32) -> Float32:
+def tones(log_mel: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "bands frames"]:
     """A sine a band, as loud as its frames say: a waveform [frames * hop] to look for joins in."""
     frames = log_mel.shape[1]
     at = np.arange(frames * MEL.hop_length) / MEL.hop_length

@@ -15,7 +15,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.arrays import Complex, Complex64, Float, Float32
 
-
 Array: TypeAlias = Any  # numpy array or torch tensor: arithmetic alone, so both pass through
 
 FRAMES_AT_ONCE = 32  # of spectra worked on together: what they need stays in the cache of a core
@@ -235,7 +234,7 @@ def griffin_lim(
 def imposing(magnitude: Float32[np.ndarray, "frames bins"]) -> Projection:
     """The projection onto spectra of that magnitude [frames, bins]; phases stay."""
 
-    def project(ahead: Complex[np.ndarray, "..."], at: slice) -> Complex[np.ndarray, "..."]:
+    def project(ahead: Complex[np.ndarray, "frames bins"], at: slice) -> Complex[np.ndarray, "frames bins"]:
         return ahead * (magnitude[at] / np.maximum(np.abs(ahead), TINY))
 
     return project

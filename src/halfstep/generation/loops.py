@@ -39,7 +39,7 @@ def mel_loop(sampler: WindowSampler, noise: Noise, frames: int) -> Float32[np.nd
     return stretched(np.roll(loop, -(wrap // 2), axis=1), frames)
 
 
-def _closed(sampler: WindowSampler, noise: Noise, frames: int) -> Float32[np.ndarray, "..."]:
+def _closed(sampler: WindowSampler, noise: Noise, frames: int) -> Float32[np.ndarray, "bands frames"]:
     """A stream's beginning, and a gap of a third of a window at most filled between its end and itself."""
     if frames < LEAST_CLOSED:
         raise ValueError(f"frames is {frames}: at least {LEAST_CLOSED} were expected")
@@ -57,7 +57,9 @@ def _closed(sampler: WindowSampler, noise: Noise, frames: int) -> Float32[np.nda
     return np.roll(loop, -(closing // 2), axis=1)  # the middle of a join stands at the wrap
 
 
-def _first_frames(blocks: Iterator[Float32[np.ndarray, "..."]], count: int) -> Float32[np.ndarray, "..."]:
+def _first_frames(
+    blocks: Iterator[Float32[np.ndarray, "bands frames"]], count: int
+) -> Float32[np.ndarray, "bands frames"]:
     """The first `count` frames [n_mels, count]; no block beyond is asked for."""
     parts, have = [], 0
     while have < count:

@@ -93,7 +93,7 @@ class WindowSampler:
         """Whether windows that share noise render the same music, wherever they begin: see `Packing`."""
         return self._packing.shifts
 
-    def standardised(self, log_mel: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
+    def standardised(self, log_mel: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "bands frames"]:
         return (log_mel - self._mean) / self._std
 
     def log_mel(self, standardised: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "bands frames"]:
