@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 import halfstep
+from halfstep.arrays import Float, Float32, UInt8
 from halfstep.atomic import replacing
 from halfstep.audio.mel import MelConfig, band_edges_hz
 

@@ -20,7 +20,7 @@ from halfstep.evaluation.subject import griffin_lim
 from halfstep.lock import folder_lock
 from halfstep.markdown import markdown_table
 from halfstep.metrics.controls import HALVES, REPEATED, SPOILT, Spoil, Verdict, verdicts
-from halfstep.metrics.judge import judge_windows, most_by_chance
+from halfstep.metrics.judge import Figure, judge_windows, most_by_chance
 from halfstep.metrics.judges.embedding import embedding
 from halfstep.metrics.music_controls import MUSIC_SPOILT, music_verdicts
 from halfstep.metrics.music_sets import judge_music

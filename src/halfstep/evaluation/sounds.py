@@ -77,12 +77,12 @@ def _read_window(place: Place, paths: dict[str, Path], mel: MelConfig, frames: i
 
 def stored_mels(
     library: Library, places: Sequence[Place], frames: int
-) -> Callable[[range], Float32[np.ndarray, "..."]]:
+) -> Callable[[range], Float32[np.ndarray, "windows bands frames"]]:
     """Log-mel windows [n, n_mels, frames] of the data set. InputError if it stores waveforms."""
     if library.stores != LOG_MEL:
         raise InputError(f"{library.path}: stores {library.stores}s; prepare the recordings with a preset for music")
 
-    def windows(numbers: range) -> Float32[np.ndarray, "..."]:
+    def windows(numbers: range) -> Float32[np.ndarray, "windows bands frames"]:
         chosen = [places[k] for k in numbers]
         return np.stack([library.array(track)[at : at + frames].astype(np.float32).T for track, at in chosen])
 
@@ -90,7 +90,7 @@ def stored_mels(
 
 
 def through_vocoder(
-    windows: Callable[[range], Float32[np.ndarray, "..."]], mel: MelConfig, vocoder: NewVocoder
+    windows: Callable[[range], Float32[np.ndarray, "windows bands frames"]], mel: MelConfig, vocoder: NewVocoder
 ) -> Source:
     """Log-mel windows made audible. The seconds are those of this thread's processor time."""
 
@@ -104,7 +104,7 @@ def through_vocoder(
     return source
 
 
-def model_mels(sampler: WindowSampler, seed: int) -> Callable[[range], Float32[np.ndarray, "..."]]:
+def model_mels(sampler: WindowSampler, seed: int) -> Callable[[range], Float32[np.ndarray, "windows bands frames"]]:
     """Windows of a model with nothing known; window k from `window_noise` k of `seed`, whatever the steps."""
     n_mels, frames = sampler.n_mels, sampler.layout.frames
 
@@ -120,10 +120,12 @@ def model_mels(sampler: WindowSampler, seed: int) -> Callable[[range], Float32[n
     return windows
 
 
-def noise_mels(library: Library, frames: int, seed: int) -> Callable[[range], Float32[np.ndarray, "..."]]:
+def noise_mels(
+    library: Library, frames: int, seed: int
+) -> Callable[[range], Float32[np.ndarray, "windows bands frames"]]:
     """Gaussian noise with the mean and deviation of every band: where sampling begins."""
 
-    def windows(numbers: range) -> Float32[np.ndarray, "..."]:
+    def windows(numbers: range) -> Float32[np.ndarray, "windows bands frames"]:
         drawn = [
             np.random.default_rng([seed, k]).standard_normal((library.mel.n_mels, frames), np.float32) for k in numbers
         ]

@@ -206,7 +206,7 @@ class BigVGANStream:
         self._mel = np.zeros((self._network.config.num_mels, 0), np.float32)
         self._before = 0  # frames of _mel that are given out already
 
-    def push(self, log_mel: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
+    def push(self, log_mel: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "samples"]:
         """[n_mels, k] -> the samples [n] that are settled by now; n may be 0."""
         self._mel = np.concatenate([self._mel, log_mel], axis=1)
         parts = [np.zeros(0, np.float32)]
@@ -217,20 +217,22 @@ class BigVGANStream:
             self._mel, self._before = self._mel[:, start:], end - start
         return np.concatenate(parts)
 
-    def finish(self) -> Float32[np.ndarray, "..."]:
+    def finish(self) -> Float32[np.ndarray, "samples"]:
         """The samples that are left, [n]."""
         end = self._mel.shape[1]
         rest = self._samples(self._mel, self._before, end) if end > self._before else np.zeros(0, np.float32)
         self._begin()
         return rest
 
-    def loop(self, log_mel: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
+    def loop(self, log_mel: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "samples"]:
         """[n_mels, F] that repeats -> one period, [F * hop]."""
         frames = log_mel.shape[1]
         around = np.take(log_mel, np.arange(-self._side, frames + self._side) % frames, axis=1)
         return self._samples(around, self._side, self._side + frames)
 
-    def _samples(self, log_mel: Float32[np.ndarray, "..."], start: int, end: int) -> Float32[np.ndarray, "..."]:
+    def _samples(
+        self, log_mel: Float32[np.ndarray, "bands frames"], start: int, end: int
+    ) -> Float32[np.ndarray, "samples"]:
         hop, device = self._network.config.hop_length, self._network.conv_pre.get_parameter("weight_v").device
         with torch.inference_mode():
             samples = self._network(torch.from_numpy(np.ascontiguousarray(log_mel))[None].to(device))[0, 0]

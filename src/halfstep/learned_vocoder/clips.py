@@ -44,7 +44,7 @@ class ClipsConfig:
 
 
 def vocoder_example(
-    clips: Float32[np.ndarray, "..."], mel: MelConfig, config: ClipsConfig, rng: np.random.Generator
+    clips: Float32[np.ndarray, "clips samples"], mel: MelConfig, config: ClipsConfig, rng: np.random.Generator
 ) -> Example:
     """Recordings [B, n], n a whole number of hops -> x, the sounds to reach [B, n], and their log-mels as `aligned`."""
     gain = 10 ** (rng.uniform(*config.gain_db, (len(clips), 1)) / 20)
@@ -57,7 +57,7 @@ def vocoder_example(
     return Example(x=torch.from_numpy(sounds), condition=Condition(aligned=torch.from_numpy(mels)))
 
 
-def tone(length: int, sample_rate: int, rng: np.random.Generator) -> Float32[np.ndarray, "..."]:
+def tone(length: int, sample_rate: int, rng: np.random.Generator) -> Float32[np.ndarray, "samples"]:
     """A steady or dying harmonic tone [length], of any pitch, brightness and level."""
     seconds = np.arange(length) / sample_rate
     pitch_hz = np.exp(rng.uniform(np.log(LOWEST_HZ), np.log(HIGHEST_HZ)))

@@ -14,14 +14,16 @@ SNR_DB = (40, 30, 20, 10, 0)
 CUTOFF_HZ = (16000, 8000, 4000, 2000)
 FIRST_SEED = 1000
 
-Spoil = Callable[[Float32[np.ndarray, "..."], int, range], Float32[np.ndarray, "..."]]
+Spoil = Callable[[Float32[np.ndarray, "clips samples"], int, range], Float32[np.ndarray, "clips samples"]]
 """(windows [n, samples], sample rate, their numbers) -> as many spoilt windows, each a function of its number."""
 
 
 def noisy(snr_db: float) -> Spoil:
     """White noise so many dB below each window."""
 
-    def spoil(samples: Float32[np.ndarray, "..."], sample_rate: int, numbers: range) -> Float32[np.ndarray, "..."]:
+    def spoil(
+        samples: Float32[np.ndarray, "clips samples"], sample_rate: int, numbers: range
+    ) -> Float32[np.ndarray, "clips samples"]:
         noise = white_noise(samples, sample_rate, numbers)
         return (samples + noise * 10 ** (-snr_db / 20)).astype(np.float32)
 
@@ -31,7 +33,9 @@ def noisy(snr_db: float) -> Spoil:
 def low_passed(cutoff_hz: float) -> Spoil:
     """Nothing above the cut-off."""
 
-    def spoil(samples: Float32[np.ndarray, "..."], sample_rate: int, numbers: range) -> Float32[np.ndarray, "..."]:
+    def spoil(
+        samples: Float32[np.ndarray, "clips samples"], sample_rate: int, numbers: range
+    ) -> Float32[np.ndarray, "clips samples"]:
         spectrum = np.fft.rfft(samples)
         spectrum[:, np.fft.rfftfreq(samples.shape[1], 1 / sample_rate) > cutoff_hz] = 0
         return np.fft.irfft(spectrum, samples.shape[1]).astype(np.float32)
@@ -40,22 +44,24 @@ def low_passed(cutoff_hz: float) -> Spoil:
 
 
 def wrong_instrument(
-    samples: Float32[np.ndarray, "..."], sample_rate: int, numbers: range
-) -> Float32[np.ndarray, "..."]:
+    samples: Float32[np.ndarray, "clips samples"], sample_rate: int, numbers: range
+) -> Float32[np.ndarray, "clips samples"]:
     """Other music on another instrument, as loud: chords on plucked strings (`data/synthetic.py`)."""
     length = samples.shape[1]
     played = np.stack([piece(length / sample_rate, FIRST_SEED + k, sample_rate)[0, :length] for k in numbers])
     return (played * (_rms(samples) / _rms(played))).astype(np.float32)
 
 
-def white_noise(samples: Float32[np.ndarray, "..."], sample_rate: int, numbers: range) -> Float32[np.ndarray, "..."]:
+def white_noise(
+    samples: Float32[np.ndarray, "clips samples"], sample_rate: int, numbers: range
+) -> Float32[np.ndarray, "clips samples"]:
     """Nothing but noise, as loud."""
     size = samples.shape[1]
     drawn = [np.random.default_rng([FIRST_SEED, k]).standard_normal(size, np.float32) for k in numbers]
     return (np.stack(drawn) * _rms(samples)).astype(np.float32)
 
 
-def _rms(samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
+def _rms(samples: Float32[np.ndarray, "clips samples"]) -> Float32[np.ndarray, "clips 1"]:
     return (np.sqrt(np.mean(np.square(samples), axis=1, keepdims=True)) + 1e-9).astype(np.float32)
 
 

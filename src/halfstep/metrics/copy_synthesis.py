@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float
 from halfstep.audio.mel import MelConfig
 from halfstep.metrics.bootstrap import interval
 from halfstep.metrics.judge import Figure
@@ -10,8 +10,8 @@ from halfstep.metrics.waveform import log_spectral_distance, loudness_matched, m
 
 
 def copy_synthesis(
-    copies: Float32[np.ndarray, "clips samples"],
-    originals: Float32[np.ndarray, "clips samples"],
+    copies: Float[np.ndarray, "clips samples"],
+    originals: Float[np.ndarray, "clips samples"],
     mel: MelConfig,
     seed: int = 0,
 ) -> dict[str, Figure]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import soxr
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float, Float32
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.metrics.bootstrap import LEVEL, RESAMPLES, ends, spread
 from halfstep.metrics.frechet import few_rows, frechet_distance, frechet_infinity
@@ -40,10 +40,10 @@ class Heard:
     silent: else a band that is cut off would count by how many nepers the logarithm of nothing is given.
     """
 
-    pitch: Float32[np.ndarray, "..."]
-    instrument: Float32[np.ndarray, "..."]
-    embedding: Float32[np.ndarray, "..."]
-    spectrum: Float32[np.ndarray, "..."]
+    pitch: Float[np.ndarray, "windows pitch_pieces pitches"]
+    instrument: Float[np.ndarray, "windows instrument_pieces instruments"]
+    embedding: Float[np.ndarray, "windows pieces numbers"]
+    spectrum: Float[np.ndarray, "windows groups"]
 
     def __len__(self) -> int:
         return len(self.embedding)
@@ -151,7 +151,7 @@ def judge_windows(heard: Heard, reference: Heard, seed: int = 0, resamples: int 
     )
 
 
-def _score(logits: Float32[np.ndarray, "..."], rng: np.random.Generator, resamples: int) -> Figure:
+def _score(logits: Float[np.ndarray, "..."], rng: np.random.Generator, resamples: int) -> Figure:
     windows, pieces, _ = logits.shape
     rows = probabilities(logits).reshape(windows * pieces, -1)
     around = spread(lambda counts: inception_score(rows, np.repeat(counts, pieces)), windows, rng, resamples)
@@ -172,7 +172,7 @@ def _kernel(means: KernelMeans, scale: float, rng: np.random.Generator, resample
 
 
 def _frechet(
-    x: Float32[np.ndarray, "..."], y: Float32[np.ndarray, "..."], rng: np.random.Generator, resamples: int
+    x: Float[np.ndarray, "..."], y: Float[np.ndarray, "..."], rng: np.random.Generator, resamples: int
 ) -> dict[str, Figure]:
     """The plain distance of all pieces, and what endless rows would give."""
     plain = _plain_frechet(x, y, rng, resamples)
@@ -187,25 +187,25 @@ def _frechet(
 
 
 def _plain_frechet(
-    x: Float32[np.ndarray, "..."], y: Float32[np.ndarray, "..."], rng: np.random.Generator, resamples: int
+    x: Float[np.ndarray, "..."], y: Float[np.ndarray, "..."], rng: np.random.Generator, resamples: int
 ) -> Figure:
     around = spread(lambda counts: frechet_distance(_rows(x, counts), _drawn(y, rng)), len(x), rng, resamples)
     return Figure.of(frechet_distance(_rows(x), _rows(y)), around, len(x), few_rows(len(_rows(x)), x.shape[-1]))
 
 
-def _rows(windows: Float32[np.ndarray, "..."], counts: np.ndarray | None = None) -> np.ndarray:
+def _rows(windows: Float[np.ndarray, "..."], counts: np.ndarray | None = None) -> np.ndarray:
     """[n, pieces, d] -> [rows, d], window i counts[i] times."""
     chosen = windows if counts is None else np.repeat(windows, counts, axis=0)
     return chosen.reshape(-1, windows.shape[-1]).astype(np.float64)
 
 
-def _drawn(windows: Float32[np.ndarray, "..."], rng: np.random.Generator) -> np.ndarray:
+def _drawn(windows: Float[np.ndarray, "..."], rng: np.random.Generator) -> np.ndarray:
     """The rows of as many windows, drawn with replacement."""
     return _rows(windows, rng.multinomial(len(windows), np.full(len(windows), 1 / len(windows))))
 
 
 def _reach(
-    x: Float32[np.ndarray, "..."], y: Float32[np.ndarray, "..."], rng: np.random.Generator, resamples: int
+    x: Float[np.ndarray, "..."], y: Float[np.ndarray, "..."], rng: np.random.Generator, resamples: int
 ) -> dict[str, Figure]:
     """Of whole windows: the mean of each window's pieces."""
     found, windows = reach(x.mean(1), y.mean(1)), len(x)

@@ -182,7 +182,7 @@ def _repeated_share(boxes: Float32[np.ndarray, "..."], boxes_per_second: float) 
     return float((best > REPEATED_COSINE).mean())
 
 
-def _windows(log_mel: Float32[np.ndarray, "bands frames"], size: int) -> Float32[np.ndarray, "windows features"]:
+def _windows(log_mel: Float32[np.ndarray, "bands frames"], size: int) -> Float32[np.ndarray, "..."]:
     """Boxes [n, BANDS], smoothed -> the windows that begin at each, a view [n - size + 1, BANDS, size / EVERY]."""
     padded = np.pad(log_mel, ((SMOOTHING_BOXES // 2, SMOOTHING_BOXES // 2), (0, 0)), mode="edge")
     weights = np.hanning(SMOOTHING_BOXES + 2)[1:-1].astype(np.float32)

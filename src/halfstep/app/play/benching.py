@@ -110,7 +110,7 @@ def play_through(model: str, steps: str, seconds: str) -> None:
     print("sound", flush=True)
 
     hop_seconds = playing.manifest.mel.hop_length / playing.sample_rate
-    mel_blocks: list[np.ndarray] = []
+    mel_blocks: list[Any] = []
     played, clock = 0.0, time.perf_counter()
     denoising = voicing = 0.0
     while played < float(seconds):

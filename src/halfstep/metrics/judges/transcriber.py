@@ -11,7 +11,7 @@ import numpy as np
 import scipy.ndimage
 import soxr
 
-from halfstep.arrays import Float32, Float64, Int64
+from halfstep.arrays import Float32, Int, Num
 from halfstep.bundle.session import onnx_session
 from halfstep.metrics.judges import FOLDER
 
@@ -32,9 +32,9 @@ FRAMES_PER_SECOND = SAMPLE_RATE / HOP
 class Notes:
     """Notes by onset: onset and duration in seconds [n], MIDI key [n]."""
 
-    onset: Float64[np.ndarray, "..."]
-    duration: Float64[np.ndarray, "..."]
-    key: Int64[np.ndarray, "..."]
+    onset: Num[np.ndarray, "notes"]
+    duration: Num[np.ndarray, "notes"]
+    key: Int[np.ndarray, "notes"]
 
     def __len__(self) -> int:
         return len(self.key)
