@@ -30,11 +30,23 @@ class OnnxDenoiser:
         self._outputs = ["v", "fraction"] if learned_variance else ["v"]
         self._network.expect(inputs, dict.fromkeys(self._outputs, x))
 
-    def __call__(self, z_t: Float32, alpha_t: float, sigma_t: float, aligned: Float32 | None = None) -> Float32:
+    def __call__(
+        self,
+        z_t: Float32[np.ndarray, "batch channels length"],
+        alpha_t: float,
+        sigma_t: float,
+        aligned: Float32[np.ndarray, "batch aligned length"] | None = None,
+    ) -> Float32[np.ndarray, "batch channels length"]:
         """The network's v, [B, C, L]: `predict` without the rest."""
         return self.predict(z_t, alpha_t, sigma_t, aligned).v
 
-    def predict(self, z_t: Float32, alpha_t: float, sigma_t: float, aligned: Float32 | None = None) -> Prediction:
+    def predict(
+        self,
+        z_t: Float32[np.ndarray, "..."],
+        alpha_t: float,
+        sigma_t: float,
+        aligned: Float32[np.ndarray, "..."] | None = None,
+    ) -> Prediction:
         """v [B, C, L], and the fraction of the reverse variance [B, C, L] where it is learned. InputError if one is not
         finite.
 

@@ -108,13 +108,13 @@ def model_mels(sampler: WindowSampler, seed: int) -> Callable[[range], Float32[n
     """Windows of a model with nothing known; window k from `window_noise` k of `seed`, whatever the steps."""
     n_mels, frames = sampler.n_mels, sampler.layout.frames
 
-    def window(k: int) -> Float32:
-        def of_step(step: int) -> Float32:
+    def window(k: int) -> Float32[np.ndarray, "..."]:
+        def of_step(step: int) -> Float32[np.ndarray, "..."]:
             return window_noise(n_mels, seed, k, frames, step)
 
         return sampler.log_mel(sampler.unconditional(of_step(0), of_step))
 
-    def windows(numbers: range) -> Float32:
+    def windows(numbers: range) -> Float32[np.ndarray, "..."]:
         return np.stack([window(k) for k in numbers])
 
     return windows

@@ -37,7 +37,7 @@ class Canvas:
     frames: int | None = None
     after: Float32[np.ndarray, "bands after"] | None = None
 
-    def noise(self, start: int, stop: int, step: int = 0) -> Float32:
+    def noise(self, start: int, stop: int, step: int = 0) -> Float32[np.ndarray, "bands frames"]:
         """[n_mels, stop - start] of a step, whose frame 0 of the canvas is that of the piece."""
         if start >= 0 or self.boundary_noise is None:
             return self.init_noise(start, stop, step)

@@ -12,7 +12,6 @@ from halfstep.arrays import Float32
 from halfstep.audio.circular import stretched
 from halfstep.audio.files.io import Audio, finite, read_blocks, resampled
 from halfstep.audio.limiter import limit
-from halfstep.audio.mel import Float32
 from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, OnnxDenoiser, OnnxVocoder, load_folder
 from halfstep.diffusion.process import DDIM, Sampling
 from halfstep.errors import InputError

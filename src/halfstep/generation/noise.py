@@ -20,7 +20,7 @@ class Noise(Protocol):
     step: 0 for what sampling begins with; from 1 on, what its step of that number adds (DDPM's sampler alone).
     """
 
-    def __call__(self, start: int, stop: int, step: int = 0, /) -> Float32: ...
+    def __call__(self, start: int, stop: int, step: int = 0, /) -> Float32[np.ndarray, "bands frames"]: ...
 
 
 CHUNK_FRAMES = 64
@@ -33,11 +33,11 @@ PIECE, BOUNDARY = 0, 1
 def seed_noise(n_mels: int, seed: int, stream: int = PIECE) -> Noise:
     """The noise of the piece `seed`: each frame's own at each step, whatever is asked for first."""
 
-    def chunk(index: int, step: int) -> Float32:
+    def chunk(index: int, step: int) -> Float32[np.ndarray, "bands frames"]:
         bits = np.random.Philox(key=seed, counter=[0, step, stream, index])
         return np.random.Generator(bits).standard_normal((n_mels, CHUNK_FRAMES), np.float32)
 
-    def noise(start: int, stop: int, step: int = 0) -> Float32:
+    def noise(start: int, stop: int, step: int = 0) -> Float32[np.ndarray, "bands frames"]:
         first = start // CHUNK_FRAMES
         chunks = [chunk(index, step) for index in range(first, max(first + 1, math.ceil(stop / CHUNK_FRAMES)))]
         skipped = first * CHUNK_FRAMES
@@ -46,7 +46,7 @@ def seed_noise(n_mels: int, seed: int, stream: int = PIECE) -> Noise:
     return noise
 
 
-def window_noise(n_mels: int, seed: int, window: int, frames: int, step: int = 0) -> Float32:
+def window_noise(n_mels: int, seed: int, window: int, frames: int, step: int = 0) -> Float32[np.ndarray, "bands frames"]:
     """The noise [n_mels, frames] of window number `window` of those that are judged apart: its stretch of `seed`'s.
 
     Every network that is asked for window k under one seed begins from it, teacher and students alike.
@@ -57,7 +57,7 @@ def window_noise(n_mels: int, seed: int, window: int, frames: int, step: int = 0
 def repeating(noise: Noise, period: int) -> Noise:
     """The first `period` frames of `noise`, again and again."""
 
-    def repeated(start: int, stop: int, step: int = 0) -> Float32:
+    def repeated(start: int, stop: int, step: int = 0) -> Float32[np.ndarray, "bands frames"]:
         return np.take(noise(0, period, step), np.arange(start, stop) % period, axis=1)
 
     return repeated
@@ -66,7 +66,7 @@ def repeating(noise: Noise, period: int) -> Noise:
 def shifted(noise: Noise, frames: int) -> Noise:
     """The same noise from its frame `frames` on."""
 
-    def later(start: int, stop: int, step: int = 0) -> Float32:
+    def later(start: int, stop: int, step: int = 0) -> Float32[np.ndarray, "bands frames"]:
         return noise(start + frames, stop + frames, step)
 
     return later
@@ -80,7 +80,7 @@ def between(
     share: frame numbers [k] -> how far along, 0 (exactly `one`) to 1 (exactly `other`), [k].
     """
 
-    def noise(start: int, stop: int, step: int = 0) -> Float32:
+    def noise(start: int, stop: int, step: int = 0) -> Float32[np.ndarray, "bands frames"]:
         along = share(np.arange(start, stop, dtype=np.float32)).astype(np.float64)
         near = np.where(along == 1, 0.0, np.cos(np.pi / 2 * along)).astype(np.float32)
         far = np.where(along == 0, 0.0, np.sin(np.pi / 2 * along)).astype(np.float32)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from halfstep.audio.mel import Float32
+from halfstep.arrays import Float32
 from halfstep.bundle import Manifest, OnnxDenoiser
 from halfstep.diffusion.forms import hold_known
 from halfstep.diffusion.process import DDIM, Sampling
@@ -18,7 +18,7 @@ Network = Callable[
     Float32[np.ndarray, "batch channels length"],
 ]
 """(z_t [B, C, L], alpha_t, sigma_t, aligned [B, A, L]) -> v [B, C, L]; an OnnxDenoiser is one."""
-Fresh = Callable[[int], Float32]
+Fresh = Callable[[int], Float32[np.ndarray, "..."]]
 """Number of a sampling step, from 1 on -> the unit noise [n_mels, frames] that it adds."""
 
 CONTEXT_SHARE = 3
@@ -100,11 +100,19 @@ class WindowSampler:
         """Back from `standardised`, nothing below the floor."""
         return np.maximum(standardised * self._std + self._mean, np.float32(np.log(self.manifest.mel.floor)))
 
-    def unconditional(self, noise: Float32, fresh: Fresh | None = None) -> Float32:
+    def unconditional(
+        self, noise: Float32[np.ndarray, "bands frames"], fresh: Fresh | None = None
+    ) -> Float32[np.ndarray, "bands frames"]:
         """The window that `noise` [n_mels, frames] gives when nothing is known; `fresh` as for `inpainted`."""
         return self.inpainted(noise, np.zeros_like(noise), np.zeros(noise.shape[1], np.float32), fresh)
 
-    def inpainted(self, noise: Float32, known: Float32, mask: Float32, fresh: Fresh | None = None) -> Float32:
+    def inpainted(
+        self,
+        noise: Float32[np.ndarray, "bands frames"],
+        known: Float32[np.ndarray, "bands frames"],
+        mask: Float32[np.ndarray, "frames"],
+        fresh: Fresh | None = None,
+    ) -> Float32[np.ndarray, "bands frames"]:
         """The window that `noise` [n_mels, frames] gives, knowing `known` [n_mels, frames] where mask [frames] is 1.
         fresh: the noise of each step, which DDPM's sampler alone needs.
 
@@ -115,20 +123,24 @@ class WindowSampler:
         aligned, held = (part[None] for part in packing.told(known, mask))
         known_x = packing.flat(known)[None]
 
-        def predict(z_t: Float32, at_t: Rates) -> Prediction:
+        def predict(z_t: Float32[np.ndarray, "..."], at_t: Rates) -> Prediction:
             return self._predicted(z_t, at_t, aligned if self.manifest.context else None)
 
-        def hold(v: Float32, z_t: Float32, at_t: Rates) -> Float32:
+        def hold(
+            v: Float32[np.ndarray, "..."], z_t: Float32[np.ndarray, "..."], at_t: Rates
+        ) -> Float32[np.ndarray, "..."]:
             return hold_known(v, z_t, known_x, held, at_t)
 
-        def added(step: int) -> Float32:
+        def added(step: int) -> Float32[np.ndarray, "..."]:
             assert fresh is not None, "DDPM's sampler, and no noise for its steps"
             return packing.noise(fresh(step))[None]
 
         x = self.sampling.sample(predict, packing.noise(noise)[None], self._steps, added, hold)
         return packing.unflat(x[0])
 
-    def _predicted(self, z_t: Float32, at_t: Rates, aligned: Float32 | None) -> Prediction:
+    def _predicted(
+        self, z_t: Float32[np.ndarray, "..."], at_t: Rates, aligned: Float32[np.ndarray, "..."] | None
+    ) -> Prediction:
         if isinstance(self._network, OnnxDenoiser):
             return self._network.predict(z_t, at_t.alpha, at_t.sigma, aligned)
         return Prediction(self._network(z_t, at_t.alpha, at_t.sigma, aligned))

@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from halfstep.arrays import Float64
 from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.diffusion.rates import Rates
 from halfstep.diffusion.sampler import Prediction
@@ -25,7 +25,7 @@ def rates_like(at_t: Rates, z_t: Tensor) -> Rates:
     return Rates(as_column(at_t.alpha, z_t), as_column(at_t.sigma, z_t))
 
 
-def as_column(values: NDArray[np.float64] | Tensor, z_t: Tensor) -> Tensor:
+def as_column(values: Float64[np.ndarray, "..."] | Tensor, z_t: Tensor) -> Tensor:
     """[B] as [B, 1, ...], of z_t's dtype and device."""
     return torch.as_tensor(values).to(z_t).view((-1,) + (1,) * (z_t.dim() - 1))
 
