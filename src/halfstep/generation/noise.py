@@ -46,7 +46,9 @@ def seed_noise(n_mels: int, seed: int, stream: int = PIECE) -> Noise:
     return noise
 
 
-def window_noise(n_mels: int, seed: int, window: int, frames: int, step: int = 0) -> Float32[np.ndarray, "bands frames"]:
+def window_noise(
+    n_mels: int, seed: int, window: int, frames: int, step: int = 0
+) -> Float32[np.ndarray, "bands frames"]:
     """The noise [n_mels, frames] of window number `window` of those that are judged apart: its stretch of `seed`'s.
 
     Every network that is asked for window k under one seed begins from it, teacher and students alike.

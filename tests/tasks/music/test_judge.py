@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from halfstep.tasks.music.judge import teacher_windows
 from torch import Tensor, nn
 
 from halfstep.arrays import Float32
@@ -16,7 +17,6 @@ from halfstep.generation.window import WindowSampler
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser, rates_like
 from halfstep.packing import Components
-from halfstep.tasks.music.judge import teacher_windows
 from halfstep.tasks.music.task import Music, MusicConfig
 
 
