@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float, Float32
 from halfstep.audio.joining import joined
 from halfstep.audio.limiter import limit
 from halfstep.audio.mel import MelConfig, log_mel
@@ -22,7 +21,7 @@ from halfstep.vocoders.base import Vocoder
 
 EDGE = 64
 """Samples more than needed: at another rate none is lost to rounding."""
-Samples = NDArray[np.floating]
+Samples = Float[np.ndarray, "..."]
 """[channels, n] at a recording's own rate."""
 
 
@@ -222,7 +221,7 @@ def _before(
     yield from blocks
 
 
-def _after_silence(samples: int, blocks: Iterable[Float32]) -> Iterator[Float32]:
+def _after_silence(samples: int, blocks: Iterable[Float32[np.ndarray, "..."]]) -> Iterator[Float32[np.ndarray, "..."]]:
     """Blocks [1, n] later by so many samples."""
     yield np.zeros((1, samples), np.float32)
     yield from blocks
@@ -233,17 +232,17 @@ def _at_rate(place: int, mel: MelConfig, form: Form) -> int:
     return math.ceil(place * form.sample_rate / mel.sample_rate)
 
 
-def _within_full_scale(samples: Float32) -> Float32:
+def _within_full_scale(samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     return limit(samples, gain=1)
 
 
-def _joined(old: Samples, new: Samples) -> Float32:
+def _joined(old: Samples, new: Samples) -> Float32[np.ndarray, "..."]:
     """[channels, n] that passes from one sound to the other, channel by channel."""
     pairs = zip(old, new, strict=True)
     return np.stack([joined(*(part.astype(np.float32, copy=False) for part in pair)) for pair in pairs])
 
 
-def _joined_on(old: Samples, blocks: Iterator[Float32]) -> Iterator[Float32]:
+def _joined_on(old: Samples, blocks: Iterator[Float32[np.ndarray, "..."]]) -> Iterator[Float32[np.ndarray, "..."]]:
     """`old` [channels, m], passing into the first m samples of `blocks`, then the rest of them."""
     begun = np.zeros((len(old), 0), np.float32)
     for block in blocks:

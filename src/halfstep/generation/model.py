@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float32, Float64
 from halfstep.audio.circular import stretched
 from halfstep.audio.files.io import Audio, finite, read_blocks, resampled
 from halfstep.audio.limiter import limit
@@ -229,10 +228,10 @@ class Model:
 
     def vocoded(
         self,
-        blocks: Iterable[Float32],
+        blocks: Iterable[Float32[np.ndarray, "..."]],
         vocoder: str | MakeVocoder | None = None,
-        offset: NDArray[np.float64] | None = None,
-    ) -> Iterator[Float32]:
+        offset: Float64[np.ndarray, "..."] | None = None,
+    ) -> Iterator[Float32[np.ndarray, "..."]]:
         """The same for blocks [channels, n] at the model's sample rate, as they come: constant memory. offset: the
         constant level of each channel (`offset_of`), if there is one.
         """
@@ -248,7 +247,7 @@ class Model:
             return continued_sound(Take(request.context), sampler, canvas, vocoder, count)
         return first_samples(render(mel_stream(sampler, canvas), vocoder), count)
 
-    def _loop(self, request: Timed, count: int) -> Iterator[Float32]:
+    def _loop(self, request: Timed, count: int) -> Iterator[Float32[np.ndarray, "..."]]:
         """One period of exactly `count` samples."""
         sampler = self._sampler(request)
         frames = round(count / self.manifest.mel.hop_length)
@@ -304,7 +303,7 @@ class Model:
         return self.folder.vocoder(self.threads)
 
 
-def _blocks(recording: Recording, sample_rate: int) -> Iterator[Float32]:
+def _blocks(recording: Recording, sample_rate: int) -> Iterator[Float32[np.ndarray, "..."]]:
     """Blocks [channels, n] of a recording at `sample_rate`. InputError if it is no sound."""
     if not isinstance(recording, Audio):
         return read_blocks(Path(recording), sample_rate, mono=False)

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float32, Float64
 from halfstep.audio.limiter import limit
 from halfstep.audio.mel import LogMelStream, MelConfig
 from halfstep.vocoders.base import Vocoder
@@ -14,7 +13,7 @@ LEAST_OFFSET = 1e-3
 """-60 dB: a mean below it is that of the music itself."""
 
 
-def offset_of(blocks: Iterable[Float32]) -> NDArray[np.float64] | None:
+def offset_of(blocks: Iterable[Float32[np.ndarray, "..."]]) -> Float64[np.ndarray, "..."] | None:
     """The constant level of each channel, [channels]; None where there is none, or no sound."""
     total, count = np.zeros(1), 0
     for block in blocks:
@@ -25,8 +24,11 @@ def offset_of(blocks: Iterable[Float32]) -> NDArray[np.float64] | None:
 
 
 def revoiced(
-    blocks: Iterable[Float32], mel: MelConfig, vocoder: Callable[[], Vocoder], offset: NDArray[np.float64] | None = None
-) -> Iterator[Float32]:
+    blocks: Iterable[Float32[np.ndarray, "..."]],
+    mel: MelConfig,
+    vocoder: Callable[[], Vocoder],
+    offset: Float64[np.ndarray, "..."] | None = None,
+) -> Iterator[Float32[np.ndarray, "..."]]:
     """Blocks [channels, n] -> blocks [channels, m] of as many samples in all, at the same level, peaks bent below 1.
 
     Every channel goes its own way, through a vocoder of its own; what is the same in two of them stays so. offset: a

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 import halfstep
 from halfstep.app.generate.storing import BroughtDown, Stored, storing
 from halfstep.app.outputs import check_room, checked_outputs

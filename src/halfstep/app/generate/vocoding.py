@@ -11,14 +11,12 @@ import typer
 
 from halfstep.app.progress import Report, progress
 from halfstep.app.threads import keep_to_one_thread
-from halfstep.arrays import Float32
+from halfstep.arrays import Float32, Float64
 from halfstep.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
-    from halfstep.audio.mel import Float32
     from halfstep.generation.model import Model
     from halfstep.vocoders.base import MakeVocoder
 
@@ -141,8 +139,9 @@ def _chosen(wanted: str | None, model: "Model") -> "tuple[str | MakeVocoder | No
 
 
 def _write(
-    order: Order, model: "Model", chosen: "str | MakeVocoder | None", blocks: "Iterator[Float32]", expected: int,
-    offset: "NDArray[np.float64] | None",
+    order: Order, model: "Model", chosen: "str | MakeVocoder | None",
+    blocks: 'Iterator[Float32[np.ndarray, "channels samples"]]', expected: int,
+    offset: 'Float64[np.ndarray, "channels"] | None',
 ) -> None:  # fmt: skip
     import halfstep
     from halfstep.app.thumbnail import Thumbnail

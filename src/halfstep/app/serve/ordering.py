@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from halfstep.app.generate.composing import USUAL_BEATS
 from halfstep.app.generate.generating import described, write_piece
 from halfstep.app.generate.storing import BroughtDown, storing
@@ -15,7 +13,6 @@ from halfstep.app.serve.jobs import Job, Jobs, Report
 from halfstep.app.serve.limits import Limits
 from halfstep.app.serve.refusals import Refusal
 from halfstep.app.serve.tunes import BAD_REQUEST, check_steps, find
-from halfstep.arrays import Float32
 from halfstep.audio.files.io import Audio
 from halfstep.audio.files.writing import ENCODINGS
 from halfstep.generation.continuation import Samples

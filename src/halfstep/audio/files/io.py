@@ -5,7 +5,7 @@ A waveform is [channels, samples], float32 in [-1, 1].
 
 import base64
 import io
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from halfstep.arrays import Float32
 from halfstep.audio.downmix import mix_weights
 from halfstep.audio.files.depth import BITS, FLOATING, WIDE, kept_subtype
 from halfstep.audio.files.raw import RawFile
@@ -104,7 +105,9 @@ def info_of(sound: soundfile.SoundFile) -> AudioInfo:
     return AudioInfo(sound.format, sound.subtype, sound.samplerate, sound.channels, sound.frames)
 
 
-def decoded(sound: soundfile.SoundFile, mono: bool, block_seconds: float, exact: bool = False) -> Iterator[Float32]:
+def decoded(
+    sound: soundfile.SoundFile, mono: bool, block_seconds: float, exact: bool = False
+) -> Iterator[Float32[np.ndarray, "..."]]:
     """Blocks [channels, n] of an open sound at its own rate; mono is their mix (`audio/downmix.py`). exact: float64
     where float32 would lose bits.
 
@@ -118,12 +121,12 @@ def decoded(sound: soundfile.SoundFile, mono: bool, block_seconds: float, exact:
 
 def _read_until_broken(
     sound: soundfile.SoundFile, frames: int, kind: Literal["float32", "float64"]
-) -> Iterator[Float32]:
+) -> Iterator[Float32[np.ndarray, "..."]]:
     """Blocks [n, channels]; of the one in which an error is met, what was decoded before it."""
     while True:
         room = np.full((frames, sound.channels), np.nan, kind)
         try:
-            block = cast(Float32, sound.read(dtype=kind, always_2d=True, out=room))
+            block = cast(Float32[np.ndarray, "..."], sound.read(dtype=kind, always_2d=True, out=room))
         except soundfile.LibsndfileError:
             yield room[: _filled(room)]
             raise
@@ -138,7 +141,7 @@ def _filled(room: Float32[np.ndarray, "samples channels"]) -> int:
     return int(filled[-1]) + 1 if len(filled) else 0
 
 
-def _mixed(block: Float32, weights: Float32) -> Float32:
+def _mixed(block: Float32[np.ndarray, "..."], weights: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     """[n, channels] -> [1, n]. numpy's own mean over so short an axis takes 25 times as long as a product."""
     with np.errstate(invalid="ignore"):  # infinite samples: whoever asked finds them in what comes out
         return (block @ weights)[None]
@@ -162,7 +165,9 @@ def resampled(
         yield resampler.resample_chunk(nothing, last=True).reshape(-1, channels).T
 
 
-def finite(blocks: Iterable[Float32], name: str, sample_rate: int) -> Iterator[Float32]:
+def finite(
+    blocks: Iterable[Float32[np.ndarray, "..."]], name: str, sample_rate: int
+) -> Iterator[Float32[np.ndarray, "..."]]:
     """The same blocks [channels, n]. InputError naming the recording, and the place, where a sample is no number."""
     done = 0
     for block in blocks:
@@ -182,7 +187,7 @@ def read_info(path: Path) -> AudioInfo:
 
 def read_blocks(
     path: Path, sample_rate: int | None = None, mono: bool = True, block_seconds: float = 10.0, exact: bool = False
-) -> Iterator[Float32]:
+) -> Iterator[Float32[np.ndarray, "..."]]:
     """Blocks [channels, n] of the file at `sample_rate` (its own if None), in constant memory. exact: as `decoded`.
 
     InputError if the file is no sound, breaks off, or holds a sample that is NaN or infinite.

@@ -118,7 +118,7 @@ def _encode(
     return frames
 
 
-def _write_block(sound: soundfile.SoundFile, block: Float32, exact: bool) -> None:
+def _write_block(sound: soundfile.SoundFile, block: Float32[np.ndarray, "..."], exact: bool) -> None:
     peak = float(np.abs(block).max(initial=0))
     if not (peak <= 1 or (np.isfinite(peak) and sound.subtype in FLOATING)):
         raise ValueError(f"a sample of {peak:.4g}, expected -1 to 1")
