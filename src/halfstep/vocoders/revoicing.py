@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from halfstep.arrays import Float32, Float64
+from halfstep.arrays import Float, Float32, Float64
 from halfstep.audio.limiter import limit
 from halfstep.audio.mel import LogMelStream, MelConfig
 from halfstep.vocoders.base import Vocoder
@@ -13,7 +13,7 @@ LEAST_OFFSET = 1e-3
 """-60 dB: a mean below it is that of the music itself."""
 
 
-def offset_of(blocks: Iterable[Float32[np.ndarray, "..."]]) -> Float64[np.ndarray, "..."] | None:
+def offset_of(blocks: Iterable[Float[np.ndarray, "..."]]) -> Float64[np.ndarray, "..."] | None:
     """The constant level of each channel, [channels]; None where there is none, or no sound."""
     total, count = np.zeros(1), 0
     for block in blocks:

@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float, Float32
 from halfstep.audio.downmix import mix_weights
 from halfstep.audio.files.depth import BITS, FLOATING, WIDE, kept_subtype
 from halfstep.audio.files.raw import RawFile
@@ -107,7 +107,7 @@ def info_of(sound: soundfile.SoundFile) -> AudioInfo:
 
 def decoded(
     sound: soundfile.SoundFile, mono: bool, block_seconds: float, exact: bool = False
-) -> Iterator[Float32[np.ndarray, "..."]]:
+) -> Iterator[Float[np.ndarray, "..."]]:
     """Blocks [channels, n] of an open sound at its own rate; mono is their mix (`audio/downmix.py`). exact: float64
     where float32 would lose bits.
 
@@ -121,12 +121,12 @@ def decoded(
 
 def _read_until_broken(
     sound: soundfile.SoundFile, frames: int, kind: Literal["float32", "float64"]
-) -> Iterator[Float32[np.ndarray, "..."]]:
+) -> Iterator[Float[np.ndarray, "..."]]:
     """Blocks [n, channels]; of the one in which an error is met, what was decoded before it."""
     while True:
         room = np.full((frames, sound.channels), np.nan, kind)
         try:
-            block = cast(Float32[np.ndarray, "..."], sound.read(dtype=kind, always_2d=True, out=room))
+            block = cast(np.ndarray, sound.read(dtype=kind, always_2d=True, out=room))
         except soundfile.LibsndfileError:
             yield room[: _filled(room)]
             raise
@@ -135,21 +135,21 @@ def _read_until_broken(
         yield block
 
 
-def _filled(room: Float32[np.ndarray, "samples channels"]) -> int:
+def _filled(room: Float[np.ndarray, "samples channels"]) -> int:
     """Rows up to the last that is not all NaN; after an error libsndfile does not say how far it came."""
     filled = np.flatnonzero(~np.isnan(room).all(axis=1))
     return int(filled[-1]) + 1 if len(filled) else 0
 
 
-def _mixed(block: Float32[np.ndarray, "..."], weights: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
+def _mixed(block: Float[np.ndarray, "..."], weights: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """[n, channels] -> [1, n]. numpy's own mean over so short an axis takes 25 times as long as a product."""
     with np.errstate(invalid="ignore"):  # infinite samples: whoever asked finds them in what comes out
         return (block @ weights)[None]
 
 
 def resampled(
-    blocks: Iterable[Float32[np.ndarray, "channels samples"]], from_rate: int, to_rate: int
-) -> Iterator[Float32[np.ndarray, "channels samples"]]:
+    blocks: Iterable[Float[np.ndarray, "channels samples"]], from_rate: int, to_rate: int
+) -> Iterator[Float[np.ndarray, "channels samples"]]:
     """The same sound at another rate, block by block."""
     if from_rate == to_rate:
         yield from blocks
@@ -166,8 +166,8 @@ def resampled(
 
 
 def finite(
-    blocks: Iterable[Float32[np.ndarray, "..."]], name: str, sample_rate: int
-) -> Iterator[Float32[np.ndarray, "..."]]:
+    blocks: Iterable[Float[np.ndarray, "..."]], name: str, sample_rate: int
+) -> Iterator[Float[np.ndarray, "..."]]:
     """The same blocks [channels, n]. InputError naming the recording, and the place, where a sample is no number."""
     done = 0
     for block in blocks:
@@ -187,7 +187,7 @@ def read_info(path: Path) -> AudioInfo:
 
 def read_blocks(
     path: Path, sample_rate: int | None = None, mono: bool = True, block_seconds: float = 10.0, exact: bool = False
-) -> Iterator[Float32[np.ndarray, "..."]]:
+) -> Iterator[Float[np.ndarray, "..."]]:
     """Blocks [channels, n] of the file at `sample_rate` (its own if None), in constant memory. exact: as `decoded`.
 
     InputError if the file is no sound, breaks off, or holds a sample that is NaN or infinite.

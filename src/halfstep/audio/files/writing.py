@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 import numpy as np
 import soundfile
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float
 from halfstep.atomic import replacing
 from halfstep.audio.files import ogg
 from halfstep.audio.files.depth import FLOATING, quantised
@@ -51,7 +51,7 @@ def encoding_for(path: Path) -> Encoding:
 
 def write(
     path: Path,
-    blocks: Iterable[Float32[np.ndarray, "channels samples"]],
+    blocks: Iterable[Float[np.ndarray, "channels samples"]],
     sample_rate: int,
     metadata: dict[str, str],
     subtype: str | None = None,
@@ -88,7 +88,7 @@ def write(
 
 def _encode(
     path: Path,
-    blocks: Iterable[Float32[np.ndarray, "channels samples"]],
+    blocks: Iterable[Float[np.ndarray, "channels samples"]],
     sample_rate: int,
     metadata: dict[str, str],
     encoding: Encoding,
@@ -118,7 +118,7 @@ def _encode(
     return frames
 
 
-def _write_block(sound: soundfile.SoundFile, block: Float32[np.ndarray, "..."], exact: bool) -> None:
+def _write_block(sound: soundfile.SoundFile, block: Float[np.ndarray, "..."], exact: bool) -> None:
     peak = float(np.abs(block).max(initial=0))
     if not (peak <= 1 or (np.isfinite(peak) and sound.subtype in FLOATING)):
         raise ValueError(f"a sample of {peak:.4g}, expected -1 to 1")
