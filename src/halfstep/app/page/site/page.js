@@ -198,6 +198,7 @@ function tooSlow(times) {
 }
 
 function showTune() {
+  if (changing) return; // the controls say what comes next
   $("seed").value = hello.seed;
   const chosen = document.querySelector(`input[name="steps"][value="${hello.steps}"]`);
   if (chosen) chosen.checked = true;
@@ -265,11 +266,12 @@ function paint() {
 // ---- controls
 
 /** Something about the piece was changed: it begins anew, from the same moment where that makes sense. */
-let changing;
+let changing = 0;
 function changed(keepPlace) {
   fresh = false;
   clearTimeout(changing);
   changing = setTimeout(() => {
+    changing = 0;
     if (!seedIn("seed")) $("seed").value = hello?.seed ?? randomSeed();
     const next = tune(keepPlace && hello && !own ? seconds() : 0);
     paused = next;
