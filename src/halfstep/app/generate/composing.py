@@ -29,7 +29,9 @@ halfstep generate mended.wav --mend take.wav --from 12.5 --to 14
 
 halfstep generate sister.wav --seed 7 --vary 0.3
 
-halfstep generate drift.wav --seed 7 --toward 8 --seconds 120"""
+halfstep generate drift.wav --seed 7 --toward 8 --seconds 120
+
+halfstep generate teacher.wav --model runs/mine --steps 64"""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,11 +47,12 @@ def generate(
     beats: Annotated[int | None, typer.Option(help="Beats a bar, for --bars; 4 if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Which piece; the same seed gives the same bytes.")] = 0,
     steps: Annotated[
-        int | None, typer.Option(help="Sampling steps, of those the model serves: more is slower and better.")
+        int | None,
+        typer.Option(help="Sampling steps, of those the model serves; any number where its teacher is in it."),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="ID|DIR", help="A model by id or folder, if not the one that comes along."),
+        typer.Option(metavar="ID|DIR", help="A model by id or folder, or a run, if not the one that comes along."),
     ] = None,
     count: Annotated[
         int, typer.Option(min=1, max=MostPieces, help="Write so many pieces, OUT-1, OUT-2 ..., from seed on.")

@@ -10,6 +10,7 @@ import halfstep
 from halfstep.app.generate.storing import BroughtDown, Stored, storing
 from halfstep.app.outputs import check_room, checked_outputs
 from halfstep.app.progress import Report, progress
+from halfstep.app.run_folders import as_model
 from halfstep.app.stopping import stoppable
 from halfstep.app.thumbnail import Thumbnail
 from halfstep.audio.files.io import Audio, write
@@ -27,7 +28,7 @@ def generate_files(out: Path, request: Request, *, model: str | None, count: int
         raise RequestError("{loop}: an MP3 begins and ends with silence of its own; use .wav, .flac or .ogg")
     files = [Path(recording) for recording in request.recordings if not isinstance(recording, Audio)]
     paths = checked_outputs(out, count, files, [".png"] if plot else [])
-    loaded = halfstep.load(model)
+    loaded = halfstep.load(as_model(model))
     pieces = [replace(request, seed=seed) for seed in range(request.seed, request.seed + count)]
     music = [loaded.coming(piece) for piece in pieces]
     form, samples = music[0].form, music[0].samples

@@ -101,7 +101,7 @@ def _described(folder: "ModelFolder") -> str:
     lines = [
         f"{manifest.id}  {manifest.bytes / 1e6:.1f} MB  {manifest.parameters / 1e6:.1f} M parameters",
         f"  {' '.join(manifest.description.split())}",
-        f"  steps {', '.join(str(steps) for steps in manifest.steps)} (default {manifest.default_steps}), "
+        f"  steps {manifest.serving} (default {manifest.default_steps}), "
         f"{manifest.mel.sample_rate} Hz, windows of {manifest.seconds:.2f} s",
         f"  licence {manifest.licence}; of its music {manifest.output_licence}",
     ]

@@ -22,6 +22,7 @@ from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import band_edges_hz
 from halfstep.bundle import Manifest, ModelFolder, VocoderFiles
 from halfstep.bundle.session import OnnxNetwork
+from halfstep.diffusion.process import DDIM
 from halfstep.errors import InputError
 from halfstep.generation.window import layout_of
 
@@ -109,6 +110,8 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
     matrix = _matrix(folder)
     if matrix is not None:
         named["components"] = (COMPONENTS, matrix)
+    if manifest.process.schedule != "cosine" or any(one.sampler != DDIM for one in manifest.denoisers):
+        raise InputError(f"model {manifest.id}: browsers play DDIM under the cosine schedule; this one has another")
     if not packing.shifts:
         raise InputError(f"model {manifest.id}: its packing {packing.name} is not one that browsers play")
     return {

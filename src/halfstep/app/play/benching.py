@@ -59,8 +59,10 @@ def bench(
     if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
         raise InputError(f"--seconds {seconds:g}: {LEAST_SECONDS:g} to {MOST_SECONDS:g} were expected")
     import halfstep
+    from halfstep.app.run_folders import as_model
     from halfstep.machine import cores, processor
 
+    model = as_model(model)
     manifest = halfstep.load(model).manifest
     speeds = [measured(model, steps, seconds) for steps in reversed(manifest.steps)]
     about: dict[str, Any] = {

@@ -33,8 +33,9 @@ def play(
 
     import halfstep
     from halfstep.app.play.player import BLOCK_SECONDS, Player
+    from halfstep.app.run_folders import as_model
 
-    loaded = halfstep.load(model)
+    loaded = halfstep.load(as_model(model))
     seed = secrets.randbelow(1 << 32) if seed is None else seed
     blocks = loaded.stream(seed, steps, BLOCK_SECONDS)
     player = Player(loaded.sample_rate)

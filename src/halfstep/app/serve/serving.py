@@ -54,6 +54,7 @@ def serve(
     from dataclasses import replace
 
     import halfstep
+    from halfstep.app.run_folders import as_model
     from halfstep.app.serve.application import Server
     from halfstep.app.serve.limits import USUAL
     from halfstep.app.serve.running import Running, bound, serve_on, warm_up
@@ -62,7 +63,7 @@ def serve(
 
     Request(seed=seed or 0)
     names = model or [manifest.id for manifest in installed()] or [None]
-    loaded = [halfstep.load(name) for name in names]
+    loaded = [halfstep.load(as_model(name)) for name in names]
     models = {one.manifest.id: one for one in loaded}
     if len(models) < len(loaded):
         raise InputError("--model: two with the same id; an address can name only one of them")
