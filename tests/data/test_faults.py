@@ -57,7 +57,7 @@ SKIPPED = {
     "LICENCES.json": (write_bytes(b'{"a": 1}'), "not audio: text"),
     "page.flac": (write_bytes(b"<!DOCTYPE html><html><body>404</body></html>"), "not audio: HTML"),
     "random.bin": (write_bytes(np.random.default_rng(0).bytes(5000)), "not audio: unknown data"),
-    "drm.m4p": (write_bytes(b"\x00\x00\x00\x20ftypM4P " + bytes(100)), "not audio: MP4 or M4A"),
+    "drm.m4p": (write_bytes(b"\x00\x00\x00\x20ftypM4P " + bytes(100)), "not readable as AAC"),
     "film.mkv": (write_bytes(b"\x1a\x45\xdf\xa3" + bytes(100)), "not audio: Matroska"),
     "list.m3u": (write_bytes(b"#EXTM3U\nhttp://example.org/a.mp3\n/etc/passwd\n"), "not audio: a playlist"),
     "list.pls": (write_bytes(b"[playlist]\nFile1=http://example.org/a\n"), "not audio: a playlist"),

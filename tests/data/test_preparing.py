@@ -1,7 +1,7 @@
 import json
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from halfstep.audio.files.io import read
 from halfstep.audio.mel import log_mel
 from halfstep.data.dataset import Library
-from halfstep.data.preparing import PrepareConfig, Progress, prepare
+from halfstep.data.preparing import NothingUsable, PrepareConfig, Progress, prepare
 from halfstep.data.stores import LOG_MEL, WAVEFORM
 from halfstep.errors import InputError
 from halfstep.lock import folder_lock
@@ -190,11 +190,34 @@ def test_variants_of_a_piece_stay_on_one_side(tmp_path, small_config, write_song
     assert set.union(*sides.values()) == {"train", "heldout"}
 
 
-def test_a_single_song_is_trained_on(tmp_path, small_config, write_song):
+def test_the_end_of_a_single_song_is_held_out(tmp_path, small_config, write_song):
     path = write_song(tmp_path / "one.flac", 1)
     report = prepare([path], tmp_path / "data", small_config, 1)
+    library = Library(tmp_path / "data")
+    learned, kept = library.tracks
+    stored = np.load(tmp_path / "data" / learned.file)
+    assert [learned.split, kept.split] == ["train", "heldout"]
+    assert kept.frames == round(0.3 * len(stored))
+    np.testing.assert_array_equal(np.concatenate([library.array(learned), library.array(kept)]), stored)
+    assert (report.used, report.heldout_seconds) == (1, kept.seconds)
+    whole = report.seconds + learned.trimmed_seconds[0] + kept.trimmed_seconds[1]
+    assert whole == pytest.approx(2.0, abs=0.02)
+    assert kept.trimmed_seconds[0] == pytest.approx(learned.trimmed_seconds[0] + learned.seconds, abs=0.002)
+
+
+def test_a_song_of_less_than_two_windows_is_learned_from_whole(tmp_path, small_config, write_song):
+    report = prepare([write_song(tmp_path / "one.flac", 1, 0.4)], tmp_path / "data", small_config, 1)
     assert (report.used, report.heldout_seconds) == (1, 0)
-    assert [track.split for track in Library(tmp_path / "data").tracks] == ["train"]
+
+
+def test_a_report_is_written_of_what_is_all_unusable_too(tmp_path, small_config):
+    (tmp_path / "songs").mkdir()
+    (tmp_path / "songs" / "a.wav").write_text("no sound at all, though it is called so")
+    with pytest.raises(NothingUsable, match=r"nothing to learn from: 1 files found.*report.json") as refusal:
+        prepare([tmp_path / "songs"], tmp_path / "data", small_config, 1)
+    told = json.loads((tmp_path / "data" / "report.json").read_text())
+    assert told == asdict(refusal.value.report)
+    assert (told["found"], told["used"], told["skipped"][0]["source"]) == (1, 0, "songs/a.wav")
 
 
 def test_nothing_to_learn_from_says_how_much_there_is(tmp_path, small_config, write_song):

@@ -22,13 +22,33 @@ def reasons(found: list[Found]) -> dict[str, str | None]:
 
 
 def test_every_file_below_is_found_in_order_and_named_from_its_source_on(tmp_path):
-    for name in ("b.ogg", "a/deep/er/x.wav", "a/.hidden", "c.txt"):
+    for name in ("b.ogg", "a/deep/er/x.wav", "c.txt"):
         path = tmp_path / "music" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"1")
     found = find([tmp_path / "music"], tmp_path / "out")
-    assert names(found) == ["music/a/.hidden", "music/a/deep/er/x.wav", "music/b.ogg", "music/c.txt"]
+    assert names(found) == ["music/a/deep/er/x.wav", "music/b.ogg", "music/c.txt"]
     assert all(entry.reason is None and entry.size == 1 for entry in found)
+
+
+def test_what_is_hidden_or_a_systems_own_is_no_recording(tmp_path):
+    beside = ("._a.wav", ".DS_Store", ".Trash-1000/b.wav", ".git/c.wav", "__MACOSX/._a.wav", "$RECYCLE.BIN/d.wav",
+              "Thumbs.db", "desktop.ini", "x/.e.flac", "@eaDir/f.wav", "lost+found/g.wav")  # fmt: skip
+    for name in ("a.wav", *beside):
+        path = tmp_path / "music" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"1")
+    assert names(find([tmp_path / "music"], tmp_path / "out")) == ["music/a.wav"]
+    asked = find([tmp_path / "music" / "._a.wav", tmp_path / "music" / ".git"], tmp_path / "out")
+    assert names(asked) == ["._a.wav", ".git/c.wav"]  # what is named itself is looked at
+
+
+@pytest.mark.parametrize("source", ["data", "data/tracks", "data/../data", "link"])
+def test_the_data_sets_own_folder_is_no_source(tmp_path, source):
+    (tmp_path / "data" / "tracks").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    with pytest.raises(InputError, match="lies in the data set's own folder, --out .*data; choose another --out"):
+        find([tmp_path / source], tmp_path / "data")
 
 
 def test_names_do_not_depend_on_where_the_folder_lies_or_how_it_is_given(tmp_path, monkeypatch):

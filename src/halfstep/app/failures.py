@@ -18,6 +18,7 @@ EXTRAS = {
     "tensorboard": "train",
     "matplotlib": "train",
     "diffusers": "baseline",
+    "av": "aac",
     "sounddevice": "play",
     "starlette": "serve",
     "uvicorn": "serve",

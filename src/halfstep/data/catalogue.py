@@ -9,7 +9,7 @@ from halfstep.data.bands import BandMoments, merged
 from halfstep.data.dataset import FORMAT, TRACKS_FOLDER
 from halfstep.data.fingerprint import Fingerprint, near_duplicates
 from halfstep.data.sources import Found
-from halfstep.data.splits import heldout_groups, linked_groups
+from halfstep.data.splits import held_end, heldout_groups, linked_groups
 from halfstep.data.stores import LOG_MEL
 from halfstep.printable import printable
 
@@ -72,21 +72,30 @@ def counted_once(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return result
 
 
-def manifest(outcomes: Sequence[Outcome], mel: MelConfig, heldout_share: float, stores: str = LOG_MEL) -> Json:
-    """dataset.json, of outcomes of which one at least is used; what it `stores` is said where it is not log-mel."""
+def manifest(
+    outcomes: Sequence[Outcome], mel: MelConfig, heldout_share: float, stores: str = LOG_MEL, window: int = 1
+) -> Json:
+    """dataset.json, of outcomes of which one at least is used; what it `stores` is said where it is not log-mel.
+
+    Of one recording, or variants of one, the end is held out: `window` frames at least.
+    """
     used = [outcome for outcome in outcomes if isinstance(outcome, Used)]
     pairs = _near_duplicates(used)
     groups = {one.file.name: one.file.group for one in used}
     linked = linked_groups(set(groups.values()), [(groups[a], groups[b]) for a, b, _ in pairs])
     heldout = heldout_groups(set(linked.values()), heldout_share)
     trained = [one for one in used if linked[one.file.group] not in heldout]
+    rate = mel.frames_per_second
+    tracks = [_entry(one, linked[one.file.group] in heldout) for one in used]
+    if not heldout:
+        tracks = [part for track in tracks for part in _with_end_held(track, heldout_share, window, rate)]
     bands = merged(BandMoments.from_json(one.facts["moments"]) for one in trained)
     return {
         "format": FORMAT,
         **({} if stores == LOG_MEL else {"stores": stores}),
         "mel": asdict(mel),
         "bands": {"mean": bands.mean.tolist(), "std": bands.std.tolist()},
-        "tracks": [_entry(one, linked[one.file.group] in heldout) for one in used],
+        "tracks": tracks,
         "near_duplicates": _named_pairs(pairs),
     }
 
@@ -102,6 +111,25 @@ def _entry(one: Used, heldout: bool) -> Json:
         **{key: one.facts[key] for key in copied},
         **{key: one.facts[key] for key in ("stored_sha256",) if key in one.facts},
     }
+
+
+def _with_end_held(track: Json, share: float, window: int, rate: float) -> list[Json]:
+    """The track in two parts, the end held out; in one where it is too short for that."""
+    held = held_end(track["frames"], share, window)
+    if not held:
+        return [track]
+    first = track["frames"] - held
+    before, after = track["trimmed_seconds"]
+    learned = {"frames": first, "seconds": _rounded(first / rate)}
+    kept = {"frames": held, "seconds": _rounded(held / rate), "first_frame": first, "split": "heldout"}
+    return [
+        {**track, **learned, "trimmed_seconds": [before, _rounded(after + held / rate)]},
+        {**track, **kept, "trimmed_seconds": [_rounded(before + first / rate), after]},
+    ]
+
+
+def _rounded(seconds: float) -> float:
+    return round(seconds, 3)
 
 
 def report(outcomes: Sequence[Outcome], dataset: Json) -> Report:

@@ -12,18 +12,19 @@ import soundfile
 from halfstep.arrays import Float32
 from halfstep.atomic import replacing
 from halfstep.audio.files import io
+from halfstep.audio.files.aac import MP4, AacRecording
 from halfstep.audio.files.endings import UNKNOWN_FRAMES, cut_off
 from halfstep.audio.mel import MelConfig
 from halfstep.data import not_audio
+from halfstep.data.odd import ChannelMeter
 from halfstep.data.sources import Stamp, stamp_of
 from halfstep.data.stores import LOG_MEL, STORES
 from halfstep.data.track_builder import TrackBuilder, UnusableError
 from halfstep.data.track_file import TrackWriter, measure
+from halfstep.errors import InputError
 
 BLOCK_SECONDS = 4.0
 HASHED_AT_ONCE = 1 << 20
-MOST_CHANNELS = 64
-LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
 MOST_HOURS = 200.0
 NOT_RECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 
@@ -57,13 +58,13 @@ def identify(path: Path, stamp: Stamp, beat: Beat) -> Facts:
     """
     try:
         with io.open_sound(path) as sound:
-            info = io.info_of(sound)
+            info = sound.info
     except soundfile.LibsndfileError as error:
         raise UnusableError(_why_not_opened(path, error)) from error
-    if not LOWEST_RATE <= info.sample_rate <= HIGHEST_RATE:
-        raise UnusableError(f"a sample rate of {info.sample_rate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} are read")
-    if info.channels > MOST_CHANNELS:
-        raise UnusableError(f"{info.channels} channels; up to {MOST_CHANNELS} are read")
+    except InputError as error:
+        raise UnusableError(str(error).removeprefix(f"{path}: ")) from error
+    if reason := io.out_of_bounds(info, stamp[0]):
+        raise UnusableError(reason)
     sha256 = _content_hash(path, beat)
     _expect_unchanged(path, stamp)
     declared = info.frames_declared if info.frames_declared < UNKNOWN_FRAMES else 0
@@ -102,7 +103,7 @@ def decode(path: Path, stamp: Stamp, out: Path, config: DecodeConfig, beat: Beat
         reader = _Reader(sound, config.mel.sample_rate)
         with partial.open("wb") as file:
             writer = TrackWriter(file, store.width(config.mel), store)
-            track = TrackBuilder(writer, config.mel, config.min_frames, store)
+            track = TrackBuilder(writer, config.mel, config.min_frames, store, sound.info.sample_rate)
             for block in reader.blocks():
                 track.push(block)
                 beat(track.seconds)
@@ -117,7 +118,12 @@ def decode(path: Path, stamp: Stamp, out: Path, config: DecodeConfig, beat: Beat
         "seconds": round(stored.frames / config.mel.frames_per_second, 3),
         "trimmed_seconds": track.trimmed_seconds,
         "loudness_lufs": track.loudness_lufs,
-        "notes": [*([ending] if ending else []), *track.notes()],
+        "notes": [
+            *(note for note in sound.notes if note != ending),
+            *([ending] if ending else []),
+            *reader.channels.notes(),
+            *track.notes(),
+        ],
         "mel_sha256": stored.sha256,
         **({} if config.stores == LOG_MEL else {"stored_sha256": stored.stored_sha256}),
         "fingerprint": stored.fingerprint,
@@ -136,10 +142,11 @@ def _finish(track: TrackBuilder, ending: str | None) -> None:
 class _Reader:
     """Mono blocks up to the end of the file, or to where it breaks."""
 
-    def __init__(self, sound: soundfile.SoundFile, sample_rate: int) -> None:
-        self.info = io.info_of(sound)
+    def __init__(self, sound: "io.Recording | AacRecording", sample_rate: int) -> None:
+        self.info = sound.info
         self._sound, self._sample_rate = sound, sample_rate
         self._got = 0
+        self.channels = ChannelMeter()
         self._broken: str | None = None
 
     def blocks(self) -> Iterator[Float32[np.ndarray, "samples"]]:
@@ -148,13 +155,16 @@ class _Reader:
 
     def ending(self, path: Path) -> str | None:
         """What is missing at the end, after all was read."""
+        if self.info.format == MP4:
+            return next(iter(self._sound.notes), None)
         return self._broken or cut_off(path, self.info, self._got)
 
     def _decoded(self) -> Iterator[Float32[np.ndarray, "channels samples"]]:
         try:
-            for block in io.decoded(self._sound, mono=True, block_seconds=BLOCK_SECONDS):
+            for block in self._sound.decoded(mono=False, block_seconds=BLOCK_SECONDS):
                 self._got += block.shape[1]
-                yield block
+                self.channels.push(block)
+                yield io.mixed(block)
         except soundfile.LibsndfileError as error:
             counts = f"declared {self.info.frames_declared} samples, got {self._got}"
             self._broken = f"broken: {counts} ({io.complaint(error)})"

@@ -118,6 +118,8 @@ def _check_name_and_stamp(path: object, stamp: object) -> None:
 
 
 def _check_content(content: Fields) -> None:
+    if content.has("recipe"):
+        content.integer("recipe", 0, MOST)
     if not content.has("done"):
         _check_reason(content)
         return
@@ -156,4 +158,3 @@ def _check_outcome(outcome: Fields) -> None:
     moments.number_list("mean", MOST_BANDS, -1000, 1000)
     moments.number_list("squared", MOST_BANDS, 0, 1e15)
     facts.take("format")
-    facts.done()

@@ -6,7 +6,6 @@ HEAD_BYTES = 512
 
 # At which byte, what stands there, what that makes the file.
 SIGNS: tuple[tuple[int, bytes, str], ...] = (
-    (4, b"ftyp", "MP4 or M4A, which is not read; convert it to FLAC"),
     (0, b"\x30\x26\xb2\x75", "Windows Media, which is not read; convert it to FLAC"),
     (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM, which is not read; convert it to FLAC"),
     (8, b"AVI ", "a video"),

@@ -28,7 +28,7 @@ from halfstep.own_folder import DATA_SET, enter, members
 
 __all__ = ["DecodeConfig", "Library", "PrepareConfig", "Progress", "Report", "prepare"]
 
-RECIPE = 2
+RECIPE = 3
 """Changes when the same settings give other tracks than before: old ones are then made again."""
 TRACK_NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
 """The start of a recording's sha256, then that of its settings'."""
@@ -64,6 +64,14 @@ class Progress:
 Tell = Callable[[Progress], None]
 
 
+class NothingUsable(InputError):
+    """No file gives a track; `report` says why, for each."""
+
+    def __init__(self, report: Report, message: str) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 def prepare(
     sources: list[Path],
     out: Path,
@@ -79,9 +87,10 @@ def prepare(
         InputError: a source is not there, nothing usable is found, or another process works on `out`.
         OSError: the disk is full (the message says how much is needed), or `out` cannot be written.
     """
+    found = find(sources, leave_out=out)
     enter(out, DATA_SET, _is_data_set)
     with folder_lock(out):
-        run = _Run(find(sources, leave_out=out), out, config, workers, progress)
+        run = _Run(found, out, config, workers, progress)
         try:
             run.identify()
             run.decode()
@@ -116,7 +125,7 @@ class _Run:
         for job, answer in self._answers("reading", [identify_job(file) for file in files.values()]):
             file = files[job["path"]]
             if "done" in answer or "skipped" in answer:
-                self._journal.add_content(job["path"], file.stamp, answer)
+                self._journal.add_content(job["path"], file.stamp, {**answer, "recipe": RECIPE})
             else:
                 self._trouble[job["path"]] = answer
 
@@ -138,7 +147,13 @@ class _Run:
         used = {outcome.track for outcome in outcomes if isinstance(outcome, Used)}
         if not used:
             self._refuse(outcomes)
-        dataset = manifest(outcomes, self._config.decode.mel, self._config.heldout_share, self._config.decode.stores)
+        dataset = manifest(
+            outcomes,
+            self._config.decode.mel,
+            self._config.heldout_share,
+            self._config.decode.stores,
+            self._config.decode.min_frames,
+        )
         done = report(outcomes, dataset)
         write_json(self._out / REPORT_NAME, asdict(done))
         write_json(self._out / MANIFEST_NAME, dataset)
@@ -176,7 +191,9 @@ class _Run:
             yield job, answer
 
     def _content(self, file: Found) -> Answer | None:
-        return self._journal.content(str(file.path), file.stamp)
+        known = self._journal.content(str(file.path), file.stamp)
+        # what an older version could not read, this one may
+        return None if known is not None and "skipped" in known and known.get("recipe") != RECIPE else known
 
     def _track(self, file: Found) -> str | None:
         """The name of the track that the file gives with these settings, if its content is known."""
@@ -231,9 +248,13 @@ class _Run:
         others = [outcome.reason for outcome in outcomes if not isinstance(outcome, Used)]
         example = f" (the first: {others[0]})" if others else ""
         window = self._config.decode.min_frames / self._config.decode.mel.frames_per_second
-        raise InputError(
+        nothing = report(outcomes, {"tracks": [], "near_duplicates": []})
+        write_json(self._out / REPORT_NAME, asdict(nothing))
+        raise NothingUsable(
+            nothing,
             f"nothing to learn from: {len(outcomes)} files found, 0 used, {len(outcomes) - failed} skipped, "
-            f"{failed} failed{example}; name recordings of {window:.1f} s or more in {READABLE}"
+            f"{failed} failed{example}; name recordings of {window:.1f} s or more in {READABLE}; "
+            f"{printable(self._out / REPORT_NAME)} says what became of each",
         )
 
     def _clear_away(self, used: set[str]) -> None:

@@ -10,6 +10,11 @@ from halfstep.errors import InputError
 from halfstep.printable import printable
 
 VARIANT_MARK = "__"
+SIDE = frozenset(
+    {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "system volume information", "lost+found", "@eadir"}
+    | {"#recycle", "recycler", "recycled", "icon\r"}
+)
+"""Names, in lower case, of what is no user's recording; what is named itself is read all the same."""
 
 Stamp = tuple[int, int]
 """Size in bytes and time of change in ns: a file that keeps both is taken for unchanged."""
@@ -44,13 +49,19 @@ def stamp_of(path: Path) -> Stamp:
 def find(sources: list[Path], leave_out: Path) -> list[Found]:
     """Every file under `sources`, sorted by name, but for the folder `leave_out`.
 
-    InputError for a source that is not there. Folders that are links are searched too, but no folder twice.
+    Hidden files and folders, and a system's own beside them, are not among them. Folders that are links are searched
+    too, but no folder twice. InputError for a source that is not there, or that is `leave_out` itself or inside it.
     """
     found: dict[Path, Found] = {}
     for source in sources:
         if not os.path.lexists(source):
             raise InputError(f"{printable(source)}: no such file or folder; name what is to be prepared")
         root = Path(os.path.normpath(source.absolute()))
+        if source.resolve().is_relative_to(leave_out.resolve()):
+            raise InputError(
+                f"{printable(source)}: lies in the data set's own folder, --out {printable(leave_out)}; "
+                f"choose another --out"
+            )
         for entry in _walk(root, root.name or root.anchor, leave_out):
             found.setdefault(entry.path, entry)
     return sorted(found.values(), key=lambda entry: (os.fsencode(entry.name), os.fsencode(entry.path)))
@@ -67,12 +78,17 @@ def _walk(root: Path, root_name: str, leave_out: Path) -> Iterator[Found]:
                 yield _file(path, name, facts)
             elif _identity(facts) not in seen:
                 seen.add(_identity(facts))
-                inside = sorted(path.iterdir(), key=os.fsencode, reverse=True)
+                inside = sorted(filter(_may_hold_sound, path.iterdir()), key=os.fsencode, reverse=True)
                 waiting += [(entry, f"{name}/{entry.name}") for entry in inside]
             elif path.is_symlink():
                 yield Found(path=path, name=name, reason="a link to a folder that is searched already")
         except OSError as error:
             yield Found(path=path, name=name, reason=f"cannot be read: {error.strerror}")
+
+
+def _may_hold_sound(path: Path) -> bool:
+    """Not what is hidden, nor what a system puts beside a user's files: `._x`, `.DS_Store`, trash, thumbnails."""
+    return not path.name.startswith((".", "$")) and path.name.lower() not in SIDE
 
 
 def _identity(facts: os.stat_result) -> tuple[int, int]:

@@ -23,6 +23,15 @@ def heldout_groups(groups: set[str], share: float) -> set[str]:
     return set(ranked[: min(max(below, 1), len(ranked) - 1)])
 
 
+def held_end(frames: int, share: float, window: int) -> int:
+    """Frames at the end of the one recording there is that are kept from training: a share, and a window at least.
+
+    0 where that leaves no window to learn from, or nothing is to be held out.
+    """
+    held = max(window, round(share * frames)) if share else 0
+    return held if frames - held >= window else 0
+
+
 def linked_groups(groups: set[str], links: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Each group -> the first by name of all that links join it to, directly or not."""
     parent = {group: group for group in groups}

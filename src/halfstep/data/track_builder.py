@@ -5,6 +5,7 @@ import numpy as np
 from halfstep.arrays import Float32, Int
 from halfstep.audio.loudness import ABSOLUTE_GATE_LUFS, LoudnessMeter
 from halfstep.audio.mel import MagnitudeStream, MelConfig
+from halfstep.data.odd import BandMeter, level_notes
 from halfstep.data.stores import LOG_MEL, STORES, Store
 from halfstep.data.track_file import TrackWriter
 
@@ -25,7 +26,16 @@ class TrackBuilder:
     Memory does not grow with the track, but for 8 bytes a frame in the loudness meter.
     """
 
-    def __init__(self, writer: TrackWriter, mel: MelConfig, min_frames: int, store: Store = STORES[LOG_MEL]) -> None:
+    def __init__(
+        self,
+        writer: TrackWriter,
+        mel: MelConfig,
+        min_frames: int,
+        store: Store = STORES[LOG_MEL],
+        own_rate: int | None = None,
+    ) -> None:
+        """own_rate: of the recording, before it was brought to the rate of the mel."""
+        self._bands = BandMeter(mel, own_rate or mel.sample_rate)
         self._writer, self._mel, self._min_frames = writer, mel, min_frames
         self._meter = LoudnessMeter(mel)
         self._spectra = MagnitudeStream(mel)
@@ -59,7 +69,8 @@ class TrackBuilder:
     def notes(self) -> list[str]:
         """What is odd about the sound, though it is used."""
         share = self._full / max(1, self._samples)
-        return [f"{share:.0%} of the samples are at full scale"] if share > CLIPPED_SHARE else []
+        clipped = [f"{share:.0%} of the samples are at full scale"] if share > CLIPPED_SHARE else []
+        return [*clipped, *level_notes(self.loudness_lufs), *self._bands.notes()]
 
     def push(self, samples: Float32[np.ndarray, "samples"]) -> None:
         """samples [n] at the mel's rate. UnusableError if they are no numbers, or absurd."""
@@ -100,6 +111,7 @@ class TrackBuilder:
 
     def _take(self, magnitude: Float32[np.ndarray, "bins frames"], loud: Int[np.ndarray, "loud"]) -> None:
         """The next spectra [bins, k]; `loud` are those of them in which there is sound."""
+        self._bands.push(magnitude)
         frames = self._framer.take(magnitude)
         if self._first is None:
             frames = self._after_silence(frames, int(loud[0]) if len(loud) else None)

@@ -17,6 +17,7 @@ class Windows:
     def __init__(self, library: Library, split: str, frames: int, seed: int = 0) -> None:
         self.frames = frames
         self.seed = seed
+        self._path = library.path
         self._clip = STORES[library.stores].clip
         self._mean = library.band_mean.astype(np.float32)
         self._inverse = (1 / library.band_std).astype(np.float32)
@@ -35,6 +36,14 @@ class Windows:
     def count(self) -> int:
         """How many whole windows, laid end to end, the split holds."""
         return sum(len(array) // self.frames for array in self._arrays)
+
+    def expect(self, batch_size: int, setting: str) -> None:
+        """InputError unless there are as many windows as a batch takes; `setting` says how large one is."""
+        if self.count < batch_size:
+            raise InputError(
+                f"{self._path}: {self.count} windows of {self.frames} frames to train on, fewer than a batch of "
+                f"{batch_size}; prepare more music, or take smaller batches with --set {setting}={self.count}"
+            )
 
     def batch(self, number: int, size: int) -> tuple[np.ndarray, np.random.Generator]:
         """Batch `number`: clips [size, ...], and the generator for whatever else is drawn with it."""

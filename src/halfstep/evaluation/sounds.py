@@ -63,11 +63,10 @@ def _read_window(place: Place, paths: dict[str, Path], mel: MelConfig, frames: i
     first = round(track.trimmed_seconds[0] * mel.frames_per_second) + start
     begin, seconds = first * mel.hop_length / mel.sample_rate, frames * mel.hop_length / mel.sample_rate
     with open_sound(paths[track.id]) as sound:
-        rate = sound.samplerate
+        rate = sound.info.sample_rate
         at = max(0, round((begin - MARGIN_SECONDS) * rate))
-        sound.seek(at)
-        block = sound.read(round((seconds + 2 * MARGIN_SECONDS) * rate), dtype="float32", always_2d=True)
-    resampled = soxr.resample(np.ascontiguousarray(block.mean(1)), rate, mel.sample_rate)
+        block = sound.span(at, round((seconds + 2 * MARGIN_SECONDS) * rate))
+    resampled = soxr.resample(np.ascontiguousarray(block.mean(0)), rate, mel.sample_rate)
     skipped = round((begin - at / rate) * mel.sample_rate)
     samples = np.zeros(frames * mel.hop_length, np.float32)
     kept = resampled[skipped : skipped + len(samples)]

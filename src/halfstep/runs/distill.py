@@ -42,6 +42,7 @@ def distill_run(run: Run, to: int, updates: int | None, progress: Progress) -> l
         rungs = config.rungs(to)
     except ValueError as fault:
         raise InputError(f"--to: {fault}") from None
+    run.windows("train").expect(config.batch_size, "distill.batch_size")
     teacher = run.teacher()
     folder = run.path / "ladder"
     _settle(folder, config.updates)

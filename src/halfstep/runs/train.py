@@ -37,7 +37,9 @@ def train_command(
     opened = new_run(run, experiment, Library(data))
     weights = None if start is None else _weights(start)
     for split in ("train", "heldout"):
-        opened.windows(split)  # too little data is said before the run begins
+        windows = opened.windows(split)  # too little data is said before the run begins
+        if split == "train":
+            windows.expect(experiment.train.batch_size, "train.batch_size")
     try:
         enter(run, RUN, _is_run)
         with folder_lock(run):

@@ -57,14 +57,19 @@ def prepare(
     if report is not None:
         check_report(report, audio)
     config = _prepare_config(preset)
-    with progress("prepare") as tell:
-        done = preparing.prepare(
-            audio,
-            out,
-            config,
-            workers or os.cpu_count() or 1,
-            lambda p: tell(p.files_done, p.files_total, f"{p.stage}, {p.audio_seconds / 60:.0f} min of sound"),
-        )
+    try:
+        with progress("prepare") as tell:
+            done = preparing.prepare(
+                audio,
+                out,
+                config,
+                workers or os.cpu_count() or 1,
+                lambda p: tell(p.files_done, p.files_total, f"{p.stage}, {p.audio_seconds / 60:.0f} min of sound"),
+            )
+    except preparing.NothingUsable as refusal:
+        if report is not None:
+            write_json(report, asdict(refusal.report))
+        raise
     facts = asdict(done)
     if report is not None:
         write_json(report, facts)

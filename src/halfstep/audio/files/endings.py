@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 from halfstep.audio.files import mpeg, ogg
 from halfstep.audio.files.io import AudioInfo
+from halfstep.audio.files.parts import is_streamed
 
-UNKNOWN_32 = (0, 0xFFFFFFFF)  # the size of a chunk that was streamed, and never filled in
 UNKNOWN_FRAMES = 1 << 60
 MP3_SLACK = 3 * 1152  # encoders differ in whether delay and padding are among the samples they declare
 
@@ -39,7 +39,7 @@ def _declared_by_riff(path: Path, info: AudioInfo) -> int | None:
             if name == b"fmt " and size >= 16:
                 frame_bytes = struct.unpack(">12xH2x" if big else "<12xH2x", file.read(16))[0]
             elif name == b"data":
-                known = size not in UNKNOWN_32 and frame_bytes and info.subtype in PLAIN_SUBTYPES
+                known = size and not is_streamed(size) and frame_bytes and info.subtype in PLAIN_SUBTYPES
                 return size // frame_bytes if known else None
     return None
 
@@ -48,8 +48,43 @@ def _declared_by_aiff(path: Path, _: AudioInfo) -> int | None:
     with path.open("rb") as file:
         for name, size in _chunks(file, ">"):
             if name == b"COMM" and size >= 18:
-                return struct.unpack(">2xI12x", file.read(18))[0]
+                frames = struct.unpack(">2xI12x", file.read(18))[0]
+                return None if is_streamed(frames) else frames
     return None
+
+
+def _declared_by_rf64(path: Path, info: AudioInfo) -> int | None:
+    """Samples by the `ds64` chunk, the first of an RF64: sizes of 64 bits."""
+    with path.open("rb") as file:
+        name, riff, data, samples = struct.unpack("<12x4s4xQQQ", file.read(44).ljust(44, b"\0"))
+        return _whole_frames(path, info, samples or 0, riff, data) if name == b"ds64" else None
+
+
+def _declared_by_w64(path: Path, info: AudioInfo) -> int | None:
+    """Samples by the `data` chunk of a W64, whose names are of 16 bytes and whose sizes include name and size."""
+    with path.open("rb") as file:
+        place, width = 40, 0
+        while len(head := _at(file, place, 24)) == 24:
+            size = int.from_bytes(head[16:], "little")
+            if head.startswith(b"fmt "):
+                width = int.from_bytes(_at(file, place + 24 + 12, 2), "little")
+            if head.startswith(b"data"):
+                return (size - 24) // width if width and size >= 24 and info.subtype in PLAIN_SUBTYPES else None
+            place += max(24, -(-size // 8) * 8)
+    return None
+
+
+def _at(file: BinaryIO, place: int, count: int) -> bytes:
+    file.seek(min(place, LAST_PLACE))
+    return file.read(count)
+
+
+def _whole_frames(path: Path, info: AudioInfo, samples: int, riff: int, data: int) -> int | None:
+    """By the number of samples, or where a recorder left that out, by the bytes of the data; None for nonsense."""
+    if samples:
+        return samples
+    width = SUBTYPE_BYTES.get(info.subtype)
+    return data // (width * info.channels) if width and data and riff else None
 
 
 def _chunks(file: BinaryIO, order: str) -> Iterator[tuple[bytes, int]]:
@@ -63,8 +98,12 @@ def _chunks(file: BinaryIO, order: str) -> Iterator[tuple[bytes, int]]:
 
 
 PLAIN_SUBTYPES = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"})
+SUBTYPE_BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1}
+LAST_PLACE = (1 << 62) - 1
 DECLARED: dict[str, Callable[[Path, AudioInfo], int | None]] = {
     "WAV": _declared_by_riff,
     "WAVEX": _declared_by_riff,
+    "RF64": _declared_by_rf64,
+    "W64": _declared_by_w64,
     "AIFF": _declared_by_aiff,
 }

@@ -7,9 +7,9 @@ import base64
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 import numpy as np
 import soundfile
@@ -18,16 +18,24 @@ import soxr
 from halfstep.arrays import Float, Float32
 from halfstep.audio.downmix import mix_weights
 from halfstep.audio.files.depth import BITS, FLOATING, WIDE, kept_subtype
+from halfstep.audio.files.parts import Part, PartFile, parts_of
 from halfstep.audio.files.raw import RawFile
 from halfstep.audio.files.writing import encoding_for, write
 from halfstep.errors import InputError
+from halfstep.fields import open_regular
+
+if TYPE_CHECKING:
+    from halfstep.audio.files.aac import AacRecording
 
 __all__ = ["Audio", "AudioInfo", "encoding_for", "read", "read_blocks", "read_info", "write"]
 
 
 BLOCK_SAMPLES = 1 << 20  # of all channels together: 4 MiB, so that 1024 channels cost no more than one
+LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
+MOST_CHANNELS = 64
+MOST_FRAMES_A_BYTE = 8192  # digital silence in FLAC has 4700
 NO_SUCH_FILE = 7  # libsndfile's number
-READABLE = "WAV, FLAC, OGG Vorbis, Opus, MP3 or AIFF"
+READABLE = "WAV, FLAC, OGG Vorbis, Opus, MP3 or AIFF (and AAC with the extra aac)"
 
 
 @dataclass(frozen=True)
@@ -70,19 +78,106 @@ class Audio:
         return f'<audio controls src="data:audio/wav;base64,{data}"></audio>'
 
 
-@contextmanager
-def open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
-    """The sound in a file, by its content alone: libsndfile is told no name to guess from.
+class Recording:
+    """An open sound file, by its content alone: libsndfile is told no name to guess from.
 
-    Raises soundfile.LibsndfileError if it is no sound, OSError if it cannot be read.
+    What holds several streams one after the other is one recording, at the rate and with the channels of the first.
+    `notes` says what is odd about it.
     """
-    with path.open("rb") as file:
-        raw = RawFile(file)
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Raises soundfile.LibsndfileError if it is no sound."""
+        parts, self.notes = parts_of(file)
+        self._file = file
+        self._parts: list[tuple[Part, AudioInfo]] = []
+        for part in parts:
+            try:
+                with self._opened(part) as sound:
+                    self._parts.append((part, info_of(sound)))
+            except soundfile.LibsndfileError:
+                if not self._parts:
+                    raise
+        lost = len(parts) - len(self._parts)
+        if lost:
+            self.notes = [f"{len(parts)} streams one after the other, {lost} of them no sound that is read"]
+        first = self._parts[0][1]
+        frames = [round(info.frames_declared * first.sample_rate / info.sample_rate) for _, info in self._parts]
+        self.info = replace(first, frames_declared=sum(frames))
+
+    def decoded(self, mono: bool, block_seconds: float, exact: bool = False) -> Iterator[Float[np.ndarray, "..."]]:
+        """Blocks [channels, n] at its own rate; mono is their mix, exact as in `decoded`.
+
+        Raises soundfile.LibsndfileError where the file breaks off, once all before that was given out.
+        """
+        for part, info in self._parts:
+            with self._opened(part) as sound:
+                blocks = decoded(sound, mono, block_seconds, exact)
+                if not mono and info.channels != self.info.channels:
+                    blocks = (_with_channels(block, self.info.channels) for block in blocks)
+                yield from resampled(blocks, info.sample_rate, self.info.sample_rate)
+
+    def span(self, start: int, count: int) -> Float[np.ndarray, "..."]:
+        """Samples `start` to `start + count` [channels, n] at its own rate; fewer where the file ends before."""
+        if len(self._parts) == 1:
+            with self._opened(self._parts[0][0]) as sound:
+                sound.seek(min(start, sound.frames))
+                return np.ascontiguousarray(sound.read(count, dtype="float32", always_2d=True).T)
+        return span_of(self.decoded(mono=False, block_seconds=10.0), self.info.channels, start, count)
+
+    @contextmanager
+    def _opened(self, part: Part) -> Iterator[soundfile.SoundFile]:
+        raw = RawFile(cast(BinaryIO, PartFile(self._file, part)))
         try:
             with soundfile.SoundFile(cast(BinaryIO, raw)) as sound:
                 yield sound
         finally:
             raw.check()
+
+
+def span_of(blocks: Iterable[Float[np.ndarray, "..."]], channels: int, start: int, count: int) -> Float[np.ndarray, "..."]:
+    """Samples `start` to `start + count` of blocks [channels, n]."""
+    kept, place = [np.zeros((channels, 0), np.float32)], 0
+    for block in blocks:
+        kept.append(block[:, max(0, start - place) : max(0, start + count - place)])
+        place += block.shape[1]
+        if place >= start + count:
+            break
+    return np.concatenate(kept, axis=1)
+
+
+def _with_channels(block: Float[np.ndarray, "..."], channels: int) -> Float[np.ndarray, "..."]:
+    """A block of another stream with as many channels as the first: the mean of its own in each."""
+    return np.repeat(block.mean(axis=0, keepdims=True, dtype=np.float32), channels, axis=0)
+
+
+@contextmanager
+def open_sound(path: Path) -> "Iterator[Recording | AacRecording]":
+    """The sound in a file. Raises soundfile.LibsndfileError if it is none, OSError if it cannot be read, InputError for
+    what is no regular file.
+    """
+    with open_regular(path) as file:
+        from halfstep.audio.files.aac import HEAD_BYTES, NEEDED, AacRecording, container_of  # it builds on this module
+
+        container = container_of(file.read(HEAD_BYTES))
+        if container is None:
+            yield Recording(file)
+            return
+        try:
+            recording = AacRecording(file, container)
+        except ModuleNotFoundError:
+            raise OSError(None, NEEDED) from None
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        yield recording
+
+
+def out_of_bounds(info: AudioInfo, size: int) -> str | None:
+    """Why a recording that says this of itself, in `size` bytes, is not read; None for one that is."""
+    if not LOWEST_RATE <= info.sample_rate <= HIGHEST_RATE:
+        return f"a sample rate of {info.sample_rate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} are read"
+    if info.channels > MOST_CHANNELS:
+        return f"{info.channels} channels; up to {MOST_CHANNELS} are read"
+    return None
 
 
 @contextmanager
@@ -141,6 +236,11 @@ def _filled(room: Float[np.ndarray, "samples channels"]) -> int:
     return int(filled[-1]) + 1 if len(filled) else 0
 
 
+def mixed(block: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """Channels [channels, n] to one [1, n]: their mix (`audio/downmix.py`)."""
+    return _mixed(block.T, mix_weights(len(block)).astype(np.float32))
+
+
 def _mixed(block: Float[np.ndarray, "..."], weights: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """[n, channels] -> [1, n]. numpy's own mean over so short an axis takes 25 times as long as a product."""
     with np.errstate(invalid="ignore"):  # infinite samples: whoever asked finds them in what comes out
@@ -181,8 +281,8 @@ def finite(
 
 def read_info(path: Path) -> AudioInfo:
     """Format, rate, channels and declared length, from the header. InputError if it is no sound file."""
-    with _as_input(path), open_sound(path) as sound:
-        return info_of(sound)
+    with _as_input(path), _readable(path) as sound:
+        return sound.info
 
 
 def read_blocks(
@@ -192,9 +292,23 @@ def read_blocks(
 
     InputError if the file is no sound, breaks off, or holds a sample that is NaN or infinite.
     """
-    with _as_input(path), open_sound(path) as sound:
-        blocks = finite(decoded(sound, mono, block_seconds, exact), str(path), sound.samplerate)
-        yield from resampled(blocks, sound.samplerate, sample_rate or sound.samplerate)
+    with _as_input(path), _readable(path) as sound:
+        rate = sound.info.sample_rate
+        blocks = finite(sound.decoded(mono, block_seconds, exact), str(path), rate)
+        yield from resampled(blocks, rate, sample_rate or rate)
+
+
+@contextmanager
+def _readable(path: Path) -> "Iterator[Recording | AacRecording]":
+    """The sound in a file whose header can be true. InputError for another."""
+    size = path.stat().st_size
+    with open_sound(path) as sound:
+        reason = out_of_bounds(sound.info, size)
+        if reason is None and sound.info.frames_declared > size * MOST_FRAMES_A_BYTE:
+            reason = f"declares {sound.info.frames_declared} samples in {size} bytes: its header is broken"
+        if reason is not None:
+            raise InputError(f"{path}: {reason}; give another file, or convert it first")
+        yield sound
 
 
 def read(path: Path, sample_rate: int | None = None, mono: bool = False) -> Audio:

@@ -31,13 +31,26 @@ def samples_a_frame(sample_rate: int) -> int:
     return 1152 if sample_rate >= min(RATES_V1) else 576
 
 
+NOTE_PLACES = (36, 21, 13)
+"""Behind the header and side information of stereo and mono frames of version 1, mono ones of the others."""
+
+
+def note_place(header: bytes) -> int | None:
+    """Where in a frame with this header an encoder writes its note on the whole stream; None where it is no frame."""
+    if frame_bytes(header) is None:
+        return None
+    version1, mono = header[1] >> 3 & 3 == 3, header[3] >> 6 == 3
+    stereo_place, mono_place = NOTE_PLACES[:2] if version1 else NOTE_PLACES[1:]
+    return mono_place if mono else stereo_place
+
+
 def ends_whole(path: Path) -> bool:
     """Whether the last layer III frame of the file is all there; true as well where no frames are found."""
     with path.open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - TAIL_BYTES))
         tail = _without_tags(file.read())
-    at = _first_of_chain(tail)
+    at = first_of_chain(tail)
     while at is not None and at < len(tail):
         size = frame_bytes(tail[at : at + 4])
         if size is None:
@@ -57,16 +70,18 @@ def _without_tags(tail: bytes) -> bytes:
     return tail
 
 
-def _first_of_chain(tail: bytes) -> int | None:
+def first_of_chain(tail: bytes) -> int | None:
+    """Where the first frames in a row begin."""
     at = tail.find(b"\xff")
     while at >= 0:
-        if _is_chain(tail, at):
+        if is_chain(tail, at):
             return at
         at = tail.find(b"\xff", at + 1)
     return None
 
 
-def _is_chain(tail: bytes, at: int) -> bool:
+def is_chain(tail: bytes, at: int) -> bool:
+    """Whether frames begin there, one behind the other, as far as can be seen."""
     for _ in range(CHAINED):
         size = frame_bytes(tail[at : at + 4])
         if size is None:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 CAPTURE = b"OggS"
 HEADER = struct.Struct("<4sBBqIIIB")  # capture, version, flags, granule, serial, sequence, checksum, segments
-END_OF_STREAM = 4
+BEGIN_OF_STREAM, END_OF_STREAM = 2, 4
 LONGEST_PAGE = 27 + 255 + 255 * 255
 SERIAL = 1
 
@@ -52,6 +52,38 @@ def _pages(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         lacing = file.read(HEADER.unpack(head)[7])
         body = file.read(sum(lacing))
         yield file.tell() - len(head) - len(lacing) - len(body), head + lacing + body
+
+
+def links(file: BinaryIO, most: int) -> Iterator[int]:
+    """Where each link of a chained file begins, at most `most` of them: pages that begin streams, after others."""
+    size, place, found, begun = file.seek(0, 2), 0, 0, False
+    while place + HEADER.size <= size and found < most:
+        file.seek(place)
+        head = file.read(HEADER.size)
+        if not head.startswith(CAPTURE):
+            place = _next_capture(file, place, size)
+            continue
+        flags, segments = head[5], head[26]
+        if flags & BEGIN_OF_STREAM and not begun:
+            found, begun = found + 1, True
+            yield 0 if found == 1 else place
+        elif not flags & BEGIN_OF_STREAM:
+            begun = False
+        place += HEADER.size + segments + sum(file.read(segments))
+    if not found:
+        yield 0
+
+
+def _next_capture(file: BinaryIO, place: int, size: int) -> int:
+    """Where the next page may begin, after damage."""
+    while place < size:
+        file.seek(place + 1)
+        block = file.read(LONGEST_PAGE)
+        at = block.find(CAPTURE)
+        if at >= 0:
+            return place + 1 + at
+        place += max(1, len(block) - len(CAPTURE))
+    return size
 
 
 def has_end(path: Path) -> bool:

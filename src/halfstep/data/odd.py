@@ -1,0 +1,106 @@
+"""What is odd about a recording, with the figure: measured as it is decoded, said in the report, used all the same."""
+
+import numpy as np
+
+from halfstep.arrays import Float32, Float64
+from halfstep.audio.mel import MelConfig
+
+QUIET_LUFS = -45.0
+OFFSET = 0.01
+"""Of full scale, and of the sound's own level: a mean that is no chance."""
+OFFSET_SHARE = 0.1
+OUT_OF_PHASE = -0.5
+"""Correlation of left and right; wide recordings have 0 and above."""
+SAME_DB = -60.0
+"""Level of the difference of two channels, against their sum."""
+SILENT_DB = -60.0
+"""Level of one channel against the other."""
+CLIFF_DB = 30.0
+LOWEST_CUT_HZ, HIGHEST_CUT_SHARE = 2000.0, 0.7
+"""A cut-off above .7 of what the file's rate can hold is an ordinary codec's."""
+BESIDE_HZ = 1000.0
+ABOVE_HZ = 300.0
+"""What a cut-off may take to fall."""
+TINY = 1e-20
+MEASURED_CHANNELS = 2
+
+
+class ChannelMeter:
+    """Level, offset and agreement of the first two channels."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._channels = 0
+        self._sums: Float64[np.ndarray, channels] = np.zeros(MEASURED_CHANNELS)
+        self._products: Float64[np.ndarray, "channels channels"] = np.zeros((MEASURED_CHANNELS, MEASURED_CHANNELS))
+
+    def push(self, block: Float32[np.ndarray, "channels samples"]) -> None:
+        """The next samples, as they were recorded."""
+        measured = block[:MEASURED_CHANNELS].astype(np.float64)
+        self._channels, self._count = len(block), self._count + block.shape[1]
+        with np.errstate(invalid="ignore", over="ignore"):  # NaN is refused by whoever hears them next
+            self._sums[: len(measured)] += measured.sum(axis=1)
+            self._products[: len(measured), : len(measured)] += measured @ measured.T
+
+    def notes(self) -> list[str]:
+        """What is odd; nothing of no samples."""
+        mean, power = self._sums / max(1, self._count), self._products / max(1, self._count)
+        worst = int(np.abs(mean).argmax())
+        level = float(np.sqrt(power[worst, worst]))
+        notes = []
+        if abs(mean[worst]) > max(OFFSET, OFFSET_SHARE * level):
+            notes.append(f"a constant offset of {mean[worst]:+.3f} of full scale")
+        if self._channels == MEASURED_CHANNELS:
+            notes += self._stereo(power - np.outer(mean, mean))
+        return notes
+
+    @staticmethod
+    def _stereo(power: Float64[np.ndarray, "channels channels"]) -> list[str]:
+        left, right, both = power[0, 0] + TINY, power[1, 1] + TINY, power[0, 1]
+        if min(left, right) / max(left, right) < 10 ** (SILENT_DB / 10):
+            side = "left" if left > right else "right"
+            below = max(-120.0, _db(min(left, right) / max(left, right)))
+            return [f"only the {side} channel has sound: the other is at {below:.0f} dB"]
+        correlation = float(both / np.sqrt(left * right))
+        if correlation < OUT_OF_PHASE:
+            return [f"left and right are out of phase: correlation {correlation:.2f}"]
+        apart = (left + right - 2 * both + TINY) / (left + right + 2 * both + TINY)
+        if apart < 10 ** (SAME_DB / 10):
+            return [f"mono in two channels: they differ by {max(-120.0, _db(apart)):.0f} dB"]
+        return []
+
+
+class BandMeter:
+    """Where the spectrum of a recording ends, if that is well below what its rate can hold."""
+
+    def __init__(self, mel: MelConfig, own_rate: int) -> None:
+        """own_rate: of the recording, before it was brought to the rate of the mel."""
+        self._hz = np.arange(mel.bins) * mel.sample_rate / mel.n_fft
+        self._limit = min(own_rate, mel.sample_rate) / 2
+        self._power: Float64[np.ndarray, bins] = np.zeros(mel.bins)
+
+    def push(self, magnitude: Float32[np.ndarray, "bins frames"]) -> None:
+        """The next spectra."""
+        self._power += np.square(magnitude, dtype=np.float64).sum(axis=1)
+
+    def notes(self) -> list[str]:
+        """What is odd: a cliff of 30 dB with nothing above it."""
+        power = self._power + TINY * (1 + self._power.max())
+        above = self._hz < 0.95 * self._limit
+        hz, power = self._hz[above], power[above]
+        for place in np.flatnonzero((hz >= LOWEST_CUT_HZ) & (hz <= HIGHEST_CUT_SHARE * self._limit)):
+            below = power[(hz >= hz[place] - BESIDE_HZ) & (hz < hz[place])]
+            rest = power[hz > hz[place] + ABOVE_HZ]
+            if len(rest) and np.median(below) > 10 ** (CLIFF_DB / 10) * rest.max():
+                edge = hz[np.flatnonzero(power > 10 ** (-CLIFF_DB / 10) * np.median(below))[-1]]
+                return [f"band-limited: nothing above {edge / 1000:.1f} kHz"]
+        return []
+
+
+def level_notes(loudness_lufs: float) -> list[str]:
+    """What is odd about how loud it is."""
+    return [f"very quiet: {loudness_lufs:.1f} LUFS"] if loudness_lufs < QUIET_LUFS else []
+
+
+def _db(ratio: float) -> float:
+    return 10 * float(np.log10(ratio))

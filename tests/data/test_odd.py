@@ -1,0 +1,65 @@
+"""What is odd about a recording, each with its figure; and that nothing is said of an ordinary one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from halfstep.audio.mel import MelConfig
+from halfstep.data.decode import DecodeConfig, decode
+from halfstep.data.sources import stamp_of
+
+RATE = 44100
+RNG = np.random.default_rng(0)
+NOISE = 0.05 * RNG.standard_normal(3 * RATE)
+OTHER = 0.05 * RNG.standard_normal(3 * RATE)
+
+
+def low_passed(samples: np.ndarray, cutoff_hz: float) -> np.ndarray:
+    spectrum = np.fft.rfft(samples)
+    spectrum[np.fft.rfftfreq(len(samples), 1 / RATE) > cutoff_hz] = 0
+    return np.fft.irfft(spectrum, len(samples))
+
+
+def stereo(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.stack([left, right], axis=1)
+
+
+TONE = 0.3 * np.sin(2 * np.pi * 440 * np.arange(3 * RATE) / RATE)
+CASES = [
+    ("plain", NOISE, []),
+    ("a pure tone", TONE, []),
+    ("wide", stereo(NOISE, OTHER), []),
+    ("panned", stereo(NOISE + 0.1 * OTHER, 0.3 * NOISE + 0.1 * OTHER), []),
+    ("codec", low_passed(NOISE, 16_000), []),
+    ("quiet", NOISE * 0.02, ["very quiet: -"]),
+    ("offset", NOISE * 0.2 - 0.1, ["a constant offset of -0.100 of full scale"]),
+    ("clipped", np.clip(NOISE * 20, -1, 1), ["% of the samples are at full scale"]),
+    (
+        "out of phase",
+        stereo(NOISE, 0.02 * OTHER - NOISE),
+        ["left and right are out of phase: correlation -1.00", "very quiet"],
+    ),
+    ("same", stereo(NOISE, NOISE), ["mono in two channels: they differ by -120 dB"]),
+    ("one side", stereo(NOISE, 0 * NOISE), ["only the left channel has sound: the other is at -120 dB"]),
+    ("telephone", low_passed(NOISE, 3400), ["band-limited: nothing above 3.4 kHz"]),
+    ("old", low_passed(NOISE, 11_025), ["band-limited: nothing above 11.0 kHz"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "samples", "said"), CASES, ids=[name for name, *_ in CASES])
+def test_what_is_odd_is_said_with_its_figure(tmp_path: Path, name: str, samples: np.ndarray, said: list[str]):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, samples, RATE, "FLOAT")
+    config = DecodeConfig(mel=MelConfig(), min_frames=32)
+    notes = decode(path, stamp_of(path), tmp_path / "a.npy", config, lambda _: None)["notes"]
+    assert len(notes) == len(said), notes
+    assert all(part in note for part, note in zip(said, notes, strict=True))
+
+
+def test_a_file_of_a_low_rate_is_not_band_limited(tmp_path: Path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, NOISE[:RATE], 22050, "PCM_16")
+    config = DecodeConfig(mel=MelConfig(), min_frames=32)
+    assert decode(path, stamp_of(path), tmp_path / "a.npy", config, lambda _: None)["notes"] == []
