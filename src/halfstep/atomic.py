@@ -40,7 +40,8 @@ def replacing(path: Path) -> Iterator[Path]:
             left.unlink(missing_ok=True)
     partial, held = _claimed(target.parent, prefix, suffix)
     try:
-        yield partial
+        with _full_disk_named(path):
+            yield partial
         with suppress(FileNotFoundError):
             partial.chmod(stat.S_IMODE(target.stat().st_mode))
         _flush(partial)
@@ -104,6 +105,18 @@ KINDS = {
     stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device",
     stat.S_IFBLK: "device",
 }  # fmt: skip
+
+
+@contextmanager
+def _full_disk_named(path: Path) -> Iterator[None]:
+    """The system does not say which file found no room when a write fails; this does, and how much is left."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename:
+            raise
+        free = shutil.disk_usage(path.parent).free
+        raise OSError(errno.ENOSPC, f"No space left on device, {free} bytes free", str(path)) from error
 
 
 def write_json(path: Path, value: object) -> None:

@@ -147,7 +147,7 @@ def test_an_hours_long_file_costs_no_more_memory_than_a_short_one(start_prepare,
                 sound.write(0.9 * minute / np.abs(minute).max())
         process = start_prepare(folder, tmp_path / f"{name}-data", PrepareConfig(decode=DecodeConfig(stores=stores)))
         peaks[name] = int(process.communicate()[0])
-    assert Library(tmp_path / "long-data").tracks[0].seconds > 3590
+    assert sum(track.seconds for track in Library(tmp_path / "long-data").tracks) > 3590
     assert peaks["long"] < peaks["short"] + 30_000
     assert peaks["long"] < 300_000
 

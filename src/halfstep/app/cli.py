@@ -17,10 +17,13 @@ from halfstep.app.page import paging
 from halfstep.app.play import benching, playing
 from halfstep.app.serve import serving
 from halfstep.app.stopping import terminate
+from halfstep.app.terminal import make_safe
 from halfstep.ending import asked_to_end
+from halfstep.printable import printable
 
 app = typer.Typer(
     name="halfstep",
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # plain help, in half the time
     pretty_exceptions_enable=False,
     epilog="halfstep COMMAND --help shows examples. --debug, anywhere, shows the traceback of a failure.",
@@ -55,6 +58,7 @@ evaluating.add_to(app)
 
 def main() -> NoReturn:
     """Run the command line of this process and leave with its exit code."""
+    make_safe()
     for number in asked_to_end():
         signal.signal(number, terminate)
     sys.exit(run(sys.argv[1:]))
@@ -77,8 +81,7 @@ def run(arguments: list[str]) -> int:
 
 def _fail(code: int, line: str) -> int:
     """One line on stderr, whatever a file's name has in it."""
-    safe = " ".join(line.split()).encode("utf-8", "backslashreplace").decode()
-    print(f"halfstep: {''.join(c if c.isprintable() else ascii(c)[1:-1] for c in safe)}", file=sys.stderr)
+    print(f"halfstep: {printable(' '.join(line.split()))}", file=sys.stderr)
     return code
 
 

@@ -1,8 +1,11 @@
 """What a failure means to the one who typed the command: an exit code and one line."""
 
 import errno
+import os
+import shutil
+from pathlib import Path
 
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError
 
 DONE, OURS, INPUT, STRICT, INTERRUPTED = 0, 1, 2, 3, 130
 OF_A_SIGNAL = 128
@@ -13,7 +16,6 @@ EXTRAS = {
     "safetensors": "train",
     "scipy": "train",
     "onnx": "train",
-    "onnxscript": "train",
     "pyloudnorm": "train",
     "tensorboard": "train",
     "matplotlib": "train",
@@ -27,6 +29,9 @@ EXTRAS = {
     "zimtohrli": "quality",
 }
 """Packages that only an extra brings."""
+
+OPTIONS = {"steps": "--steps", "model": "--model"}
+"""Arguments that a command line knows by another name; commands with more have their own."""
 
 THEIRS = {
     errno.EACCES,
@@ -52,6 +57,8 @@ def exit_code_and_line(error: BaseException) -> tuple[int, str]:
     """The exit code of a failure, and the line for stderr."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted"
+    if isinstance(error, NamedError):
+        return INPUT, error.named(OPTIONS)
     if isinstance(error, InputError):
         return INPUT, str(error)
     if isinstance(error, ModuleNotFoundError) and (name := (error.name or "").split(".")[0]) in EXTRAS:
@@ -72,11 +79,22 @@ def _usage(error: BaseException) -> str:
     return f"{message}; see {context.command_path if context else 'halfstep'} --help"
 
 
+def _free(error: OSError) -> str:
+    """How much is free where it was full, unless the error tells of bytes itself."""
+    if "bytes" in str(error) or not error.filename:
+        return ""
+    folder = Path(os.fsdecode(error.filename)).absolute().parent
+    try:
+        return f", {shutil.disk_usage(folder).free} bytes free"
+    except OSError:
+        return ""
+
+
 def _of_the_system(error: OSError) -> tuple[int, str]:
     where = f"{error.filename}: " if error.filename else ""
     reason = error.strerror or str(error)
     if error.errno == errno.ENOSPC:
-        return OURS, f"{where}{reason}; free some, or write elsewhere"
+        return OURS, f"{where}{reason}{_free(error)}; free some, or write elsewhere"
     if error.errno in THEIRS:
         return INPUT, f"{where}{reason}; name another path, or change its permissions"
     return OURS, f"{where}{reason}"

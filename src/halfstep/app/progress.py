@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
+from halfstep.printable import printable
+
 Report = Callable[[float, float, str], None]
 """(done, of, a word on what is going on)."""
 
@@ -13,12 +15,28 @@ SECONDS_BETWEEN_LINES = 10.0
 
 @contextmanager
 def progress(title: str) -> Iterator[Report]:
-    """What to call as the work goes on; on stderr, so that stdout is the result's alone."""
+    """What to call as the work goes on; on stderr, so that stdout is the result's alone. It never goes back."""
     if sys.stderr.isatty():
-        with _bar(title) as report:
-            yield report
+        with _bar(printable(title)) as report:
+            yield _onward(report)
     else:
-        yield _lines(title)
+        yield _onward(_lines(printable(title)))
+
+
+def _onward(report: Report) -> Report:
+    """Of work in stages that each begin at nothing: the farthest it came is shown until more is done."""
+    farthest = 0.0
+
+    def told(done: float, of: float, word: str) -> None:
+        nonlocal farthest
+        share = min(1.0, done / of) if of else 0.0
+        if share >= farthest:
+            farthest = share
+            report(done, of, printable(word))
+        else:
+            report(farthest * of, of, printable(word))
+
+    return told
 
 
 @contextmanager
@@ -28,7 +46,7 @@ def _bar(title: str) -> Generator[Report, None, None]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),

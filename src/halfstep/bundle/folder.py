@@ -13,7 +13,7 @@ from halfstep.bundle.model_json import FILE_NAME, read_manifest, sha256_of
 from halfstep.bundle.onnx_denoiser import OnnxDenoiser
 from halfstep.bundle.onnx_vocoder import OnnxVocoder
 from halfstep.bundle.session import OnnxNetwork
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError
 from halfstep.fields import AGAIN
 from halfstep.packing import Packing, components_packing, read_components
 
@@ -39,7 +39,7 @@ class ModelFolder:
         entry = self.manifest.denoiser(steps)
         if entry is None:
             served = self.manifest.serving
-            raise InputError(f"--steps {steps}: model {self.manifest.id} serves {served}; choose one of these")
+            raise NamedError(f"{{steps}} {steps}: model {self.manifest.id} serves {served}; choose one of these")
         return entry
 
     @functools.cached_property

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from halfstep.bundle.folder import ModelFolder, is_model_folder, open_folder
 from halfstep.bundle.manifest import Manifest
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.fields import PLAIN_NAME
 
 VARIABLE = "HALFSTEP_MODELS"
@@ -27,11 +27,12 @@ def load_folder(id_or_dir: str | Path | None = None) -> ModelFolder:
         for folder in installed_folders():
             if isinstance(folder, ModelFolder) and folder.manifest.id == id_or_dir:
                 return folder
+    shown = unbraced(id_or_dir)
     if "://" in str(id_or_dir):
-        raise InputError(f"--model {id_or_dir}: an address; download the model folder first and name that")
+        raise NamedError(f"{{model}} {shown}: an address; download the model folder first and name that")
     if not Path(id_or_dir).is_dir():
         ids = ", ".join(manifest.id for manifest in installed()) or "none"
-        raise InputError(f"--model {id_or_dir}: neither a folder nor an installed model (installed: {ids})")
+        raise NamedError(f"{{model}} {shown}: neither a folder nor an installed model (installed: {ids})")
     return open_folder(Path(id_or_dir))
 
 
@@ -43,13 +44,19 @@ def installed() -> list[Manifest]:
 def installed_folders() -> Iterator[ModelFolder | InputError]:
     """Every installed model folder; in place of one that is not whole, the reason."""
     for place in model_places():
-        folders = sorted(place.iterdir(), key=lambda path: (path.name != DEFAULT, path)) if place.is_dir() else []
+        try:
+            folders = sorted(place.iterdir(), key=lambda path: (path.name != DEFAULT, path)) if place.is_dir() else []
+        except OSError as error:
+            yield InputError(f"{place}: {error.strerror}; change its permissions, or take it out of {VARIABLE}")
+            continue
         for path in folders:
-            if is_model_folder(path):
-                try:
+            try:
+                if is_model_folder(path):
                     yield open_folder(path)
-                except InputError as error:
-                    yield error
+            except InputError as error:
+                yield error
+            except OSError as error:  # one odd folder hides no others
+                yield InputError(f"{path}: {error.strerror}; change its permissions, or take it away")
 
 
 def model_places() -> list[Path]:
@@ -63,4 +70,4 @@ def _first_installed() -> ModelFolder:
         if isinstance(folder, ModelFolder):
             return folder
         raise folder
-    raise InputError("no model is installed: name a folder with --model, or one's parent in HALFSTEP_MODELS")
+    raise NamedError("no model is installed: name a folder with {model}, or one's parent in HALFSTEP_MODELS")

@@ -1,8 +1,8 @@
 """What is odd about a recording, with the figure: measured as it is decoded, said in the report, used all the same."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from halfstep.arrays import Float32, Float64
 from halfstep.audio.mel import MelConfig
 
 QUIET_LUFS = -45.0
@@ -32,9 +32,9 @@ class ChannelMeter:
         self._count = 0
         self._channels = 0
         self._sums: Float64[np.ndarray, channels] = np.zeros(MEASURED_CHANNELS)
-        self._products: Float64[np.ndarray, "channels channels"] = np.zeros((MEASURED_CHANNELS, MEASURED_CHANNELS))
+        self._products: NDArray[np.float64] = np.zeros((MEASURED_CHANNELS, MEASURED_CHANNELS))
 
-    def push(self, block: Float32[np.ndarray, "channels samples"]) -> None:
+    def push(self, block: NDArray[np.float32]) -> None:
         """The next samples, as they were recorded."""
         measured = block[:MEASURED_CHANNELS].astype(np.float64)
         self._channels, self._count = len(block), self._count + block.shape[1]
@@ -55,7 +55,7 @@ class ChannelMeter:
         return notes
 
     @staticmethod
-    def _stereo(power: Float64[np.ndarray, "channels channels"]) -> list[str]:
+    def _stereo(power: NDArray[np.float64]) -> list[str]:
         left, right, both = power[0, 0] + TINY, power[1, 1] + TINY, power[0, 1]
         if min(left, right) / max(left, right) < 10 ** (SILENT_DB / 10):
             side = "left" if left > right else "right"
@@ -79,7 +79,7 @@ class BandMeter:
         self._limit = min(own_rate, mel.sample_rate) / 2
         self._power: Float64[np.ndarray, bins] = np.zeros(mel.bins)
 
-    def push(self, magnitude: Float32[np.ndarray, "bins frames"]) -> None:
+    def push(self, magnitude: NDArray[np.float32]) -> None:
         """The next spectra."""
         self._power += np.square(magnitude, dtype=np.float64).sum(axis=1)
 

@@ -32,6 +32,7 @@ RECIPE = 3
 """Changes when the same settings give other tracks than before: old ones are then made again."""
 TRACK_NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
 """The start of a recording's sha256, then that of its settings'."""
+READING, READING_SHARE = "reading", 0.1
 SMALLEST_BITRATE = 6000  # bits a second of sound; a header that claims more seconds than that is not believed
 
 
@@ -59,6 +60,12 @@ class Progress:
     files_done: int
     files_total: int
     audio_seconds: float
+
+    @property
+    def share(self) -> float:
+        """Of the whole work, 0 to 1: reading comes first, and is the smaller part."""
+        done = self.files_done / max(1, self.files_total)
+        return READING_SHARE * done if self.stage == READING else READING_SHARE + (1 - READING_SHARE) * done
 
 
 Tell = Callable[[Progress], None]
@@ -122,7 +129,7 @@ class _Run:
     def identify(self) -> None:
         """Learn the content hash of every file that is new or changed."""
         files = {str(f.path): f for f in self._found if f.reason is None and self._content(f) is None}
-        for job, answer in self._answers("reading", [identify_job(file) for file in files.values()]):
+        for job, answer in self._answers(READING, [identify_job(file) for file in files.values()]):
             file = files[job["path"]]
             if "done" in answer or "skipped" in answer:
                 self._journal.add_content(job["path"], file.stamp, {**answer, "recipe": RECIPE})

@@ -13,7 +13,7 @@ from halfstep.audio.files.io import Audio
 from halfstep.audio.mel import MelConfig
 from halfstep.diffusion.process import SAMPLERS
 from halfstep.diffusion.steps import RESPACINGS
-from halfstep.errors import InputError
+from halfstep.errors import NamedError, unbraced
 from halfstep.generation.noise import SEEDS
 from halfstep.vocoders.base import GRIFFIN_LIM, MakeVocoder
 
@@ -28,24 +28,8 @@ LEAST_LOOP_FRAMES = 40
 Recording = Audio | str | Path
 
 
-class RequestError(InputError):
-    """A request that makes no sense. `text` names the fields at fault in braces, so that whoever has other names for
-    them can put these in.
-    """
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        super().__init__(self.named({}))
-
-    def named(self, names: dict[str, str]) -> str:
-        """The line, with a field's own name where `names` has no other."""
-        return self.text.format_map({field: names.get(field, field) for field in FIELDS})
-
-
-FIELDS = (
-    *("seconds", "seed", "variation", "toward", "vocoder", "context", "into", "loop", "mend", "start", "stop"),
-    *("block_seconds", "over_seconds", "sampler", "respacing"),
-)
+class RequestError(NamedError):
+    """A request that makes no sense."""
 
 
 def refuse(text: str) -> NoReturn:
@@ -83,7 +67,7 @@ class Request:
         check_vocoder(self.vocoder)
         for name, value, among in (("sampler", self.sampler, SAMPLERS), ("respacing", self.respacing, RESPACINGS)):
             if value is not None and value not in among:
-                refuse(f"{{{name}}} is {escaped(value)}: give one of {', '.join(among)}")
+                refuse(f"{{{name}}} is {unbraced(value)}: give one of {', '.join(among)}")
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
@@ -264,12 +248,7 @@ def samples_in(seconds: float, name: str, sample_rate: int) -> int:
 def check_vocoder(choice: str | MakeVocoder | None) -> None:
     """InputError for a name that none has."""
     if isinstance(choice, str) and choice != GRIFFIN_LIM:
-        refuse(f"{{vocoder}} is {escaped(choice)}: the only name is {GRIFFIN_LIM}; without one, the model's own plays")
-
-
-def escaped(text: str) -> str:
-    """Text in which braces name no field."""
-    return text.replace("{", "{{").replace("}", "}}")
+        refuse(f"{{vocoder}} is {unbraced(choice)}: the only name is {GRIFFIN_LIM}; without one, the model's own plays")
 
 
 def _check_no_drift(request: Request) -> None:

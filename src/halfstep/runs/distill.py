@@ -50,7 +50,7 @@ def distill_run(run: Run, to: int, updates: int | None, progress: Progress) -> l
     climb(
         teacher, rungs, config, run.experiment.train,
         lambda num_steps: run.batches(config.batch_size, num_steps),  # every rung draws windows of its own
-        folder, lambda num_steps: run.observer(folder / f"{num_steps:04d}", ladder=True), run.device, progress,
+        folder, lambda num_steps: run.observer(folder / f"{num_steps:04d}", num_steps), run.device, progress,
         report.landed, diffusion,
     )  # fmt: skip
     return report.rows

@@ -28,7 +28,11 @@ from halfstep.runs.distill import finished_rungs
 from halfstep.runs.ladder_report import ladder_rows
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.tasks.base import Played, Task
-from halfstep.training.checkpoint import save_tensors
+from halfstep.training.checkpoint import notes_of, save_tensors
+
+HALF_NOISE, KNOWS_NOTHING = "x_error/0.5", 0.5
+"""The held-out figure at alpha = sigma, and what alpha z, the best guess that looks at each value alone, has there."""
+NOT_MUSIC = "warning"
 
 Network: TypeAlias = tuple[DenoiserFile, Denoiser]
 """What the manifest says of a network, and the network."""
@@ -108,7 +112,7 @@ def _chosen(run: Run, steps: tuple[int, ...]) -> list[Network]:
             have = ", ".join(map(str, rungs)) or "none"
             raise InputError(
                 f"{run.path}: no finished student of {num_steps} steps (there are: {have}); "
-                f"run `halfstep distill {run.path} --to {num_steps}`"
+                f"{_how_to_have(run, num_steps)}"
             )
         if num_steps > experiment.diffusion.process.most_steps:
             most = experiment.diffusion.process.most_steps
@@ -129,6 +133,15 @@ def _undistilled(run: Run, num_steps: int) -> DenoiserFile:
         steps=num_steps, file=f"denoiser-{num_steps}.onnx", most_steps=sampling.process.most_steps,
         sampler=sampling.sampler, respacing=sampling.respacing, variance=sampling.variance,
     )  # fmt: skip
+
+
+def _how_to_have(run: Run, num_steps: int) -> str:
+    """What makes a student of so many steps, or which there can be."""
+    try:
+        run.experiment.distill.rungs(num_steps)
+    except ValueError:
+        return f"students have a power of two below {run.experiment.distill.start_steps} steps"
+    return f"run `halfstep distill {run.path} --to {num_steps}`"
 
 
 class _Exported(nn.Module):
@@ -171,6 +184,16 @@ def write_denoiser(denoiser: Denoiser, task: Task, path: Path, weights: str = "f
     write_onnx(module, inputs, outputs, changing, path, weights)
 
 
+def _not_music_yet(run: Run) -> dict[str, str]:
+    """A word for `measured` where the teacher knows no more of a clip under noise than the level of each value."""
+    figures = notes_of(run.path / "teacher.safetensors").get("figures", {})
+    error = figures.get(HALF_NOISE) if isinstance(figures, dict) else None
+    if not isinstance(error, int | float) or error < KNOWS_NOTHING:
+        return {}
+    said = f"at half noise its error is {error:.2f}, and {KNOWS_NOTHING:g} takes no training"
+    return {NOT_MUSIC: f"not music yet: {said}"}
+
+
 def _manifest(run: Run, networks: list[Network], card: Card, weights: str, played: Played) -> Manifest:
     experiment, library = run.experiment, run.library
     ladder = run.path / "ladder" / "ladder.json"
@@ -183,5 +206,5 @@ def _manifest(run: Run, networks: list[Network], card: Card, weights: str, playe
         band_std=tuple(float(value) for value in library.band_std),
         denoisers=tuple(entry for entry, _ in networks), context=played.context, process=experiment.diffusion.process,
         parameters=sum(p.numel() for p in networks[0][1].parameters()),
-        measured={"weights": weights, "preset": experiment.name, "ladder": rows},
+        measured={"weights": weights, "preset": experiment.name, "ladder": rows, **_not_music_yet(run)},
     )  # fmt: skip

@@ -12,12 +12,14 @@ from typing import Any, TypeAlias
 
 import torch
 
+import halfstep
 from halfstep.atomic import write_json
 from halfstep.data.dataset import LONGEST_NAME, Library
 from halfstep.data.windows import Windows
 from halfstep.errors import InputError
 from halfstep.fields import Fields, read_json
 from halfstep.lock import folder_lock
+from halfstep.machine import processor
 from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.experiment import Experiment
 from halfstep.runs.vocoder import VocoderExperiment, VocoderRun
@@ -73,13 +75,18 @@ class Run:
 
         return batch
 
-    def observer(self, folder: Path, ladder: bool = False) -> LadderObserver:
-        """Looks at a model against the held-out split; samples go into `folder`. ladder: as students are sampled."""
+    def observer(self, folder: Path, num_steps: int | None = None, ladder: bool = False) -> LadderObserver:
+        """Looks at a model against the held-out split; samples go into `folder`. ladder: as students are sampled;
+        num_steps: of a student, which is sampled so too, in so many steps.
+        """
         diffusion = self.experiment.diffusion
-        sampling = diffusion.on_ladder if ladder else diffusion.sampling
-        return self.experiment.kind.observer(
+        sampling = diffusion.on_ladder if ladder or num_steps is not None else diffusion.sampling
+        observer = self.experiment.kind.observer(
             self.task, self.windows("heldout"), self.experiment.mel, self.band, sampling, folder, self.device
         )
+        if num_steps is not None:
+            observer.sampled_at(num_steps)
+        return observer
 
     def teacher(self) -> Denoiser:
         """The finished teacher, its averaged weights. InputError if training has not finished."""
@@ -105,19 +112,27 @@ def settle(run: AnyRun) -> None:
     path = run.path / "config.json"
     wanted = {
         "format": FORMAT, "data": str(run.library.path.resolve()), "data_set": _data_set(run.library),
-        "experiment": run.experiment.to_json(),
+        "experiment": run.experiment.to_json(), "machine": _machine(),
     }  # fmt: skip
     if path.exists():
         # Through Experiment, so that what was added to a later version's settings stands at its default.
         noted = {"data_set": wanted["data_set"]} | _config(path)
         noted["experiment"] = _experiment(path, noted).to_json()
         for name, old, new in _differences(noted, wanted):
-            if name not in FREE:
+            if name not in FREE and not name.startswith("machine"):
                 raise InputError(
                     f"{run.path}: began with {name} = {json.dumps(old)}, now {json.dumps(new)} is asked for; "
                     f"keep the old setting, or choose another --out"
                 )
     write_json(path, wanted)
+
+
+def _machine() -> dict[str, Any]:
+    """What the last bits of a training depend on besides its settings; of the latest start."""
+    return {
+        "halfstep": halfstep.__version__, "torch": torch.__version__, "threads": torch.get_num_threads(),
+        "processor": processor(),
+    }  # fmt: skip
 
 
 def _data_set(library: Library) -> dict[str, Any]:
@@ -152,6 +167,8 @@ def _config(path: Path) -> dict[str, Any]:
         noted["data_set"] = {"frames": data_set.integer("frames", 0, 10**15), "sha256": data_set.text("sha256", 64)}
         data_set.done()
     noted["experiment"] = fields.take("experiment")
+    if fields.has("machine"):
+        noted["machine"] = fields.take("machine")
     fields.done()
     return noted
 

@@ -64,7 +64,11 @@ def _train(run: Run, progress: Progress, start: dict[str, Tensor] | None) -> dic
     torch.manual_seed(config.seed)
     denoiser = run.experiment.build(run.task)
     if start is not None:
-        denoiser.load_state_dict(start)
+        try:
+            denoiser.load_state_dict(start)
+        except RuntimeError as fault:
+            reason = " ".join(str(fault).split())[:200]
+            raise InputError(f"--from: its weights are of another network ({reason}); give its preset") from None
     training = replace(config, steps=config.total_steps(run.windows("train").count), epochs=None)
     observer = run.observer(run.path)
     average = train(

@@ -44,6 +44,10 @@ class LadderObserver(Observer[Denoiser], Protocol):
         """Held-out clips, as the task takes them."""
         ...
 
+    def sampled_at(self, num_steps: int) -> None:
+        """From now on `measure` and `sample` take so many steps: a student's own."""
+        ...
+
     def windows(self, denoiser: Denoiser, num_steps: int) -> np.ndarray:
         """A sample for each held-out clip from fixed noise, as `look` and `mels` take them."""
         ...

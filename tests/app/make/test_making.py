@@ -7,9 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from halfstep.app.cli import run
 from halfstep.data.dataset import Library
+from halfstep.errors import InputError
+from halfstep.runs.presets import preset
+from halfstep.runs.run_folder import new_run, open_run, settle
+from halfstep.runs.train import _weights
+from halfstep.tasks.music.observer import MusicObserver
 
 
 @pytest.fixture(scope="module")
@@ -86,16 +92,30 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 
 @pytest.mark.slow
-def test_from_recordings_to_music(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_from_recordings_to_music(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
     """The whole path in a few updates: what comes out is a model that verifies and plays, not yet music."""
     folder, model, out = tmp_path / "run", tmp_path / "model", tmp_path / "out.flac"
-    smallest = ["net.widths=[16,16]", "net.attention_heads=2", "train.batch_size=2", "distill.start_steps=8"]
+    smallest = ["net.widths=[16,16]", "net.attention_heads=2", "train.batch_size=2"]
+    smallest += ["distill.start_steps=8", "distill.batch_size=2"]
     settings = [word for setting in smallest for word in ("--set", setting)]
     assert run(["train", str(data), "--out", str(folder), "--preset", "tiny", "--steps", "4", *settings]) == 0
+    sampled: list[int] = []
+    monkeypatch.setattr(MusicObserver, "sampled_at", lambda self, num_steps: sampled.append(num_steps))
     assert run(["distill", str(folder), "--to", "4", "--updates", "2"]) == 0
+    assert sampled == [4]  # a student is looked at with its own number of steps
     assert "| steps |" in capsys.readouterr().out
     assert run(["verify", str(folder)]) == 0
-    assert run(["export", str(folder), "--out", str(model), "--id", "mine", "--licence", "CC0-1.0"]) == 0
+    assert (
+        run(["export", str(folder), "--out", str(model), "--id", "mine", "--licence", "CC0-1.0", "--with-teacher"]) == 0
+    )
+    assert "not music yet: at half noise its error is " in capsys.readouterr().out
+    for steps, advice in ((3, "students have a power of two below 8 steps"), (2, f"distill {folder} --to 2")):
+        assert run(["export", str(folder), "--out", str(tmp_path / "other"), "--steps", str(steps)]) == 2
+        assert advice in capsys.readouterr().err
+    assert _weights(model).keys() == _weights(folder).keys()  # what `train --from` begins with
+    assert json.loads((folder / "config.json").read_text())["machine"]["threads"] == torch.get_num_threads()
     assert run(["verify", str(model)]) == 0
     assert run(["generate", str(out), "--model", str(model), "--seconds", "2", "--steps", "4"]) == 0
     assert soundfile.info(str(out)).frames == 88200
@@ -104,3 +124,34 @@ def test_from_recordings_to_music(data: Path, tmp_path: Path, capsys: pytest.Cap
     capsys.readouterr()
     assert run(["verify", str(folder)]) == 2
     assert checkpoint.name in capsys.readouterr().out
+
+
+def test_fewer_windows_than_a_batch_are_refused_with_both_numbers(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    settings = ["--preset", "tiny", "--set", "train.batch_size=5000"]
+    assert run(["train", str(data), "--out", str(tmp_path / "run"), *settings]) == 2
+    said = capsys.readouterr().err
+    count = re.search(r"(\d+) windows of 96 frames to train on, fewer than a batch of 5000", said)
+    assert count and f"--set train.batch_size={count[1]}" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_another_format_or_another_mel_is_refused(data: Path, tmp_path: Path):
+    run_folder = tmp_path / "run"
+    opened = new_run(run_folder, preset("tiny"), Library(data))
+    run_folder.mkdir()
+    settle(opened)
+    noted = (run_folder / "config.json").read_text()
+    for old, new, said in (
+        ('"format": 1', '"format": 2', "format is 2, expected 1"),
+        ('"n_fft": 2048', '"n_fft": 1024', "its settings say MelConfig.*n_fft=1024.*was prepared with .*n_fft=2048"),
+        ('"n_fft": 2048', '"n_fft": "2048"', "n_fft is '2048': int was expected"),
+    ):
+        assert old in noted
+        (run_folder / "config.json").write_text(noted.replace(old, new))
+        with pytest.raises(InputError, match=said), open_run(run_folder):
+            pass
+    (run_folder / "config.json").write_text(noted)
+    with open_run(run_folder) as whole:
+        assert whole.experiment == opened.experiment

@@ -136,3 +136,31 @@ def test_audio_saves_and_knows_its_length(tmp_path):
     audio.save(tmp_path / "a.flac", {"title": "A"})
     assert audio.seconds == 0.25
     np.testing.assert_allclose(read(tmp_path / "a.flac").samples, audio.samples, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        (np.array([[-32768, 0, 16384]], np.int16), [-1, 0, 0.5]),
+        (np.array([[-(2**31), 0, 2**30]], np.int32), [-1, 0, 0.5]),
+        (np.array([[0, 128, 192]], np.uint8), [-1, 0, 0.5]),
+        (np.array([[-1, 0, 0.5]], np.float64), [-1, 0, 0.5]),
+        (np.array([[-1, 0, 0.5]], np.float16), [-1, 0, 0.5]),
+    ],
+)
+def test_integers_are_scaled_from_their_full_range(samples: np.ndarray, expected: list[float]):
+    sound = Audio(samples, 8000)
+    assert sound.samples.dtype == np.float32
+    np.testing.assert_array_equal(sound.samples, [expected])
+
+
+@pytest.mark.parametrize("samples", [np.zeros((1, 4), bool), np.zeros((1, 4), np.uint16), np.zeros((1, 4), complex)])
+def test_what_is_no_sound_is_refused(samples: np.ndarray):
+    with pytest.raises(InputError, match=f"samples is of {samples.dtype}"):
+        Audio(samples, 8000)
+
+
+@pytest.mark.parametrize("shape", [(4,), (1, 2, 3), (65, 10)])
+def test_samples_of_another_shape_are_refused(shape: tuple[int, ...]):
+    with pytest.raises(InputError, match="of shape"):
+        Audio(np.zeros(shape, np.float32), 8000)

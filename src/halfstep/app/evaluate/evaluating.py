@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from halfstep.app.progress import progress
+from halfstep.app.terminal import say
 from halfstep.app.threads import keep_to_one_thread
 from halfstep.errors import InputError
 
@@ -72,4 +73,4 @@ def evaluate(
 
             text = evaluate_command(subject, options, tell)
     print(text, end="")
-    print(f"{out / 'report.html'}: the page")
+    say(f"{out / 'report.html'}: the page")

@@ -5,17 +5,18 @@ from typing import Annotated
 
 import typer
 
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError
 
 MostPieces = 1000
 USUAL_BEATS = 4
 OPTIONS = {
+    "steps": "--steps", "model": "--model",
     "seconds": "--seconds", "seed": "--seed", "variation": "--vary", "toward": "--toward", "vocoder": "--vocoder",
     "sampler": "--sampler", "respacing": "--respacing",
     "context": "--continue", "into": "--into", "loop": "--loop", "mend": "--mend", "start": "--from", "stop": "--to",
 }  # fmt: skip
 """Field of a request -> the option that gives it."""
-EXAMPLES = """Example: halfstep generate out/night.flac --seconds 300 --seed 7 --plot
+EXAMPLES = """Example: halfstep generate night.flac --seconds 300 --seed 7 --plot
 
 halfstep generate loop.wav --loop --bars 8 --bpm 96
 
@@ -99,7 +100,7 @@ def generate(
 
     keep_to_one_thread()
     from halfstep.app.generate.generating import generate_files
-    from halfstep.generation.requests import RequestError, request_for
+    from halfstep.generation.requests import request_for
 
     length = _seconds(seconds, bars, bpm, beats)
     try:
@@ -108,7 +109,7 @@ def generate(
             steps=steps, variation=vary, toward=toward, vocoder=vocoder, sampler=sampler, respacing=respacing,
         )  # fmt: skip
         generate_files(out, request, model=model, count=count, plot=plot)
-    except RequestError as error:
+    except NamedError as error:
         raise InputError(error.named(OPTIONS)) from error
 
 

@@ -12,11 +12,13 @@ from halfstep.app.outputs import check_room, checked_outputs
 from halfstep.app.progress import Report, progress
 from halfstep.app.run_folders import as_model
 from halfstep.app.stopping import stoppable
+from halfstep.app.terminal import say
 from halfstep.app.thumbnail import Thumbnail
 from halfstep.audio.files.io import Audio, write
 from halfstep.generation.continuation import Samples
 from halfstep.generation.model import Model
 from halfstep.generation.requests import Request, RequestError
+from halfstep.printable import printable
 
 
 def generate_files(out: Path, request: Request, *, model: str | None, count: int, plot: bool) -> None:
@@ -44,9 +46,9 @@ def generate_files(out: Path, request: Request, *, model: str | None, count: int
             write_piece(path, counted, loaded, what, seconds, piece, plot, stored)
         took = time.perf_counter() - began
         kept = f"{stored.said}, " if request.recordings else ""
-        print(f"{path}: {seconds:.1f} s, {kept}{what}, made in {took:.1f} s (real-time factor {took / seconds:.3f})")
+        say(f"{path}: {seconds:.1f} s, {kept}{what}, made in {took:.1f} s (real-time factor {took / seconds:.3f})")
         if down.samples:
-            print(f"{path}: {down.said}", file=sys.stderr)
+            print(f"{printable(path)}: {down.said}", file=sys.stderr)
 
 
 def write_piece(

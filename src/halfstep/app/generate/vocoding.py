@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halfstep.app.progress import Report, progress
+from halfstep.app.terminal import say
 from halfstep.app.threads import keep_to_one_thread
 from halfstep.arrays import Float32, Float64
 from halfstep.errors import InputError
@@ -60,7 +61,7 @@ def vocode(
     if as_json:
         print(json.dumps(done, indent=1))
         return
-    print(
+    say(
         f"{out}: {done['seconds']:.1f} s, {done['channels']} channel(s), vocoder {done['vocoder']} of model "
         f"{done['model']}, made in {done['took_seconds']:.1f} s (real-time factor {done['real_time_factor']:.3f})"
     )

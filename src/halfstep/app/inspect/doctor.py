@@ -10,6 +10,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from halfstep.app.failures import EXTRAS, install_command
+from halfstep.errors import InputError
 
 LEAST_FREE_BYTES = 1 << 30
 OLDEST_PYTHON = (3, 11)
@@ -98,8 +99,21 @@ def _extras() -> list[Finding]:
         lacking = [name for name, its in EXTRAS.items() if its == extra and util.find_spec(name) is None]
         found = f"without {', '.join(lacking)}" if lacking else "all there"
         remedy = install_command(extra) if lacking else ""
+        if extra == "play" and not lacking and (silent := _no_portaudio()):
+            lacking, found, remedy = ["PortAudio"], "without PortAudio", silent
         findings.append(Finding(name=f"extra {extra}", well=not lacking, found=found, remedy=remedy, needed=False))
     return findings
+
+
+def _no_portaudio() -> str:
+    """How to have the library behind `sounddevice`, whose wheels for Linux do not bring it; empty where it is there."""
+    from halfstep.app.play.player import PORTAUDIO, sound_library
+
+    try:
+        sound_library()
+    except InputError:
+        return PORTAUDIO
+    return ""
 
 
 def _disk() -> list[Finding]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from halfstep.app.options import AsJson
+from halfstep.app.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the program."""
     app.command(epilog="Example: halfstep models --json")(models)
-    app.command(epilog="Example: halfstep verify my-model")(verify)
+    app.command(epilog="Example: halfstep verify models/mine")(verify)
     app.command(epilog="Example: halfstep doctor")(doctor)
 
 
@@ -35,11 +36,11 @@ def models(as_json: AsJson = False) -> None:
         print(json.dumps({"models": [_facts(folder) for folder in whole], "problems": problems}, indent=1))
         return
     for folder in whole:
-        print(_described(folder))
+        say(_described(folder))
     for problem in problems:
-        print(f"not usable: {problem}")
+        say(f"not usable: {problem}")
     if not found:
-        print(f"no models in {', '.join(str(place) for place in model_places())}")
+        say(f"no models in {', '.join(str(place) for place in model_places())}")
 
 
 def verify(
@@ -56,7 +57,7 @@ def verify(
     if as_json:
         print(json.dumps({"path": str(path), "kind": kind, "problems": problems}, indent=1))
     else:
-        print("\n".join(problems) or f"{path}: {kind}, whole")
+        say("\n".join(problems) or f"{path}: {kind}, whole")
     if problems:
         raise typer.Exit(2)
 
@@ -74,7 +75,7 @@ def doctor(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=1))
     else:
-        print("\n".join(finding.line() for finding in findings))
+        say("\n".join(finding.line() for finding in findings))
     if any(finding.needed and not finding.well for finding in findings):
         raise typer.Exit(2)
 
@@ -89,6 +90,7 @@ def _facts(folder: "ModelFolder") -> dict[str, object]:
         "parameters": manifest.parameters,
         "licence": manifest.licence,
         "output_licence": manifest.output_licence,
+        "vocoder_licence": None if manifest.vocoder is None else manifest.vocoder.licence,
         "sample_rate": manifest.mel.sample_rate,
         "window_seconds": manifest.seconds,
         "steps": manifest.steps,
@@ -105,6 +107,8 @@ def _described(folder: "ModelFolder") -> str:
         f"{manifest.mel.sample_rate} Hz, windows of {manifest.seconds:.2f} s",
         f"  licence {manifest.licence}; of its music {manifest.output_licence}",
     ]
+    if manifest.vocoder is not None:
+        lines.append(f"  licence of its vocoder {manifest.vocoder.licence}")
     return "\n".join([*lines, *_measured_lines(manifest.measured, manifest.steps)])
 
 

@@ -9,6 +9,7 @@ import typer
 
 from halfstep.app.failures import STRICT
 from halfstep.app.progress import progress
+from halfstep.app.terminal import say
 
 if TYPE_CHECKING:
     from halfstep.data.preparing import PrepareConfig
@@ -64,7 +65,7 @@ def prepare(
                 out,
                 config,
                 workers or os.cpu_count() or 1,
-                lambda p: tell(p.files_done, p.files_total, f"{p.stage}, {p.audio_seconds / 60:.0f} min of sound"),
+                lambda p: tell(p.share, 1, f"{p.stage}, {p.audio_seconds / 60:.0f} min of sound"),
             )
     except preparing.NothingUsable as refusal:
         if report is not None:
@@ -78,8 +79,8 @@ def prepare(
     else:
         for kind, entries in (("skipped", done.skipped), ("failed", done.failed), ("flagged", done.flagged)):
             for entry in entries:
-                print(f"{kind}: {entry['source']}: {entry['reason']}")
-        print(
+                say(f"{kind}: {entry['source']}: {entry['reason']}")
+        say(
             f"{out}: {done.found} files found, {done.used} used ({done.seconds / 60:.1f} minutes, "
             f"{done.heldout_seconds / 60:.1f} of them held out), "
             f"{len(done.skipped)} skipped, {len(done.failed)} failed"
@@ -98,7 +99,12 @@ def train(
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates in all, if not the preset's.")] = None,
     start: Annotated[
-        Path | None, typer.Option("--from", metavar="RUN", help="Begin with the weights of another run.")
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN|MODEL",
+            help="Begin with the weights of another run, or with those a model was exported --with-teacher.",
+        ),
     ] = None,
 ) -> None:
     """Train a teacher, or the learned vocoder, on a data set. The same command again goes on where it was stopped."""
@@ -106,7 +112,7 @@ def train(
 
     with progress("train") as tell:
         figures = train_command(data, out, preset, settings or [], steps, tell, start)
-    print(f"{out}: finished; {_figures(figures)}")
+    say(f"{out}: finished; {_figures(figures)}")
 
 
 def distill(
@@ -148,7 +154,7 @@ def export(
 ) -> None:
     """Turn a run into a model folder that generate, serve and play read; a vocoder's, into a part of one."""
     from halfstep.errors import InputError
-    from halfstep.runs.export import Card, export_run
+    from halfstep.runs.export import NOT_MUSIC, Card, export_run
     from halfstep.runs.export_vocoder import export_vocoder, holds_vocoder
 
     if (out is None) == (into is None):
@@ -162,8 +168,12 @@ def export(
     given = {name: text for name, text in said.items() if text is not None}
     card = Card(id=_model_id(id_ or out.name), credits=tuple(credits_ or ()), **given)
     manifest = export_run(run, out, card, with_teacher, weights, tuple(steps or ()))
+    if warning := manifest.measured.get(NOT_MUSIC):
+        say(f"{out}: {warning}; train longer, or on more music")
+    if manifest.vocoder is not None:
+        say(f"{out}: has the vocoder of an installed model, {manifest.vocoder.licence}")
     size = f"{manifest.bytes / 1e6:.1f} MB, steps {', '.join(str(number) for number in manifest.steps)}"
-    print(f"{out}: {size}; hear it: halfstep generate music.wav --model {out}")
+    say(f"{out}: {size}; hear it: halfstep generate music.wav --model {out}")
 
 
 def _model_id(name: str) -> str:

@@ -16,6 +16,7 @@ AHEAD_BLOCKS = 16
 """Made before they are heard, at most: four seconds for a machine that is busy now and then."""
 START_BLOCKS = 4
 """Waiting before the first is heard, and before sound goes on after a gap."""
+PORTAUDIO = "install it (Debian, Ubuntu: apt install libportaudio2; Fedora: dnf install portaudio)"
 INSTEAD = "or write a file: halfstep generate out.wav"
 
 
@@ -56,8 +57,7 @@ def sound_library() -> ModuleType:
     try:
         import sounddevice
     except OSError as error:
-        remedy = "install it (Debian, Ubuntu: apt install libportaudio2; Fedora: dnf install portaudio)"
-        raise InputError(f"play: the library PortAudio is not on this machine; {remedy}, {INSTEAD}") from error
+        raise InputError(f"play: the library PortAudio is not on this machine; {PORTAUDIO}, {INSTEAD}") from error
     return sounddevice
 
 

@@ -14,6 +14,7 @@ from halfstep.errors import InputError
 
 if TYPE_CHECKING:
     import av
+    from av.container import InputContainer
 
 NEEDED = "AAC or M4A, which PyAV reads: pip install 'halfstep[aac]'; or convert it to FLAC"
 HEAD_BYTES = 12
@@ -78,7 +79,7 @@ class AacRecording:
             except self._av.FFmpegError as error:
                 self.notes = [f"breaks off: {error.strerror}"]
 
-    def _opened(self) -> "av.container.InputContainer":
+    def _opened(self) -> "InputContainer":
         self._file.seek(0)
         try:
             return self._av.open(self._file, format=self._container, metadata_errors="replace")

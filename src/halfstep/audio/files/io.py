@@ -51,12 +51,18 @@ class AudioInfo:
 
 @dataclass(frozen=True, eq=False)
 class Audio:
-    """Sound in memory: samples [channels, n] float32. A notebook plays it."""
+    """Sound in memory: samples [channels, n] float32 in [-1, 1]. A notebook plays it.
+
+    Integers are scaled from their full range, other floats brought to float32. InputError for what is no such array.
+    """
 
     samples: Float32[np.ndarray, "channels samples"]
     sample_rate: int
     subtype: str | None = None
     """How finely the recording stored them, by libsndfile's name; None says nothing."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "samples", _as_samples(self.samples))
 
     @property
     def seconds(self) -> float:
@@ -76,6 +82,20 @@ class Audio:
         soundfile.write(wav, self.samples.T, self.sample_rate, subtype="PCM_16", format="WAV")
         data = base64.b64encode(wav.getvalue()).decode("ascii")
         return f'<audio controls src="data:audio/wav;base64,{data}"></audio>'
+
+
+def _as_samples(samples: object) -> Float32:
+    """What a caller has as sound, as float32 [channels, n]; the same array where it is that already."""
+    array = np.asarray(samples)
+    if array.ndim != 2 or len(array) > MOST_CHANNELS:
+        raise InputError(f"samples is of shape {array.shape}: [channels, n] was expected, of {MOST_CHANNELS} at most")
+    if array.dtype == np.uint8:  # as in a WAV of 8 bits, 128 is silence
+        return np.asarray((array.astype(np.float32) - 128) / 128, np.float32)
+    if np.issubdtype(array.dtype, np.signedinteger):
+        return np.asarray(array / (np.iinfo(array.dtype).max + 1.0), np.float32)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise InputError(f"samples is of {array.dtype}: floats in [-1, 1], or signed integers, were expected")
+    return array.astype(np.float32, copy=False)
 
 
 class Recording:
@@ -121,7 +141,7 @@ class Recording:
         if len(self._parts) == 1:
             with self._opened(self._parts[0][0]) as sound:
                 sound.seek(min(start, sound.frames))
-                return np.ascontiguousarray(sound.read(count, dtype="float32", always_2d=True).T)
+                return np.ascontiguousarray(cast(Float32, sound.read(count, dtype="float32", always_2d=True)).T)
         return span_of(self.decoded(mono=False, block_seconds=10.0), self.info.channels, start, count)
 
     @contextmanager

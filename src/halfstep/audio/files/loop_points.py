@@ -4,13 +4,16 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from halfstep.audio.files import ogg
+
 MIDDLE_C = 60
+VORBIS_MARK = b"\x03vorbis"
 VORBIS_COMMENT = 4
 """The type of the block of a FLAC file that holds its tags."""
 
 
 def add_loop_points(path: Path, format: str, sample_rate: int, frames: int) -> None:
-    """Write that all of a WAV (chunk `smpl`) or FLAC (tags LOOPSTART, LOOPLENGTH) repeats; other formats stay."""
+    """Write that all of a WAV (chunk `smpl`), FLAC or Ogg Vorbis (tags LOOPSTART, LOOPLENGTH) repeats."""
     if writer := WRITERS.get(format):
         writer(path, sample_rate, frames)
 
@@ -36,12 +39,27 @@ def _to_flac(path: Path, _: int, frames: int) -> None:
         kind, size = data[place] & 0x7F, int.from_bytes(data[place + 1 : place + 4], "big")
         body = data[place + 4 : place + 4 + size]
         if kind == VORBIS_COMMENT:
-            tags = _with_tags(body, (b"LOOPSTART=0", b"LOOPLENGTH=%d" % frames))
+            tags = _with_tags(body, _tags(frames))
             header = bytes([data[place]]) + len(tags).to_bytes(3, "big")
             path.write_bytes(data[:place] + header + tags + data[place + 4 + size :])
             return
         assert not data[place] & 0x80, "libsndfile writes tags into every FLAC file"
         place += 4 + size
+
+
+def _to_ogg(path: Path, _: int, frames: int) -> None:
+    """The same tags, in the second packet of the stream."""
+    ogg.replace_second_packet(path, lambda packet: _tagged_vorbis(packet, frames))
+
+
+def _tagged_vorbis(packet: bytes, frames: int) -> bytes:
+    """A comment header: its mark, the comment, a last bit that is set."""
+    assert packet.startswith(VORBIS_MARK), "libsndfile writes tags into every Ogg file"
+    return VORBIS_MARK + _with_tags(packet[len(VORBIS_MARK) : -1], _tags(frames)) + packet[-1:]
+
+
+def _tags(frames: int) -> tuple[bytes, ...]:
+    return b"LOOPSTART=0", b"LOOPLENGTH=%d" % frames
 
 
 def _with_tags(comment: bytes, tags: tuple[bytes, ...]) -> bytes:
@@ -52,4 +70,4 @@ def _with_tags(comment: bytes, tags: tuple[bytes, ...]) -> bytes:
     return comment[: 4 + vendor] + struct.pack("<I", count + len(tags)) + comment[8 + vendor :] + more
 
 
-WRITERS: dict[str, Callable[[Path, int, int], None]] = {"WAV": _to_wav, "FLAC": _to_flac}
+WRITERS: dict[str, Callable[[Path, int, int], None]] = {"WAV": _to_wav, "FLAC": _to_flac, "OGG": _to_ogg}

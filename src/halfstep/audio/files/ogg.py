@@ -6,7 +6,7 @@ Files whose bytes follow from their sound alone need one fixed number. RFC 3533 
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +15,7 @@ HEADER = struct.Struct("<4sBBqIIIB")  # capture, version, flags, granule, serial
 BEGIN_OF_STREAM, END_OF_STREAM = 2, 4
 LONGEST_PAGE = 27 + 255 + 255 * 255
 SERIAL = 1
+LONGEST_SEGMENT, MOST_SEGMENTS, HEADER_PACKETS = 255, 255, 3
 
 # Ogg's checksum runs from the highest bit down, zlib's from the lowest up: the same polynomial mirrored.
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -43,6 +44,58 @@ def fix_serial(path: Path) -> None:
             file.seek(start)
             file.write(HEADER.pack(*head[:4], SERIAL, head[5], page_checksum(bare), head[7]))
             file.seek(start + len(page))
+
+
+def replace_second_packet(path: Path, change: Callable[[bytes], bytes]) -> None:
+    """Put another packet, such as longer tags, in place of the second of our own encoder's file, and of no other.
+
+    The first page holds the first packet alone; the second and third packets fill whole pages after it (Vorbis I,
+    A.2). These pages are laid out anew, and every later one is numbered on from them.
+    """
+    with path.open("rb") as file:
+        pages = [page for _, page in _pages(file)]
+    packets, used, rest = list[bytes](), 1, b""
+    while len(packets) < HEADER_PACKETS - 1:
+        lacing, body = _contents(pages[used])
+        used += 1
+        for size in lacing:
+            rest, body = rest + body[:size], body[size:]
+            if size < LONGEST_SEGMENT:
+                packets.append(rest)
+                rest = b""
+    assert not rest and len(packets) == HEADER_PACKETS - 1, "headers end with a page"
+    made = _paged([change(packets[0]), packets[1]])
+    written = [pages[0], *made, *pages[used:]]
+    path.write_bytes(b"".join(_numbered(page, number) for number, page in enumerate(written)))
+
+
+def _contents(page: bytes) -> tuple[bytes, bytes]:
+    """Lacing values and body of a page."""
+    segments = page[HEADER.size - 1]
+    return page[HEADER.size : HEADER.size + segments], page[HEADER.size + segments :]
+
+
+def _paged(packets: list[bytes]) -> list[bytes]:
+    """Packets of headers in pages, as few as hold them; granule 0."""
+    lacing = b"".join(
+        bytes([LONGEST_SEGMENT]) * (len(packet) // LONGEST_SEGMENT) + bytes([len(packet) % LONGEST_SEGMENT])
+        for packet in packets
+    )
+    body, pages, goes_on = b"".join(packets), list[bytes](), False
+    for start in range(0, len(lacing), MOST_SEGMENTS):
+        part = lacing[start : start + MOST_SEGMENTS]
+        size = sum(part)
+        granule = 0 if any(value < LONGEST_SEGMENT for value in part) else -1
+        pages.append(HEADER.pack(CAPTURE, 0, int(goes_on), granule, SERIAL, 0, 0, len(part)) + part + body[:size])
+        body, goes_on = body[size:], part[-1] == LONGEST_SEGMENT
+    return pages
+
+
+def _numbered(page: bytes, number: int) -> bytes:
+    """The page with another number in its stream, and the checksum of that."""
+    head = HEADER.unpack_from(page)
+    bare = HEADER.pack(*head[:5], number, 0, head[7]) + page[HEADER.size :]
+    return HEADER.pack(*head[:5], number, page_checksum(bare), head[7]) + page[HEADER.size :]
 
 
 def _pages(file: BinaryIO) -> Iterator[tuple[int, bytes]]:

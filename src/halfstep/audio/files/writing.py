@@ -37,6 +37,7 @@ ENCODINGS = {
     ".ogg": Encoding(format="OGG", subtype="VORBIS", compression=0.3),
     ".mp3": Encoding(format="MP3", subtype="MPEG_LAYER_III", compression=0.2),
 }
+LOOPING = "use .wav, .flac or .ogg"
 METADATA_KEYS = frozenset({"title", "artist", "album", "comment", "copyright", "license", "software", "genre"})
 
 
@@ -73,6 +74,8 @@ def write(
         OSError: the disk is full, or it cannot be written there; an older file stays as it was.
     """
     encoding = encoding_for(path)
+    if loop and encoding.format == "MP3":
+        raise InputError(f"{path}: an MP3 begins and ends with silence of its own, and loops badly; {LOOPING}")
     if unknown := metadata.keys() - METADATA_KEYS:
         raise ValueError(f"metadata {sorted(unknown)}, expected some of {sorted(METADATA_KEYS)}")
     with replacing(path) as partial:

@@ -42,6 +42,10 @@ class DiffusionVocoderObserver:
         self._example = move(task.free(self.real), device)
         self._heard = self.task.sound(self.real)
 
+    def sampled_at(self, num_steps: int) -> None:
+        """From now on samples take so many steps."""
+        self.num_steps = (num_steps,)
+
     def measure(self, denoiser: Denoiser) -> dict[str, float]:
         """Errors by noise level, and `look` at samples of each number of steps."""
         figures = errors_by_level(denoiser, self._example, self.schedule)

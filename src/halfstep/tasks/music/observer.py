@@ -48,6 +48,10 @@ class MusicObserver:
         first_third = (np.arange(task.config.frames) < task.config.frames // 3).astype(np.float32)
         self._given = move(task.given(self.real, np.tile(first_third, (count, 1)), self.real), device)
 
+    def sampled_at(self, num_steps: int) -> None:
+        """From now on samples take so many steps."""
+        self.num_steps = num_steps
+
     def measure(self, denoiser: Denoiser) -> dict[str, float]:
         """`errors`, and what samples look like."""
         return self.errors(denoiser) | self.look(self.windows(denoiser, self.num_steps))

@@ -1,0 +1,73 @@
+"""Every example of every `--help` runs as it stands, in a folder that holds what it names."""
+
+import functools
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import typer
+
+from halfstep.app.cli import app, run
+from halfstep.audio.files.io import Audio
+from halfstep.vocoders.griffin_lim import GriffinLimStream
+
+
+def examples() -> list[str]:
+    group = typer.main.get_command(app)
+    epilogs = [command.epilog or "" for command in group.commands.values()]  # pyright: ignore
+    return [line.strip() for epilog in epilogs for line in re.findall(r"halfstep [^\n]*", epilog)]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with recordings, a small model in place of the package's, and stand-ins for what takes hours."""
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.default_rng(0).uniform(-0.3, 0.3, (1, 20 * 8000)).astype(np.float32)
+    for name in ("take.mp3", "take.wav", "take.flac", "a.wav", "b.wav"):
+        Audio(noise, 8000).save(tmp_path / name)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine").symlink_to(tiny_model)
+    # a module whose name in its package is that of its function
+    monkeypatch.setattr(sys.modules["halfstep.bundle.installed"], "model_places", lambda: [tiny_model.parent])
+    return tmp_path
+
+
+def called(seen: list[str], name: str, answer: object = None) -> Callable[..., object]:
+    def stand_in(*words: object, **named: object) -> object:
+        seen.append(name)
+        return answer
+
+    return stand_in
+
+
+@pytest.mark.parametrize("line", examples())
+def test_an_example_runs_as_it_stands(line: str, workplace: Path, monkeypatch: pytest.MonkeyPatch):
+    seen: list[str] = []
+    manifest = SimpleNamespace(bytes=1, steps=(4,), measured={}, vocoder=None)
+    report = SimpleNamespace(found=1, used=1, skipped=[], failed=[], flagged=[], seconds=1.0, heldout_seconds=0.1)
+    monkeypatch.setattr("halfstep.data.preparing.prepare", called(seen, "prepare", report))
+    monkeypatch.setattr("dataclasses.asdict", vars)
+    monkeypatch.setattr("halfstep.runs.train.train_command", called(seen, "train", {}))
+    monkeypatch.setattr("halfstep.runs.distill.distill_command", called(seen, "distill", []))
+    monkeypatch.setattr("halfstep.runs.export.export_run", called(seen, "export", manifest))
+    monkeypatch.setattr("halfstep.evaluation.evaluate.evaluate_command", called(seen, "evaluate", ""))
+    monkeypatch.setattr("halfstep.app.play.player.Player.__init__", lambda self, rate: setattr(self, "gaps", 0))
+    monkeypatch.setattr("halfstep.app.play.player.Player.play", called(seen, "play"))
+    monkeypatch.setattr("halfstep.app.serve.running.run", called(seen, "serve"), raising=False)
+    hasty = functools.partial(GriffinLimStream, iterations=1)
+    monkeypatch.setattr("halfstep.generation.model.GriffinLimStream", hasty)
+    words = shlex.split(line)
+    if words[1] in ("doctor", "bench", "serve"):  # slow here, and without anything to name
+        words.append("--help")
+    assert run(words[1:]) == 0
+    if words[1] in ("prepare", "train", "distill", "export", "evaluate", "play"):
+        assert seen == [words[1]]
+
+
+def test_there_is_an_example_of_every_command():
+    assert {shlex.split(line)[1] for line in examples()} >= {"generate", "prepare", "train", "serve", "vocode"}
