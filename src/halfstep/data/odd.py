@@ -31,7 +31,7 @@ class ChannelMeter:
     def __init__(self) -> None:
         self._count = 0
         self._channels = 0
-        self._sums: Float64[np.ndarray, channels] = np.zeros(MEASURED_CHANNELS)
+        self._sums: NDArray[np.float64] = np.zeros(MEASURED_CHANNELS)
         self._products: NDArray[np.float64] = np.zeros((MEASURED_CHANNELS, MEASURED_CHANNELS))
 
     def push(self, block: NDArray[np.float32]) -> None:
@@ -77,7 +77,7 @@ class BandMeter:
         """own_rate: of the recording, before it was brought to the rate of the mel."""
         self._hz = np.arange(mel.bins) * mel.sample_rate / mel.n_fft
         self._limit = min(own_rate, mel.sample_rate) / 2
-        self._power: Float64[np.ndarray, bins] = np.zeros(mel.bins)
+        self._power: NDArray[np.float64] = np.zeros(mel.bins)
 
     def push(self, magnitude: NDArray[np.float32]) -> None:
         """The next spectra."""

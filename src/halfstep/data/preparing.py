@@ -25,6 +25,7 @@ from halfstep.data.worker import Answer, Job, decode_job, identify_job
 from halfstep.errors import InputError
 from halfstep.lock import folder_lock
 from halfstep.own_folder import DATA_SET, enter, members
+from halfstep.printable import printable
 
 __all__ = ["DecodeConfig", "Library", "PrepareConfig", "Progress", "Report", "prepare"]
 

@@ -36,14 +36,17 @@ def _data_set(path: Path) -> list[str]:
         whole = all(np.isfinite(block).all() for block in blocks)
         if not whole:
             return f"{file}: holds values that are not finite; prepare again"
-        same = is_whole(file, track.frames, STORES[library.stores], library.width, track.sha256)
+        same = is_whole(file, rows[track.file], STORES[library.stores], library.width, track.sha256)
         return None if same else f"{file}: its content does not match its checksum; prepare again"
 
     try:
         library = Library(path)
     except InputError as error:
         return [str(error)]
-    return [line for track in library.tracks if (line := problem(track))]
+    rows: dict[str, int] = {}  # several tracks may be parts of one file
+    for track in library.tracks:
+        rows[track.file] = max(rows.get(track.file, 0), track.first_frame + track.frames)
+    return list(dict.fromkeys(line for track in library.tracks if (line := problem(track))))
 
 
 def _run(path: Path) -> list[str]:
