@@ -37,7 +37,7 @@ def test_a_model_without_context_is_shown_none(tmp_path: Path, write_model: Writ
 
 
 def test_steps_it_does_not_serve_are_refused_by_name(tiny_model: Path):
-    with pytest.raises(InputError, match=r"--steps 3: model tiny-gauss serves 1, 4; choose one of the"):
+    with pytest.raises(InputError, match=r"^steps 3: model tiny-gauss serves 1, 4; choose one of the"):
         open_folder(tiny_model).denoiser(3)
 
 
