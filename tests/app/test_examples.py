@@ -48,7 +48,7 @@ def called(seen: list[str], name: str, answer: object = None) -> Callable[..., o
 @pytest.mark.parametrize("line", examples())
 def test_an_example_runs_as_it_stands(line: str, workplace: Path, monkeypatch: pytest.MonkeyPatch):
     seen: list[str] = []
-    manifest = SimpleNamespace(bytes=1, steps=(4,), measured={}, vocoder=None)
+    manifest = SimpleNamespace(bytes=1, steps=(4,), serving="4", measured={}, vocoder=None)
     report = SimpleNamespace(found=1, used=1, skipped=[], failed=[], flagged=[], seconds=1.0, heldout_seconds=0.1)
     monkeypatch.setattr("halfstep.data.preparing.prepare", called(seen, "prepare", report))
     monkeypatch.setattr("dataclasses.asdict", vars)
