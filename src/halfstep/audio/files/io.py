@@ -95,7 +95,8 @@ def _as_samples(samples: object) -> Float32:
         return np.asarray(array / (np.iinfo(array.dtype).max + 1.0), np.float32)
     if not np.issubdtype(array.dtype, np.floating):
         raise InputError(f"samples is of {array.dtype}: floats in [-1, 1], or signed integers, were expected")
-    return array.astype(np.float32, copy=False)
+    # float64 stays: it is what keeps every bit of a recording of 32
+    return cast(Float32, array if array.dtype.itemsize >= 4 else array.astype(np.float32))
 
 
 class Recording:
