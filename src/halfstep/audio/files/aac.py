@@ -54,7 +54,11 @@ class AacRecording:
         and noted.
         """
         plain = self._av.AudioResampler(format="fltp")
-        wanted, waiting, held = max(1, round(block_seconds * self.info.sample_rate)), list[Float[np.ndarray, "..."]](), 0
+        wanted, waiting, held = (
+            max(1, round(block_seconds * self.info.sample_rate)),
+            list[Float[np.ndarray, "..."]](),
+            0,
+        )
         for samples in self._frames(plain):
             waiting.append(samples.mean(axis=0, keepdims=True, dtype=np.float32) if mono else samples)
             held += samples.shape[1]

@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from halfstep.arrays import Float, Float32
+from halfstep.arrays import Float, Shaped
 from halfstep.audio.downmix import mix_weights
 from halfstep.audio.files.depth import BITS, FLOATING, WIDE, kept_subtype
 from halfstep.audio.files.parts import Part, PartFile, parts_of
@@ -56,7 +56,7 @@ class Audio:
     Integers are scaled from their full range, other floats brought to float32. InputError for what is no such array.
     """
 
-    samples: Float32[np.ndarray, "channels samples"]
+    samples: Shaped[np.ndarray, "..."]
     sample_rate: int
     subtype: str | None = None
     """How finely the recording stored them, by libsndfile's name; None says nothing."""
@@ -84,7 +84,7 @@ class Audio:
         return f'<audio controls src="data:audio/wav;base64,{data}"></audio>'
 
 
-def _as_samples(samples: object) -> Float32:
+def _as_samples(samples: object) -> Float[np.ndarray, "..."]:
     """What a caller has as sound, as float32 [channels, n]; the same array where it is that already."""
     array = np.asarray(samples)
     if array.ndim != 2 or len(array) > MOST_CHANNELS:
@@ -96,7 +96,7 @@ def _as_samples(samples: object) -> Float32:
     if not np.issubdtype(array.dtype, np.floating):
         raise InputError(f"samples is of {array.dtype}: floats in [-1, 1], or signed integers, were expected")
     # float64 stays: it is what keeps every bit of a recording of 32
-    return cast(Float32, array if array.dtype.itemsize >= 4 else array.astype(np.float32))
+    return cast(Float[np.ndarray, "..."], array if array.dtype.itemsize >= 4 else array.astype(np.float32))
 
 
 class Recording:
@@ -142,7 +142,9 @@ class Recording:
         if len(self._parts) == 1:
             with self._opened(self._parts[0][0]) as sound:
                 sound.seek(min(start, sound.frames))
-                return np.ascontiguousarray(cast(Float32, sound.read(count, dtype="float32", always_2d=True)).T)
+                return np.ascontiguousarray(
+                    cast(Float[np.ndarray, "..."], sound.read(count, dtype="float32", always_2d=True)).T
+                )
         return span_of(self.decoded(mono=False, block_seconds=10.0), self.info.channels, start, count)
 
     @contextmanager
@@ -155,7 +157,9 @@ class Recording:
             raw.check()
 
 
-def span_of(blocks: Iterable[Float[np.ndarray, "..."]], channels: int, start: int, count: int) -> Float[np.ndarray, "..."]:
+def span_of(
+    blocks: Iterable[Float[np.ndarray, "..."]], channels: int, start: int, count: int
+) -> Float[np.ndarray, "..."]:
     """Samples `start` to `start + count` of blocks [channels, n]."""
     kept, place = [np.zeros((channels, 0), np.float32)], 0
     for block in blocks:
