@@ -14,6 +14,7 @@ import typer
 
 from halfstep.app.cli import app, run
 from halfstep.audio.files.io import Audio
+from halfstep.bundle import DenoiserFile
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 
 
@@ -24,12 +25,15 @@ def examples() -> list[str]:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workplace(
+    tmp_path: Path, tiny_model: Path, write_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A folder with recordings, a small model in place of the package's, and stand-ins for what takes hours."""
     monkeypatch.chdir(tmp_path)
     noise = np.random.default_rng(0).uniform(-0.3, 0.3, (1, 20 * 8000)).astype(np.float32)
     for name in ("take.mp3", "take.wav", "take.flac", "a.wav", "b.wav"):
         Audio(noise, 8000).save(tmp_path / name)
+    write_model(tmp_path / "runs" / "mine", denoisers=(DenoiserFile(steps=64, file="denoiser-64.onnx"),))
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "mine").symlink_to(tiny_model)
     # a module whose name in its package is that of its function

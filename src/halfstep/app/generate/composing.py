@@ -16,11 +16,11 @@ OPTIONS = {
     "context": "--continue", "into": "--into", "loop": "--loop", "mend": "--mend", "start": "--from", "stop": "--to",
 }  # fmt: skip
 """Field of a request -> the option that gives it."""
-EXAMPLES = """Example: halfstep generate night.flac --seconds 300 --seed 7 --plot
+EXAMPLES = """Example: halfstep generate night.flac --seconds 60 --seed 7 --plot
 
 halfstep generate loop.wav --loop --bars 8 --bpm 96
 
-halfstep generate longer.flac --continue take.mp3 --seconds 60
+halfstep generate longer.flac --continue take.mp3 --seconds 20
 
 halfstep generate round.wav --continue take.mp3 --seconds 8 --loop
 
@@ -30,7 +30,7 @@ halfstep generate mended.wav --mend take.wav --from 12.5 --to 14
 
 halfstep generate sister.wav --seed 7 --vary 0.3
 
-halfstep generate drift.wav --seed 7 --toward 8 --seconds 120
+halfstep generate drift.wav --seed 7 --toward 8 --seconds 30
 
 halfstep generate teacher.wav --model runs/mine --steps 64"""
 
