@@ -79,7 +79,7 @@ PARAMETERIZATIONS = {
 }
 
 
-def hold_known(v: Signal, z_t: Signal, known_x: Signal, mask: Signal, at_t: Rates) -> Signal:
+def hold_known(v: Signal, z_t: Signal, known_x: Signal, mask: Float[Any, "*#shape"], at_t: Rates) -> Signal:
     """The v whose x_hat is `known_x` where mask = 1 and the network's own elsewhere, for t > 0.
 
     With the initial noise as eps, the known part then follows its exact path alpha_t x + sigma_t eps at every step:
