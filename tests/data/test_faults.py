@@ -202,6 +202,7 @@ def test_nothing_is_left_but_the_data_set(zoo):
         "report.json",
         "journal.jsonl",
         "tracks",
+        ".halfstep",
     }
     files = {track.file for track in Library(data).tracks}
     assert {f"tracks/{path.name}" for path in (data / "tracks").iterdir()} == files
