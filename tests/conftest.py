@@ -53,7 +53,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(self: socket.socket, address: object) -> None:
         if isinstance(address, tuple) and address[0] not in LOOPBACK:
             raise AssertionError(f"a test tried to reach {address}")
-        real(self, address)  # pyright: ignore[reportArgumentType]
+        real(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect)
 

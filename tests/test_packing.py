@@ -205,7 +205,7 @@ def stored(**changes: object) -> bytes:
     """A components file with some arrays changed; None leaves one out."""
     fine = {"matrix": np.eye(3, 8, dtype=np.float32), "scale": np.float64(1), "explained": np.float64(0.9)}
     buffer = io.BytesIO()
-    np.savez(buffer, **{name: array for name, array in (fine | changes).items() if array is not None})  # pyright: ignore[reportArgumentType]
+    np.savez(buffer, **{name: array for name, array in (fine | changes).items() if array is not None})
     return buffer.getvalue()
 
 

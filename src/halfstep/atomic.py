@@ -8,7 +8,7 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,7 +24,7 @@ LONGEST_SUFFIX = 16
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Generator[Path, None, None]:
     """Yield an empty file beside `path` to write to; rename it onto `path` once the block ends without an error.
 
     The old file stays byte-identical until the rename, and the new one has its permissions. On an error the partial
@@ -56,7 +56,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def replacing_folder(path: Path) -> Generator[Path, None, None]:
     """Yield a new folder beside `path` to fill; rename it to `path`, absent or empty, once the block ends well.
 
     What killed processes left of it is removed.
@@ -108,7 +108,7 @@ KINDS = {
 
 
 @contextmanager
-def _full_disk_named(path: Path) -> Iterator[None]:
+def _full_disk_named(path: Path) -> Generator[None, None, None]:
     """The system does not say which file found no room when a write fails; this does, and how much is left."""
     try:
         yield

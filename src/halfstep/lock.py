@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ MOST_PID = 1 << 32
 
 
 @contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path) -> Generator[None, None, None]:
     """Hold `folder`/lock while the block runs. InputError naming pid and host when a live process holds it."""
     path = folder / "lock"
     with _looking_alone(folder):

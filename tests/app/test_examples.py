@@ -20,7 +20,7 @@ from halfstep.vocoders.griffin_lim import GriffinLimStream
 
 def examples() -> list[str]:
     group = typer.main.get_command(app)
-    epilogs = [command.epilog or "" for command in group.commands.values()]  # pyright: ignore
+    epilogs = [command.epilog or "" for command in group.commands.values()]
     return [line.strip() for epilog in epilogs for line in re.findall(r"halfstep [^\n]*", epilog)]
 
 

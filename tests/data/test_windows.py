@@ -46,7 +46,7 @@ class Shelf:
 
 
 def windows(lengths: tuple[int, ...], frames: int = 8, seed: int = 0, **shelf) -> Windows:
-    return Windows(Shelf(lengths, **shelf), "train", frames, seed)  # pyright: ignore[reportArgumentType]
+    return Windows(Shelf(lengths, **shelf), "train", frames, seed)
 
 
 def test_a_window_is_consecutive_frames_of_one_track_of_the_split():

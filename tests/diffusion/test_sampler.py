@@ -250,7 +250,7 @@ def test_the_variance_of_a_respaced_chain_is_that_of_the_steps_it_skips():
 )
 def test_a_sampling_that_is_none_is_refused_by_name(settings: dict[str, str], says: str):
     with pytest.raises(ValueError, match=says):
-        Sampling(**settings)  # pyright: ignore[reportArgumentType]
+        Sampling(**settings)
 
 
 def test_known_part_follows_its_exact_path():

@@ -58,7 +58,7 @@ def test_every_schedule_falls_from_data_to_noise(name: str):
 
 
 def log_snr(name: str, t: float, **settings: float) -> float:
-    alpha, sigma = SCHEDULES[name](**settings).rates(np.array(t))  # pyright: ignore[reportArgumentType]
+    alpha, sigma = SCHEDULES[name](**settings).rates(np.array(t))
     return 2 * math.log(alpha / sigma)
 
 

@@ -37,9 +37,9 @@ def test_windows_and_streams_of_the_reference_share_no_frame_with_any_other(
     subject = SimpleNamespace(
         frames=FRAMES, vocoder=lambda: None, model=SimpleNamespace(manifest=SimpleNamespace(streamed=()))
     )
-    rows, _ = real.real_rows(library, subject, options)  # pyright: ignore[reportArgumentType]
+    rows, _ = real.real_rows(library, subject, options)
     assert [row.kind for row in rows] == ["reference", "real", "heldout"]
-    of_streams, _ = streams.stream_rows(library, subject, options)  # pyright: ignore[reportArgumentType]
+    of_streams, _ = streams.stream_rows(library, subject, options)
     assert [row.kind for row in of_streams[:3]] == ["reference", "real", "heldout"]
     assert [len(places) for places in asked] == [15, 15, 10, 6, 6, 6]
     for sides in (asked[:3], asked[3:]):

@@ -74,7 +74,7 @@ def test_every_preset_builds_and_fits_its_window(name: str, tmp_path: Path):
     n_mels = experiment.mel.n_mels
     library = SimpleNamespace(band_mean=np.zeros(n_mels), band_std=np.ones(n_mels))
     keep_components(experiment.task, tmp_path)
-    task = experiment.kind.build(experiment.task, experiment.mel, library, tmp_path)  # pyright: ignore[reportArgumentType]
+    task = experiment.kind.build(experiment.task, experiment.mel, library, tmp_path)
     with torch.device("meta"):
         denoiser = experiment.build(task)
         z_t = torch.empty(2, task.channels, experiment.task.length)

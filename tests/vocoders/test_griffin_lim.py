@@ -29,7 +29,7 @@ def mel_error(samples: np.ndarray, wanted: np.ndarray, config: MelConfig) -> np.
 
 
 def streamed(mel: np.ndarray, cuts: list[int], **settings: int) -> np.ndarray:
-    stream = GriffinLimStream(**({"config": SMALL} | settings))  # pyright: ignore[reportArgumentType]
+    stream = GriffinLimStream(**({"config": SMALL} | settings))
     edges = [0, *sorted(min(cut, mel.shape[1]) for cut in cuts), mel.shape[1]]
     return np.concatenate([*[stream.push(mel[:, a:b]) for a, b in itertools.pairwise(edges)], stream.finish()])
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from halfstep.printable import printable
@@ -14,7 +14,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Report]:
+def progress(title: str) -> Generator[Report, None, None]:
     """What to call as the work goes on; on stderr, so that stdout is the result's alone. It never goes back."""
     if sys.stderr.isatty():
         with _bar(printable(title)) as report:

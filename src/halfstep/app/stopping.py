@@ -19,7 +19,7 @@ def terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def stoppable(blocks: Iterable[Block]) -> Iterator[Iterator[Block]]:
+def stoppable(blocks: Iterable[Block]) -> Generator[Iterator[Block], None, None]:
     """The same blocks; SIGINT and `asked_to_end` end them, by an exception, before the next one."""
     noted: list[int] = []
     before: dict[int, Any] = {}

@@ -1,5 +1,6 @@
 """The settings of log bands, read from the JSON of a model, a data set or a run."""
 
+from collections.abc import Callable
 from typing import Any
 
 from halfstep.audio.mel import SPACINGS, MelConfig
@@ -33,7 +34,7 @@ def mel_from(fields: Fields) -> MelConfig:
 
 def _parse_spacing(fields: Fields) -> dict[str, Any]:
     """How the bands lie; folders made before there was a choice do not say, and have a mel's."""
-    parts = {
+    parts: dict[str, Callable[[str], Any]] = {
         "spacing": lambda name: fields.choice(name, SPACINGS),
         "break_hz": lambda name: fields.number(name, 1, 20_000),
         "window_length": lambda name: fields.integer_or_null(name, 16, 16384),

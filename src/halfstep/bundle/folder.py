@@ -74,7 +74,7 @@ class ModelFolder:
 
     def read(self, name: str) -> bytes:
         """The bytes of a file of the manifest's table: the very ones whose sha256 was compared."""
-        path = self._checked(name)
+        path = self.checked(name)
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != self.manifest.files[name].sha256:
             raise InputError(f"{path}: {_CHANGED}")
@@ -83,12 +83,12 @@ class ModelFolder:
     def file_problem(self, name: str) -> str | None:
         """What is wrong with a file of the table; read in blocks, so that it may be of any size."""
         try:
-            path = self._checked(name)
+            path = self.checked(name)
         except InputError as error:
             return str(error)
         return None if sha256_of(path) == self.manifest.files[name].sha256 else f"{path}: {_CHANGED}"
 
-    def _checked(self, name: str) -> Path:
+    def checked(self, name: str) -> Path:
         """The file's path, once it is a regular file of the declared size that lies in the folder itself."""
         path, declared = self.path / name, self.manifest.files[name].bytes
         if path.resolve().parent != self.path.resolve():
@@ -113,7 +113,7 @@ def open_folder(path: Path) -> ModelFolder:
         raise InputError(f"{path}: no such folder; `halfstep models` lists what is installed")
     folder = ModelFolder(path=path, manifest=read_manifest(path))
     for name in folder.manifest.files:
-        folder._checked(name)
+        folder.checked(name)
     return folder
 
 

@@ -4,6 +4,7 @@ import ctypes
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -92,7 +93,7 @@ class OnnxNetwork:
             raise InputError(f"{self._where}: its input {name} has no fixed size in axis {axis}; {AGAIN}")
         return size
 
-    def _compare(self, side: str, found: Sequence[onnxruntime.NodeArg], wanted: Shapes) -> None:
+    def _compare(self, side: str, found: Sequence[Any], wanted: Shapes) -> None:
         shown = {node.name: f"{node.type}{_shape(node.shape)}" for node in found}
         expected = {name: f"tensor(float){_shape(shape)}" for name, shape in wanted.items()}
         if shown != expected:

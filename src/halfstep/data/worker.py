@@ -37,7 +37,7 @@ def _identify(job: Job, beat: Beat) -> Answer:
 
 
 def _decode(job: Job, beat: Beat) -> Answer:
-    settings = {**job["config"], "mel": MelConfig(**job["config"]["mel"])}
+    settings: dict[str, Any] = {**job["config"], "mel": MelConfig(**job["config"]["mel"])}
     path, out, stamp = Path(job["path"]), Path(job["out"]), tuple(job["stamp"])
     return decode(path, stamp, out, DecodeConfig(**settings), beat)
 

@@ -1,6 +1,6 @@
 """What `halfstep evaluate` does: rows, judges, figures, and a report in three forms. The same command again goes on."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
 
 
 @contextmanager
-def _opened(subject: str, options: Options) -> Iterator[tuple[Subject, ...]]:
+def _opened(subject: str, options: Options) -> Generator[tuple[Subject, ...], None, None]:
     """What is evaluated, and what is set beside it. InputError where one does not fit the other."""
     with ExitStack() as stack:
         work = options.out / WORK_FOLDER

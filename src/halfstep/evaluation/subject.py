@@ -1,6 +1,6 @@
 """What is evaluated: a model folder, or a run, whose teacher and students are made one. All are judged as they play."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +78,7 @@ class Subject:
 
 
 @contextmanager
-def open_subject(path: str, work: Path, teacher_steps: tuple[int, ...] = ()) -> Iterator[Subject]:
+def open_subject(path: str, work: Path, teacher_steps: tuple[int, ...] = ()) -> Generator[Subject, None, None]:
     """The model by id or folder, or the run at `path`, exported to `work`. InputError if neither, or if it cannot take
     so many steps.
     """

@@ -152,7 +152,10 @@ class BigVGAN(nn.Module):
         self.config = config
         width = [config.upsample_initial_channel >> level for level in range(len(config.upsample_rates) + 1)]
         two = config.activation == "snakebeta"
-        act = lambda channels: AntiAliased(Snake(channels, two, config.snake_logscale))  # noqa: E731
+
+        def act(channels: int) -> nn.Module:
+            return AntiAliased(Snake(channels, two, config.snake_logscale))
+
         self.conv_pre = _conv(config.num_mels, width[0], 7)
         self.ups = nn.ModuleList(
             nn.ModuleList([_weight_normed(nn.ConvTranspose1d(wide, narrow, kernel, up, (kernel - up) // 2))])

@@ -21,10 +21,10 @@ LEAST_HELD = 0.05
 class Runs:
     """Of every peak, the run of HELD_SECONDS that begins there: is it one, dB a second, mean energy; members [k, n]."""
 
-    whole: Bool[np.ndarray, "..."]
-    slope_db: Float64[np.ndarray, "..."]
-    energy: Float64[np.ndarray, "..."]
-    members: Int64
+    whole: Bool[np.ndarray, "peaks"]
+    slope_db: Float64[np.ndarray, "peaks"]
+    energy: Float64[np.ndarray, "peaks"]
+    members: Int64[np.ndarray, "members peaks"]
 
 
 def held_runs(peaks: Peaks) -> Runs:

@@ -79,7 +79,7 @@ def _settle(folder: Path, updates: int) -> None:
     remove_partials(folder)
     teacher = notes_of(folder.parent / "teacher.safetensors")["sha256"]
     wanted = {"updates": updates, "teacher": teacher}
-    begun = wanted | (_begun(path) if path.exists() else {})
+    begun: dict[str, Any] = wanted | (_begun(path) if path.exists() else {})
     if begun["updates"] != updates:
         raise InputError(
             f"{folder}: began with {begun['updates']} updates a rung, now {updates} are asked for; "

@@ -189,7 +189,7 @@ def new_run(path: Path, experiment: Experiment | VocoderExperiment, library: Lib
 
 
 @contextmanager
-def open_any_run(path: Path) -> Iterator[AnyRun]:
+def open_any_run(path: Path) -> Generator[AnyRun, None, None]:
     """The run at `path`, locked while the block runs. InputError if it is none, or its data set is gone or another."""
     config = path / "config.json"
     if not os.path.lexists(config):

@@ -284,7 +284,7 @@ def move(example: Example, device: torch.device) -> Example:
 
 
 @contextlib.contextmanager
-def _ahead(batches: Callable[[int], Example], first: int, end: int) -> Iterator[Iterator[Example]]:
+def _ahead(batches: Callable[[int], Example], first: int, end: int) -> Generator[Iterator[Example], None, None]:
     """Batches first..end-1 in order, made a few ahead on a thread while the network works."""
     with ThreadPoolExecutor(1, "batches") as pool:
 

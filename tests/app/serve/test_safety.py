@@ -100,7 +100,7 @@ def test_nor_is_one_that_does_not_say_its_length(site: Site):
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
     chunks = (bytes(1 << 16) for _ in range(20))
     try:
-        connection.request("POST", "/api/continuations", chunks, encode_chunked=True)  # pyright: ignore[reportArgumentType]
+        connection.request("POST", "/api/continuations", chunks, encode_chunked=True)
         assert connection.getresponse().status == 413
     except (BrokenPipeError, ConnectionResetError):
         pass  # it did not even hear us out

@@ -67,7 +67,8 @@ def test_a_link_leads_to_the_moment(site: Site):
 
 def test_all_hear_one_generator_and_late_ones_a_burst(site: Site):
     with live(site) as first, live(site) as second:
-        first.recv(), second.recv()
+        first.recv()
+        second.recv()
         one = [block_of(first.recv()) for _ in range(8)]
         assert site.json("GET", "/api/status")[1]["generators"] == 1
         with live(site) as third:

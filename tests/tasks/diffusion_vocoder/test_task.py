@@ -17,7 +17,7 @@ CLEAN = DiffusionVocoderConfig(frames=32, blurred_share=0, mel_noise=0, quieter_
 
 
 def vocoder(**changes: float) -> DiffusionVocoder:
-    return DiffusionVocoder(replace(CLEAN, **changes), MEL, BAND)  # pyright: ignore[reportArgumentType]
+    return DiffusionVocoder(replace(CLEAN, **changes), MEL, BAND)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_the_same_generator_the_same_example(clips: np.ndarray):
 )
 def test_settings_that_make_no_sense_are_named(setting: str, value: float, says: str):
     with pytest.raises(ValueError, match=says):
-        DiffusionVocoderConfig(**{setting: value})  # pyright: ignore[reportArgumentType]
+        DiffusionVocoderConfig(**{setting: value})
 
 
 def test_a_window_longer_than_the_margin_is_refused():

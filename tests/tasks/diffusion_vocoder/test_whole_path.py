@@ -67,6 +67,6 @@ def test_copy_synthesis_from_the_true_x_is_the_music(
     train_command(waveforms, tmp_path, "vocoder-diffusion", vocoder_settings, 4, lambda *_: None)
     with open_run(tmp_path) as opened:
         observer = opened.observer(tmp_path)
-        look = observer.look(observer.task.sound(observer.real))  # pyright: ignore[reportAttributeAccessIssue]
+        look = observer.look(observer.task.sound(observer.real))
         assert look == pytest.approx({"samples/mr_stft": 0, "samples/log_mel_l1": 0}, abs=1e-5)
-        assert observer.mels(observer.task.sound(observer.real)).shape == (12, 128, 8)  # pyright: ignore[reportAttributeAccessIssue]
+        assert observer.mels(observer.task.sound(observer.real)).shape == (12, 128, 8)

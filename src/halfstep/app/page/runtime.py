@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +25,7 @@ REMEDY = f"get it with: npm pack {PACKAGE}@{VERSION}, unpack it, and name its di
 
 
 @contextmanager
-def runtime_folder(given: Path | None) -> Iterator[Path]:
+def runtime_folder(given: Path | None) -> Generator[Path, None, None]:
     """A folder with `RUNTIME_FILES`: the given one, or what npm brings. InputError where neither has them."""
     if given is not None:
         missing = [name for name in RUNTIME_FILES if not (given / name).is_file()]

@@ -5,7 +5,7 @@ A waveform is [channels, samples], float32 in [-1, 1].
 
 import base64
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -148,7 +148,7 @@ class Recording:
         return span_of(self.decoded(mono=False, block_seconds=10.0), self.info.channels, start, count)
 
     @contextmanager
-    def _opened(self, part: Part) -> Iterator[soundfile.SoundFile]:
+    def _opened(self, part: Part) -> Generator[soundfile.SoundFile, None, None]:
         raw = RawFile(cast(BinaryIO, PartFile(self._file, part)))
         try:
             with soundfile.SoundFile(cast(BinaryIO, raw)) as sound:
@@ -206,7 +206,7 @@ def out_of_bounds(info: AudioInfo, size: int) -> str | None:
 
 
 @contextmanager
-def _as_input(path: Path) -> Iterator[None]:
+def _as_input(path: Path) -> Generator[None, None, None]:
     try:
         yield
     except soundfile.LibsndfileError as error:
@@ -227,7 +227,7 @@ def info_of(sound: soundfile.SoundFile) -> AudioInfo:
 
 def decoded(
     sound: soundfile.SoundFile, mono: bool, block_seconds: float, exact: bool = False
-) -> Iterator[Float[np.ndarray, "..."]]:
+) -> Generator[Float[np.ndarray, "..."], None, None]:
     """Blocks [channels, n] of an open sound at its own rate; mono is their mix (`audio/downmix.py`). exact: float64
     where float32 would lose bits.
 
