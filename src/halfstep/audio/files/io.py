@@ -176,7 +176,7 @@ def _with_channels(block: Float[np.ndarray, "..."], channels: int) -> Float[np.n
 
 
 @contextmanager
-def open_sound(path: Path) -> "Iterator[Recording | AacRecording]":
+def open_sound(path: Path) -> "Generator[Recording | AacRecording, None, None]":
     """The sound in a file. Raises soundfile.LibsndfileError if it is none, OSError if it cannot be read, InputError for
     what is no regular file.
     """
@@ -324,7 +324,7 @@ def read_blocks(
 
 
 @contextmanager
-def _readable(path: Path) -> "Iterator[Recording | AacRecording]":
+def _readable(path: Path) -> "Generator[Recording | AacRecording, None, None]":
     """The sound in a file whose header can be true. InputError for another."""
     size = path.stat().st_size
     with open_sound(path) as sound:
