@@ -109,14 +109,14 @@ def test_killed_in_the_middle_it_goes_on_and_the_same_json_comes_out(
 def test_a_run_has_its_teacher_and_its_students_judged(data: Path, tmp_path: Path):
     trained = str(tmp_path / "run")
     assert run(["train", str(data), "--out", trained, "--preset", "tiny", "--steps", "2"]) == 0
-    assert run(["distill", trained, "--to", "2", "--updates", "1"]) == 0
+    assert run(["distill", trained, "--to", "8", "--updates", "1"]) == 0
     assert run(["evaluate", trained, "--data", str(data), "--out", str(tmp_path / "report"), *SMALL]) == 0
     found = json.loads((tmp_path / "report" / "report.json").read_text())
     made = [(row["kind"], row["steps"]) for row in found["rows"] if row["kind"] in ("teacher", "student")]
     assert made[0][0] == "teacher"
     assert [kind for kind, _ in made[1:]] == ["student"] * (len(made) - 1)
     assert [steps for _, steps in made] == sorted({steps for _, steps in made}, reverse=True)
-    assert made[-1] == ("student", 2)
+    assert made[-1] == ("student", 8)
     assert found["subject"]["kind"] == "run"
     ladder = {row["steps"]: row for row in json.loads((tmp_path / "run" / "ladder" / "ladder.json").read_text())}
     assert [pair["steps"] for pair in found["pairs"]] == [steps for _, steps in made[1:]]

@@ -23,7 +23,7 @@ def png_address(picture: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
 
 
-def spectrogram(samples: Float32[np.ndarray, "channels samples"], mel: MelConfig) -> bytes:
+def spectrogram(samples: Float32[np.ndarray, " samples"], mel: MelConfig) -> bytes:
     """A PNG of the log-mel of samples [n], two pixels a band: time along, pitch upwards."""
     levels = np.repeat(log_mel(samples, mel), 2, axis=0)
     file = io.BytesIO()
@@ -31,7 +31,7 @@ def spectrogram(samples: Float32[np.ndarray, "channels samples"], mel: MelConfig
     return file.getvalue()
 
 
-def player_address(samples: Float32[np.ndarray, "channels samples"], sample_rate: int) -> str:
+def player_address(samples: Float32[np.ndarray, " samples"], sample_rate: int) -> str:
     """An MP3 of samples [n]; peaks bent as in `halfstep generate`."""
     file = io.BytesIO()
     soundfile.write(file, limit(samples), sample_rate, format="MP3", subtype="MPEG_LAYER_III", compression_level=0.5)
