@@ -2,7 +2,7 @@
 killed, and a model folder whose music is known in closed form.
 """
 
-import checked_shapes  # noqa: F401, I001  before all of halfstep, whose functions it wraps
+import checked_shapes  # noqa: I001  before all of halfstep, whose functions it wraps
 
 import json
 import multiprocessing
@@ -43,6 +43,12 @@ PRELOADED = [
 VARIANCE = 0.25
 """Of the Gaussian data the tiny model's network knows perfectly."""
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+@pytest.fixture(autouse=True)
+def shapes_of_the_first_calls() -> None:
+    """Are checked in every test, and later ones now and then."""
+    checked_shapes.CALLS.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ names an axis twice. Everything else in a signature is pyright's to check. Other
 unchecked and at full speed.
 """
 
+import functools
 import inspect
 import sys
 import types
@@ -21,6 +22,11 @@ from jaxtyping import AbstractArray, jaxtyped
 PACKAGE = "halfstep"
 CHECKER = beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))
 """An int passes for a float, as it does with every type checker."""
+
+
+FIRST, EVERY = 5, 100
+CALLS: dict[Callable[..., Any], int] = {}
+"""How often each function was called in this test; `tests/conftest.py` begins anew."""
 
 
 def names_an_array(hint: object) -> bool:
@@ -42,6 +48,18 @@ def arrays_alone(function: Callable[..., Any]) -> Callable[..., Any]:
     return CHECKER(function)
 
 
+def now_and_then(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, its first calls of a test checked, and then one in EVERY: a check takes 60 us."""
+    checked = jaxtyped(function, typechecker=arrays_alone)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        calls = CALLS[function] = CALLS.get(function, 0) + 1
+        return (checked if calls <= FIRST or calls % EVERY == 0 else function)(*args, **kwargs)
+
+    return call
+
+
 def check_functions(owner: types.ModuleType | type) -> None:
     """Puts checked functions in the place of those that `owner`, a module or a class, defines."""
     module = owner.__name__ if inspect.ismodule(owner) else owner.__module__
@@ -52,7 +70,12 @@ def check_functions(owner: types.ModuleType | type) -> None:
         if inspect.isclass(function):
             check_functions(function)
         elif inspect.isfunction(function) and any(map(names_an_array, function.__annotations__.values())):
-            setattr(owner, name, jaxtyped(value, typechecker=arrays_alone))
+            checked = now_and_then(function)
+            if isinstance(value, property):
+                value = property(checked, value.fset, value.fdel, value.__doc__)
+            else:
+                value = type(value)(checked) if isinstance(value, classmethod | staticmethod) else checked
+            setattr(owner, name, value)
 
 
 class CheckingLoader(SourceFileLoader):
