@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from halfstep.printable import printable
 
-MEANT = str.maketrans({mark: "\\" + mark for mark in "\\|<[`*"})
+MEANT = str.maketrans({mark: "\\" + mark for mark in "\\|<`*"})
 """What Markdown would obey in a name that somebody else gave."""
 
 
@@ -14,4 +14,9 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return "|" + "".join(f" {printable(cell).translate(MEANT)} |" if cell else " |" for cell in cells) + "\n"
+    return "|" + "".join(f" {_shown(cell)} |" if cell else " |" for cell in cells) + "\n"
+
+
+def _shown(cell: str) -> str:
+    """The cell with nothing in it to obey: brackets alone are an interval, before a parenthesis they are a link."""
+    return printable(cell).translate(MEANT).replace("](", "]\\(")

@@ -76,7 +76,7 @@ def test_a_ddpm_model_says_how_it_is_played(ddpm: Model):
 
 
 def test_more_steps_than_the_chain_has_are_refused(ddpm: Model):
-    with pytest.raises(InputError, match="--steps 21: .* serves any number from 1 to 20"):
+    with pytest.raises(InputError, match="steps 21: .* serves any number from 1 to 20"):
         ddpm.generate(0.2, steps=21)
 
 
