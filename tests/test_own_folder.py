@@ -1,11 +1,12 @@
 """A folder that a command fills was empty, or is its own: never a user's."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from halfstep.errors import InputError
-from halfstep.own_folder import DATA_SET, MARK, REPORT, RUN, enter
+from halfstep.own_folder import DATA_SET, MARK, REPORT, RUN, enter, members
 
 
 def test_an_absent_or_empty_folder_is_entered_and_known_again(tmp_path: Path):
@@ -48,3 +49,15 @@ def test_a_file_is_no_folder(tmp_path: Path):
     with pytest.raises(InputError, match="not a folder"):
         enter(tmp_path / "out", RUN)
     assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
+def test_a_fifo_is_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "dataset.json")
+    assert members(tmp_path / "dataset.json") == {}
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", '{"a": 1, "a": 2}', "[" * 5000, "\0"])
+def test_what_is_no_object_of_ours_has_no_members(text: str, tmp_path: Path):
+    (tmp_path / "dataset.json").write_text(text)
+    assert members(tmp_path / "dataset.json") == {}

@@ -1,9 +1,9 @@
 """The array types of public signatures: `Float[np.ndarray, "bands frames"]` says a kind of number and a shape.
 
 To a type checker, and while the program runs, they are `typing.Annotated`: the array's own type with a note for
-readers. Where jaxtyping is loaded first, as pytest does it for the tests, they are jaxtyping's, and every call of a
-function checks kinds and shapes: an axis has one length in all that one call takes and gives. `*batch` stands for any
-number of axes, `...` for axes that nothing else names, `#shape` may be 1 and broadcast.
+readers. Where jaxtyping is loaded first, as pytest does it for the tests, they are jaxtyping's, and kinds and shapes
+are checked (tests/support/checked_shapes.py says how often): an axis has one length in all that one call takes and
+gives. `*batch` stands for any number of axes, `...` for axes that nothing else names, `#shape` may be 1 and broadcast.
 """
 
 import sys

@@ -1,15 +1,16 @@
 """Folders that a command fills: they were empty when it came, or carry its mark. A user's own are never entered."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from halfstep.errors import InputError
+from halfstep.fields import read_json
 
 MARK = ".halfstep"
 """A file that says what the folder is."""
 LONGEST_MARK = 100
+LONGEST_FACTS = 64 << 20
 DATA_SET, RUN, REPORT, VOCODER = "data set", "run", "report", "vocoder"
 
 
@@ -45,9 +46,9 @@ def _marked(folder: Path) -> str | None:
 
 
 def members(path: Path) -> dict[str, Any]:
-    """The object in a small JSON file; an empty one for whatever else is there."""
+    """The object in a JSON file of ours; an empty one for whatever else is there."""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        facts = read_json(path, longest=LONGEST_FACTS)
+    except (OSError, InputError):
         return {}
     return facts if isinstance(facts, dict) else {}

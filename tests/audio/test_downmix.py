@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from halfstep.audio.downmix import in_phase, mix_weights
+from halfstep.audio.downmix import in_phase, mix_weights, with_channels
 
 DB_3 = math.sqrt(0.5)
 
@@ -41,3 +41,13 @@ def test_channels_out_of_phase_do_not_cancel(right: float):
 def test_what_does_not_cancel_is_mixed_as_it_is(correlation: float):
     covariance = np.array([[1.0, correlation], [correlation, 1.0]])
     np.testing.assert_array_equal(in_phase(mix_weights(2), covariance), [0.5, 0.5])
+
+
+def test_other_channels_have_the_mix_in_each_and_the_same_stay_as_they_are():
+    stereo = np.array([[1, 0.5], [0, 0.5]], np.float32)
+    assert with_channels(stereo, 2) is stereo
+    np.testing.assert_array_equal(with_channels(stereo, 1), [[0.5, 0.5]])
+    np.testing.assert_array_equal(with_channels(stereo[:1], 3), [[1, 0.5]] * 3)
+    surround = np.zeros((6, 1), np.float32)
+    surround[3] = 1  # the low-frequency channel is no part of a mix
+    np.testing.assert_array_equal(with_channels(surround, 2), [[0], [0]])

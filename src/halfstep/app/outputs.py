@@ -1,7 +1,6 @@
 """Where a piece goes: every path looked at before anything is opened or computed."""
 
 import errno
-import json
 import math
 import os
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 from halfstep.atomic import replaceable
 from halfstep.audio.files.io import encoding_for
 from halfstep.errors import InputError
+from halfstep.own_folder import members
 
 BYTES_A_SAMPLE = {"WAV": 2.0, "FLAC": 1.6, "OGG": 0.4, "MP3": 0.4}
 """Of one channel, at most or nearly: 16 bits; what FLAC leaves of loud music; 140 kbit/s."""
@@ -90,11 +90,7 @@ def _is_our_picture(path: Path) -> bool:
 
 
 def _is_our_report(path: Path) -> bool:
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(facts, dict) and {"found", "used", "skipped", "failed", "flagged"} <= facts.keys()
+    return {"found", "used", "skipped", "failed", "flagged"} <= members(path).keys()
 
 
 def _check_writable(folder: Path) -> None:

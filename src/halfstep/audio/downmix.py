@@ -36,3 +36,10 @@ def in_phase(
         return weights
     strongest = int(np.argmax(weights**2 * np.diag(covariance)))
     return weights * np.where(covariance[strongest] < 0, -1, 1)
+
+
+def with_channels(block: Float[np.ndarray, "own samples"], channels: int) -> Float[np.ndarray, "channels samples"]:
+    """A block with as many channels as are wanted: itself, or its mix in each of them."""
+    if len(block) == channels:
+        return block
+    return np.repeat((mix_weights(len(block)) @ block)[None].astype(np.float32), channels, axis=0)

@@ -63,7 +63,7 @@ def identify(path: Path, stamp: Stamp, beat: Beat) -> Facts:
         raise UnusableError(_why_not_opened(path, error)) from error
     except InputError as error:
         raise UnusableError(str(error).removeprefix(f"{path}: ")) from error
-    if reason := io.out_of_bounds(info, stamp[0]):
+    if reason := io.out_of_bounds(info):
         raise UnusableError(reason)
     sha256 = _content_hash(path, beat)
     _expect_unchanged(path, stamp)

@@ -14,7 +14,7 @@ Times: TypeAlias = Float64[np.ndarray, "*times"]
 
 
 class Schedule(Protocol):
-    """Rates at a time, and the times that training draws."""
+    """Rates at a time."""
 
     @property
     def chain(self) -> int | None:
@@ -25,15 +25,6 @@ class Schedule(Protocol):
         """alpha_t, sigma_t (float64) of times t in [0, 1]."""
         ...
 
-    def draw_times(self, rng: np.random.Generator, n: int) -> Float64[np.ndarray, "{n}"]:
-        """n times for a batch."""
-        ...
-
-
-def _spread(rng: np.random.Generator, n: int) -> Float64[np.ndarray, "{n}"]:
-    """Uniform in (0, 1], one in each of n equal parts: the same mean as independent draws, less variance."""
-    return 1.0 - rng.permutation((np.arange(n) + rng.random()) / n)
-
 
 @dataclass(frozen=True)
 class CosineSchedule:
@@ -43,9 +34,6 @@ class CosineSchedule:
 
     def rates(self, t: Times) -> Rates:
         return cosine_rates(t)
-
-    def draw_times(self, rng: np.random.Generator, n: int) -> Float64[np.ndarray, "{n}"]:
-        return _spread(rng, n)
 
 
 @dataclass(frozen=True)
@@ -63,9 +51,6 @@ class ShiftedSchedule:
         plain = cosine_rates(t)
         angle = np.arctan2(plain.sigma, self.shift * plain.alpha)
         return _from_angle(angle, t)
-
-    def draw_times(self, rng: np.random.Generator, n: int) -> Float64[np.ndarray, "{n}"]:
-        return _spread(rng, n)
 
 
 SIGMOID_START, SIGMOID_END = -3.0, 3.0
@@ -85,9 +70,6 @@ class SigmoidSchedule:
         falling = _sigmoid(-(SIGMOID_START + np.asarray(t, np.float64) * (SIGMOID_END - SIGMOID_START)))
         share = np.clip((falling - low) / (high - low), 0.0, 1.0)
         return _from_angle(np.arccos(np.sqrt(share)), t)
-
-    def draw_times(self, rng: np.random.Generator, n: int) -> Float64[np.ndarray, "{n}"]:
-        return _spread(rng, n)
 
 
 EDM_DATA, EDM_LEAST, EDM_MOST, EDM_RHO = 0.5, 0.002, 80.0, 7.0
@@ -109,9 +91,6 @@ class EdmSchedule:
         ratio = (least + t * (most - least)) ** EDM_RHO / EDM_DATA
         angle = np.where(t == 0, 0.0, np.arctan(ratio))
         return Rates(np.cos(angle)[()], np.where(t == 0, 0.0, np.sin(angle))[()])
-
-    def draw_times(self, rng: np.random.Generator, n: int) -> Float64[np.ndarray, "{n}"]:
-        return _spread(rng, n)
 
 
 @dataclass(frozen=True)
@@ -136,9 +115,6 @@ class DdpmSchedule:
 
     def rates(self, t: Times) -> Rates:
         return _of_chain(self, t)
-
-    def draw_times(self, rng: np.random.Generator, n: int) -> Float64[np.ndarray, "{n}"]:
-        return _steps_of_chain(self, rng, n)
 
 
 LINEAR_FIRST, LINEAR_LAST, LINEAR_STEPS = 1e-4, 0.02, 1000
@@ -166,9 +142,6 @@ class LinearSchedule:
     def rates(self, t: Times) -> Rates:
         return _of_chain(self, t)
 
-    def draw_times(self, rng: np.random.Generator, n: int) -> Float64[np.ndarray, "{n}"]:
-        return _steps_of_chain(self, rng, n)
-
 
 Chain: TypeAlias = DdpmSchedule | LinearSchedule
 
@@ -183,11 +156,6 @@ def _of_chain(schedule: Chain, t: Times) -> Rates:
     k = np.rint(np.asarray(t, dtype=np.float64) * schedule.num_train_steps).astype(int)
     alpha, sigma = _chain_rates(schedule)
     return Rates(alpha[k], sigma[k])
-
-
-def _steps_of_chain(schedule: Chain, rng: np.random.Generator, n: int) -> Float64[np.ndarray, "{n}"]:
-    """t = k / T with k uniform in 1..T."""
-    return rng.integers(1, schedule.num_train_steps + 1, n) / schedule.num_train_steps
 
 
 def _products(betas: Float64[np.ndarray, "steps"]) -> Float64[np.ndarray, "steps+1"]:
@@ -244,6 +212,16 @@ SCHEDULES: dict[str, MakeSchedule] = {
     "ddpm-cosine": _ddpm,
     "linear": _linear,
 }
+
+
+def draw_times(schedule: Schedule, rng: np.random.Generator, n: int) -> Float64[np.ndarray, "{n}"]:
+    """n times for a batch: of a chain k / T with k uniform in 1..T; where t is continuous, uniform in (0, 1].
+
+    The latter are one in each of n equal parts: the same mean as independent draws, less variance.
+    """
+    if schedule.chain is None:
+        return 1.0 - rng.permutation((np.arange(n) + rng.random()) / n)
+    return draw_student_times(rng, n, schedule.chain)
 
 
 def draw_student_times(rng: np.random.Generator, n: int, num_steps: int) -> Float64[np.ndarray, "{n}"]:

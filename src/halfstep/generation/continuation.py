@@ -13,9 +13,9 @@ from halfstep.audio.limiter import limit
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.errors import InputError
 from halfstep.generation.canvas import Canvas, filled, mel_stream
-from halfstep.generation.render import first_samples, unlimited
+from halfstep.generation.render import first_samples, unlimited, without_first
 from halfstep.generation.sides import Placer, side_of
-from halfstep.generation.takes import Form, Take, without_first
+from halfstep.generation.takes import Form, Take
 from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.base import Vocoder
 

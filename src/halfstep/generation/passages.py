@@ -9,6 +9,7 @@ from halfstep.arrays import Float32
 from halfstep.audio.limiter import limit
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.noise import shifted
+from halfstep.generation.render import without_first
 from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.base import Vocoder
 
@@ -42,7 +43,7 @@ def passages(sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder, first_fra
     start = window * layout.hop
     begun = replace(canvas, init_noise=shifted(canvas.init_noise, start))
     skipped = max(0, first_frame - start - LEAD_IN_FRAMES)
-    mels = _without_first(mel_stream(sampler, begun), skipped)
+    mels = without_first(mel_stream(sampler, begun), skipped)
     paired = _paired(mels, vocoder, sampler.manifest.mel.hop_length, start + skipped)
     return _from(paired, first_frame)
 
@@ -83,18 +84,8 @@ def _from(blocks: Iterator[Passage], first_frame: int) -> Iterator[Passage]:
 
 
 def _sliced(
-    blocks: Iterable[Float32[np.ndarray, "channels samples"]], size: int
-) -> Iterator[Float32[np.ndarray, "channels samples"]]:
+    blocks: Iterable[Float32[np.ndarray, "bands frames"]], size: int
+) -> Iterator[Float32[np.ndarray, "bands frames"]]:
     for block in blocks:
         for start in range(0, block.shape[1], size):
             yield block[:, start : start + size]
-
-
-def _without_first(
-    blocks: Iterable[Float32[np.ndarray, "channels samples"]], count: int
-) -> Iterator[Float32[np.ndarray, "channels samples"]]:
-    for block in blocks:
-        kept = block[:, count:]
-        count = max(0, count - block.shape[1])
-        if kept.size:
-            yield kept

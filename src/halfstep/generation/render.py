@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float, Float32
 from halfstep.audio.limiter import limit
 from halfstep.vocoders.base import Vocoder
 
@@ -42,6 +42,17 @@ def first_samples(
         left -= block.shape[1]
         if left <= 0:
             return
+
+
+def without_first(
+    blocks: Iterable[Float[np.ndarray, "channels samples"]], count: int
+) -> Iterator[Float[np.ndarray, "channels samples"]]:
+    """The blocks less their first `count` samples, or frames of log-mel blocks [n_mels, k]; none is empty."""
+    for block in blocks:
+        kept = block[:, count:]
+        count = max(0, count - block.shape[1])
+        if kept.size:
+            yield kept
 
 
 def equal_blocks(

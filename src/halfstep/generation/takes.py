@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from halfstep.arrays import Float
-from halfstep.audio.downmix import mix_weights
+from halfstep.audio.downmix import with_channels
 from halfstep.audio.files.depth import BITS, FLOATING, finest
 from halfstep.audio.files.io import Audio, finite, read_blocks, read_info, resampled
 from halfstep.errors import InputError
-from halfstep.generation.render import first_samples
+from halfstep.generation.render import first_samples, without_first
 
 AT_ONCE = 1 << 18
 """Samples of a block, of a recording in memory."""
@@ -65,7 +65,8 @@ class Take:
 
     def blocks(self) -> Iterator[Float[np.ndarray, "channels samples"]]:
         """From the beginning, each time. InputError where a sample is NaN or infinite, or the file breaks off."""
-        whole = resampled(map(self._as_channels, self._read()), self.own.sample_rate, self.form.sample_rate)
+        alike = (with_channels(block, self.form.channels) for block in self._read())
+        whole = resampled(alike, self.own.sample_rate, self.form.sample_rate)
         after = without_first(whole, self.begin)
         return after if self.end is None else first_samples(after, self.end - self.begin)
 
@@ -76,12 +77,6 @@ class Take:
             return finite(parts, self.name, self.own.sample_rate)
         return read_blocks(Path(self.recording), mono=False, exact=True)
 
-    def _as_channels(self, block: Float[np.ndarray, "own samples"]) -> Float[np.ndarray, "channels samples"]:
-        if len(block) == self.form.channels:
-            return block
-        mixed = mix_weights(len(block)) @ block
-        return np.repeat(mixed[None].astype(np.float32), self.form.channels, axis=0)
-
 
 def form_of(takes: list[Take]) -> Form:
     """Rate and channels of the first; as fine as the finest of those that keep their samples."""
@@ -91,14 +86,3 @@ def form_of(takes: list[Take]) -> Form:
         if (take.own.sample_rate, take.own.channels) == (first.sample_rate, first.channels)
     ]  # fmt: skip
     return Form(sample_rate=first.sample_rate, channels=first.channels, subtype=finest(alike))
-
-
-def without_first(
-    blocks: Iterator[Float[np.ndarray, "channels samples"]], count: int
-) -> Iterator[Float[np.ndarray, "channels samples"]]:
-    """The blocks less their first `count` samples."""
-    for block in blocks:
-        kept = block[:, count:]
-        count = max(0, count - block.shape[1])
-        if kept.size:
-            yield kept

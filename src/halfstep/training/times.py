@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from halfstep.arrays import Float, Float64, Int
-from halfstep.diffusion.schedule import Schedule, Times, draw_student_times
+from halfstep.diffusion.schedule import Schedule, Times, draw_student_times, draw_times
 from halfstep.nets.history import LEVELS, LossHistory
 
 LOG_NORMAL_MEAN, LOG_NORMAL_DEVIATION = -1.2 + math.log(2), 1.2
@@ -45,12 +45,12 @@ class TimeSampling(Protocol):
 
 @dataclass(frozen=True)
 class Uniform:
-    """t evenly, as the schedule draws it."""
+    """t evenly."""
 
     schedule: Schedule
 
     def draw(self, rng: np.random.Generator, n: int, history: LossHistory | None) -> Drawn:
-        return Drawn(self.schedule.draw_times(rng, n))
+        return Drawn(draw_times(self.schedule, rng, n))
 
     def draw_student(self, rng: np.random.Generator, n: int, num_steps: int, history: LossHistory | None) -> Drawn:
         return Drawn(draw_student_times(rng, n, num_steps))

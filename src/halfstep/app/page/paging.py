@@ -33,7 +33,7 @@ def page(
     """Write a static site that makes music in the visitor's own browser, with no server at all."""
     keep_to_one_thread()
     from halfstep.app.page.runtime import runtime_folder
-    from halfstep.app.page.writing import write_site
+    from halfstep.app.page.static_site import write_site
     from halfstep.bundle import load_folder
 
     if server is not None:

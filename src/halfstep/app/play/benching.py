@@ -76,7 +76,9 @@ def measured(model: str | None, steps: int, seconds: float) -> Speed:
     """What a fresh process takes. InputError where the model is at fault, RuntimeError where it fails otherwise."""
     command = [sys.executable, "-c", _CHILD, model or "", str(steps), str(seconds)]
     began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:  # noqa: S603, ourselves
+    with subprocess.Popen(  # noqa: S603, ourselves
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
         assert child.stdout is not None
         child.stdout.readline()
         first_sound = time.perf_counter() - began

@@ -21,8 +21,8 @@ from halfstep.app.serve.guard import TOO_LARGE, Guard, TooLarge
 from halfstep.app.serve.jobs import Jobs
 from halfstep.app.serve.limits import Limits
 from halfstep.app.serve.ordering import Kitchen, Order
-from halfstep.app.serve.refusals import Refusal
-from halfstep.app.serve.streams import serve_blocks, stream_response
+from halfstep.app.serve.refusals import NOT_FOUND, Refusal
+from halfstep.app.serve.sending import serve_blocks, stream_response
 from halfstep.app.serve.tunes import Stations, said
 from halfstep.errors import InputError
 from halfstep.generation.model import Model
@@ -83,7 +83,7 @@ class Server:
 
     def _page_file(self, name: str) -> Response:
         if name not in self._page:
-            raise Refusal(404, "no such address")
+            raise Refusal(NOT_FOUND, "no such address")
         path = self._page[name]
         return FileResponse(path, headers={"Cache-Control": "no-cache"}, media_type=PAGE_TYPES[path.suffix])
 

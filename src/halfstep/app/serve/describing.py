@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import halfstep
-from halfstep.app.serve.fields import Field
 from halfstep.app.serve.limits import Limits
 from halfstep.app.serve.ordering import Order
+from halfstep.app.serve.parameters import Field
 from halfstep.app.serve.tunes import TUNE_FIELDS
 from halfstep.audio.files.streaming import STREAM_ENCODERS
 

@@ -13,12 +13,11 @@ from queue import SimpleQueue
 from typing import Any
 
 from halfstep.app.serve.limits import RETRY_SECONDS, Limits
-from halfstep.app.serve.refusals import Refusal
+from halfstep.app.serve.refusals import CONFLICT, NOT_FOUND, TOO_MANY, Refusal
 from halfstep.errors import InputError
 
 LOG = logging.getLogger("halfstep.serve")
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
-TOO_MANY, NOT_FOUND, TOO_EARLY = 429, 404, 409
 OUR_FAULT = "the model failed; the server's log says more"
 
 Report = Callable[[float], None]
@@ -95,7 +94,7 @@ class Jobs:
         """Where its sound is. Refusal where it is not done."""
         job = self.get(id)
         if job.state != DONE or job.path is None:
-            raise Refusal(TOO_EARLY, f"the job is {job.state}")
+            raise Refusal(CONFLICT, f"the job is {job.state}")
         return job.path
 
     def cancel(self, id: str) -> Job:

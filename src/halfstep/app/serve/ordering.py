@@ -8,11 +8,11 @@ from halfstep.app.generate.composing import USUAL_BEATS
 from halfstep.app.generate.generating import described, write_piece
 from halfstep.app.generate.storing import BroughtDown, storing
 from halfstep.app.serve.decoding import decoded_upload
-from halfstep.app.serve.fields import SEED, STEPS, TOWARD, VARIATION, Field, Value, number, read_fields, whole
 from halfstep.app.serve.jobs import Job, Jobs, Report
 from halfstep.app.serve.limits import Limits
-from halfstep.app.serve.refusals import Refusal
-from halfstep.app.serve.tunes import BAD_REQUEST, check_steps, find
+from halfstep.app.serve.parameters import SEED, STEPS, TOWARD, VARIATION, Field, Value, number, read_fields, whole
+from halfstep.app.serve.refusals import BAD_REQUEST, Refusal
+from halfstep.app.serve.tunes import check_steps, find
 from halfstep.audio.files.io import Audio
 from halfstep.audio.files.writing import ENCODINGS
 from halfstep.generation.continuation import Samples

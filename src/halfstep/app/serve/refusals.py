@@ -1,5 +1,7 @@
 """What is said to whoever asks for what cannot be had."""
 
+BAD_REQUEST, NOT_FOUND, CONFLICT, TOO_MANY, UNAVAILABLE = 400, 404, 409, 429, 503
+
 
 class Refusal(Exception):
     """An answer with an error status (400 to 599) and one line; `retry_seconds` where a later try may succeed."""

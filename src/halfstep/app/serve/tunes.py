@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from halfstep.app.serve.fields import AT, OVER, SEED, STEPS, TOWARD, VARIATION, Value, number, whole
 from halfstep.app.serve.limits import RETRY_SECONDS, Limits
-from halfstep.app.serve.refusals import Refusal
+from halfstep.app.serve.parameters import AT, OVER, SEED, STEPS, TOWARD, VARIATION, Value, number, whole
+from halfstep.app.serve.refusals import BAD_REQUEST, NOT_FOUND, UNAVAILABLE, Refusal
 from halfstep.app.serve.station import Station
 from halfstep.errors import InputError
 from halfstep.generation.model import Model
@@ -17,7 +17,6 @@ from halfstep.generation.requests import Piece, RequestError
 TUNE_FIELDS = (SEED, STEPS, VARIATION, TOWARD, OVER, AT)
 USUAL_DRIFT_SECONDS = 120.0
 MOST_RANDOM_SEED = 1 << 32
-BAD_REQUEST, NOT_FOUND, UNAVAILABLE = 400, 404, 503
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +128,11 @@ class Stations:
             return
         idle = [station for station in pieces if not station.listeners]
         if not idle:
-            raise Refusal(UNAVAILABLE, "as many pieces at once as this server plays; try again soon", RETRY_SECONDS)
+            raise Refusal(
+                UNAVAILABLE,
+                "as many pieces at once as this server plays; try again soon",
+                RETRY_SECONDS,
+            )
         self._forget(min(idle, key=lambda station: station.idle_since))
 
     def _forget(self, station: Station) -> None:

@@ -16,7 +16,7 @@ import soundfile
 import soxr
 
 from halfstep.arrays import Float, Shaped
-from halfstep.audio.downmix import mix_weights
+from halfstep.audio.downmix import mix_weights, with_channels
 from halfstep.audio.files.depth import BITS, FLOATING, WIDE, kept_subtype
 from halfstep.audio.files.parts import Part, PartFile, parts_of
 from halfstep.audio.files.raw import RawFile
@@ -133,8 +133,8 @@ class Recording:
         for part, info in self._parts:
             with self._opened(part) as sound:
                 blocks = decoded(sound, mono, block_seconds, exact)
-                if not mono and info.channels != self.info.channels:
-                    blocks = (_with_channels(block, self.info.channels) for block in blocks)
+                if not mono:
+                    blocks = (with_channels(block, self.info.channels) for block in blocks)
                 yield from resampled(blocks, info.sample_rate, self.info.sample_rate)
 
     def span(self, start: int, count: int) -> Float[np.ndarray, "..."]:
@@ -170,11 +170,6 @@ def span_of(
     return np.concatenate(kept, axis=1)
 
 
-def _with_channels(block: Float[np.ndarray, "..."], channels: int) -> Float[np.ndarray, "..."]:
-    """A block of another stream with as many channels as the first: the mean of its own in each."""
-    return np.repeat(block.mean(axis=0, keepdims=True, dtype=np.float32), channels, axis=0)
-
-
 @contextmanager
 def open_sound(path: Path) -> "Generator[Recording | AacRecording, None, None]":
     """The sound in a file. Raises soundfile.LibsndfileError if it is none, OSError if it cannot be read, InputError for
@@ -196,8 +191,8 @@ def open_sound(path: Path) -> "Generator[Recording | AacRecording, None, None]":
         yield recording
 
 
-def out_of_bounds(info: AudioInfo, size: int) -> str | None:
-    """Why a recording that says this of itself, in `size` bytes, is not read; None for one that is."""
+def out_of_bounds(info: AudioInfo) -> str | None:
+    """Why a recording that says this of itself is not read; None for one that is."""
     if not LOWEST_RATE <= info.sample_rate <= HIGHEST_RATE:
         return f"a sample rate of {info.sample_rate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} are read"
     if info.channels > MOST_CHANNELS:
@@ -328,7 +323,7 @@ def _readable(path: Path) -> "Generator[Recording | AacRecording, None, None]":
     """The sound in a file whose header can be true. InputError for another."""
     size = path.stat().st_size
     with open_sound(path) as sound:
-        reason = out_of_bounds(sound.info, size)
+        reason = out_of_bounds(sound.info)
         if reason is None and sound.info.frames_declared > size * MOST_FRAMES_A_BYTE:
             reason = f"declares {sound.info.frames_declared} samples in {size} bytes: its header is broken"
         if reason is not None:

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from halfstep.app.serve.refusals import Refusal
+from halfstep.app.serve.refusals import BAD_REQUEST, Refusal
 from halfstep.generation.noise import SEEDS
 
 Value = int | float | bool | str
-BAD_REQUEST = 400
 LONGEST_VALUE = 64
 TRUE, FALSE = ("1", "true", "on"), ("0", "false", "off")
 

@@ -10,17 +10,16 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from halfstep.app.serve.connections import cut
-from halfstep.app.serve.fields import read_fields
 from halfstep.app.serve.formats import BLOCKS, HIGHEST_LEVEL, LOWEST_LEVEL
 from halfstep.app.serve.listening import Listener
-from halfstep.app.serve.refusals import Refusal
+from halfstep.app.serve.parameters import read_fields
+from halfstep.app.serve.refusals import NOT_FOUND, Refusal
 from halfstep.app.serve.station import Station
 from halfstep.app.serve.tunes import TUNE_FIELDS, Stations, Tune
 from halfstep.audio.files.streaming import STREAM_ENCODERS
 from halfstep.audio.mel import MelConfig, band_edges_hz
 from halfstep.generation.model import Model
 
-NOT_FOUND = 404
 TRY_AGAIN_LATER = 1013
 """WebSocket's code for a server that is too busy."""
 
