@@ -9,8 +9,10 @@ import soundfile
 from halfstep.audio.mel import MelConfig
 from halfstep.data.decode import DecodeConfig, decode
 from halfstep.data.sources import stamp_of
+from halfstep.data.track_builder import UnusableError
 
 RATE = 44100
+CONFIG = DecodeConfig(mel=MelConfig(), min_frames=32)
 RNG = np.random.default_rng(0)
 NOISE = 0.05 * RNG.standard_normal(3 * RATE)
 OTHER = 0.05 * RNG.standard_normal(3 * RATE)
@@ -52,8 +54,7 @@ CASES = [
 def test_what_is_odd_is_said_with_its_figure(tmp_path: Path, name: str, samples: np.ndarray, said: list[str]):
     path = tmp_path / "a.wav"
     soundfile.write(path, samples, RATE, "FLOAT")
-    config = DecodeConfig(mel=MelConfig(), min_frames=32)
-    notes = decode(path, stamp_of(path), tmp_path / "a.npy", config, lambda _: None)["notes"]
+    notes = decode(path, stamp_of(path), tmp_path / "a.npy", CONFIG, lambda _: None)["notes"]
     assert len(notes) == len(said), notes
     assert all(part in note for part, note in zip(said, notes, strict=True))
 
@@ -61,5 +62,12 @@ def test_what_is_odd_is_said_with_its_figure(tmp_path: Path, name: str, samples:
 def test_a_file_of_a_low_rate_is_not_band_limited(tmp_path: Path):
     path = tmp_path / "a.wav"
     soundfile.write(path, NOISE[:RATE], 22050, "PCM_16")
-    config = DecodeConfig(mel=MelConfig(), min_frames=32)
-    assert decode(path, stamp_of(path), tmp_path / "a.npy", config, lambda _: None)["notes"] == []
+    assert decode(path, stamp_of(path), tmp_path / "a.npy", CONFIG, lambda _: None)["notes"] == []
+
+
+def test_channels_that_cancel_are_no_silence_without_a_reason(tmp_path: Path):
+    soundfile.write(tmp_path / "a.wav", stereo(NOISE, -NOISE), RATE)
+    said = r"^silence; left and right are out of phase: correlation -1\.00$"
+    with pytest.raises(UnusableError, match=said):
+        decode(tmp_path / "a.wav", stamp_of(tmp_path / "a.wav"), tmp_path / "a.npy", CONFIG, lambda _: None)
+    assert not (tmp_path / "a.npy").exists()

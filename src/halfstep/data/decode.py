@@ -110,7 +110,7 @@ def decode(path: Path, stamp: Stamp, out: Path, config: DecodeConfig, beat: Beat
                 if track.seconds > MOST_HOURS * 3600:
                     raise UnusableError(f"longer than {MOST_HOURS:g} hours")
             ending = reader.ending(path)
-            _finish(track, ending)
+            _finish(track, [*([ending] if ending else []), *reader.channels.notes()])
         stored = measure(partial, lambda: beat(track.seconds), lambda rows: store.log_mels(rows, config.mel))
         _expect_unchanged(path, stamp)
     return {
@@ -132,11 +132,12 @@ def decode(path: Path, stamp: Stamp, out: Path, config: DecodeConfig, beat: Beat
     }
 
 
-def _finish(track: TrackBuilder, ending: str | None) -> None:
+def _finish(track: TrackBuilder, odd: list[str]) -> None:
+    """odd: what else is known of the recording, which may be why no track comes of it."""
     try:
         track.finish()
     except UnusableError as error:
-        raise UnusableError(f"{error}; {ending}" if ending else str(error)) from error
+        raise UnusableError("; ".join([str(error), *odd])) from error
 
 
 class _Reader:
