@@ -22,7 +22,7 @@ def test_an_absent_or_empty_folder_is_entered_and_known_again(tmp_path: Path):
 def test_a_users_folder_is_refused_and_left_as_it_was(tmp_path: Path, name: str):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine")
-    with pytest.raises(InputError, match=r"not empty, and no data set made by halfstep; choose .* --out"):
+    with pytest.raises(InputError, match=r"not empty, and no data set made by halfstep; choose another out"):
         enter(tmp_path, DATA_SET, lambda folder: (folder / "nothing").exists())
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / name]
 

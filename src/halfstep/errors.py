@@ -16,6 +16,10 @@ class NamedError(InputError):
         self.text = text
         super().__init__(self.named({}))
 
+    def __reduce__(self) -> tuple[type["NamedError"], tuple[str]]:
+        """Between processes it goes as its text: the message has lost its braces."""
+        return type(self), (self.text,)
+
     def named(self, names: Mapping[str, str]) -> str:
         """The line, with an argument's own name where `names` has no other."""
         return self.text.format_map(_Names(names))

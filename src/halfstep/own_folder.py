@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.fields import read_json
 
 MARK = ".halfstep"
@@ -27,9 +27,9 @@ def enter(folder: Path, kind: str, looks_like_one: Callable[[Path], bool] = lamb
     if marked is None and (looks_like_one(folder) or not any(folder.iterdir())):
         (folder / MARK).write_text(kind + "\n", encoding="ascii")
     elif marked is None:
-        raise InputError(f"{folder}: not empty, and no {kind} made by halfstep; choose another folder with --out")
+        raise NamedError(f"{unbraced(folder)}: not empty, and no {kind} made by halfstep; choose another {{out}}")
     elif marked != kind:
-        raise InputError(f"{folder}: holds a {marked}, not a {kind}; choose another folder with --out")
+        raise NamedError(f"{unbraced(folder)}: holds a {unbraced(marked)}, not a {kind}; choose another {{out}}")
 
 
 def _marked(folder: Path) -> str | None:

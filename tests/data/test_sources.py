@@ -47,7 +47,7 @@ def test_what_is_hidden_or_a_systems_own_is_no_recording(tmp_path):
 def test_the_data_sets_own_folder_is_no_source(tmp_path, source):
     (tmp_path / "data" / "tracks").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "data")
-    with pytest.raises(InputError, match="lies in the data set's own folder, --out .*data; choose another --out"):
+    with pytest.raises(InputError, match="lies in the data set's own folder, out .*data; choose another out"):
         find([tmp_path / source], tmp_path / "data")
 
 

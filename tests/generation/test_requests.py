@@ -54,8 +54,8 @@ def test_a_span_may_be_anywhere_its_ends_included(start: float, stop: float, spa
     [
         (0, 2, "nothing of the recording would be left"),
         (0.5, 0.50001, "nothing of the recording would be new"),
-        (0.01, 1, r"at least 0.050 s before it are needed to join to; mend from 0$"),
-        (1, 1.98, r"at least 0.050 s after it are needed to join to; mend to 2.000$"),
+        (0.01, 1, r"at least 0.050 s before it are needed to join to; take start 0$"),
+        (1, 1.98, r"at least 0.050 s after it are needed to join to; take stop 2.000$"),
         (1, 2.1, "give two times in order, inside the recording's 0 to 2.000 s"),
     ],
 )

@@ -130,7 +130,7 @@ def test_again_and_further_down_it_goes_on(distilled: Path, fresh: Path):
 
 @pytest.mark.parametrize("to", [0, 3, 4, 8])
 def test_rungs_that_are_none_are_refused(fresh: Path, to: int):
-    with pytest.raises(InputError, match=f"--to: to is {to}: a power of two below start_steps = 4"):
+    with pytest.raises(InputError, match=f"to is {to}: a power of two below distill.start_steps, 4,"):
         distill_command(fresh, to, None, quiet)
 
 
@@ -146,7 +146,7 @@ def refused(distilled: Path, tmp_path: Path, spoil: Callable[[Path], None], upda
 
 def test_other_updates_than_it_began_with_are_refused(distilled: Path, tmp_path: Path):
     said = refused(distilled, tmp_path, lambda run: None, updates=5)
-    assert "began with 3 updates a rung, now 5 are asked for; use --updates 3" in said
+    assert "began with 3 updates a rung, now 5 are asked for; use updates 3" in said
 
 
 def test_students_of_a_teacher_that_was_trained_on_are_refused(distilled: Path, tmp_path: Path):

@@ -170,7 +170,7 @@ def test_settings_are_applied_in_json():
     ],
 )
 def test_a_setting_that_does_not_fit_is_refused_by_name(setting: str, says: str):
-    with pytest.raises(InputError, match=f"--set .*{says}") as refused:
+    with pytest.raises(InputError, match=f"settings .*{says}") as refused:
         with_settings(PRESETS["tiny"](), ["train.log_every=1", setting])
     assert setting in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -82,5 +82,5 @@ def test_own_tasks_are_the_folders_and_settings_of_none_are_refused():
     assert kind_named("backwards") is None
     with pytest.raises(ValueError, match="object: no task"):
         kind_of(object())
-    with pytest.raises(InputError, match=r"--preset backwards: not known; there are tiny, base"):
+    with pytest.raises(InputError, match=r"preset backwards: not known; there are tiny, base"):
         preset("backwards")

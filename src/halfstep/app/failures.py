@@ -30,8 +30,13 @@ EXTRAS = {
 }
 """Packages that only an extra brings."""
 
-OPTIONS = {"steps": "--steps", "model": "--model"}
-"""Arguments that a command line knows by another name; commands with more have their own."""
+OPTIONS = {
+    "steps": "--steps", "model": "--model", "preset": "--preset", "settings": "--set", "out": "--out",
+    "start": "--from", "to": "--to", "updates": "--updates", "weights": "--weights", "credits": "--credits",
+    "data": "--data", "teacher_steps": "--teacher-steps", "beside": "--beside", "embedding": "--embedding",
+    "sampler": "--sampler", "respacing": "--respacing",
+}  # fmt: skip
+"""Argument -> the option that gives it; `generate` has more."""
 
 THEIRS = {
     errno.EACCES,

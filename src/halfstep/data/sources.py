@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.printable import printable
 
 VARIANT_MARK = "__"
@@ -58,9 +58,9 @@ def find(sources: list[Path], leave_out: Path) -> list[Found]:
             raise InputError(f"{printable(source)}: no such file or folder; name what is to be prepared")
         root = Path(os.path.normpath(source.absolute()))
         if source.resolve().is_relative_to(leave_out.resolve()):
-            raise InputError(
-                f"{printable(source)}: lies in the data set's own folder, --out {printable(leave_out)}; "
-                f"choose another --out"
+            raise NamedError(
+                f"{unbraced(printable(source))}: lies in the data set's own folder, "
+                f"{{out}} {unbraced(printable(leave_out))}; choose another {{out}}"
             )
         for entry in _walk(root, root.name or root.anchor, leave_out):
             found.setdefault(entry.path, entry)

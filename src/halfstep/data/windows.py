@@ -4,7 +4,7 @@ import numpy as np
 
 from halfstep.data.dataset import Library, Track
 from halfstep.data.stores import STORES
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError, unbraced
 
 
 class Windows:
@@ -40,9 +40,10 @@ class Windows:
     def expect(self, batch_size: int, setting: str) -> None:
         """InputError unless there are as many windows as a batch takes; `setting` says how large one is."""
         if self.count < batch_size:
-            raise InputError(
-                f"{self._path}: {self.count} windows of {self.frames} frames to train on, fewer than a batch of "
-                f"{batch_size}; prepare more music, or take smaller batches with --set {setting}={self.count}"
+            raise NamedError(
+                f"{unbraced(self._path)}: {self.count} windows of {self.frames} frames to train on, fewer than a "
+                f"batch of {batch_size}; prepare more music, or take smaller "
+                f"batches: {{settings}} {setting}={self.count}"
             )
 
     def batch(self, number: int, size: int) -> tuple[np.ndarray, np.random.Generator]:

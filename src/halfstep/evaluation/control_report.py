@@ -7,7 +7,7 @@ import numpy as np
 from halfstep.atomic import remove_partials, replacing, write_json
 from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
-from halfstep.errors import InputError
+from halfstep.errors import NamedError, unbraced
 from halfstep.evaluation import page
 from halfstep.evaluation.facts import data_facts
 from halfstep.evaluation.figures import MEASURES, MUSIC_MEASURES, as_json, rounded, table
@@ -72,9 +72,9 @@ def control_rows(library: Library, options: Options) -> list[Row]:
     split = Windows(library, "train", WINDOW_FRAMES)
     count = min(options.windows, split.count // 2)
     if count < LEAST_WINDOWS:
-        raise InputError(
-            f"--data {options.data}: {split.count} windows in the training split; at least {2 * LEAST_WINDOWS} are "
-            f"needed to set one half against the other: prepare more recordings"
+        raise NamedError(
+            f"{{data}} {unbraced(options.data)}: {split.count} windows in the training split; at least "
+            f"{2 * LEAST_WINDOWS} are needed to set one half against the other: prepare more recordings"
         )
     places = split.apart(2 * count)
     halves, paths = [shuffled(places[0::2]), shuffled(places[1::2])], source_paths(library)

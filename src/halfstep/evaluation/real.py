@@ -4,7 +4,7 @@ import numpy as np
 
 from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.evaluation.hearing import Row
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.sounds import Place, noise_mels, recordings, source_paths, stored_mels, through_vocoder
@@ -21,8 +21,8 @@ def real_rows(library: Library, subject: Subject, options: Options) -> tuple[lis
     split = Windows(library, "train", frames)
     count = min(options.windows, split.count // 2)
     if count < LEAST_WINDOWS:
-        raise InputError(
-            f"--data {options.data}: {split.count} windows in the training split; "
+        raise NamedError(
+            f"{{data}} {unbraced(options.data)}: {split.count} windows in the training split; "
             f"at least {2 * LEAST_WINDOWS} are needed to set one half against the other: prepare more recordings"
         )
     if count < options.windows:

@@ -9,7 +9,7 @@ from typing import Any
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import DenoiserFile, is_model_folder, load_folder
 from halfstep.diffusion.process import ANCESTRAL
-from halfstep.errors import InputError
+from halfstep.errors import NamedError, unbraced
 from halfstep.evaluation.hearing import Row
 from halfstep.evaluation.sounds import NewVocoder, model_mels, through_vocoder
 from halfstep.generation.model import Model
@@ -92,9 +92,9 @@ def open_subject(path: str, work: Path, teacher_steps: tuple[int, ...] = ()) -> 
 def _checked(subject: Subject) -> Subject:
     for steps in subject.teacher_steps:
         if not any(one.most_steps is not None and one.serves(steps) for one in subject.model.manifest.denoisers):
-            raise InputError(
-                f"--teacher-steps {steps}: {subject.name} serves {subject.model.manifest.serving}; a network that was "
-                f"never distilled is needed, and no more steps than it knows"
+            raise NamedError(
+                f"{{teacher_steps}} {steps}: {subject.name} serves {subject.model.manifest.serving}; a network "
+                f"that was never distilled is needed, and no more steps than it knows"
             )
     return subject
 
@@ -124,15 +124,17 @@ def griffin_lim(mel: MelConfig) -> NewVocoder:
 def fits(subject: Subject, mel: MelConfig, data: Path) -> None:
     """InputError where the data set's mel is not the subject's."""
     if subject.mel != mel:
-        raise InputError(f"--data {data}: prepared with {mel}, but {subject.name} speaks {subject.mel}; prepare it so")
+        raise NamedError(
+            f"{{data}} {unbraced(data)}: prepared with {mel}, but {subject.name} speaks {subject.mel}; prepare it so"
+        )
 
 
 def fits_beside(other: Subject, subject: Subject) -> None:
     """InputError where two subjects cannot be heard side by side."""
     if (other.mel, other.frames) != (subject.mel, subject.frames):
-        raise InputError(
-            f"--beside {other.name}: windows of {other.frames} frames of {other.mel}, but {subject.name} has "
+        raise NamedError(
+            f"{{beside}} {other.name}: windows of {other.frames} frames of {other.mel}, but {subject.name} has "
             f"{subject.frames} of {subject.mel}; only the same windows can be set side by side"
         )
     if other.name == subject.name:
-        raise InputError(f"--beside {other.name}: both are called so; give one of the folders another name")
+        raise NamedError(f"{{beside}} {other.name}: both are called so; give one of the folders another name")

@@ -13,7 +13,7 @@ from halfstep.audio.files.io import Audio, finite, read_blocks, resampled
 from halfstep.audio.limiter import limit
 from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, OnnxDenoiser, OnnxVocoder, load_folder
 from halfstep.diffusion.process import DDIM, Sampling
-from halfstep.errors import InputError
+from halfstep.errors import InputError, unbraced
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.continuation import Samples, between, closed, continued_sound, least_samples
 from halfstep.generation.loops import mel_loop
@@ -29,8 +29,10 @@ from halfstep.generation.requests import (
     Piece,
     Recording,
     Request,
+    RequestError,
     Timed,
     check_vocoder,
+    refuse,
     request_for,
     samples_in,
 )
@@ -261,14 +263,14 @@ class Model:
         steps = self.manifest.default_steps if steps is None else steps
         entry = self.folder.entry(steps)
         if entry.most_steps is None and (sampler not in (None, DDIM) or respacing not in (None, "trailing")):
-            raise InputError(
-                f"--sampler, --respacing: the network for {steps} steps is distilled, and follows {DDIM} in equal "
+            refuse(
+                f"{{sampler}}, {{respacing}}: the network for {steps} steps is distilled, and follows {DDIM} in equal "
                 f"steps alone; leave them out, or ask for a number of steps of a network that was never distilled"
             )
         try:
             sampling = self.manifest.sampling(entry).changed(sampler, respacing)
         except ValueError as fault:
-            raise InputError(f"--sampler, --respacing: {fault}") from None
+            raise RequestError(f"{{sampler}}, {{respacing}}: {unbraced(fault)}") from None
         return self._of(entry, steps, sampling)
 
     def undistilled(self, entry: DenoiserFile, steps: int) -> WindowSampler:

@@ -172,17 +172,17 @@ class Mend(Request):
 
         least: samples that can be joined to. InputError unless some of the recording is left, and enough of it.
         """
-        seconds, times = samples / sample_rate, f"from {self.start:g} to {self.stop:g}"
+        seconds, times = samples / sample_rate, f"{{start}} {self.start:g}, {{stop}} {self.stop:g}"
         if not 0 <= self.start < self.stop <= seconds + BEYOND_SECONDS:
             refuse(f"{times}: give two times in order, inside the recording's 0 to {seconds:.3f} s")
         first, last = (min(samples, round(time * sample_rate)) for time in (self.start, self.stop))
         if last - first in (0, samples):
             refuse(f"{times}: nothing of the recording would be {'new' if last == first else 'left'}")
         if 0 < first < least:
-            refuse(f"{times}: at least {least / sample_rate:.3f} s before it are needed to join to; mend from 0")
+            refuse(f"{times}: at least {least / sample_rate:.3f} s before it are needed to join to; take {{start}} 0")
         if 0 < samples - last < least:
             needed = least / sample_rate
-            refuse(f"{times}: at least {needed:.3f} s after it are needed to join to; mend to {seconds:.3f}")
+            refuse(f"{times}: at least {needed:.3f} s after it are needed to join to; take {{stop}} {seconds:.3f}")
         return first, last
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from halfstep.bundle import Origin
 from halfstep.data.dataset import Library
-from halfstep.errors import InputError
+from halfstep.errors import NamedError, unbraced
 from halfstep.fields import Fields, read_json
 
 NOT_STATED = "not stated"
@@ -20,7 +20,9 @@ def origins(library: Library, credits: tuple[Path, ...]) -> tuple[Origin, ...]:
         try:
             known |= dict(_credits(path))
         except (OSError, ValueError) as fault:
-            raise InputError(f"--credits {path}: not a list of {{file, licence}} ({fault})") from None
+            raise NamedError(
+                f"{{credits}} {unbraced(path)}: not a list of {{{{file, licence}}}} ({unbraced(fault)})"
+            ) from None
     origins: list[Origin] = []
     for track in library.split("train"):
         credit = known.get(Path(track.source).name, {})

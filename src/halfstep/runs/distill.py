@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from halfstep.atomic import remove_partials, write_json
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.fields import Fields, read_json
 from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.ladder_report import LadderReport
@@ -40,8 +40,10 @@ def distill_run(run: Run, to: int, updates: int | None, progress: Progress) -> l
         config = replace(config, updates=updates)
     try:
         rungs = config.rungs(to)
-    except ValueError as fault:
-        raise InputError(f"--to: {fault}") from None
+    except ValueError:
+        raise NamedError(
+            f"{{to}} is {to}: a power of two below distill.start_steps, {config.start_steps}, was expected"
+        ) from None
     run.windows("train").expect(config.batch_size, "distill.batch_size")
     teacher = run.teacher()
     folder = run.path / "ladder"
@@ -81,9 +83,9 @@ def _settle(folder: Path, updates: int) -> None:
     wanted = {"updates": updates, "teacher": teacher}
     begun: dict[str, Any] = wanted | (_begun(path) if path.exists() else {})
     if begun["updates"] != updates:
-        raise InputError(
-            f"{folder}: began with {begun['updates']} updates a rung, now {updates} are asked for; "
-            f"use --updates {begun['updates']}, or remove the folder to climb anew"
+        raise NamedError(
+            f"{unbraced(folder)}: began with {begun['updates']} updates a rung, now {updates} are asked for; "
+            f"use {{updates}} {begun['updates']}, or remove the folder to climb anew"
         )
     if begun["teacher"] != teacher:
         raise InputError(

@@ -13,7 +13,7 @@ import torch
 from halfstep.audio.mel import MelConfig
 from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.diffusion.process import ANCESTRAL
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.nets.blocks import NetConfig, Sizes
 from halfstep.nets.denoiser import Denoiser
 from halfstep.nets.history import LossHistory
@@ -189,7 +189,7 @@ def with_settings(experiment: AnyPreset, settings: list[str]) -> AnyPreset:
         section, _, key = path.rpartition(".")
         known = [f"{s}.{k}" for s, keys in plain.items() if isinstance(keys, dict) for k in keys if k != "class"]
         if path not in known:
-            raise InputError(f"--set {setting}: no setting of that name; there are {', '.join(known)}")
+            raise NamedError(f"{{settings}} {unbraced(setting)}: no setting of that name; there are {', '.join(known)}")
         try:
             value = json.loads(text)
         except ValueError:
@@ -198,12 +198,12 @@ def with_settings(experiment: AnyPreset, settings: list[str]) -> AnyPreset:
             like = (
                 "a number or null" if plain[section][key] is None else f"a value like {json.dumps(plain[section][key])}"
             )
-            raise InputError(f"--set {setting}: {like} was expected")
+            raise NamedError(f"{{settings}} {unbraced(setting)}: {unbraced(like)} was expected")
         plain[section][key] = value
     try:
         return type(experiment).from_json(plain)
     except ValueError as fault:
-        raise InputError(f"--set {' --set '.join(settings)}: {fault}") from None
+        raise NamedError(f"{{settings}} {unbraced(', '.join(settings))}: {unbraced(fault)}") from None
 
 
 def _same_kind(value: object, default: object) -> bool:

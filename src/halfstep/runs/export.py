@@ -19,7 +19,7 @@ from halfstep.bundle import (
     write_manifest,
 )
 from halfstep.diffusion.rates import Rates
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_writing import STORED, write_onnx
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser
@@ -60,9 +60,9 @@ def export_run(
     InputError if the run is not finished, lacks a rung, or `out` has something in it.
     """
     if weights not in STORED:
-        raise InputError(f"--weights {weights}: one of {', '.join(STORED)} was expected")
+        raise NamedError(f"{{weights}} {unbraced(weights)}: one of {', '.join(STORED)} was expected")
     if out.exists() and any(out.iterdir()):
-        raise InputError(f"{out}: not empty; choose another --out, or remove it")
+        raise NamedError(f"{unbraced(out)}: not empty; choose another {{out}}, or remove it")
     with open_run(run) as opened:
         return write_model(opened, out, card, with_teacher, weights, steps)
 

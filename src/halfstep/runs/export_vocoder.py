@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from halfstep.bundle import VocoderFiles
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_writing import STORED
 from halfstep.fields import Fields, read_json
 from halfstep.learned_vocoder.clips import vocoder_example
@@ -32,7 +32,7 @@ def export_vocoder(
     The licence is what the data's credits state, unless another is given. What was written comes back in words.
     """
     if weights not in STORED:
-        raise InputError(f"--weights {weights}: one of {', '.join(STORED)} was expected")
+        raise NamedError(f"{{weights}} {unbraced(weights)}: one of {', '.join(STORED)} was expected")
     with open_any_run(run) as opened:
         assert isinstance(opened, VocoderRun), "holds_vocoder has looked"
         net = opened.network()
@@ -50,7 +50,7 @@ def export_vocoder(
             return f"{into}: has the vocoder of {run}, {card.licence}"
         assert out is not None, "the command asks for one of the two"
         if out.exists() and any(out.iterdir()):
-            raise InputError(f"{out}: not empty; choose another --out, or remove it")
+            raise NamedError(f"{unbraced(out)}: not empty; choose another {{out}}, or remove it")
         out.mkdir(parents=True, exist_ok=True)
         write_vocoder(net, out, weights, ranges)
         write_bass(net, out)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 
 from halfstep.audio.mel import MelConfig
-from halfstep.errors import InputError
+from halfstep.errors import NamedError, unbraced
 from halfstep.learned_vocoder.clips import ClipsConfig
 from halfstep.learned_vocoder.losses import SpectralLossConfig
 from halfstep.learned_vocoder.networks import VocoderNetConfig
@@ -208,4 +208,4 @@ def preset(name: str) -> Experiment | VocoderExperiment:
     for entry in entry_points(group=GROUP, name=name):
         return entry.load()()
     names = (*PRESETS, *VOCODERS, *sorted({entry.name for entry in entry_points(group=GROUP)}))
-    raise InputError(f"--preset {name}: not known; there are {', '.join(names)}")
+    raise NamedError(f"{{preset}} {unbraced(name)}: not known; there are {', '.join(names)}")

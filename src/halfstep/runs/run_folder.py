@@ -16,7 +16,7 @@ import halfstep
 from halfstep.atomic import write_json
 from halfstep.data.dataset import LONGEST_NAME, Library
 from halfstep.data.windows import Windows
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.fields import Fields, read_json
 from halfstep.lock import folder_lock
 from halfstep.machine import processor
@@ -30,7 +30,7 @@ from halfstep.training.observe import LadderObserver
 
 FORMAT = 1
 """Of config.json; one of another number is refused, not read as if it were this."""
-RESTORE = "restore it, or choose another --out"
+RESTORE = "restore it, or choose another folder"
 MOST_SETTINGS = 1 << 20
 """Bytes of config.json."""
 FREE = (
@@ -120,9 +120,9 @@ def settle(run: AnyRun) -> None:
         noted["experiment"] = _experiment(path, noted).to_json()
         for name, old, new in _differences(noted, wanted):
             if name not in FREE and not name.startswith("machine"):
-                raise InputError(
-                    f"{run.path}: began with {name} = {json.dumps(old)}, now {json.dumps(new)} is asked for; "
-                    f"keep the old setting, or choose another --out"
+                raise NamedError(
+                    f"{unbraced(run.path)}: began with {name} = {unbraced(json.dumps(old))}, now "
+                    f"{unbraced(json.dumps(new))} is asked for; keep the old setting, or choose another {{out}}"
                 )
     write_json(path, wanted)
 

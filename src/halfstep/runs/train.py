@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from halfstep.data.dataset import Library
-from halfstep.errors import InputError
+from halfstep.errors import NamedError, unbraced
 from halfstep.lock import folder_lock
 from halfstep.own_folder import RUN, enter, members
 from halfstep.runs.experiment import Experiment, with_settings
@@ -51,7 +51,7 @@ def train_command(
     except OSError as fault:
         if fault.errno not in UNWRITABLE or not Path(fault.filename or "").is_relative_to(run):
             raise
-        raise InputError(f"{run}: not writable ({fault.strerror}); choose another --out") from None
+        raise NamedError(f"{unbraced(run)}: not writable ({fault.strerror}); choose another {{out}}") from None
 
 
 def _is_run(folder: Path) -> bool:
@@ -68,7 +68,9 @@ def _train(run: Run, progress: Progress, start: dict[str, Tensor] | None) -> dic
             denoiser.load_state_dict(start)
         except RuntimeError as fault:
             reason = " ".join(str(fault).split())[:200]
-            raise InputError(f"--from: its weights are of another network ({reason}); give its preset") from None
+            raise NamedError(
+                f"{{start}}: its weights are of another network ({unbraced(reason)}); give its {{preset}}"
+            ) from None
     training = replace(config, steps=config.total_steps(run.windows("train").count), epochs=None)
     observer = run.observer(run.path)
     average = train(
@@ -85,9 +87,9 @@ def _not_fewer(run: AnyRun) -> None:
     """InputError where fewer updates are asked for than are done: a record of them would be false."""
     wanted = run.experiment.train.total_steps(run.windows("train").count)
     if (done := updates_done(run.path / CHECKPOINTS)) > wanted:
-        raise InputError(
-            f"{run.path}: {done} updates are done, {wanted} are asked for; ask for {done} or more, or choose another "
-            f"--out"
+        raise NamedError(
+            f"{unbraced(run.path)}: {done} updates are done, {wanted} are asked for; ask for {done} or more, or choose "
+            f"another {{out}}"
         )
 
 
@@ -98,25 +100,25 @@ def _weights(run: Path) -> dict[str, Tensor]:
             try:
                 return load_tensors(run / name)[0]
             except ValueError as fault:
-                raise InputError(f"--from {run}: {fault}") from None
-    raise InputError(f"--from {run}: not a finished run (no {TEACHER}, no {WEIGHTS})")
+                raise NamedError(f"{{start}} {unbraced(run)}: {unbraced(fault)}") from None
+    raise NamedError(f"{{start}} {unbraced(run)}: not a finished run (no {TEACHER}, no {WEIGHTS})")
 
 
 def _resolved(data: Path, name: str, settings: list[str], steps: int | None) -> Experiment | VocoderExperiment:
     experiment = with_settings(preset(name), settings)
     if steps is not None:
         if steps < 1:
-            raise InputError(f"--steps {steps}: at least 1 was expected")
+            raise NamedError(f"{{steps}} {steps}: at least 1 was expected")
         experiment = replace(experiment, train=replace(experiment.train, steps=steps, epochs=None))
     library, wanted = Library(data), experiment.stores
     if library.stores != wanted:
-        raise InputError(
-            f"{data}: stores {library.stores}, but preset {name} learns from {wanted}; "
-            f"prepare it with --preset {name} into another folder"
+        raise NamedError(
+            f"{unbraced(data)}: stores {library.stores}, but preset {name} learns from {wanted}; "
+            f"prepare it with {{preset}} {name} into another folder"
         )
     if library.mel != experiment.mel:
-        raise InputError(
-            f"{data}: prepared with {library.mel}, but preset {name} wants {experiment.mel}; "
-            f"prepare it again with --preset {name}"
+        raise NamedError(
+            f"{unbraced(data)}: prepared with {library.mel}, but preset {name} wants {experiment.mel}; "
+            f"prepare it again with {{preset}} {name}"
         )
     return experiment

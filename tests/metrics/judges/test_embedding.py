@@ -88,7 +88,7 @@ def test_clap_hears_ten_seconds_of_a_repeated_window(tmp_path: Path):
     [
         ("vggish=absent.onnx", "no such file"),
         ("clap=hub:owner", "expected hub:OWNER/NAME/FILE"),
-        ("openl3=file.onnx", "--embedding openl3=file.onnx: give musicnn"),
+        ("openl3=file.onnx", "embedding openl3=file.onnx: give musicnn"),
         ("vggish", "give musicnn"),
     ],
 )

@@ -5,15 +5,14 @@ from typing import Annotated
 
 import typer
 
+from halfstep.app.failures import OPTIONS as EVERYWHERE
 from halfstep.errors import InputError, NamedError
 
 MostPieces = 1000
 USUAL_BEATS = 4
-OPTIONS = {
-    "steps": "--steps", "model": "--model",
+OPTIONS = EVERYWHERE | {
     "seconds": "--seconds", "seed": "--seed", "variation": "--vary", "toward": "--toward", "vocoder": "--vocoder",
-    "sampler": "--sampler", "respacing": "--respacing",
-    "context": "--continue", "into": "--into", "loop": "--loop", "mend": "--mend", "start": "--from", "stop": "--to",
+    "context": "--continue", "into": "--into", "loop": "--loop", "mend": "--mend", "stop": "--to",
 }  # fmt: skip
 """Field of a request -> the option that gives it."""
 EXAMPLES = """Example: halfstep generate night.flac --seconds 60 --seed 7 --plot

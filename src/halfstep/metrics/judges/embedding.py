@@ -13,7 +13,7 @@ import onnxruntime
 
 from halfstep.arrays import Float32
 from halfstep.bundle.session import onnx_session
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
 from halfstep.metrics.judges.vggish_mel import VGGISH_SAMPLES, vggish_mel
 
@@ -100,7 +100,8 @@ def embedding(asked: str) -> Embedding:
     if asked == "musicnn":
         return musicnn()
     if name not in ADAPTERS or not weights:
-        raise InputError(f"--embedding {asked}: give musicnn, or {' or '.join(f'{n}=FILE' for n in ADAPTERS)}")
+        others = " or ".join(f"{one}=FILE" for one in ADAPTERS)
+        raise NamedError(f"{{embedding}} {unbraced(asked)}: give musicnn, or {others}")
     return ADAPTERS[name](weights)
 
 
