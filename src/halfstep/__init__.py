@@ -5,6 +5,7 @@
 >>> model.generate(seconds=10, seed=1).save("music.wav")
 """
 
+import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from halfstep.errors import InputError
 
 if TYPE_CHECKING:
+    from halfstep.audio.files.io import Audio
     from halfstep.generation.model import Model
 
 __version__ = "0.1.0"
@@ -20,7 +22,8 @@ __version__ = "0.1.0"
 # as it is loaded, so it stands here, before any module of ours can load it.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-__all__ = ["InputError", "__version__", "load"]
+__all__ = ["Audio", "InputError", "Model", "__version__", "load"]
+HOMES = {"Audio": "halfstep.audio.files.io", "Model": "halfstep.generation.model"}
 
 
 def load(id_or_dir: str | Path | None = None) -> "Model":
@@ -33,3 +36,14 @@ def load(id_or_dir: str | Path | None = None) -> "Model":
     from halfstep.generation.model import load_model
 
     return load_model(id_or_dir)
+
+
+def __getattr__(name: str) -> object:
+    """`Audio` and `Model`, loaded when they are first asked for."""
+    if name not in HOMES:
+        raise AttributeError(f"module 'halfstep' has no attribute {name!r}")
+    return getattr(importlib.import_module(HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

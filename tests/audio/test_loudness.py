@@ -60,3 +60,11 @@ def test_silence_and_a_constant_level_have_no_loudness(samples):
     stream, meter = MagnitudeStream(config), LoudnessMeter(config)
     frames = meter.push(stream.push(samples.astype(np.float32)))
     assert (frames[4:] < -70).all()
+
+
+@pytest.mark.parametrize("window_length", [None, 2048])
+def test_a_window_shorter_than_its_fft_hears_the_same(window_length):
+    config = MelConfig(n_fft=4096, window_length=window_length)
+    stream, meter = MagnitudeStream(config), LoudnessMeter(config)
+    meter.push(stream.push(tone(997, 44100, level=1.0).astype(np.float32)))
+    assert meter.integrated() == pytest.approx(-3.01, abs=0.05)

@@ -324,3 +324,39 @@ def test_any_blocks_of_any_stream_are_its_piece(model: Model, size: int):
         cut = model.stream(1, block_seconds=size / 8000, **wish)
         streamed = np.concatenate([b.samples for b in itertools.islice(cut, -(-8000 // size))], axis=1)
         np.testing.assert_array_equal(streamed[:, :8000], whole[:, :8000])
+
+
+def test_a_stream_begins_at_any_moment(tiny_model: Path):
+    """The same samples as in passages from the frame on, cut to the sample; from 0, the stream itself."""
+    model = halfstep.load(tiny_model)
+    hop = model.manifest.mel.hop_length
+    first = next(model.stream(3, start=(10 * hop + 5) / 8000, block_seconds=0.1)).samples
+    wanted = np.concatenate(
+        [p.samples for p, _ in zip(model.passages(Piece(seconds=1, seed=3), 10), "ab", strict=False)], 1
+    )
+    np.testing.assert_array_equal(first, wanted[:, 5:805])
+    np.testing.assert_array_equal(next(model.stream(3, start=0.0)).samples, next(model.stream(3)).samples)
+    with pytest.raises(InputError, match="start"):
+        model.stream(3, context=np.zeros(8000), start=1.0)
+    with pytest.raises(InputError, match="start"):
+        model.stream(3, start=-1.0)
+
+
+def test_an_array_is_a_recording_at_the_models_rate(tiny_model: Path):
+    model, samples = halfstep.load(tiny_model), np.random.default_rng(0).uniform(-0.3, 0.3, 8000).astype(np.float32)
+    made = [model.generate(1, context=take).samples for take in (samples, samples[None], halfstep.Audio(samples, 8000))]
+    np.testing.assert_array_equal(made[0], made[1])
+    np.testing.assert_array_equal(made[0], made[2])
+
+
+def test_progress_is_told_in_seconds_and_ends_at_all_of_them(tiny_model: Path):
+    told: list[tuple[float, float]] = []
+    halfstep.load(tiny_model).generate(2.5, progress=lambda done, of: told.append((done, of)))
+    assert told[-1] == (2.5, 2.5) and [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_the_package_names_its_types_and_loads_them_late():
+    assert halfstep.Model is type(halfstep.load()) and halfstep.Audio is Audio
+    assert {"Model", "Audio", "load", "InputError"} <= set(dir(halfstep))
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = halfstep.nothing

@@ -17,16 +17,18 @@ from halfstep.app.page import paging
 from halfstep.app.play import benching, playing
 from halfstep.app.serve import serving
 from halfstep.app.stopping import terminate
-from halfstep.app.terminal import make_safe
+from halfstep.app.terminal import QUIET, make_safe
 from halfstep.ending import asked_to_end
 from halfstep.printable import printable
 
+ANYWHERE = ("--debug", "--quiet")
 app = typer.Typer(
     name="halfstep",
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # plain help, in half the time
     pretty_exceptions_enable=False,
-    epilog="halfstep COMMAND --help shows examples. --debug, anywhere, shows the traceback of a failure.",
+    epilog="halfstep COMMAND --help shows examples. Anywhere: --quiet leaves out progress and what only says how it "
+    "went; --debug shows the traceback of a failure.",
 )
 
 
@@ -67,9 +69,12 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run one command line (without the program's name); its exit code. Errors become one line on stderr."""
     debug = "--debug" in arguments
-    words = [word for word in arguments if word != "--debug"] or ["--help"]
+    words = [word for word in arguments if word not in ANYWHERE] or ["--help"]
+    QUIET.set("--quiet" in arguments)
     try:
         code = app(words, prog_name="halfstep", standalone_mode=False)
+    except BrokenPipeError:  # whoever read the sound has enough of it
+        return DONE
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()

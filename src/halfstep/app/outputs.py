@@ -37,16 +37,29 @@ def checked_outputs(out: Path, count: int, reads: Iterable[Path] = (), pictures:
             check_output(picture, reads)
             check_ours(picture, _is_our_picture)
     for folder in {os.path.dirname(os.path.realpath(path)) for path in paths}:  # noqa: PTH120
-        _check_writable(Path(folder))
+        _check_writable(nearest_folder(Path(folder)))
     return paths
+
+
+def make_folders(paths: Iterable[Path]) -> None:
+    """Those that the files lie in: once nothing is left to refuse."""
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def nearest_folder(folder: Path) -> Path:
+    """Itself, or the first above it that is there; InputError where that is no folder."""
+    there = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), Path("/"))
+    if not there.is_dir():
+        raise InputError(f"{folder}: {there} is no folder; choose another name")
+    return there
 
 
 def check_output(path: Path, reads: Iterable[Path] = ()) -> None:
     """InputError or OSError unless a file can be written as `path` without harm to another: through a link as cp does,
     never onto one of those it `reads`, or onto a file that has another name too.
     """
-    if not path.parent.is_dir():
-        raise InputError(f"{path.parent}: no such folder; make it first: mkdir -p {path.parent}")
+    nearest_folder(path.parent)
     target = replaceable(path)
     if not target.exists():
         return
@@ -67,7 +80,7 @@ def check_report(path: Path, reads: Iterable[Path] = ()) -> None:
     """The same for the report of `prepare`: it replaces another such report, and nothing else."""
     check_output(path, reads)
     check_ours(path, _is_our_report)
-    _check_writable(Path(os.path.realpath(path)).parent)
+    _check_writable(nearest_folder(Path(os.path.realpath(path)).parent))
 
 
 def check_room(out: Path, samples: int, count: int, channels: int = 1, bits: int = 16) -> None:
@@ -77,7 +90,7 @@ def check_room(out: Path, samples: int, count: int, channels: int = 1, bits: int
     each = math.ceil(samples * channels * deeper * BYTES_A_SAMPLE[encoding.format])
     if encoding.format == "WAV" and each > LONGEST_WAV:
         raise InputError(f"{out}: {each} bytes are more than a WAV file can hold; use .flac")
-    free = shutil.disk_usage(Path(os.path.realpath(out)).parent).free
+    free = shutil.disk_usage(nearest_folder(Path(os.path.realpath(out)).parent)).free
     if each * count > free:
         raise OSError(errno.ENOSPC, f"No space left: about {each * count} bytes needed, {free} free", str(out))
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from halfstep.app.terminal import QUIET
 from halfstep.printable import printable
 
 Report = Callable[[float, float, str], None]
@@ -16,7 +17,9 @@ SECONDS_BETWEEN_LINES = 10.0
 @contextmanager
 def progress(title: str) -> Generator[Report, None, None]:
     """What to call as the work goes on; on stderr, so that stdout is the result's alone. It never goes back."""
-    if sys.stderr.isatty():
+    if QUIET.get():
+        yield lambda done, of, word: None
+    elif sys.stderr.isatty():
         with _bar(printable(title)) as report:
             yield _onward(report)
     else:

@@ -2,11 +2,14 @@
 
 import os
 import sys
+from contextvars import ContextVar
 from io import TextIOBase
 from typing import TextIO, cast
 
 from halfstep.printable import printable
 
+QUIET: ContextVar[bool] = ContextVar("QUIET", default=False)
+"""Whether --quiet was given: no progress, and none of the lines that only say how it went."""
 STANDARD = 3
 """Descriptors that every program has: 0, 1, 2."""
 
@@ -56,6 +59,12 @@ def make_safe() -> None:
             stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, stream)
     sys.stderr = cast(TextIO, Unbreakable(sys.stderr))
+
+
+def note(text: str, aside: bool = False) -> None:
+    """The same for lines that only say how it went; nothing under --quiet. aside: on stderr."""
+    if not QUIET.get():
+        print("\n".join(map(printable, text.split("\n"))), file=sys.stderr if aside else sys.stdout)
 
 
 def say(text: str) -> None:

@@ -62,7 +62,7 @@ def k_weights(config: MelConfig) -> Float32[np.ndarray, "bins"]:
     both_sides = np.full(config.bins, 2.0)
     both_sides[-1] = 1.0
     response[:2] = 0  # where a Hann window puts a constant level
-    window_power = np.square(hann(config.n_fft), dtype=np.float64).sum()
+    window_power = np.square(hann(config.window), dtype=np.float64).sum()
     return (response * both_sides / (config.n_fft * window_power)).astype(np.float32)
 
 

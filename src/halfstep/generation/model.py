@@ -7,19 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from halfstep.arrays import Float32, Float64
+from halfstep.arrays import Float32, Float64, Shaped
 from halfstep.audio.circular import stretched
 from halfstep.audio.files.io import Audio, finite, read_blocks, resampled
-from halfstep.audio.limiter import limit
+from halfstep.audio.limiter import GAIN, limit
 from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, OnnxDenoiser, OnnxVocoder, load_folder
 from halfstep.diffusion.process import DDIM, Sampling
 from halfstep.errors import InputError, unbraced
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.continuation import Samples, between, closed, continued_sound, least_samples
+from halfstep.generation.level import HEARD_SECONDS, gain_for, heard_loudness, stated_loudness
 from halfstep.generation.loops import mel_loop
 from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
 from halfstep.generation.passages import Passage, passages
-from halfstep.generation.render import equal_blocks, first_samples, render
+from halfstep.generation.render import equal_blocks, first_samples, render, unlimited, without_first
 from halfstep.generation.requests import (
     USUAL_SECONDS,
     Bridge,
@@ -42,6 +43,11 @@ from halfstep.vocoders.base import MakeVocoder, Vocoder
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 from halfstep.vocoders.learned import LearnedVocoder
 from halfstep.vocoders.revoicing import offset_of, revoiced
+
+Sound = Recording | Shaped[np.ndarray, "..."]
+"""A recording: an Audio, where one is, or samples [n] or [channels, n] at the model's own rate."""
+Progress = Callable[[float, float], object]
+"""(seconds done, seconds in all)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,15 +83,17 @@ class Model:
         seconds: float,
         seed: int = 0,
         steps: int | None = None,
-        context: Recording | None = None,
+        context: Sound | None = None,
         *,
-        into: Recording | None = None,
+        into: Sound | None = None,
         loop: bool = False,
         variation: float | None = None,
         toward: int | None = None,
         vocoder: str | MakeVocoder | None = None,
         sampler: str | None = None,
         respacing: str | None = None,
+        loudness: float | None = None,
+        progress: Progress | None = None,
     ) -> Audio:
         """Exactly round(seconds * sample_rate) samples of new music, and the recordings around it; [1, n] without any.
 
@@ -97,7 +105,8 @@ class Model:
             seed: 0 or more; the whole piece follows from it.
             steps: network calls a window, one of `manifest.steps`; `manifest.default_steps` if None. A network that
                 was never distilled takes any number, as many as DDPM's chain has.
-            context: a recording, or where it is, that the music continues. It comes first, every sample as it was but
+            context: a recording, where it is, or its samples [n] or [channels, n] at the model's rate; the music
+                continues it. It comes first, every sample as it was but
                 for the end, over a sixteenth of a window of the model, which is crossfaded; what is new has its rate,
                 its channels, its level and its width.
             into: a recording that the music leads into; it comes last, its beginning crossfaded likewise. It needs
@@ -109,24 +118,38 @@ class Model:
             vocoder: "griffin-lim" instead of the model's own, or what makes another from a seed.
             sampler: "ddim" or "ancestral" (DDPM's) instead of the model's own; of a network that was never distilled.
             respacing: which of the steps of DDPM's chain are visited: "trailing", "linspace", "leading", "quadratic".
+            loudness: LUFS; by one gain, from how loud the model's music is on average (`generation/level.py`).
+            progress: is called with the seconds that are done and those that there will be, block by block.
 
         Raises:
             InputError: a value out of range, a recording that cannot be read, a model that is not whole.
         """
         request = request_for(
-            seconds=seconds, context=context, into=into, loop=loop, seed=seed, steps=steps, variation=variation,
-            toward=toward, vocoder=vocoder, sampler=sampler, respacing=respacing,
+            seconds=seconds, context=None if context is None else self._sound(context),
+            into=None if into is None else self._sound(into), loop=loop, seed=seed, steps=steps, variation=variation,
+            toward=toward, vocoder=vocoder, sampler=sampler, respacing=respacing, loudness=loudness,
         )  # fmt: skip
-        return self.play(request)
+        return self.play(request, progress)
 
-    def mend(self, recording: Recording, start: float, stop: float, seed: int = 0, steps: int | None = None) -> Audio:
+    def mend(
+        self,
+        recording: Sound,
+        start: float,
+        stop: float,
+        seed: int = 0,
+        steps: int | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> Audio:
         """The recording as it was, new from `start` to `stop` seconds, its ends included. Errors as for `generate`."""
-        return self.play(Mend(recording=recording, start=start, stop=stop, seed=seed, steps=steps))
+        recording = self._sound(recording)
+        return self.play(Mend(recording=recording, start=start, stop=stop, seed=seed, steps=steps), progress)
 
-    def play(self, request: Request) -> Audio:
-        """All that was asked for. Errors as for `generate`."""
+    def play(self, request: Request, progress: Progress | None = None) -> Audio:
+        """All that was asked for. Errors and `progress` as for `generate`."""
         coming = self.coming(request)
-        samples = np.concatenate(list(coming.blocks), axis=1).astype(np.float32, copy=False)
+        blocks = coming.blocks if progress is None else _counted(coming, progress)
+        samples = np.concatenate(list(blocks), axis=1).astype(np.float32, copy=False)
         return Audio(samples, coming.form.sample_rate, coming.form.subtype)
 
     def stream(
@@ -134,28 +157,33 @@ class Model:
         seed: int = 0,
         steps: int | None = None,
         block_seconds: float = 1.0,
-        context: Recording | None = None,
+        context: Sound | None = None,
         *,
         variation: float | None = None,
         toward: int | None = None,
         vocoder: str | MakeVocoder | None = None,
         sampler: str | None = None,
         respacing: str | None = None,
+        loudness: float | None = None,
         over_seconds: float = 60.0,
+        start: float = 0.0,
     ) -> Iterator[Audio]:
         """Blocks of music without end, in constant memory; arguments and errors as for `generate`.
 
-        Toward another seed it drifts for `over_seconds`; from then on it is that seed's music.
+        Toward another seed it drifts for `over_seconds`; from then on it is that seed's music. start: seconds of the
+        piece that are passed over; the music is the same from there on, the phases of its tones are not.
         """
+        context = None if context is None else self._sound(context)
         rate = self.sample_rate if context is None else Take(context).form.sample_rate
         size = samples_in(block_seconds, "block_seconds", rate)
         samples_in(over_seconds, "over_seconds", self.sample_rate)
         request = request_for(
             seconds=over_seconds, context=context, seed=seed, steps=steps, variation=variation, toward=toward,
-            vocoder=vocoder, sampler=sampler, respacing=respacing,
+            vocoder=vocoder, sampler=sampler, respacing=respacing, loudness=loudness,
         )  # fmt: skip
         assert isinstance(request, Piece | Continuation)
-        blocks = equal_blocks(self._onward(request, None), size)
+        onward = self._onward(request, None) if start == 0 else self._from(request, start)
+        blocks = equal_blocks(onward, size)
         return (Audio(block.astype(np.float32, copy=False), rate) for block in blocks)
 
     def blocks(self, request: Request) -> Iterator[Samples]:
@@ -206,7 +234,7 @@ class Model:
         seconds. InputError as for `generate`.
         """
         canvas, vocoder = self._canvas(piece), self.vocoder(piece.seed, piece.vocoder)
-        return passages(self._sampler(piece), canvas, vocoder, first_frame)
+        return passages(self._sampler(piece), canvas, vocoder, first_frame, self._gain(piece))
 
     def vocoder(self, seed: int = 0, choice: str | MakeVocoder | None = None) -> Vocoder:
         """What turns log-mels into sound, for one piece: the model's own, or "griffin-lim", or one made from the seed.
@@ -218,10 +246,11 @@ class Model:
             return self._vocoder(seed)
         return GriffinLimStream(self.manifest.mel, seed=seed) if isinstance(choice, str) else choice(seed)
 
-    def vocode(self, recording: Recording, vocoder: str | MakeVocoder | None = None) -> Audio:
+    def vocode(self, recording: Sound, vocoder: str | MakeVocoder | None = None) -> Audio:
         """The recording as the vocoder regenerates it from its log-mel: as many channels and samples, at the model's
         sample rate. InputError if it is no sound, or has none.
         """
+        recording = self._sound(recording)
         offset = offset_of(_blocks(recording, self.sample_rate))
         samples = list(self.vocoded(_blocks(recording, self.sample_rate), vocoder, offset))
         if not samples:
@@ -247,14 +276,23 @@ class Model:
         vocoder, sampler = self.vocoder(request.seed, request.vocoder), self._sampler(request)
         if isinstance(request, Continuation):
             return continued_sound(Take(request.context), sampler, canvas, vocoder, count)
-        return first_samples(render(mel_stream(sampler, canvas), vocoder), count)
+        return first_samples(render(mel_stream(sampler, canvas), vocoder, self._gain(request)), count)
+
+    def _from(self, request: Piece | Continuation, start: float) -> Iterator[Samples]:
+        """A piece without end, without its first `start` seconds."""
+        if not isinstance(request, Piece):
+            refuse("{start}: music that goes on from a {context} has no moments of its own; leave one out")
+        skipped, hop = samples_in(start, "start", self.sample_rate), self.manifest.mel.hop_length
+        sound = (passage.samples for passage in self.passages(request, skipped // hop))
+        return without_first(sound, skipped % hop)
 
     def _loop(self, request: Timed, count: int) -> Iterator[Float32[np.ndarray, "..."]]:
         """One period of exactly `count` samples."""
         sampler = self._sampler(request)
         frames = round(count / self.manifest.mel.hop_length)
         log_mel = mel_loop(sampler, self._canvas(request).init_noise, frames)
-        yield limit(stretched(self.vocoder(request.seed, request.vocoder).loop(log_mel), count)[None])
+        period = stretched(self.vocoder(request.seed, request.vocoder).loop(log_mel), count)
+        yield limit(period[None], self._gain(request))
 
     def sampler(
         self, steps: int | None = None, sampler: str | None = None, respacing: str | None = None
@@ -295,6 +333,24 @@ class Model:
             boundary_noise=seed_noise(mel.n_mels, request.seed, BOUNDARY),
         )
 
+    def _gain(self, request: Request) -> float:
+        """Of the limiter."""
+        return GAIN if request.loudness is None else gain_for(request.loudness, self.loudness)
+
+    @functools.cached_property
+    def loudness(self) -> float:
+        """How loud its music is on average, integrated LUFS: what model.json says, or else measured, once."""
+        stated = stated_loudness(self.manifest)
+        if stated is not None:
+            return stated
+        usual = Piece(seconds=HEARD_SECONDS)
+        sound = unlimited(mel_stream(self._sampler(usual), self._canvas(usual)), self.vocoder())
+        return heard_loudness(sound, self.manifest.mel)
+
+    def _sound(self, recording: Sound) -> Recording:
+        """The same; of an array [n] or [channels, n] an Audio at the model's rate."""
+        return Audio(recording, self.sample_rate) if isinstance(recording, np.ndarray) else recording
+
     def _vocoder(self, seed: int) -> Vocoder:
         if self._networks is None:
             return GriffinLimStream(self.manifest.mel, seed=seed)
@@ -303,6 +359,14 @@ class Model:
     @functools.cached_property
     def _networks(self) -> Callable[[], OnnxVocoder] | None:
         return self.folder.vocoder(self.threads)
+
+
+def _counted(coming: Coming, progress: Progress) -> Iterator[Samples]:
+    done, of = 0, coming.samples / coming.form.sample_rate
+    for block in coming.blocks:
+        yield block
+        done += block.shape[1]
+        progress(min(of, done / coming.form.sample_rate), of)
 
 
 def _blocks(recording: Recording, sample_rate: int) -> Iterator[Float32[np.ndarray, "..."]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from halfstep.arrays import Float32
-from halfstep.audio.limiter import limit
+from halfstep.audio.limiter import GAIN, limit
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.noise import shifted
 from halfstep.generation.render import without_first
@@ -32,8 +32,10 @@ class Passage:
     samples: Float32[np.ndarray, "channels samples"]
 
 
-def passages(sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder, first_frame: int = 0) -> Iterator[Passage]:
-    """Blocks of PASSAGE_FRAMES frames without end, from `first_frame` of the piece on.
+def passages(
+    sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder, first_frame: int = 0, gain: float = GAIN
+) -> Iterator[Passage]:
+    """Blocks of PASSAGE_FRAMES frames without end, from `first_frame` of the piece on; the limiter has this gain.
 
     From frame 0 the samples are those of the stream. From any other the music is the same, the phases of its tones are
     not: it begins two windows before, not at the beginning.
@@ -44,12 +46,12 @@ def passages(sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder, first_fra
     begun = replace(canvas, init_noise=shifted(canvas.init_noise, start))
     skipped = max(0, first_frame - start - LEAD_IN_FRAMES)
     mels = without_first(mel_stream(sampler, begun), skipped)
-    paired = _paired(mels, vocoder, sampler.manifest.mel.hop_length, start + skipped)
+    paired = _paired(mels, vocoder, sampler.manifest.mel.hop_length, start + skipped, gain)
     return _from(paired, first_frame)
 
 
 def _paired(
-    mels: Iterator[Float32[np.ndarray, "bands frames"]], vocoder: Vocoder, hop: int, frame: int
+    mels: Iterator[Float32[np.ndarray, "bands frames"]], vocoder: Vocoder, hop: int, frame: int, gain: float
 ) -> Iterator[Passage]:
     """Frames and the samples made of them, PASSAGE_FRAMES at a time; the first is the piece's frame `frame`."""
     waiting: list[Float32[np.ndarray, "bands frames"]] = []
@@ -58,7 +60,7 @@ def _paired(
     size = PASSAGE_FRAMES * hop
     for log_mel in _sliced(mels, PUSHED_FRAMES):
         waiting.append(log_mel)
-        samples = limit(vocoder.push(log_mel))
+        samples = limit(vocoder.push(log_mel), gain)
         sound.append(samples)
         have += len(samples)
         if have < size:

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from halfstep.arrays import Float, Float32
-from halfstep.audio.limiter import limit
+from halfstep.audio.limiter import GAIN, limit
 from halfstep.vocoders.base import Vocoder
 
 
 def render(
-    mel_blocks: Iterable[Float32[np.ndarray, "bands frames"]], vocoder: Vocoder
+    mel_blocks: Iterable[Float32[np.ndarray, "bands frames"]], vocoder: Vocoder, gain: float = GAIN
 ) -> Iterator[Float32[np.ndarray, "channels samples"]]:
     """Waveform blocks [1, n], peak-safe, as the log-mel blocks [n_mels, k] allow; the rest when they end."""
-    return map(limit, unlimited(mel_blocks, vocoder))
+    return (limit(block, gain) for block in unlimited(mel_blocks, vocoder))
 
 
 def unlimited(

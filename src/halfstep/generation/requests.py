@@ -22,6 +22,7 @@ MOST_SECONDS = 86_400.0
 MOST_LOOP_SECONDS = 900.0
 BEYOND_SECONDS = 0.01
 """An end may be given as rounded to hundredths."""
+SOFTEST_LUFS, LOUDEST_LUFS = -60.0, -6.0
 LEAST_LOOP_FRAMES = 40
 """A loop is a whole number of frames long, then set right by at most 866 / 40 = 22 cents of pitch."""
 
@@ -44,7 +45,8 @@ class Request:
     variation: how far the noise is from the seed's own, 0 to 1 (all of `toward`'s, or the next seed's). toward: another
     seed; without `variation` the music drifts to it. vocoder: griffin-lim, or what makes one; None is the model's own.
     sampler: ddim or ancestral, and respacing: which of a chain's steps are visited, a key of
-    `diffusion.steps.RESPACINGS`; of a network that was never distilled, None is its own.
+    `diffusion.steps.RESPACINGS`; of a network that was never distilled, None is its own. loudness: LUFS, of new music
+    alone; None is as loud as the model makes it.
     """
 
     seed: int = 0
@@ -54,6 +56,7 @@ class Request:
     vocoder: str | MakeVocoder | None = None
     sampler: str | None = None
     respacing: str | None = None
+    loudness: float | None = None
 
     loops: ClassVar[bool] = False
     """Whether the end leads back into the beginning."""
@@ -68,6 +71,15 @@ class Request:
         for name, value, among in (("sampler", self.sampler, SAMPLERS), ("respacing", self.respacing, RESPACINGS)):
             if value is not None and value not in among:
                 refuse(f"{{{name}}} is {unbraced(value)}: give one of {', '.join(among)}")
+        self._check_loudness()
+
+    def _check_loudness(self) -> None:
+        if self.loudness is None:
+            return
+        if not SOFTEST_LUFS <= self.loudness <= LOUDEST_LUFS:
+            refuse(f"{{loudness}} is {self.loudness:g}: give LUFS from {SOFTEST_LUFS:g} to {LOUDEST_LUFS:g}")
+        if self.recordings:
+            refuse("{loudness}: music for a recording is as loud as that; leave it out")
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
@@ -202,6 +214,7 @@ def request_for(
     vocoder: str | MakeVocoder | None = None,
     sampler: str | None = None,
     respacing: str | None = None,
+    loudness: float | None = None,
 ) -> Request:
     """The request that these make together; None and False are not given, but for `seconds`, which is then 30.
 
@@ -215,6 +228,7 @@ def request_for(
         vocoder=vocoder,
         sampler=sampler,
         respacing=respacing,
+        loudness=loudness,
     )
     if mend is not None:
         for name, given in (("context", context is not None), ("loop", loop), ("seconds", seconds is not None)):

@@ -147,7 +147,6 @@ def test_it_says_what_it_made(capsys: pytest.CaptureFixture[str]):
     [
         (["out.xyz"], r"out\.xyz: .*\.xyz.*\.wav"),
         (["out"], r"out: .*without extension.*\.wav"),
-        (["no/such/out.wav"], r"no/such: no such folder; make it first: mkdir -p no/such"),
         (["folder.wav"], r"folder\.wav: a folder stands there; choose another name"),
         (["out.wav", "--count", "2", "--seconds", "1"], r"out-2\.wav: a folder stands there"),
         (["out.wav", "--seconds", "0"], r"--seconds is 0: give a number above 0 and at most 86400"),

@@ -1,6 +1,8 @@
 import base64
+import io
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from halfstep.audio.files import io as file_io
 from halfstep.audio.files.io import Audio, read, read_blocks, read_info
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.errors import InputError
@@ -160,7 +163,34 @@ def test_what_is_no_sound_is_refused(samples: np.ndarray):
         Audio(samples, 8000)
 
 
-@pytest.mark.parametrize("shape", [(4,), (1, 2, 3), (65, 10)])
+@pytest.mark.parametrize("shape", [(), (1, 2, 3), (65, 10)])
 def test_samples_of_another_shape_are_refused(shape: tuple[int, ...]):
     with pytest.raises(InputError, match="of shape"):
         Audio(np.zeros(shape, np.float32), 8000)
+
+
+def test_numpy_reads_the_very_samples_and_one_row_is_one_channel():
+    samples = tone(0.1, 8000)
+    audio = Audio(samples, 8000)
+    assert np.asarray(audio) is audio.samples and audio.samples.shape == (1, 800)
+    assert np.array(audio).base is None and np.asarray(audio, np.float64).dtype == np.float64
+
+
+@pytest.mark.parametrize("ending", ["wav", ".flac", "ogg"])
+def test_an_open_file_gets_what_a_path_does(ending: str, tmp_path: Path):
+    audio = Audio(tone(0.2, 8000), 8000)
+    audio.save(path := tmp_path / f"a.{ending.removeprefix('.')}")
+    with io.BytesIO() as file:
+        audio.save(file, format=ending)
+        assert file.getvalue() == path.read_bytes()
+    with pytest.raises(InputError, match="format"):
+        audio.save(path, format=ending)
+
+
+def test_a_notebook_holds_a_long_piece_compressed_and_its_beginning_at_most(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(file_io, "MOST_SHOWN_SECONDS", 20.0)
+    html = Audio(np.tile(tone(1, 44100), (1, 30)), 44100)._repr_html_()
+    sound = base64.b64decode(html.split("base64,")[1].split('"')[0])
+    info = soundfile.info(io.BytesIO(sound))
+    assert info.format == "MP3" and 20 <= info.duration < 20.2 and "20 of 30.0 s" in html
+    assert len(html) < 20 * 44100

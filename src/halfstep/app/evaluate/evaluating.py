@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from halfstep.app.options import AsJson, model_ids
 from halfstep.app.progress import progress
-from halfstep.app.terminal import say
+from halfstep.app.terminal import note
 from halfstep.app.threads import keep_to_one_thread
 from halfstep.errors import InputError
 
@@ -23,7 +24,10 @@ def evaluate(
     data: Annotated[Path, typer.Option(metavar="DATA", help="A data set that `halfstep prepare` made.")],
     out: Annotated[Path, typer.Option(metavar="REPORT", help="The folder of the report.")],
     subject: Annotated[
-        str | None, typer.Argument(metavar="[RUN|MODEL]", help="A run folder, or a model by id or folder.")
+        str | None,
+        typer.Argument(
+            metavar="[RUN|MODEL]", autocompletion=model_ids, help="A run folder, or a model by id or folder."
+        ),
     ] = None,
     windows: Annotated[int, typer.Option(min=10, help="Windows of music a row.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Of the generated music and of all resampling.")] = 0,
@@ -47,6 +51,7 @@ def evaluate(
     controls: Annotated[
         bool, typer.Option("--controls", help="Instead: whether every measure is worse for music spoilt on purpose.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Judge a model or a run against real music: one page to hear and read, JSON and Markdown beside it.
 
@@ -72,5 +77,7 @@ def evaluate(
             from halfstep.evaluation.evaluate import evaluate_command
 
             text = evaluate_command(subject, options, tell)
-    print(text, end="")
-    say(f"{out / 'report.html'}: the page")
+    if as_json:
+        print((out / "report.json").read_text(encoding="utf-8"), end="")
+        return
+    note(f"{text}{out / 'report.html'}: the page")

@@ -6,13 +6,15 @@ from typing import Annotated
 import typer
 
 from halfstep.app.failures import OPTIONS as EVERYWHERE
+from halfstep.app.options import AsJson, model_ids
 from halfstep.errors import InputError, NamedError
 
 MostPieces = 1000
 USUAL_BEATS = 4
 OPTIONS = EVERYWHERE | {
     "seconds": "--seconds", "seed": "--seed", "variation": "--vary", "toward": "--toward", "vocoder": "--vocoder",
-    "context": "--continue", "into": "--into", "loop": "--loop", "mend": "--mend", "stop": "--to",
+    "loudness": "--loudness", "context": "--continue", "into": "--into", "loop": "--loop", "mend": "--mend",
+    "stop": "--to",
 }  # fmt: skip
 """Field of a request -> the option that gives it."""
 EXAMPLES = """Example: halfstep generate night.flac --seconds 60 --seed 7 --plot
@@ -31,7 +33,9 @@ halfstep generate sister.wav --seed 7 --vary 0.3
 
 halfstep generate drift.wav --seed 7 --toward 8 --seconds 30
 
-halfstep generate teacher.wav --model runs/mine --steps 64"""
+halfstep generate teacher.wav --model runs/mine --steps 64
+
+halfstep generate studio.wav --sample-rate 48000 --bit-depth 24 --loudness -16"""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,7 +44,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def generate(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .wav .flac .ogg .mp3")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The file to write: .wav .flac .ogg .mp3; - is standard output.")
+    ],
     seconds: Annotated[float | None, typer.Option(help="How much new music; 30 if nothing says otherwise.")] = None,
     bars: Annotated[float | None, typer.Option(help="How much new music, in bars; with --bpm.")] = None,
     bpm: Annotated[float | None, typer.Option(help="Beats a minute, for --bars.")] = None,
@@ -52,7 +58,11 @@ def generate(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="ID|DIR", help="A model by id or folder, or a run, if not the one that comes along."),
+        typer.Option(
+            metavar="ID|DIR",
+            help="A model by id or folder, or a run, if not the one that comes along.",
+            autocompletion=model_ids,
+        ),
     ] = None,
     count: Annotated[
         int, typer.Option(min=1, max=MostPieces, help="Write so many pieces, OUT-1, OUT-2 ..., from seed on.")
@@ -93,11 +103,26 @@ def generate(
         typer.Option(metavar="NAME", help="Which of DDPM's steps: trailing, linspace, leading or quadratic."),
     ] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Write the spectrogram beside it, as a .png.")] = False,
+    sample_rate: Annotated[
+        int | None, typer.Option(metavar="HZ", help="If not the model's, or the recording's.")
+    ] = None,
+    bit_depth: Annotated[
+        int | None, typer.Option(metavar="16|24|32", help="Of .wav and .flac, if not 16; 32 are floats.")
+    ] = None,
+    loudness: Annotated[
+        float | None,
+        typer.Option(metavar="LUFS", help="How loud, by one gain from what the model's music has on average."),
+    ] = None,
+    format_: Annotated[
+        str, typer.Option("--format", metavar="wav|raw", help="What standard output gets; raw is bare samples.")
+    ] = "wav",
+    as_json: AsJson = False,
 ) -> None:
     """Write music to a file. The first minute of a longer piece is the one-minute piece."""
     from halfstep.app.threads import keep_to_one_thread
 
     keep_to_one_thread()
+    from halfstep.app.generate.delivering import Delivery
     from halfstep.app.generate.generating import generate_files
     from halfstep.generation.requests import request_for
 
@@ -106,8 +131,10 @@ def generate(
         request = request_for(
             seconds=length, context=continue_, into=into, loop=loop, mend=mend, start=from_, stop=to, seed=seed,
             steps=steps, variation=vary, toward=toward, vocoder=vocoder, sampler=sampler, respacing=respacing,
+            loudness=loudness,
         )  # fmt: skip
-        generate_files(out, request, model=model, count=count, plot=plot)
+        delivery = Delivery(sample_rate=sample_rate, bits=bit_depth, standard=format_, as_json=as_json)
+        generate_files(out, request, model=model, count=count, plot=plot, delivery=delivery)
     except NamedError as error:
         raise InputError(error.named(OPTIONS)) from error
 

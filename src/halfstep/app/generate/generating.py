@@ -1,5 +1,6 @@
 """`halfstep generate`: pieces to files, everything that can be refused refused before the first is begun."""
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -7,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import halfstep
+from halfstep.app.generate.delivering import STANDARD, Delivery, at_rate, check_standard, to_standard
 from halfstep.app.generate.storing import BroughtDown, Stored, storing
-from halfstep.app.outputs import check_room, checked_outputs
+from halfstep.app.outputs import check_room, checked_outputs, make_folders
 from halfstep.app.progress import Report, progress
 from halfstep.app.run_folders import as_model
 from halfstep.app.stopping import stoppable
-from halfstep.app.terminal import say
+from halfstep.app.terminal import note
 from halfstep.app.thumbnail import Thumbnail
 from halfstep.audio.files.io import Audio, write
 from halfstep.generation.continuation import Samples
@@ -20,35 +22,68 @@ from halfstep.generation.model import Model
 from halfstep.generation.requests import Request, RequestError
 from halfstep.printable import printable
 
+USUAL = Delivery()
 
-def generate_files(out: Path, request: Request, *, model: str | None, count: int, plot: bool) -> None:
-    """Write `count` pieces, from the request's seed on.
+
+def generate_files(
+    out: Path, request: Request, *, model: str | None, count: int, plot: bool, delivery: Delivery = USUAL
+) -> None:
+    """Write `count` pieces, from the request's seed on; to standard output where `out` is `-`.
 
     InputError for what the user can mend, OSError for a full disk.
     """
     if request.loops and out.suffix.lower() == ".mp3":
         raise RequestError("{loop}: an MP3 begins and ends with silence of its own; use .wav, .flac or .ogg")
+    piped = out == STANDARD
+    stores = Path("-.wav") if piped else out
     files = [Path(recording) for recording in request.recordings if not isinstance(recording, Audio)]
-    paths = checked_outputs(out, count, files, [".png"] if plot else [])
+    if piped:
+        check_standard(count, plot, delivery.as_json)
+    paths = [out] if piped else checked_outputs(out, count, files, [".png"] if plot else [])
     loaded = halfstep.load(as_model(model))
     pieces = [replace(request, seed=seed) for seed in range(request.seed, request.seed + count)]
-    music = [loaded.coming(piece) for piece in pieces]
+    music = [at_rate(loaded.coming(piece), delivery.sample_rate, piece.loops) for piece in pieces]
     form, samples = music[0].form, music[0].samples
-    stored = storing(out, form)
-    check_room(out, samples, count, form.channels, stored.bits)
+    stored = storing(stores, form, delivery.bits)
+    if not piped:
+        check_room(out, samples, count, form.channels, stored.bits)
+        make_folders(paths)
 
-    seconds = samples / form.sample_rate
+    facts: list[dict[str, object]] = []
     for path, piece, coming in zip(paths, pieces, music, strict=True):
         what = described(loaded, piece)
         began = time.perf_counter()
         down = BroughtDown(coming.blocks, stored)
         with progress(path.name) as report, stoppable(_counted(iter(down), samples, report)) as counted:
-            write_piece(path, counted, loaded, what, seconds, piece, plot, stored)
+            if piped:
+                to_standard(counted, stored, samples, delivery.standard, bool(piece.recordings))
+            else:
+                write_piece(path, counted, loaded, what, samples / form.sample_rate, piece, plot, stored)
         took = time.perf_counter() - began
-        kept = f"{stored.said}, " if request.recordings else ""
-        say(f"{path}: {seconds:.1f} s, {kept}{what}, made in {took:.1f} s (real-time factor {took / seconds:.3f})")
+        facts.append(_facts(path, loaded, piece, stored, samples, took))
+        if not delivery.as_json:
+            note(_line(path, facts[-1], stored, what, keeps=bool(request.recordings)), aside=piped)
         if down.samples:
             print(f"{printable(path)}: {down.said}", file=sys.stderr)
+    if delivery.as_json:
+        print(json.dumps({"pieces": facts}, indent=1))
+
+
+def _facts(path: Path, model: Model, piece: Request, stored: Stored, samples: int, took: float) -> dict[str, object]:
+    """Of one piece, for a machine to read."""
+    seconds = samples / stored.form.sample_rate
+    return {
+        "out": str(path), "seconds": seconds, "samples": samples, "sample_rate": stored.form.sample_rate,
+        "channels": stored.form.channels, "bits": stored.bits, "model": model.manifest.id, "seed": piece.seed,
+        "steps": model.manifest.default_steps if piece.steps is None else piece.steps, "loop": piece.loops,
+        "license": model.manifest.output_licence, "took_seconds": took, "real_time_factor": took / seconds,
+    }  # fmt: skip
+
+
+def _line(path: Path, facts: dict[str, object], stored: Stored, what: str, keeps: bool) -> str:
+    kept = f"{stored.said}, " if keeps else ""
+    made = f"made in {facts['took_seconds']:.1f} s (real-time factor {facts['real_time_factor']:.3f})"
+    return f"{path}: {facts['seconds']:.1f} s, {kept}{what}, {made}"
 
 
 def write_piece(
@@ -79,6 +114,7 @@ def described(model: Model, piece: Request) -> str:
     parts += [f"varied {piece.variation:g}"] if piece.variation is not None else []
     parts += [f"toward {piece.toward}"] if piece.toward is not None else []
     parts += [f"vocoder {piece.vocoder}"] if piece.vocoder is not None else []
+    parts += [f"{piece.loudness:g} LUFS"] if piece.loudness is not None else []
     parts += ["a loop"] if piece.loops else []
     return ", ".join(parts)
 

@@ -18,6 +18,9 @@ USUAL_MOST_CHANNELS = 8
 RATES = {".mp3": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)}
 HIGHEST_RATE = {".ogg": 192_000, ".flac": 655_350}
 FLOAT_BITS = {"FLOAT": 32, "DOUBLE": 64}
+SUBTYPES = {16: "PCM_16", 24: "PCM_24", 32: "FLOAT"}
+"""What --bit-depth stores; 32 are floats, which hold more than full scale."""
+DEPTHS = {".wav": (16, 24, 32), ".flac": (16, 24)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +50,23 @@ class Stored:
         return f"{self.form.sample_rate} Hz, {channels}, {bits}{was}"
 
 
-def storing(out: Path, form: Form) -> Stored:
-    """How `out` stores sound of this form. InputError if its format has no room for such channels, or such a rate."""
+def storing(out: Path, form: Form, bits: int | None = None) -> Stored:
+    """How `out` stores sound of this form, with so many bits if not the usual ones.
+
+    InputError if its format has no room for such channels, or such a rate, or no such bits.
+    """
     ending = out.suffix.lower()
     check_channels(out, form.channels, "the recording")
     rates = RATES.get(ending)
     if (rates and form.sample_rate not in rates) or form.sample_rate > HIGHEST_RATE.get(ending, form.sample_rate):
-        raise InputError(f"{out}: {form.sample_rate} Hz, the recording's rate, is none of {ending}; use .wav or .flac")
+        raise InputError(
+            f"{out}: {form.sample_rate} Hz is none of {ending}'s rates; use .wav or .flac, or another --sample-rate"
+        )
+    if bits is not None:
+        if bits not in (depths := DEPTHS.get(ending, ())):
+            among = f"give one of {', '.join(map(str, depths))}" if depths else "a format with a loss has none"
+            raise InputError(f"--bit-depth {bits}: {ending} is not stored so; {among}")
+        return Stored(form=form, subtype=SUBTYPES[bits])
     return Stored(form=form, subtype=kept_subtype(encoding_for(out).format, form.subtype))
 
 

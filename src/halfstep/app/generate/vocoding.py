@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from halfstep.app.options import AsJson, model_ids
 from halfstep.app.progress import Report, progress
-from halfstep.app.terminal import say
+from halfstep.app.terminal import note
 from halfstep.app.threads import keep_to_one_thread
 from halfstep.arrays import Float32, Float64
 from halfstep.errors import InputError
@@ -37,7 +38,11 @@ def vocode(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .wav .flac .ogg .mp3")],
     model: Annotated[
         str | None,
-        typer.Option(metavar="ID|DIR", help="Whose mel and vocoder, if not the model's that comes along."),
+        typer.Option(
+            metavar="ID|DIR",
+            autocompletion=model_ids,
+            help="Whose mel and vocoder, if not the model's that comes along.",
+        ),
     ] = None,
     vocoder: Annotated[
         str | None,
@@ -50,7 +55,7 @@ def vocode(
     plot: Annotated[
         bool, typer.Option("--plot", help="Write both spectrograms, OUT.before.png and OUT.after.png.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Regenerate a recording from its log-mel, to hear what the vocoder does to it.
 
@@ -61,7 +66,7 @@ def vocode(
     if as_json:
         print(json.dumps(done, indent=1))
         return
-    say(
+    note(
         f"{out}: {done['seconds']:.1f} s, {done['channels']} channel(s), vocoder {done['vocoder']} of model "
         f"{done['model']}, made in {done['took_seconds']:.1f} s (real-time factor {done['real_time_factor']:.3f})"
     )
@@ -81,7 +86,7 @@ class Order:
 def vocode_file(order: Order) -> dict[str, object]:
     """Write OUT, and say how it went. InputError for what the user can mend, OSError for a full disk."""
     import halfstep
-    from halfstep.app.outputs import check_room, checked_outputs
+    from halfstep.app.outputs import check_room, checked_outputs, make_folders
     from halfstep.app.stopping import stoppable
     from halfstep.audio.files.io import read_blocks, read_info
     from halfstep.vocoders.revoicing import offset_of
@@ -93,6 +98,7 @@ def vocode_file(order: Order) -> dict[str, object]:
     chosen, name = _chosen(order.vocoder, model)
     expected = max(1, round(info.frames_declared * model.sample_rate / info.sample_rate))
     check_room(order.out, expected * info.channels, 1)
+    make_folders([order.out])
     began = time.perf_counter()
     offset = offset_of(read_blocks(order.recording, mono=False))
     with progress(order.out.name) as report:

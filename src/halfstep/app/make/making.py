@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halfstep.app.failures import STRICT
+from halfstep.app.options import AsJson, preset_names
 from halfstep.app.progress import progress
-from halfstep.app.terminal import say
+from halfstep.app.terminal import note, say
 
 if TYPE_CHECKING:
+    from halfstep.bundle import Manifest
     from halfstep.data.preparing import PrepareConfig
 
 DEFAULT_PRESET = "base"
@@ -19,8 +21,9 @@ DEFAULT_PRESET = "base"
 Preset = Annotated[
     str,
     typer.Option(
+        autocompletion=preset_names,
         help="A named experiment: tiny, base, long, flagship, vocoder, vocoder-bands, vocoder-diffusion, "
-        "paper-ddpm-unet2d, paper-pdd-unet1d, paper-pdd-fold."
+        "paper-ddpm-unet2d, paper-pdd-unet1d, paper-pdd-fold.",
     ),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of the run.")]
@@ -46,7 +49,7 @@ def prepare(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 3 if any file could not be used as it is.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Turn recordings into a data set. Again, it does only what changed; what it cannot read, it lists."""
     from dataclasses import asdict
@@ -57,6 +60,7 @@ def prepare(
 
     if report is not None:
         check_report(report, audio)
+        report.parent.mkdir(parents=True, exist_ok=True)
     config = _prepare_config(preset)
     try:
         with progress("prepare") as tell:
@@ -80,7 +84,7 @@ def prepare(
         for kind, entries in (("skipped", done.skipped), ("failed", done.failed), ("flagged", done.flagged)):
             for entry in entries:
                 say(f"{kind}: {entry['source']}: {entry['reason']}")
-        say(
+        note(
             f"{out}: {done.found} files found, {done.used} used ({done.seconds / 60:.1f} minutes, "
             f"{done.heldout_seconds / 60:.1f} of them held out), "
             f"{len(done.skipped)} skipped, {len(done.failed)} failed"
@@ -106,19 +110,24 @@ def train(
             help="Begin with the weights of another run, or with those a model was exported --with-teacher.",
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train a teacher, or the learned vocoder, on a data set. The same command again goes on where it was stopped."""
     from halfstep.runs.train import train_command
 
     with progress("train") as tell:
         figures = train_command(data, out, preset, settings or [], steps, tell, start)
-    say(f"{out}: finished; {_figures(figures)}")
+    if as_json:
+        print(json.dumps({"run": str(out), "figures": figures}, indent=1))
+    else:
+        note(f"{out}: finished; {_figures(figures)}")
 
 
 def distill(
     run: RunFolder,
     to: Annotated[int, typer.Option(metavar="K", min=1, help="How few steps the last rung takes.")] = 1,
     updates: Annotated[int | None, typer.Option(min=1, help="Updates a rung, if not the preset's.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Halve the teacher's steps, rung by rung. The same command again goes on where it was stopped."""
     from halfstep.runs.distill import distill_command
@@ -126,7 +135,10 @@ def distill(
 
     with progress("distill") as tell:
         rows = distill_command(run, to, updates, tell)
-    print(table(rows), end="")
+    if as_json:
+        print(json.dumps({"run": str(run), "rungs": rows}, indent=1))
+    else:
+        note(table(rows).rstrip("\n"))
 
 
 def export(
@@ -151,6 +163,7 @@ def export(
         list[Path] | None,
         typer.Option("--credits", metavar="FILE", help="JSON: a list of {file, licence, ...} of the recordings."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Turn a run into a model folder that generate, serve and play read; a vocoder's, into a part of one."""
     from halfstep.errors import InputError
@@ -160,7 +173,11 @@ def export(
     if (out is None) == (into is None):
         raise InputError("--out MODEL, or for a vocoder --into MODEL: one of the two was expected")
     if holds_vocoder(run):
-        print(export_vocoder(run, weights, tuple(credits_ or ()), licence, into, out))
+        done = export_vocoder(run, weights, tuple(credits_ or ()), licence, into, out)
+        if as_json:
+            print(json.dumps({"run": str(run), "out": str(out or into), "vocoder": done}, indent=1))
+        else:
+            note(done)
         return
     if out is None:
         raise InputError(f"--into {into}: {run} holds no vocoder; make a model folder of it with --out")
@@ -168,12 +185,25 @@ def export(
     given = {name: text for name, text in said.items() if text is not None}
     card = Card(id=_model_id(id_ or out.name), credits=tuple(credits_ or ()), **given)
     manifest = export_run(run, out, card, with_teacher, weights, tuple(steps or ()))
-    if warning := manifest.measured.get(NOT_MUSIC):
+    warning = manifest.measured.get(NOT_MUSIC)
+    if as_json:
+        print(json.dumps(_exported(run, out, manifest, warning), indent=1))
+        return
+    if warning:
         say(f"{out}: {warning}; train longer, or on more music")
     if manifest.vocoder is not None:
-        say(f"{out}: has the vocoder of an installed model, {manifest.vocoder.licence}")
+        note(f"{out}: has the vocoder of an installed model, {manifest.vocoder.licence}")
     size = f"{manifest.bytes / 1e6:.1f} MB, steps {', '.join(str(number) for number in manifest.steps)}"
-    say(f"{out}: {size}; hear it: halfstep generate music.wav --model {out}")
+    note(f"{out}: {size}; hear it: halfstep generate music.wav --model {out}")
+
+
+def _exported(run: Path, out: Path, manifest: "Manifest", warning: str | None) -> dict[str, object]:
+    vocoder = None if manifest.vocoder is None else manifest.vocoder.licence
+    return {
+        "run": str(run), "out": str(out), "id": manifest.id, "bytes": manifest.bytes, "steps": manifest.steps,
+        "licence": manifest.licence, "output_licence": manifest.output_licence, "vocoder_licence": vocoder,
+        "warning": warning,
+    }  # fmt: skip
 
 
 def _model_id(name: str) -> str:

@@ -1,11 +1,14 @@
 """The command `page`. It imports late what it needs."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
 
+from halfstep.app.options import AsJson, model_ids
+from halfstep.app.terminal import note
 from halfstep.app.threads import keep_to_one_thread
 from halfstep.errors import InputError
 
@@ -19,7 +22,11 @@ def page(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write; any static host can serve it.")],
     model: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID|DIR", help="A model by id or folder; again for more. The one that comes along."),
+        typer.Option(
+            metavar="ID|DIR",
+            autocompletion=model_ids,
+            help="A model by id or folder; again for more. The one that comes along.",
+        ),
     ] = None,
     runtime: Annotated[
         Path | None,
@@ -29,6 +36,7 @@ def page(
         str | None,
         typer.Option(metavar="URL", help="A halfstep server, whose stream plays where a device is too slow."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a static site that makes music in the visitor's own browser, with no server at all."""
     keep_to_one_thread()
@@ -46,4 +54,7 @@ def page(
     folders = [load_folder(name) for name in model or [None]]
     with runtime_folder(runtime) as files:
         size = write_site(out, folders, files, server)
-    print(f"{out}: {size / 1e6:.1f} MB; try it: python -m http.server --directory {out} --bind 127.0.0.1")
+    if as_json:
+        print(json.dumps({"out": str(out), "bytes": size, "models": [one.manifest.id for one in folders]}, indent=1))
+    else:
+        note(f"{out}: {size / 1e6:.1f} MB; try it: python -m http.server --directory {out} --bind 127.0.0.1")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from halfstep.app.failures import DONE, INPUT
+from halfstep.app.options import AsJson, model_ids
 from halfstep.app.threads import keep_to_one_thread
 from halfstep.errors import InputError
 
@@ -46,10 +47,13 @@ def add_to(app: typer.Typer) -> None:
 
 def bench(
     model: Annotated[
-        str | None, typer.Option(metavar="ID|DIR", help="A model by id or folder, if not the one that comes along.")
+        str | None,
+        typer.Option(
+            metavar="ID|DIR", autocompletion=model_ids, help="A model by id or folder, if not the one that comes along."
+        ),
     ] = None,
     seconds: Annotated[float, typer.Option(help="Of music, for each number of steps.")] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure real-time factor, time to first sound and memory.
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from halfstep.app.options import model_ids
 from halfstep.app.threads import keep_to_one_thread
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ def add_to(app: typer.Typer) -> None:
 def play(
     model: Annotated[
         str | None,
-        typer.Option(metavar="ID|DIR", help="A model by id or folder, if not the one that comes along."),
+        typer.Option(
+            metavar="ID|DIR", autocompletion=model_ids, help="A model by id or folder, if not the one that comes along."
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Which piece; another each time if not given.")] = None,
     steps: Annotated[int | None, typer.Option(help="Sampling steps, of those the model serves.")] = None,

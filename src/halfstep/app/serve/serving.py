@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from halfstep.app.options import model_ids
 from halfstep.app.threads import keep_to_one_thread
 from halfstep.errors import InputError
 
@@ -27,7 +28,11 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free one.")] = PORT,
     model: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID|DIR", help="A model by id or folder; again for more. All installed if not given."),
+        typer.Option(
+            metavar="ID|DIR",
+            autocompletion=model_ids,
+            help="A model by id or folder; again for more. All installed if not given.",
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Of the stream that all hear; another each time if not given.")

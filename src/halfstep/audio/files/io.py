@@ -4,7 +4,7 @@ A waveform is [channels, samples], float32 in [-1, 1].
 """
 
 import base64
-import io
+import tempfile
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +35,10 @@ LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
 MOST_CHANNELS = 64
 MOST_FRAMES_A_BYTE = 8192  # digital silence in FLAC has 4700
 NO_SUCH_FILE = 7  # libsndfile's number
+MOST_PLAIN_BYTES = 1 << 21
+"""Of samples; a notebook holds a longer piece as MP3: ten minutes are 6 MB, not 70."""
+MP3_RATE = 44_100
+MOST_SHOWN_SECONDS = 600.0
 READABLE = "WAV, FLAC, OGG Vorbis, Opus, MP3 or AIFF (and AAC with the extra aac)"
 
 
@@ -51,9 +55,11 @@ class AudioInfo:
 
 @dataclass(frozen=True, eq=False)
 class Audio:
-    """Sound in memory: samples [channels, n] float32 in [-1, 1]. A notebook plays it.
+    """Sound in memory: samples [channels, n] float32 in [-1, 1]. A notebook plays it, numpy reads it (`np.asarray`).
 
-    Integers are scaled from their full range, other floats brought to float32. InputError for what is no such array.
+    Made of an array [channels, n], or [n] of one channel, by this rule: float32 and float64 stay as they are (1 is full
+    scale), float16 becomes float32; signed integers of b bits are divided by 2^(b - 1), unsigned bytes have 128 taken
+    away and are divided by 128, as in WAV files. InputError for any other array.
     """
 
     samples: Shaped[np.ndarray, "..."]
@@ -68,27 +74,62 @@ class Audio:
     def seconds(self) -> float:
         return self.samples.shape[1] / self.sample_rate
 
-    def save(self, path: str | Path, metadata: dict[str, str] | None = None, loop: bool = False) -> None:
+    def __array__(
+        self, dtype: "np.typing.DTypeLike | None" = None, copy: bool | None = None
+    ) -> Shaped[np.ndarray, "..."]:
+        """The samples [channels, n]; the very ones unless another type or a copy is asked for."""
+        return np.array(self.samples, dtype, copy=copy)
+
+    def save(
+        self,
+        file: str | Path | BinaryIO,
+        metadata: dict[str, str] | None = None,
+        loop: bool = False,
+        format: str | None = None,
+    ) -> None:
         """Write .wav, .flac, .ogg or .mp3; with loop points if it is a `loop`. For errors see `write`.
 
-        What a recording stored is stored as it was, where the format can.
+        What a recording stored is stored as it was, where the format can. file: a path, or a file open for writing
+        bytes; that one gets `format`, wav unless another is named.
         """
-        subtype = kept_subtype(encoding_for(Path(path)).format, self.subtype)
+        if not isinstance(file, str | Path):
+            file.write(self._encoded(f".{(format or 'wav').removeprefix('.')}", metadata, loop))
+            return
+        path = Path(file)
+        if format is not None:
+            raise InputError(f"format is {format}: the ending of a path says it already; leave it out")
+        subtype = kept_subtype(encoding_for(path).format, self.subtype)
         exact = self.subtype is not None
-        write(Path(path), [self.samples], self.sample_rate, metadata or {}, subtype, loop=loop, exact=exact)
+        write(path, [self.samples], self.sample_rate, metadata or {}, subtype, loop=loop, exact=exact)
+
+    def _encoded(self, ending: str, metadata: dict[str, str] | None = None, loop: bool = False) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"sound{ending}"
+            self.save(path, metadata, loop)
+            return path.read_bytes()
 
     def _repr_html_(self) -> str:
-        wav = io.BytesIO()
-        soundfile.write(wav, self.samples.T, self.sample_rate, subtype="PCM_16", format="WAV")
-        data = base64.b64encode(wav.getvalue()).decode("ascii")
-        return f'<audio controls src="data:audio/wav;base64,{data}"></audio>'
+        shown = Audio(np.clip(self.samples[:, : round(MOST_SHOWN_SECONDS * self.sample_rate)], -1, 1), self.sample_rate)
+        kind, ending = ("wav", ".wav") if shown.samples.nbytes <= MOST_PLAIN_BYTES else ("mpeg", ".mp3")
+        if ending == ".mp3":
+            channels = shown.samples if len(shown.samples) <= 2 else mixed(shown.samples)
+            at_mp3 = np.concatenate(list(resampled([channels], self.sample_rate, MP3_RATE)), axis=1)
+            shown = Audio(np.clip(at_mp3, -1, 1), MP3_RATE)
+        data = base64.b64encode(shown._encoded(ending)).decode("ascii")
+        rest = (
+            f"<br>the first {MOST_SHOWN_SECONDS:g} of {self.seconds:.1f} s" if self.seconds > MOST_SHOWN_SECONDS else ""
+        )
+        return f'<audio controls src="data:audio/{kind};base64,{data}"></audio>{rest}'
 
 
 def _as_samples(samples: object) -> Float[np.ndarray, "..."]:
     """What a caller has as sound, as float32 [channels, n]; the same array where it is that already."""
     array = np.asarray(samples)
+    array = array[None] if array.ndim == 1 else array
     if array.ndim != 2 or len(array) > MOST_CHANNELS:
-        raise InputError(f"samples is of shape {array.shape}: [channels, n] was expected, of {MOST_CHANNELS} at most")
+        raise InputError(
+            f"samples is of shape {array.shape}: [channels, n] or [n] was expected, {MOST_CHANNELS} channels at most"
+        )
     if array.dtype == np.uint8:  # as in a WAV of 8 bits, 128 is silence
         return np.asarray((array.astype(np.float32) - 128) / 128, np.float32)
     if np.issubdtype(array.dtype, np.signedinteger):

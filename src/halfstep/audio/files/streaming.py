@@ -1,8 +1,10 @@
-"""MP3 and Opus without an end: sound in, whole frames or pages out, which a listener may join anywhere.
+"""MP3 and Opus without an end: sound in, whole frames or pages out, which a listener may join anywhere; and WAV or bare
+samples for a pipe.
 
 libsndfile writes both as it goes; what it would put right at the end of a file is not needed by a stream.
 """
 
+import struct
 from collections.abc import Callable
 from typing import BinaryIO, cast
 
@@ -10,10 +12,11 @@ import numpy as np
 import soundfile
 import soxr
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float, Float32
+from halfstep.audio.files.depth import FLOATING
 from halfstep.audio.files.mpeg import frame_bytes
 from halfstep.audio.files.ogg import LONGEST_PAGE, page_bytes
-from halfstep.audio.files.writing import WRITTEN_AT_ONCE
+from halfstep.audio.files.writing import WRITTEN_AT_ONCE, write_samples
 
 OPUS_RATE = 48_000
 OPUS_HEADER_PAGES = 2
@@ -97,6 +100,41 @@ class OpusStream:
             self.head = b"".join(whole[:OPUS_HEADER_PAGES])
             whole = whole[OPUS_HEADER_PAGES:]
         return b"".join(whole)
+
+
+WAV_HEAD_BYTES = 44
+LONGEST_WAV_DATA = 2**32 - 1 - WAV_HEAD_BYTES
+WAVE_FORMAT_PCM, WAVE_FORMAT_FLOAT = 1, 3
+SAMPLE_BYTES = {"PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8, "PCM_U8": 1}
+
+
+class SampleStream:
+    """Sound [channels, n] -> little-endian samples, interleaved, of the values that a WAV file of it holds."""
+
+    def __init__(self, sample_rate: int, channels: int, subtype: str, exact: bool = False) -> None:
+        """subtype: a key of SAMPLE_BYTES. exact: as for `writing.write`."""
+        self._sink, self._exact = _Sink(), exact
+        self._sound = soundfile.SoundFile(
+            cast(BinaryIO, self._sink), "w", sample_rate, channels, subtype, "LITTLE", "RAW"
+        )
+
+    def push(self, samples: Float[np.ndarray, "channels samples"]) -> bytes:
+        """All of them, at once."""
+        write_samples(self._sound, samples, self._exact)
+        self._sound.flush()
+        return self._sink.taken()
+
+
+def wav_head(sample_rate: int, channels: int, subtype: str, samples: int) -> bytes:
+    """What stands before so many samples a channel in a WAV file; where they are too many, as programs do, the most
+    that it can say.
+    """
+    width = SAMPLE_BYTES[subtype]
+    data = min(samples * channels * width, LONGEST_WAV_DATA)
+    kind = WAVE_FORMAT_FLOAT if subtype in FLOATING else WAVE_FORMAT_PCM
+    layout = (kind, channels, sample_rate, sample_rate * channels * width, channels * width, 8 * width)
+    described = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, *layout)
+    return b"RIFF" + struct.pack("<I", data + WAV_HEAD_BYTES - 8) + described + b"data" + struct.pack("<I", data)
 
 
 StreamEncoder = Mp3Stream | OpusStream

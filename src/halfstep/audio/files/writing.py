@@ -110,9 +110,9 @@ def _encode(
             with soundfile.SoundFile(cast(BinaryIO, raw), "w", *settings) as sound:
                 for key, text in sorted(metadata.items()):
                     setattr(sound, key, text)
-                _write_block(sound, first, exact)
+                write_samples(sound, first, exact)
                 for block in rest:
-                    _write_block(sound, block, exact)
+                    write_samples(sound, block, exact)
                 frames = sound.frames
         finally:
             raw.check()  # what libsndfile makes of a full disk says nothing, or nothing useful
@@ -121,7 +121,8 @@ def _encode(
     return frames
 
 
-def _write_block(sound: soundfile.SoundFile, block: Float[np.ndarray, "..."], exact: bool) -> None:
+def write_samples(sound: soundfile.SoundFile, block: Float[np.ndarray, "..."], exact: bool) -> None:
+    """A block [channels, n]; `exact` as for `write`. ValueError beyond full scale, where floats are not stored."""
     peak = float(np.abs(block).max(initial=0))
     if not (peak <= 1 or (np.isfinite(peak) and sound.subtype in FLOATING)):
         raise ValueError(f"a sample of {peak:.4g}, expected -1 to 1")

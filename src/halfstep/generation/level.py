@@ -1,0 +1,50 @@
+"""How loud a model plays, and the one gain that makes it louder or softer while it streams."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+
+from halfstep.arrays import Float32
+from halfstep.audio.limiter import GAIN, limit
+from halfstep.audio.loudness import LoudnessMeter
+from halfstep.audio.mel import MagnitudeStream, MelConfig
+from halfstep.bundle import Manifest
+
+MEASURED = "loudness_lufs"
+"""Its name in `measured` of model.json."""
+HEARD_SECONDS = 20.0
+"""Of a model that was not measured, the beginning of one piece."""
+
+
+def gain_for(loudness: float | None, usual: float) -> float:
+    """What the limiter takes for music of this integrated loudness, of a model that is usually so loud; both in LUFS.
+
+    None is the usual gain. One factor for all of a piece: a stream needs no second pass, and a piece is as far from
+    `loudness` as the model's own is from `usual`. What comes beyond -1 dBFS is bent, so loud music gets a little less.
+    """
+    return GAIN if loudness is None else GAIN * 10 ** ((loudness - usual) / 20)
+
+
+def stated_loudness(manifest: Manifest) -> float | None:
+    """Integrated loudness of the model's music at the usual gain, LUFS, where model.json says it."""
+    stated = manifest.measured.get(MEASURED)
+    return float(stated) if isinstance(stated, int | float) and not isinstance(stated, bool) else None
+
+
+def heard_loudness(sound: Iterable[Float32[np.ndarray, "channels samples"]], mel: MelConfig) -> float:
+    """The same of the first HEARD_SECONDS of blocks [1, n], as loud as the network makes them."""
+    framing = _framing(mel)
+    spectra, meter, left = MagnitudeStream(framing), LoudnessMeter(framing), round(HEARD_SECONDS * mel.sample_rate)
+    for block in islice(sound, left):
+        meter.push(spectra.push(limit(np.ascontiguousarray(block[0, :left]))))
+        left -= block.shape[1]
+        if left <= 0:
+            break
+    return meter.integrated()
+
+
+def _framing(mel: MelConfig) -> MelConfig:
+    """BS.1770's blocks need no finer one, and the meter's window fills its FFT."""
+    return replace(MelConfig(), sample_rate=mel.sample_rate)
