@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from copy_synthesis import heard
+from copy_synthesis import embedded
 
 import halfstep
 from halfstep.audio.files.io import read
@@ -81,7 +81,7 @@ def measured(way: Way, excerpts: list[np.ndarray]) -> dict[str, float]:
         "mr_stft": np.mean([multi_resolution_stft_distance(a, b) for a, b in pairs]),
         "mel_l1": np.mean([mel_l1(a, b, SLANEY) for a, b in pairs]),
         "low_bands_l1": np.mean(missed),
-        "fad": frechet_distance(heard(made, SLANEY.sample_rate), heard(excerpts, SLANEY.sample_rate)),
+        "fad": frechet_distance(embedded(made, SLANEY.sample_rate), embedded(excerpts, SLANEY.sample_rate)),
         **tones(way),
         "processor_seconds_a_second": took * SLANEY.sample_rate / sum(map(len, excerpts)),
     }
@@ -92,15 +92,15 @@ def tones(way: Way) -> dict[str, float]:
     """Deviation of steady tones in cents, worst below and above 1 kHz, the worst flutter, silence in dBFS."""
     seconds = np.arange(3 * way.mel.sample_rate) / way.mel.sample_rate
     inside = slice(way.mel.sample_rate // 2, -way.mel.sample_rate // 2)
-    found = {}
+    pitches = {}
     for hertz in TONES_HZ:
         tone = (0.3 * np.sin(2 * np.pi * hertz * seconds)).astype(np.float32)
-        found[hertz] = pitch_of_tone(way(tone)[inside], way.mel.sample_rate, hertz)
+        pitches[hertz] = pitch_of_tone(way(tone)[inside], way.mel.sample_rate, hertz)
     silence = way.voice(np.full((way.mel.n_mels, 200), np.log(way.mel.floor), np.float32))
     return {
-        "cents below 1 kHz": max(pitch.cents for hertz, pitch in found.items() if hertz < 1000),
-        "cents above": max(pitch.cents for hertz, pitch in found.items() if hertz > 1000),
-        "flutter": max(pitch.flutter_cents for pitch in found.values()),
+        "cents below 1 kHz": max(pitch.cents for hertz, pitch in pitches.items() if hertz < 1000),
+        "cents above": max(pitch.cents for hertz, pitch in pitches.items() if hertz > 1000),
+        "flutter": max(pitch.flutter_cents for pitch in pitches.values()),
         "silence_dbfs": 20 * np.log10(np.abs(silence).max() + 1e-12),
     }
 

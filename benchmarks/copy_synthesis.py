@@ -53,21 +53,21 @@ def voices(model: Model) -> dict[str, Voice]:
     mel = model.manifest.mel
 
     def streamed(choice: str | None) -> Voice:
-        def voice(found: np.ndarray) -> np.ndarray:
+        def voice(bands: np.ndarray) -> np.ndarray:
             vocoder = model.vocoder(0, choice)
-            return np.concatenate([vocoder.push(found), vocoder.finish()])
+            return np.concatenate([vocoder.push(bands), vocoder.finish()])
 
         return voice
 
-    def usual(found: np.ndarray) -> np.ndarray:
-        return griffin_lim(mel_to_magnitude(found, mel), mel, 32, rng=np.random.default_rng(0))
+    def usual(bands: np.ndarray) -> np.ndarray:
+        return griffin_lim(mel_to_magnitude(bands, mel), mel, 32, rng=np.random.default_rng(0))
 
-    def librosas(found: np.ndarray) -> np.ndarray:
-        magnitude = librosa.util.nnls(filterbank(mel).astype(np.float64), np.exp(found.astype(np.float64)))
+    def librosas(bands: np.ndarray) -> np.ndarray:
+        magnitude = librosa.util.nnls(filterbank(mel).astype(np.float64), np.exp(bands.astype(np.float64)))
         sound = librosa.griffinlim(magnitude, n_iter=32, hop_length=mel.hop_length, n_fft=mel.n_fft, random_state=0)
         # Its frame f is centred at f * hop, ours half a hop later.
         late = mel.hop_length // 2
-        return np.pad(sound, (late, mel.hop_length)).astype(np.float32)[: found.shape[1] * mel.hop_length]
+        return np.pad(sound, (late, mel.hop_length)).astype(np.float32)[: bands.shape[1] * mel.hop_length]
 
     return {
         "the vocoder": streamed(None),
@@ -77,13 +77,13 @@ def voices(model: Model) -> dict[str, Voice]:
     }
 
 
-def smoothed(found: np.ndarray) -> np.ndarray:
+def smoothed(bands: np.ndarray) -> np.ndarray:
     """A mel as a model might make it: the mean of three neighbouring frames."""
-    padded = np.pad(found, ((0, 0), (1, 1)), mode="edge")
+    padded = np.pad(bands, ((0, 0), (1, 1)), mode="edge")
     return ((padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3).astype(np.float32)
 
 
-def heard(sounds: list[np.ndarray], sample_rate: int) -> np.ndarray:
+def embedded(sounds: list[np.ndarray], sample_rate: int) -> np.ndarray:
     """musicnn's embedding of every whole window of every sound, [n, 200]."""
     size = round(WINDOW_SECONDS * sample_rate)
     pieces = [sound[at : at + size] for sound in sounds for at in range(0, len(sound) - size + 1, size // 2)]
@@ -94,9 +94,9 @@ def heard(sounds: list[np.ndarray], sample_rate: int) -> np.ndarray:
 def measured(voice: Voice, excerpts: list[np.ndarray], mel: MelConfig, opinions: int) -> dict[str, float]:
     rows, took, made = [], 0.0, []
     for index, original in enumerate(excerpts):
-        found = log_mel(original, mel)
+        bands = log_mel(original, mel)
         began = time.process_time()
-        sound = voice(found)[: len(original)]
+        sound = voice(bands)[: len(original)]
         took += time.process_time() - began
         sound = loudness_matched(sound, original)
         made.append(sound)
@@ -105,7 +105,7 @@ def measured(voice: Voice, excerpts: list[np.ndarray], mel: MelConfig, opinions:
             "log_spectral_db": log_spectral_distance(sound, original),
             "mel_l1": mel_l1(sound, original, mel),
             "mr_stft of a smoothed mel": multi_resolution_stft_distance(
-                loudness_matched(voice(smoothed(found))[: len(original)], original), original
+                loudness_matched(voice(smoothed(bands))[: len(original)], original), original
             ),
             "zimtohrli": zimtohrli_distance(sound, original, mel.sample_rate),
         }
@@ -113,7 +113,7 @@ def measured(voice: Voice, excerpts: list[np.ndarray], mel: MelConfig, opinions:
             row["visqol"] = visqol_mos(sound, original, mel.sample_rate)
         rows.append(row)
     figures = {name: float(np.mean([row[name] for row in rows if name in row])) for name in rows[0]}
-    figures["fad"] = frechet_distance(heard(made, mel.sample_rate), heard(excerpts, mel.sample_rate))
+    figures["fad"] = frechet_distance(embedded(made, mel.sample_rate), embedded(excerpts, mel.sample_rate))
     return {**figures, **tones(voice, mel), "rtf": took * mel.sample_rate / sum(map(len, excerpts))}
 
 
@@ -121,14 +121,14 @@ def tones(voice: Voice, mel: MelConfig) -> dict[str, float]:
     """The worst deviation and flutter of steady tones, in cents; the level of silence, in dBFS."""
     seconds = np.arange(3 * mel.sample_rate) / mel.sample_rate
     inside = slice(mel.sample_rate // 2, -mel.sample_rate // 2)
-    found = []
+    pitches = []
     for hertz in TONES_HZ:
         tone = (0.3 * np.sin(2 * np.pi * hertz * seconds)).astype(np.float32)
-        found.append(pitch_of_tone(voice(log_mel(tone, mel))[: len(tone)][inside], mel.sample_rate, hertz))
+        pitches.append(pitch_of_tone(voice(log_mel(tone, mel))[: len(tone)][inside], mel.sample_rate, hertz))
     silence = voice(np.full((mel.n_mels, 200), np.log(mel.floor), np.float32))
     return {
-        "cents": max(pitch.cents for pitch in found),
-        "flutter": max(pitch.flutter_cents for pitch in found),
+        "cents": max(pitch.cents for pitch in pitches),
+        "flutter": max(pitch.flutter_cents for pitch in pitches),
         "silence_dbfs": float(20 * np.log10(np.abs(silence).max() + 1e-12)),
     }
 
@@ -148,12 +148,12 @@ def made_mel(model: Model, seconds: float) -> np.ndarray:
 
 def as_asked(voice: Voice, asked: np.ndarray, mel: MelConfig) -> dict[str, float]:
     inside = slice(mel.reach, asked.shape[1] - mel.reach)
-    found, asked = log_mel(voice(asked), mel)[:, inside], asked[:, inside]
+    bands, asked = log_mel(voice(asked), mel)[:, inside], asked[:, inside]
     low = band_edges_hz(mel)[1:-1] < LOW_HZ
-    moves = [float(np.abs(np.diff(one[low], axis=1)).mean()) for one in (found, asked)]
+    moves = [float(np.abs(np.diff(one[low], axis=1)).mean()) for one in (bands, asked)]
     return {
-        "made: mel_l1": float(np.abs(found - asked).mean()),
-        "made: mel_l1 of the lowest eight": float(np.abs(found - asked)[:8].mean()),
+        "made: mel_l1": float(np.abs(bands - asked).mean()),
+        "made: mel_l1 of the lowest eight": float(np.abs(bands - asked)[:8].mean()),
         "made: movement": moves[0] / moves[1],
     }
 
@@ -167,8 +167,8 @@ def views(sound: np.ndarray, mel: MelConfig) -> np.ndarray:
 
 
 def draw(path: Path, voices: dict[str, Voice], excerpt: np.ndarray, mel: MelConfig) -> None:
-    found = log_mel(excerpt, mel)
-    rows = {name: loudness_matched(voice(found)[: len(excerpt)], excerpt) for name, voice in voices.items()}
+    bands = log_mel(excerpt, mel)
+    rows = {name: loudness_matched(voice(bands)[: len(excerpt)], excerpt) for name, voice in voices.items()}
     middle = len(excerpt) // 2
     shown = slice(max(0, middle - 2 * mel.sample_rate), middle + 2 * mel.sample_rate)
     draw_rows(path, {name: views(sound[shown], mel) for name, sound in (rows | {"the recording": excerpt}).items()})
@@ -192,7 +192,7 @@ def main() -> None:
     if options.picture is not None:
         draw(options.picture, voices(model), excerpts[0], model.manifest.mel)
     half = len(excerpts) // 2
-    floor = frechet_distance(heard(excerpts[:half], rate), heard(excerpts[half:], rate))
+    floor = frechet_distance(embedded(excerpts[:half], rate), embedded(excerpts[half:], rate))
     made, mel = made_mel(model, options.made), model.manifest.mel
     figures = {
         name: measured(voice, excerpts, mel, options.opinions) | as_asked(voice, made, mel)

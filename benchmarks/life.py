@@ -111,12 +111,12 @@ def recorded(model: Model, path: Path, minutes: float) -> dict[str, float]:
     return facts(life(blocks, model.sample_rate)) | style(model, mel)
 
 
-def facts(found) -> dict[str, float]:
+def facts(measured) -> dict[str, float]:
     return {
-        "loudness dB/min": found.loudness_slope_db,
-        "centroid cents/min": found.centroid_slope_cents,
-        "repeated": found.repeated_share,
-        "silence s": found.longest_silence_seconds,
+        "loudness dB/min": measured.loudness_slope_db,
+        "centroid cents/min": measured.centroid_slope_cents,
+        "repeated": measured.repeated_share,
+        "silence s": measured.longest_silence_seconds,
     }
 
 

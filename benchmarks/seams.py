@@ -128,8 +128,8 @@ def crossfaded(model: Model, recording: Audio) -> int:
     mel, layout = model.manifest.mel, layout_of(model.manifest)
     tail = recording.samples[:, -tail_samples(mel, layout.overlap) :]
     known = known_end(tail, mel)
-    anew = min(layout.crossfade, known.log_mel.shape[1] // 2)
-    return tail.shape[1] - known.end + anew * mel.hop_length
+    rendered_again = min(layout.crossfade, known.log_mel.shape[1] // 2)
+    return tail.shape[1] - known.end + rendered_again * mel.hop_length
 
 
 def merge(places: Places, more: Places) -> None:

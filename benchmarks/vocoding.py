@@ -41,17 +41,17 @@ def synthesise(
     x = np.empty((task.channels, count * inside), np.float32)
     for start in range(0, count * inside, inside):
         at = np.s_[:, start : start + task.config.frames]
-        window = sampled(denoiser, noise[at][None], task.told(padded[at][None]), num_steps)
+        window = sampled(denoiser, noise[at][None], task.condition(padded[at][None]), num_steps)
         x[:, start : start + inside] = window[0, :, CONTEXT:-CONTEXT]
     return task.waveform(x[None, :, :frames], mel[None])[0]
 
 
 @torch.no_grad()
-def sampled(denoiser: Denoiser, noise: np.ndarray, told: Condition, num_steps: int) -> np.ndarray:
+def sampled(denoiser: Denoiser, noise: np.ndarray, condition: Condition, num_steps: int) -> np.ndarray:
     """x by DDIM from `noise` [B, C, L]."""
 
     def v_at(z: torch.Tensor, t: float) -> torch.Tensor:
-        return denoiser(z, rates_like(cosine_rates(np.full(len(z), t)), z), told)
+        return denoiser(z, rates_like(cosine_rates(np.full(len(z), t)), z), condition)
 
     return sample(v_at, torch.from_numpy(noise), num_steps).numpy()
 
@@ -98,9 +98,9 @@ def excerpt(path: Path, mel: MelConfig, start: float, seconds: float) -> np.ndar
 def row(name: str, way: Callable[[np.ndarray], np.ndarray], excerpts: list[np.ndarray], mel: MelConfig) -> str:
     distances, differences, seconds = [], [], 0.0
     for samples in excerpts:
-        told = log_mel(samples, mel)
+        bands = log_mel(samples, mel)
         before = time.process_time()
-        made = way(told)
+        made = way(bands)
         seconds += time.process_time() - before
         made = loudness_matched(made.astype(np.float32), samples)
         distances.append(multi_resolution_stft_distance(made, samples))

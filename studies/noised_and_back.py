@@ -98,8 +98,8 @@ def main() -> None:
         real, mel, vocoder = observer.real[: options.count], observer.mel, halfstep.load(options.model).vocoder
 
         def row(name: str, log_mel: np.ndarray) -> None:
-            found = [music_figures(one, mel.sample_rate) for one in voiced(log_mel, mel, vocoder)]
-            figures = (f"{key} {np.nanmean([one[key] for one in found]):.3f}" for key in SHOWN)
+            by_window = [music_figures(one, mel.sample_rate) for one in voiced(log_mel, mel, vocoder)]
+            figures = (f"{key} {np.nanmean([one[key] for one in by_window]):.3f}" for key in SHOWN)
             far = frechet_distance(features(log_mel), features(observer.log_mel(real)))
             print(name, *figures, f"frechet_melstats {far:.2f}", sep="  ", flush=True)
 

@@ -88,7 +88,7 @@ def row(
     go_on(run, denoiser, config, options.updates, options.rate, options.batch)
     observer.sampling = replace(config.sampling, widest=observer.sampling.widest)
     made = observer.windows(denoiser, options.steps)
-    figures = heard(observer, made, options.model)
+    figures = measured(observer, made, options.model)
     if (noise := config.process.noise).chain is not None:
         fraction = VARIANCES[config.variance]
         bits, error = bits_per_dimension(denoiser, run.task.free(observer.real), noise, fraction, draws=6)
@@ -96,19 +96,19 @@ def row(
     return figures
 
 
-def heard(observer: MusicObserver, log_mel: np.ndarray, model: str) -> dict[str, Any]:
+def measured(observer: MusicObserver, log_mel: np.ndarray, model: str) -> dict[str, Any]:
     """Means over windows and their standard errors, through the vocoder of `model`."""
     mel = observer.mel
-    found = [music_figures(one, mel.sample_rate) for one in voiced(log_mel, mel, halfstep.load(model).vocoder)]
+    by_window = [music_figures(one, mel.sample_rate) for one in voiced(log_mel, mel, halfstep.load(model).vocoder)]
     figures: dict[str, Any] = {
         name: [
-            float(np.nanmean([one[name] for one in found])),
-            float(np.nanstd([one[name] for one in found], ddof=1) / len(found) ** 0.5),
+            float(np.nanmean([one[name] for one in by_window])),
+            float(np.nanstd([one[name] for one in by_window], ddof=1) / len(by_window) ** 0.5),
         ]
         for name in HEARD
     }
     real = observer.log_mel(observer.real)
-    return figures | {"frechet": frechet_distance(features(log_mel), features(real)), "windows": len(found)}
+    return figures | {"frechet": frechet_distance(features(log_mel), features(real)), "windows": len(by_window)}
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:
@@ -148,7 +148,7 @@ def main() -> None:
             torch.device("cpu"), count=options.count,
         )  # fmt: skip
         if "real windows" not in rows:
-            rows["real windows"] = heard(observer, observer.log_mel(observer.real), options.model)
+            rows["real windows"] = measured(observer, observer.log_mel(observer.real), options.model)
         for name, config in variants(run.experiment.diffusion).items():
             if name not in rows and (not options.only or name in options.only):
                 rows[name] = row(run, observer, teacher, config, options)

@@ -230,10 +230,10 @@ def main() -> None:
     if "sample" in options.stages:
         sample_all(options.out, sets, scale, options)
     if "judge" in options.stages:
-        told = {"scale": options.scale, "windows": options.windows, "reference": options.reference}
-        found = told | {"sets": judge_all(options.out, sets, scale, options)}
-        write_json(options.out / "table1.json", found)
-        (options.out / "table1.md").write_text(report(found), encoding="utf-8")
+        settings = {"scale": options.scale, "windows": options.windows, "reference": options.reference}
+        results = settings | {"sets": judge_all(options.out, sets, scale, options)}
+        write_json(options.out / "table1.json", results)
+        (options.out / "table1.md").write_text(report(results), encoding="utf-8")
 
 
 if __name__ == "__main__":

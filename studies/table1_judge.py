@@ -13,7 +13,7 @@ from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
 from halfstep.errors import InputError
 from halfstep.evaluation.figures import as_json
-from halfstep.evaluation.hearing import Hearing, Row, RowHeard, listen_to_all
+from halfstep.evaluation.hearing import Hearing, JudgedRow, Row, listen_to_all
 from halfstep.evaluation.sounds import Source, recordings, source_paths, through_vocoder
 from halfstep.evaluation.subject import griffin_lim
 from halfstep.metrics.frechet import frechet_distance
@@ -86,23 +86,23 @@ def _judge_set(folder: Path, library: Library, scale: Scale, options: argparse.N
     windows = real_windows(library, frames, options.reference, count)
     windows |= {name: made for name in generated_rows(scale) if (made := _made(folder, name, options)) is not None}
     reference = windows.pop("reference")
-    heard = {} if options.quick else _heard(folder, library, frames, windows, reference, options)
+    judged = {} if options.quick else _judged(folder, library, frames, windows, reference, options)
     rows = {}
-    for name in heard if heard else windows:
+    for name in judged if judged else windows:
         if name == REFERENCE:
             continue
         figures = _looks(name, windows, reference)
-        if heard:
-            its, against = heard[name], heard[REFERENCE]
-            figures |= as_json(judge_windows(its.heard, against.heard) | judge_music(its.music, against.music))
+        if judged:
+            its, against = judged[name], judged[REFERENCE]
+            figures |= as_json(judge_windows(its.judged, against.judged) | judge_music(its.music, against.music))
         rows[name] = {"figures": figures, **_facts(folder, name, scale, options)}
     return {"rows": rows, **_data_facts(library)}
 
 
-def _heard(
+def _judged(
     folder: Path, library: Library, frames: int, windows: dict[str, np.ndarray], reference: np.ndarray,
     options: argparse.Namespace,
-) -> dict[str, RowHeard]:  # fmt: skip
+) -> dict[str, JudgedRow]:  # fmt: skip
     """All judges and all measures of music, of every row through one vocoder and of the recordings themselves; kept in
     `folder`, a few windows a file, so that it goes on where it was cut off.
     """

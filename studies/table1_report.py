@@ -79,13 +79,13 @@ def changes_table(rows: dict[str, dict[str, Any]]) -> str:
     for change, (before, after) in CHANGES.items():
         if before in rows and after in rows:
             pair = [rows[name]["figures"] for name in (before, after)]
-            told = [
+            changes = [
                 " -> ".join(
                     _value({key: {"value": figures[key]["value"]}}, key) if key in figures else "-" for figures in pair
                 )
                 for key in measured
             ]
-            cells.append([change, *told])
+            cells.append([change, *changes])
     return markdown_table(["what changes", *(MEASURES[key][0] for key in measured)], cells)
 
 
@@ -100,10 +100,10 @@ def paper_table() -> str:
     return markdown_table(["the paper's model", "set", "PIS", "IIS", "PKID", "IKID", "FAD"], cells)
 
 
-def report(found: dict[str, Any]) -> str:
+def report(results: dict[str, Any]) -> str:
     """The whole of it as Markdown."""
     parts = ["## The paper\n\n" + paper_table()]
-    for name, one in found["sets"].items():
+    for name, one in results["sets"].items():
         tables = (quality_table(one["rows"]), cost_table(one["rows"]), changes_table(one["rows"]))
         minutes = one["minutes"]
         parts.append(

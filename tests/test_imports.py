@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -133,6 +134,33 @@ def test_the_command_line_loads_nothing_heavy():
         "print([name for name in ('numpy', 'onnxruntime', 'soundfile', 'rich') if name in sys.modules])"
     )
     assert done.stdout == "[]\n", done.stderr
+
+
+OWN_WORDS = {"told", "heard", "found", "beside", "led", "met", "searched", "painter", "poured", "anew"}
+"""Words that stood where the field says context, known, mask, reference, estimate."""
+FOUND_ON_DISK = ("data/sources.py", "data/catalogue.py", "data/preparing.py", "data/worker.py", "app/make/making.py")
+"""`found` counts files here, as `report.json` does: found = used + skipped + failed."""
+
+
+def names(path: Path) -> Iterator[str]:
+    """Every name that a module gives or uses, but for Python's own exceptions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.arg | ast.keyword):
+            yield node.arg or ""
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_names_are_the_fields(path: Path):
+    allowed = {"found"} if path.relative_to(SOURCE).as_posix() in FOUND_ON_DISK else set()
+    used = {name for name in names(path) if not name.endswith("NotFoundError")}
+    own = {name: set(re.findall("[a-z]+", re.sub("(?=[A-Z])", "_", name).lower())) & OWN_WORDS for name in used}
+    assert not {name for name, words in own.items() if words - allowed}
 
 
 FORBIDDEN_CALLS = {"eval", "exec", "torch.load", "pickle.load", "pickle.loads", "os.system", "yaml.load"}

@@ -163,8 +163,8 @@ class Musicnn(nn.Module):
         front = torch.cat([view.amax(3) for view in views], 1)  # [B, 561, T]
         middle = [front]
         for convolution in (first, second, third):
-            found = convolution(middle[-1].transpose(1, 2)[:, None], 3, 3)[:, :, :, 0]
-            middle.append(found if len(middle) == 1 else found + middle[-1])
+            output = convolution(middle[-1].transpose(1, 2)[:, None], 3, 3)[:, :, :, 0]
+            middle.append(output if len(middle) == 1 else output + middle[-1])
         features = torch.cat(middle, 1)
         pooled = torch.stack([features.amax(2), features.mean(2)], 2).flatten(1)
         embedding = self.dense_norm(torch.relu(self.dense(self.pool_norm(pooled))))

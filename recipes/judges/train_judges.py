@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from halfstep.atomic import write_json
 from halfstep.bundle.session import onnx_session
 from halfstep.export.onnx_writing import write_onnx
-from halfstep.metrics.judges.notes import MELS, heard
+from halfstep.metrics.judges.notes import MELS, levels_of
 
 SHARE = Path("/usr/share")
 FLUID, MUSESCORE = SHARE / "sounds/sf2/FluidR3_GM.sf2", SHARE / "sounds/sf3/MuseScore_General_Full.sf3"
@@ -155,21 +155,21 @@ def rendered(soundfont: Path, velocities: tuple[int, ...], seed: Sequence[int], 
     return [n for n in notes(soundfont, velocities, rng, stretch) if n.program not in SHARED.get(soundfont, ())]
 
 
-def in_recordings(found: list[Note], seed: int) -> list[np.ndarray]:
+def in_recordings(notes: list[Note], seed: int) -> list[np.ndarray]:
     """Each note once as it may sound in a recording, each with its own seed."""
-    drawn = [np.random.default_rng([seed, number]) for number in range(len(found))]
+    drawn = [np.random.default_rng([seed, number]) for number in range(len(notes))]
     return [
-        recorded(n.samples, found[int(rng.integers(len(found)))].samples, rng)
-        for n, rng in zip(found, drawn, strict=True)
+        recorded(n.samples, notes[int(rng.integers(len(notes)))].samples, rng)
+        for n, rng in zip(notes, drawn, strict=True)
     ]
 
 
-def shown(name: str, found: list[Note], seconds: list[np.ndarray]) -> Notes:
+def shown(name: str, notes: list[Note], seconds: list[np.ndarray]) -> Notes:
     """What the judge `name` sees of these notes, [SAMPLES] each; without those that it has no answer for."""
-    kept = [k for k, note in enumerate(found) if _has_answer(name, note)]
-    parts = [PARTS[name].index(found[k].pitch if name == "pitch" else found[k].program) for k in kept]
-    seen = np.stack([heard(seconds[k], MELS[name]).astype(np.float16) for k in kept])
-    return Notes(seen, np.array(parts), np.array([found[k].program for k in kept]))
+    kept = [k for k, note in enumerate(notes) if _has_answer(name, note)]
+    parts = [PARTS[name].index(notes[k].pitch if name == "pitch" else notes[k].program) for k in kept]
+    seen = np.stack([levels_of(seconds[k], MELS[name]).astype(np.float16) for k in kept])
+    return Notes(seen, np.array(parts), np.array([notes[k].program for k in kept]))
 
 
 def _has_answer(name: str, note: Note) -> bool:
@@ -180,15 +180,15 @@ def _has_answer(name: str, note: Note) -> bool:
 
 def to_learn(name: str) -> Notes:
     """All that the judge `name` learns from."""
-    recipe, found = RECIPES[name], []
+    recipe, sets = RECIPES[name], []
     for number, soundfont in enumerate(recipe.learned):
         for copy in range(recipe.copies):
             its = rendered(soundfont, VELOCITIES, (copy, number), STRETCH_SEMITONES)
-            found.append(shown(name, its, in_recordings(its, seed=copy)))
+            sets.append(shown(name, its, in_recordings(its, seed=copy)))
             if recipe.also_as_rendered:
-                found.append(shown(name, its, [as_rendered(note.samples) for note in its]))
+                sets.append(shown(name, its, [as_rendered(note.samples) for note in its]))
             print(f"{named(soundfont)}: {len(its)} notes, {time.process_time():.0f} s", flush=True)
-    return Notes(*(np.concatenate([getattr(one, key) for one in found]) for key in ("seen", "parts", "programs")))
+    return Notes(*(np.concatenate([getattr(one, key) for one in sets]) for key in ("seen", "parts", "programs")))
 
 
 def trained(name: str, learned: Notes, seed: int = 0) -> OfClasses:
@@ -330,15 +330,15 @@ def save(judge: OfClasses, name: str, path: Path) -> None:
 
 def tested(path: Path, name: str, unseen: dict[Path, list[Note]]) -> dict[str, dict[str, object]]:
     """The cards of the network at `path`, on every soundfont, as rendered and as in recordings."""
-    found = {}
+    cards = {}
     for font, its in unseen.items():
         plain, without = [as_rendered(note.samples) for note in its], apart(font, name)
         for kind, seconds in (("as rendered", plain), ("as in recordings", in_recordings(its, seed=100))):
             asked = shown(name, its, seconds)
-            found[f"{named(font)}, {kind}"] = card(name, answers(path, asked), asked, without)
-            short = {key: value for key, value in found[f"{named(font)}, {kind}"].items() if key != "confusion"}
+            cards[f"{named(font)}, {kind}"] = card(name, answers(path, asked), asked, without)
+            short = {key: value for key, value in cards[f"{named(font)}, {kind}"].items() if key != "confusion"}
             print(name, named(font), kind, short, flush=True)
-    return found
+    return cards
 
 
 def main() -> None:

@@ -103,10 +103,10 @@ class Deceiving:
         start = random.rng.uniform(0, 2 * math.pi, (len(bands), net.grid.bins)).astype(np.float32)
         losses = PRESET.losses
         compare = compared(net, example.x, bands, torch.from_numpy(start).to(bands.device), losses.edge)
-        found, real, prior = compare
-        loss = sound_loss(found, real, net.mel, losses)
-        self._judge(real, found.detach())
-        pulled = (found * self._gradient(found, loss)).sum()
+        estimate, real, prior = compare
+        loss = sound_loss(estimate, real, net.mel, losses)
+        self._judge(real, estimate.detach())
+        pulled = (estimate * self._gradient(estimate, loss)).sum()
         return loss.detach() + pulled - pulled.detach() + losses.prior * prior
 
     def _judge(self, real: Tensor, made: Tensor) -> None:
@@ -120,10 +120,10 @@ class Deceiving:
         self._optimizer.step()
         self._steps += 1
 
-    def _gradient(self, found: Tensor, loss: Tensor) -> Tensor:
+    def _gradient(self, estimate: Tensor, loss: Tensor) -> Tensor:
         """Of found, by both losses."""
-        (plain,) = torch.autograd.grad(loss, found, retain_graph=True)
-        seen = found.detach().requires_grad_()
+        (plain,) = torch.autograd.grad(loss, estimate, retain_graph=True)
+        seen = estimate.detach().requires_grad_()
         (other,) = torch.autograd.grad(deceiving_loss(self.judges(seen)), seen)
         share = DECEIVING_SHARE * min(1.0, RISING * self._clock.share)
         return plain + share * plain.norm() / other.norm().clamp(min=1e-12) * other
@@ -141,10 +141,10 @@ class Keeper:
         sound, bands = self._heldout
         random = torch.Generator(sound.device).manual_seed(0)
         start = 2 * math.pi * torch.rand(len(sound), net.grid.bins, generator=random, device=sound.device)
-        found, real, prior = compared(net, sound, bands, start, PRESET.losses.edge)
-        convergence, logs = spectral_errors(found, real)
-        missed = (log_bands(found, BANDS) - log_bands(real, BANDS)).abs().mean()
-        loss = sound_loss(found, real, BANDS, PRESET.losses)
+        estimate, real, prior = compared(net, sound, bands, start, PRESET.losses.edge)
+        convergence, logs = spectral_errors(estimate, real)
+        missed = (log_bands(estimate, BANDS) - log_bands(real, BANDS)).abs().mean()
+        loss = sound_loss(estimate, real, BANDS, PRESET.losses)
         parts = {"convergence": convergence, "log_magnitude": logs, "bands": missed, "prior": prior, "loss": loss}
         self._measured = {f"heldout/{name}": round(value.item(), 4) for name, value in parts.items()}
         self._trip.say(phase=self._path.stem, **self._measured)

@@ -102,8 +102,8 @@ def find_soundfont(piano: Piano) -> Path:
     return found[0]
 
 
-def heard(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`sound` [n, 2] with its peak at PEAK, without the silence at its end; FetchError where nothing is heard."""
+def trimmed(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`sound` [n, 2] with its peak at PEAK, without the silence at its end; FetchError where nothing sounds."""
     peak = float(np.abs(sound).max(initial=0.0))
     if not 1e-3 < peak < np.inf:
         raise FetchError(f"fluidsynth rendered silence or worse (peak {peak})")
@@ -112,10 +112,10 @@ def heard(sound: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def write_flac(wav: Path, target: Path) -> None:
-    """Write what is heard of `wav` as FLAC, 16 bits; aside first, so that `target` is whole or absent."""
+    """Write what sounds of `wav` as FLAC, 16 bits; aside first, so that `target` is whole or absent."""
     part = target.with_suffix(".part")
     sound, sample_rate = sf.read(wav, dtype="float32", always_2d=True)
-    sf.write(part, heard(np.asarray(sound, np.float32)), sample_rate, subtype="PCM_16", format="FLAC")
+    sf.write(part, trimmed(np.asarray(sound, np.float32)), sample_rate, subtype="PCM_16", format="FLAC")
     part.replace(target)
 
 

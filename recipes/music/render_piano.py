@@ -121,12 +121,12 @@ def different_pieces(pieces: Iterable[Piece], stated_only: bool) -> Iterator[Pie
 
 def takes(pieces: Iterable[Piece], variants: Sequence[Variant]) -> Iterator[tuple[Piece, Variant]]:
     """Every piece as it stands, then all of them again in each variant."""
-    met = []
+    accepted = []
     for piece in pieces:
-        met.append(piece)
+        accepted.append(piece)
         yield piece, Variant()
     for variant in variants:
-        for piece in met:
+        for piece in accepted:
             yield piece, variant
 
 

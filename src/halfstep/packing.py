@@ -133,13 +133,13 @@ class Packing:
         *batch, count, length = x.shape
         return self.unpack(x.reshape(*batch, self.planes, count // self.planes, length))
 
-    def told(
+    def context(
         self, known: Float[np.ndarray, "*batch n_mels frames"], mask: Float[np.ndarray, "*batch frames"]
     ) -> tuple[
         Float[np.ndarray, "*batch aligned frames//{self.planes}"],
         Float[np.ndarray, "*batch channels frames//{self.planes}"],
     ]:
-        """What a network is told of a window, and where its x is given.
+        """The context of a window as a network is given it, and where its x is given.
 
         `known` counts where mask is 1. Comes back as aligned, the known frames under the mask, then the mask itself
         (C + mask_channels), and held, 1 where x is given. Of components, a place is given where all its frames are

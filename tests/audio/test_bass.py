@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 
 from halfstep.audio.bass import (
-    _hears,
+    _band_weights,
     _longer,
     as_complex,
     as_parts,
     bass_bins,
     bass_grid,
     bass_share,
-    missed,
+    fitted_bins,
+    mel_ratio,
     retrieve_round,
-    searched_bins,
     with_bass,
 )
 from halfstep.audio.grids import synthesis_grid
@@ -40,15 +40,15 @@ def test_what_a_mel_says_is_what_its_own_magnitudes_say():
     grid, bins = bass_grid(MEL), bass_bins(MEL)
     magnitude = np.random.default_rng(0).uniform(0.5, 1, (3, MEL.bins)).astype(np.float32)
     mel = magnitude @ filterbank(MEL).T
-    bands = np.count_nonzero(grid.told[:, grid.told.max(axis=0) == 1].any(axis=1))
-    said = (mel @ grid.told)[:, :bands]
+    bands = np.count_nonzero(grid.targets[:, grid.targets.max(axis=0) == 1].any(axis=1))
+    said = (mel @ grid.targets)[:, :bands]
     np.testing.assert_allclose(said, (magnitude[:, :bins] @ grid.filters)[:, :bands], rtol=1e-5)
-    weights = missed(magnitude[:, :bins], mel @ grid.told, grid)
+    weights = mel_ratio(magnitude[:, :bins], mel @ grid.targets, grid)
     assert not weights[:, 0].any()  # no band hears DC
     within = slice(2, 56)  # bins whose bands all lie within
     np.testing.assert_allclose(weights[:, within], 1, atol=1e-5)
     np.testing.assert_array_equal(weights[:, :bins], weights[:, bins:])
-    np.testing.assert_allclose(missed(2 * magnitude[:, :bins], mel @ grid.told, grid)[:, within], 0.5, atol=1e-5)
+    np.testing.assert_allclose(mel_ratio(2 * magnitude[:, :bins], mel @ grid.targets, grid)[:, within], 0.5, atol=1e-5)
 
 
 @pytest.mark.parametrize("frames", [3, 40])
@@ -73,7 +73,7 @@ def test_from_noise_a_circle_comes_to_a_signal_that_has_the_mel():
     mel = (np.abs(spectra) @ filterbank(SMALL).T).astype(np.float32)
     begun = np.exp(1j * rng.uniform(0, 6, (60, bass_bins(SMALL)))).astype(np.complex64)
     found = retrieve_round(begun, np.log(np.maximum(mel, SMALL.floor)), SMALL)
-    assert np.abs(np.abs(found) @ grid.filters - mel @ grid.told).mean() < 0.06 * (mel @ grid.told).mean()
+    assert np.abs(np.abs(found) @ grid.filters - mel @ grid.targets).mean() < 0.06 * (mel @ grid.targets).mean()
     assert np.linalg.norm(again_round(found) - found) < 0.05 * np.linalg.norm(found)  # at first: 1.7
 
 
@@ -103,19 +103,19 @@ def test_a_rate_that_can_not_be_divided_has_no_bass():
 def test_how_many_bins_there_are_follows_from_the_slower_rate():
     """At 8 kHz half of the rate is the slowest that carries 1.2 kHz; at 44.1 kHz a 16th."""
     half = MelConfig(sample_rate=8000, n_fft=256, hop_length=64, n_mels=20)
-    assert (bass_bins(half), searched_bins(half)) == (64, 64)
-    assert (bass_bins(LONG), searched_bins(LONG)) == (64, 128)
-    assert searched_bins(INDIVISIBLE) == 0
+    assert (bass_bins(half), fitted_bins(half)) == (64, 64)
+    assert (bass_bins(LONG), fitted_bins(LONG)) == (64, 128)
+    assert fitted_bins(INDIVISIBLE) == 0
 
 
-def test_a_band_narrower_than_a_bin_hears_its_two_nearest():
-    hears = _hears(LONG)
+def test_a_band_narrower_than_a_bin_band_weights_its_two_nearest():
+    band_weights = _band_weights(LONG)
     centres = band_edges_hz(LONG)[1:-1] * LONG.window / LONG.sample_rate
     for band in range(1, 12):  # their edges are less than a bin away
-        (heard,) = np.nonzero(hears[band])
-        assert heard.tolist() == [int(centres[band]), int(centres[band]) + 1]
-        np.testing.assert_allclose(hears[band, heard[1]], centres[band] % 1)
-        assert hears[band].sum() == pytest.approx(1)
+        (nearest,) = np.nonzero(band_weights[band])
+        assert nearest.tolist() == [int(centres[band]), int(centres[band]) + 1]
+        np.testing.assert_allclose(band_weights[band, nearest[1]], centres[band] % 1)
+        assert band_weights[band].sum() == pytest.approx(1)
 
 
 def test_frames_round_a_circle_become_longer_ones_of_the_same_signal():
@@ -161,7 +161,7 @@ def test_bands_of_a_long_window_say_what_the_slower_rates_spectra_have():
         begin = 10 * LONG.hop_length - LONG.lead
         spectrum = tone[begin : begin + LONG.window : by] @ grid.analysis
         magnitude = np.sqrt(np.square(spectrum) @ grid.pairs)
-        said = np.exp(log_mel(tone, LONG)[:, 10]) @ grid.told
+        said = np.exp(log_mel(tone, LONG)[:, 10]) @ grid.targets
         loud = said > 0.1 * said.max()
         np.testing.assert_allclose((magnitude @ grid.filters)[loud], said[loud], rtol=0.05)
 

@@ -39,14 +39,14 @@ def test_found_is_used_and_skipped_and_failed():
             Failed(file=found("m/e.wav"), reason="the decoder crashed (SIGSEGV)"),
         ]
     )
-    told = report(outcomes, manifest(outcomes, MelConfig(), 0.1))
-    assert (told.found, told.used, told.seconds, told.heldout_seconds) == (5, 2, 3.0, 1.5)
-    assert told.skipped == [
+    summary = report(outcomes, manifest(outcomes, MelConfig(), 0.1))
+    assert (summary.found, summary.used, summary.seconds, summary.heldout_seconds) == (5, 2, 3.0, 1.5)
+    assert summary.skipped == [
         {"source": "m/c.wav", "reason": "the same sound as m/a.wav"},
         {"source": "m/d.txt", "reason": "not audio: text"},
     ]
-    assert told.failed == [{"source": "m/e.wav", "reason": "the decoder crashed (SIGSEGV)"}]
-    assert told.flagged == [{"source": "m/b.wav", "reason": "cut off"}]
+    assert summary.failed == [{"source": "m/e.wav", "reason": "the decoder crashed (SIGSEGV)"}]
+    assert summary.flagged == [{"source": "m/b.wav", "reason": "cut off"}]
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.95])

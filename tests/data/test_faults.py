@@ -163,9 +163,9 @@ def test_a_usable_file_is_used_and_what_is_odd_is_flagged(zoo, name):
     folder, report = zoo
     assert shown(name) in {track.source for track in Library(folder / "data").tracks}
     flag = USED[name][1]
-    told = reasons(report.flagged).get(shown(name))
-    assert (told is None) == (flag is None)
-    assert flag is None or flag in str(told)
+    flagged_as = reasons(report.flagged).get(shown(name))
+    assert (flagged_as is None) == (flag is None)
+    assert flag is None or flag in str(flagged_as)
 
 
 @pytest.mark.parametrize(

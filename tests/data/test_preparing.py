@@ -20,13 +20,13 @@ class Watch:
     """Hears progress, and knows how many files each stage took up."""
 
     def __init__(self):
-        self.heard: list[Progress] = []
+        self.reported: list[Progress] = []
 
     def __call__(self, progress: Progress) -> None:
-        self.heard.append(progress)
+        self.reported.append(progress)
 
     def files(self, stage: str) -> int:
-        return max((progress.files_total for progress in self.heard if progress.stage == stage), default=0)
+        return max((progress.files_total for progress in self.reported if progress.stage == stage), default=0)
 
 
 @pytest.fixture(scope="module")
@@ -85,14 +85,14 @@ def test_again_does_nothing_and_touching_redoes_nothing(songs, tmp_path, small_c
     data, watch = tmp_path / "data", Watch()
     prepare([songs], data, small_config, 1, watch)
     assert (watch.files("reading"), watch.files("decoding")) == (5, 5)
-    assert watch.heard[-1].files_done == 5
-    assert watch.heard[-1].audio_seconds == pytest.approx(10, abs=0.5)
+    assert watch.reported[-1].files_done == 5
+    assert watch.reported[-1].audio_seconds == pytest.approx(10, abs=0.5)
     before = contents(data)
     tracks = {path: path.stat().st_mtime_ns for path in (data / "tracks").iterdir()}
 
     watch = Watch()
     prepare([songs], data, small_config, 1, watch)
-    assert watch.heard == []
+    assert watch.reported == []
     assert contents(data) == before
 
     os.utime(songs / "song-1.flac", ns=(10**18, 10**18))
@@ -215,9 +215,9 @@ def test_a_report_is_written_of_what_is_all_unusable_too(tmp_path, small_config)
     (tmp_path / "songs" / "a.wav").write_text("no sound at all, though it is called so")
     with pytest.raises(NothingUsable, match=r"nothing to learn from: 1 files found.*report.json") as refusal:
         prepare([tmp_path / "songs"], tmp_path / "data", small_config, 1)
-    told = json.loads((tmp_path / "data" / "report.json").read_text())
-    assert told == asdict(refusal.value.report)
-    assert (told["found"], told["used"], told["skipped"][0]["source"]) == (1, 0, "songs/a.wav")
+    stored = json.loads((tmp_path / "data" / "report.json").read_text())
+    assert stored == asdict(refusal.value.report)
+    assert (stored["found"], stored["used"], stored["skipped"][0]["source"]) == (1, 0, "songs/a.wav")
 
 
 def test_nothing_to_learn_from_says_how_much_there_is(tmp_path, small_config, write_song):

@@ -32,9 +32,9 @@ def test_every_file_below_is_found_in_order_and_named_from_its_source_on(tmp_pat
 
 
 def test_what_is_hidden_or_a_systems_own_is_no_recording(tmp_path):
-    beside = ("._a.wav", ".DS_Store", ".Trash-1000/b.wav", ".git/c.wav", "__MACOSX/._a.wav", "$RECYCLE.BIN/d.wav",
+    ours = ("._a.wav", ".DS_Store", ".Trash-1000/b.wav", ".git/c.wav", "__MACOSX/._a.wav", "$RECYCLE.BIN/d.wav",
               "Thumbs.db", "desktop.ini", "x/.e.flac", "@eaDir/f.wav", "lost+found/g.wav")  # fmt: skip
-    for name in ("a.wav", *beside):
+    for name in ("a.wav", *ours):
         path = tmp_path / "music" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"1")
@@ -89,9 +89,9 @@ def test_what_cannot_be_read_has_a_reason_and_nothing_hangs(tmp_path):
     os.mkfifo(music / "fifo")
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(str(music / "socket"))
-    told = reasons(find([music], tmp_path / "out"))
+    left_out = reasons(find([music], tmp_path / "out"))
     listening.close()
-    assert told == {
+    assert left_out == {
         "music/empty.wav": "an empty file",
         "music/fifo": "no file but a FIFO",
         "music/gone": "cannot be read: No such file or directory",

@@ -84,9 +84,9 @@ def test_clips_are_samples_by_the_same_seed_and_number(both: dict[str, Library])
     assert clips.shape == (8, 16 * 64)
     assert clips.dtype == np.float32
     library = both[LOG_MEL]
-    heard = log_mel(clips, library.mel)[:, :, 2:-2]
+    made = log_mel(clips, library.mel)[:, :, 2:-2]
     shown = mels * library.band_std[:, None] + library.band_mean[:, None]
-    difference = np.abs(heard - shown[:, :, 2:-2]).mean(axis=(1, 2))
+    difference = np.abs(made - shown[:, :, 2:-2]).mean(axis=(1, 2))
     assert np.median(difference) < 0.01  # a clip at a track's own end hears what was cut away
 
 

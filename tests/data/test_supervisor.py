@@ -41,25 +41,25 @@ def answers(paths, workers=2, hang_seconds=30.0):
 
 def test_every_job_has_its_answer_and_workers_are_used_again():
     paths = [f"good {number}" for number in range(20)]
-    told = answers(paths, workers=3)
-    assert {told[path]["done"]["path"] for path in paths} == set(paths)
-    assert len({answer["done"]["pid"] for answer in told.values()}) <= 3
+    by_path = answers(paths, workers=3)
+    assert {by_path[path]["done"]["path"] for path in paths} == set(paths)
+    assert len({answer["done"]["pid"] for answer in by_path.values()}) <= 3
 
 
 def test_a_crash_takes_one_file_with_it():
-    told = answers(["good 1", "crash 1", "good 2", "exit", "torn", "crash 2", "good 3"])
-    assert told["crash 1"] == told["crash 2"] == {"failed": "the decoder crashed (SIGSEGV)"}
-    assert told["exit"] == {"failed": "the decoder crashed (exit code 3)"}
-    assert told["torn"] == {"failed": "the decoder crashed (exit code 4)"}
-    assert all("done" in told[f"good {number}"] for number in (1, 2, 3))
+    by_path = answers(["good 1", "crash 1", "good 2", "exit", "torn", "crash 2", "good 3"])
+    assert by_path["crash 1"] == by_path["crash 2"] == {"failed": "the decoder crashed (SIGSEGV)"}
+    assert by_path["exit"] == {"failed": "the decoder crashed (exit code 3)"}
+    assert by_path["torn"] == {"failed": "the decoder crashed (exit code 4)"}
+    assert all("done" in by_path[f"good {number}"] for number in (1, 2, 3))
 
 
 def test_a_hang_is_ended_and_slow_work_is_not():
     start = time.monotonic()
-    told = answers(["good", "hang", "slow"], hang_seconds=1.0)
-    assert told["hang"] == {"failed": "the decoder hung: no progress for 1 s"}
-    assert "done" in told["good"]
-    assert "done" in told["slow"]
+    by_path = answers(["good", "hang", "slow"], hang_seconds=1.0)
+    assert by_path["hang"] == {"failed": "the decoder hung: no progress for 1 s"}
+    assert "done" in by_path["good"]
+    assert "done" in by_path["slow"]
     assert time.monotonic() - start < 15
 
 

@@ -81,7 +81,7 @@ def test_again_and_afresh_the_same_json_comes_out(report: Path, data: Path, mode
     assert (tmp_path / "other" / "report.json").read_bytes() == before
 
 
-def heard(out: Path) -> list[Path]:
+def judged_files(out: Path) -> list[Path]:
     return sorted(out.glob("work/*/[!.]*.npz"))
 
 
@@ -92,16 +92,16 @@ def test_killed_in_the_middle_it_goes_on_and_the_same_json_comes_out(
     out = tmp_path / "killed"
     command = ["evaluate", str(model), "--data", str(data), "--out", str(out), *SMALL]
     with subprocess.Popen([sys.executable, "-m", "halfstep.app.cli", *command]) as killed:
-        while len(heard(out)) < 3:
+        while len(judged_files(out)) < 3:
             assert killed.poll() is None, "it ended before it could be killed"
             time.sleep(0.02)
         killed.kill()
     assert killed.returncode == -signal.SIGKILL
-    kept = {path: path.stat().st_mtime_ns for path in heard(out)}
+    kept = {path: path.stat().st_mtime_ns for path in judged_files(out)}
     assert not (out / "report.json").exists()
     assert run(command) == 0
     assert kept == {path: path.stat().st_mtime_ns for path in kept}
-    assert len(heard(out)) > len(kept)
+    assert len(judged_files(out)) > len(kept)
     assert (out / "report.json").read_bytes() == (report / "report.json").read_bytes()
 
 

@@ -43,8 +43,8 @@ def test_what_was_heard_is_read_back_and_a_missing_part_is_heard_again(tmp_path:
     assert asked == [AT_ONCE, AT_ONCE + 1, AT_ONCE + 2]
     assert not list(tmp_path.glob("work/a-row/.*partial*"))
     for other in (same, mended):
-        np.testing.assert_array_equal(first.heard.embedding, other.heard.embedding)
-        np.testing.assert_array_equal(first.heard.pitch, other.heard.pitch)
+        np.testing.assert_array_equal(first.judged.embedding, other.judged.embedding)
+        np.testing.assert_array_equal(first.judged.pitch, other.judged.pitch)
         np.testing.assert_array_equal(first.clips, other.clips)
     assert len(whole) == len(parts[1].read_bytes())
 

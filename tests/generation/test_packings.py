@@ -56,14 +56,14 @@ class Linear:
 
 
 def sampler_of(name: str, manifest: Manifest, steps: int = 4, shifts: bool | None = None) -> WindowSampler:
-    """shifts: what the sampler is told instead of the truth."""
+    """shifts: what the sampler is given instead of the truth."""
     known = dataclasses.replace(
         manifest, mel=MEL, frames=FRAMES, packing=name, context=False, band_mean=(-4.0,) * N_MELS,
         band_std=(1.0,) * N_MELS,
     )  # fmt: skip
     packing = PACKINGS[name]
-    told = packing if shifts is None else dataclasses.replace(packing, shifts=shifts)
-    return WindowSampler(Linear(packing), known, steps, told)
+    stated = packing if shifts is None else dataclasses.replace(packing, shifts=shifts)
+    return WindowSampler(Linear(packing), known, steps, stated)
 
 
 def alike(one: Float32, other: Float32[np.ndarray, "bands frames"]) -> float:

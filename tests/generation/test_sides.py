@@ -23,7 +23,7 @@ def placed(samples: np.ndarray, manifest: Manifest, mono: np.ndarray, rate: int 
     """What `mono`, at the model's level, becomes beside a recording [channels, n]."""
     form = Form(sample_rate=rate, channels=len(samples))
     side = side_of(samples, form, manifest)
-    power = float(np.mean(side.heard**2))
+    power = float(np.mean(side.context**2))
     loud = (mono * math.sqrt(power / np.mean(mono**2))).astype(np.float32)
     return np.concatenate(list(Placer(manifest.mel, form, side.placing).placed([loud[None]])), axis=1)
 
@@ -34,7 +34,7 @@ def test_the_model_is_given_the_same_whatever_the_level(tiny_manifest: Manifest,
     factor = np.float32(10 ** (decibels / 20))
     form = Form(sample_rate=RATE, channels=1)
     usual, other = (side_of(part[None], form, tiny_manifest) for part in (music(0), music(0) * factor))
-    np.testing.assert_allclose(other.heard, usual.heard, rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(other.context, usual.context, rtol=2e-3, atol=2e-3)
     level = np.std(placed(music(0)[None] * factor, tiny_manifest, music(1)))
     assert level == pytest.approx(np.std(music(0)) * factor, rel=0.01)
 
@@ -93,7 +93,7 @@ def test_a_constant_level_is_not_heard_and_comes_back(tiny_manifest: Manifest):
     offset = np.array([[0.2], [-0.1]], np.float32)
     form = Form(sample_rate=RATE, channels=2)
     np.testing.assert_allclose(
-        side_of(samples + offset, form, tiny_manifest).heard, side_of(samples, form, tiny_manifest).heard, atol=1e-2
+        side_of(samples + offset, form, tiny_manifest).context, side_of(samples, form, tiny_manifest).context, atol=1e-2
     )
     new = placed(samples + offset, tiny_manifest, music(9, 40000))
     assert new.mean(axis=1) == pytest.approx(offset[:, 0], abs=0.01)

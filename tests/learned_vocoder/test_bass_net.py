@@ -35,16 +35,16 @@ def faint(net: BassNet) -> tuple[torch.Tensor, torch.Tensor]:
     """The state before the first frame."""
     (kept, parts), lines = net.state_shapes
     turns = np.random.default_rng(1).uniform(0, 2 * np.pi, (kept, parts // 2))
-    found = 1e-6 * np.concatenate([np.cos(turns), np.sin(turns)], axis=1)
-    return torch.from_numpy(found.astype(np.float32)), torch.full(lines, 1e-5)
+    frames = 1e-6 * np.concatenate([np.cos(turns), np.sin(turns)], axis=1)
+    return torch.from_numpy(frames.astype(np.float32)), torch.full(lines, 1e-5)
 
 
 def streamed(net: BassNet, mel: np.ndarray) -> np.ndarray:
     """log-mel [n_mels, frames] -> spectra [frames - ahead, b]; frames are whole blocks."""
-    found, wanted, parts = *faint(net), []
+    frames, targets, parts = *faint(net), []
     with torch.no_grad():
         for block in torch.from_numpy(np.ascontiguousarray(mel.T)).split(net.block):
-            spectra, found, wanted = net(block, found, wanted)
+            spectra, frames, targets = net(block, frames, targets)
             parts.append(spectra.numpy())
     return as_complex(np.concatenate(parts)[net.ahead :])
 
@@ -60,11 +60,11 @@ def test_what_is_found_has_the_mel_and_is_nearer_to_the_recording_than_steady_to
     levels = np.exp(mel.T) / filters.sum(axis=1)
     magnitude = (levels @ (filters / np.maximum(filters.sum(axis=0), 1e-9))).astype(np.float32)
     tones = steady_tones(magnitude, np.random.default_rng(1).uniform(0, 6, MEL.bins).astype(np.float32), MEL)
-    found = streamed(BassNet(MEL, 3), mel)
-    length = len(found) * MEL.hop_length - MEL.n_fft
+    frames = streamed(BassNet(MEL, 3), mel)
+    length = len(frames) * MEL.hop_length - MEL.n_fft
     misses, distances = [], []
-    for bass in (tones[: len(found), : bass_bins(MEL)], found):
-        again = OverlapStream(MEL).add(with_bass(tones[: len(found)].copy(), bass, MEL))[MEL.lead :][:length]
+    for bass in (tones[: len(frames), : bass_bins(MEL)], frames):
+        again = OverlapStream(MEL).add(with_bass(tones[: len(frames)].copy(), bass, MEL))[MEL.lead :][:length]
         bands = slice(0, 20)  # of 128: up to 600 Hz
         one = np.exp(log_mel(again, MEL))[bands, 4:-4]
         misses.append(np.abs(one - np.exp(mel)[bands, 4 : 4 + one.shape[1]]).sum() / one.sum())
@@ -91,20 +91,20 @@ def test_silence_stays_silent_and_a_low_tone_keeps_its_pitch():
     silent = streamed(net, np.full((SMALL.n_mels, 60), np.log(SMALL.floor), np.float32))
     assert np.abs(silent).max() < 1e-3  # of 128 for a sine at full scale
     tone = np.sin(2 * np.pi * 220 * np.arange(32000) / 16000).astype(np.float32)
-    found = streamed(net, whole_blocks(log_mel(tone, SMALL)))[40:200, 7]  # 219 Hz
+    frames = streamed(net, whole_blocks(log_mel(tone, SMALL)))[40:200, 7]  # 219 Hz
     expected = np.exp(2j * np.pi * 220 * SMALL.hop_length / 16000)
-    off_hz = np.angle(found[1:] / found[:-1] / expected) / (2 * np.pi) * 16000 / SMALL.hop_length
+    off_hz = np.angle(frames[1:] / frames[:-1] / expected) / (2 * np.pi) * 16000 / SMALL.hop_length
     assert abs(1200 * np.log2(1 + np.mean(off_hz) / 220)) < 10
-    assert np.std(np.abs(found)) < 0.02 * np.mean(np.abs(found))
+    assert np.std(np.abs(frames)) < 0.02 * np.mean(np.abs(frames))
 
 
 @pytest.mark.parametrize("hertz", [110.0, 311.1, 587.3, 880.0])
 def test_bands_of_a_long_window_hold_a_low_tones_pitch_within_a_cent(hertz):
     tone = np.sin(2 * np.pi * hertz * np.arange(66150) / LONG.sample_rate).astype(np.float32)
-    found = streamed(BassNet(LONG, 5), whole_blocks(log_mel(tone, LONG)))
-    assert found.shape[1] == bass_bins(LONG) == 64
+    frames = streamed(BassNet(LONG, 5), whole_blocks(log_mel(tone, LONG)))
+    assert frames.shape[1] == bass_bins(LONG) == 64
     grid = synthesis_grid(LONG)
-    spectra = with_bass(np.zeros((len(found), grid.bins), np.complex64), found, LONG)
+    spectra = with_bass(np.zeros((len(frames), grid.bins), np.complex64), frames, LONG)
     pitch = pitch_of_tone(OverlapStream(grid).add(spectra)[22050:-11025], LONG.sample_rate, hertz)
     assert pitch.cents < 1
     assert pitch.flutter_cents < 1.5
@@ -117,12 +117,12 @@ def test_in_onnx_it_is_the_same(tmp_path, mel):
     bass = bass_net(net)
     assert bass is not None
     network = OnnxNetwork((tmp_path / BASS).read_bytes(), BASS, 1)
-    found, wanted = faint(bass)
+    frames, targets = faint(bass)
     block = torch.from_numpy(np.random.default_rng(0).normal(-3, 1, (bass.block, mel.n_mels)).astype(np.float32))
-    inputs = {"log_mel": block.numpy(), "found": found.numpy(), "wanted": wanted.numpy()}
-    answers = network(inputs, ["spectra", "found_after", "wanted_after"])
+    inputs = {"log_mel": block.numpy(), "frames": frames.numpy(), "targets": targets.numpy()}
+    answers = network(inputs, ["spectra", "frames_after", "targets_after"])
     with torch.no_grad():
-        for one, two in zip(answers, bass(block, found, wanted), strict=True):
+        for one, two in zip(answers, bass(block, frames, targets), strict=True):
             np.testing.assert_allclose(one, two.numpy(), atol=1e-3 * np.abs(one).max())
 
 
@@ -141,13 +141,13 @@ def test_frames_may_overlap_more_or_less(hop_length):
     mel = MelConfig(sample_rate=16000, n_fft=512, hop_length=hop_length, n_mels=32)
     sound = chords(mel, 0.5)
     net = BassNet(mel, 1)
-    found = streamed(net, whole_blocks(log_mel(sound, mel)))
-    said = np.abs(found) @ net._grid.filters
-    wanted = np.exp(log_mel(sound, mel).T[: len(said)]) @ net._grid.told
-    assert np.abs(said - wanted)[4:].mean() < 0.1 * wanted.mean()
+    frames = streamed(net, whole_blocks(log_mel(sound, mel)))
+    said = np.abs(frames) @ net._grid.filters
+    targets = np.exp(log_mel(sound, mel).T[: len(said)]) @ net._grid.targets
+    assert np.abs(said - targets)[4:].mean() < 0.1 * targets.mean()
 
 
 def test_of_what_a_mel_does_not_hear_nothing_is_found():
     mel = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32, fmin_hz=4000)
-    found = streamed(BassNet(mel, 3), np.zeros((32, 40), np.float32))
-    assert np.abs(found).max() < 1e-3
+    frames = streamed(BassNet(mel, 3), np.zeros((32, 40), np.float32))
+    assert np.abs(frames).max() < 1e-3

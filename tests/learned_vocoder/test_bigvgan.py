@@ -30,22 +30,22 @@ TINY = PUBLISHED | {
 }  # fmt: skip
 
 
-def network(told: dict) -> BigVGAN:
+def network(settings: dict) -> BigVGAN:
     frozen = {"upsample_rates", "upsample_kernel_sizes", "resblock_kernel_sizes"}
-    known = {name: tuple(value) if name in frozen else value for name, value in told.items()}
-    known["resblock_dilation_sizes"] = tuple(map(tuple, told["resblock_dilation_sizes"]))
+    known = {name: tuple(value) if name in frozen else value for name, value in settings.items()}
+    known["resblock_dilation_sizes"] = tuple(map(tuple, settings["resblock_dilation_sizes"]))
     return BigVGAN(BigVGANConfig(**{name: known[name] for name in BigVGANConfig.__dataclass_fields__}))
 
 
-def random_weights(folder: Path, told: dict) -> Path:
+def random_weights(folder: Path, settings: dict) -> Path:
     """Loud enough to hear its ends."""
     generator = torch.Generator().manual_seed(0)
-    weights = {name: value.clone() for name, value in network(told).state_dict().items()}
+    weights = {name: value.clone() for name, value in network(settings).state_dict().items()}
     for name, value in weights.items():
         if "filter" not in name:
             value += 0.3 * torch.randn(value.shape, generator=generator)
     save_file(weights, folder / "generator.safetensors")
-    (folder / "config.json").write_text(json.dumps(told))
+    (folder / "config.json").write_text(json.dumps(settings))
     return folder
 
 

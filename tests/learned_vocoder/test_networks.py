@@ -25,10 +25,10 @@ def test_an_untrained_prior_gives_back_the_mel_it_was_given():
 def test_an_untrained_refiner_sounds_the_prior_in_the_phases_it_heard():
     refiner = VocoderNet(MEL, NET).refiner
     magnitude = torch.rand(2, 9, MEL.bins) + 0.1
-    heard, planned = torch.randn(2, 2, 9, MEL.bins), torch.randn(2, 2, 9, MEL.bins)
+    consistent, planned = torch.randn(2, 2, 9, MEL.bins), torch.randn(2, 2, 9, MEL.bins)
     waiting, state = torch.zeros(2, 5, refiner.delay, MEL.bins), torch.zeros(2, *refiner.trunk.state_shape)
-    spectra, _, _ = refiner(torch.randn(2, 9, 16), magnitude, planned, heard, waiting, state)
-    wanted = magnitude[:, None] * heard / heard.norm(dim=1, keepdim=True)
+    spectra, _, _ = refiner(torch.randn(2, 9, 16), magnitude, planned, consistent, waiting, state)
+    wanted = magnitude[:, None] * consistent / consistent.norm(dim=1, keepdim=True)
     torch.testing.assert_close(spectra[:, :, refiner.delay :], wanted[:, :, : -refiner.delay], rtol=1e-4, atol=1e-4)
 
 
@@ -37,10 +37,12 @@ def test_bins_above_the_turned_share_keep_the_phases_they_were_heard_in():
     refiner = VocoderNet(MEL, NET).refiner
     for weight in refiner.parameters():
         torch.nn.init.normal_(weight, std=0.1)
-    heard, planned = torch.randn(1, 2, 9, MEL.bins), torch.randn(1, 2, 9, MEL.bins)
+    consistent, planned = torch.randn(1, 2, 9, MEL.bins), torch.randn(1, 2, 9, MEL.bins)
     waiting, state = torch.zeros(1, 5, refiner.delay, MEL.bins), torch.zeros(1, *refiner.trunk.state_shape)
-    spectra, _, _ = refiner(torch.randn(1, 9, 16), torch.rand(1, 9, MEL.bins) + 0.1, planned, heard, waiting, state)
-    answers, asked = spectra[:, :, refiner.delay :], heard[:, :, : -refiner.delay]
+    spectra, _, _ = refiner(
+        torch.randn(1, 9, 16), torch.rand(1, 9, MEL.bins) + 0.1, planned, consistent, waiting, state
+    )
+    answers, asked = spectra[:, :, refiner.delay :], consistent[:, :, : -refiner.delay]
     along = (answers * asked).sum(1) / (answers.norm(dim=1) * asked.norm(dim=1))
     assert refiner.turned == round(MEL.bins / 2)
     torch.testing.assert_close(along[..., refiner.turned :], torch.ones_like(along[..., refiner.turned :]))
@@ -53,8 +55,8 @@ def test_the_refiner_does_not_mind_where_phases_began():
     refiner = VocoderNet(MEL, NET).refiner
     for weight in refiner.parameters():
         torch.nn.init.normal_(weight, std=0.1)
-    told = [torch.randn(1, 9, 16), torch.rand(1, 9, MEL.bins) + 0.1]
-    planned, heard = (torch.randn(1, 2, 9, MEL.bins) for _ in range(2))
+    inputs = [torch.randn(1, 9, 16), torch.rand(1, 9, MEL.bins) + 0.1]
+    planned, consistent = (torch.randn(1, 2, 9, MEL.bins) for _ in range(2))
     planned = planned / planned.norm(dim=1, keepdim=True)
 
     def turned(spectra: torch.Tensor) -> torch.Tensor:
@@ -62,8 +64,8 @@ def test_the_refiner_does_not_mind_where_phases_began():
         return torch.stack(rotate((spectra[:, 0], spectra[:, 1]), (angle.cos(), angle.sin())), dim=1)
 
     waiting, state = torch.zeros(1, 5, refiner.delay, MEL.bins), torch.zeros(1, *refiner.trunk.state_shape)
-    one = refiner(*told, planned, heard, waiting, state)[0]
-    two = refiner(*told, turned(planned), turned(heard), waiting, state)[0]
+    one = refiner(*inputs, planned, consistent, waiting, state)[0]
+    two = refiner(*inputs, turned(planned), turned(consistent), waiting, state)[0]
     torch.testing.assert_close(two, turned(one), rtol=1e-3, atol=1e-4)
 
 

@@ -87,8 +87,8 @@ def test_offsets_meet_the_fewest_seams(count: int, data: st.DataObject):
 def test_neither_level_nor_channels_change_the_score():
     music = cut()
     assert z_of(music * np.float32(0.03)) == pytest.approx(z_of(music), abs=1e-3)
-    beside = np.random.default_rng(2).standard_normal(len(music)).astype(np.float32)
-    stereo = np.stack([music + beside, music - beside])
+    difference = np.random.default_rng(2).standard_normal(len(music)).astype(np.float32)
+    stereo = np.stack([music + difference, music - difference])
     assert z_of(stereo) == pytest.approx(z_of(music), rel=0.01)
 
 

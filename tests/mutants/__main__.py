@@ -72,7 +72,7 @@ def main() -> int:
             mutants = [mutant for mutant in mutants_of(text) if first <= mutant.line <= last]
             mutants = [mutant for mutant in mutants if int(mutant.key[:8], 16) < options.share * 2**32]
             if options.list:
-                print(*(told(source, mutant) for mutant in mutants), sep="\n")
+                print(*(described(source, mutant) for mutant in mutants), sep="\n")
                 continue
             before = known(out, source)
             verdicts = {mutant.key: before[mutant.key] for mutant in mutants if mutant.key in before}
@@ -87,7 +87,11 @@ def main() -> int:
                     for mutant, verdict in verdicts_of(work, source, text, tests, waiting):
                         verdicts[mutant.key] = verdict
                         if verdict in ALIVE:
-                            print(told(source, mutant), *([] if verdict == ALIVE[0] else [f"({verdict})"]), flush=True)
+                            print(
+                                described(source, mutant),
+                                *([] if verdict == ALIVE[0] else [f"({verdict})"]),
+                                flush=True,
+                            )
                         if out is not None:
                             keep(out, source, mutant, verdict)
                 except ValueError as fault:
@@ -159,7 +163,7 @@ def keep(out: Path, source: Path, mutant: Mutant, verdict: str) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def told(source: Path, mutant: Mutant) -> str:
+def described(source: Path, mutant: Mutant) -> str:
     return f"{source}:{mutant.line} {mutant.kind}: {mutant.before} -> {mutant.after}"
 
 

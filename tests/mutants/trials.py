@@ -97,7 +97,7 @@ def verdicts_of(
     if child == 0:
         _quiet_exit(collect)
     os.close(writing)
-    anew: list[Mutant] = []
+    fresh: list[Mutant] = []
     try:
         with os.fdopen(reading) as back:
             said = back.readline()
@@ -107,10 +107,10 @@ def verdicts_of(
             for mutant, line in zip(mutants, back, strict=False):
                 verdict = json.loads(line)
                 if verdict is None:
-                    anew.append(mutant)
+                    fresh.append(mutant)
                 else:
                     yield mutant, verdict
-        for mutant in anew:
+        for mutant in fresh:
             _write(path, mutant.applied(text))
             code = forked(lambda: int(pytest.main([*OPTIONS, "-x", *names])), _patience(seconds + 10))
             yield mutant, SAID.get(code, "killed")

@@ -67,8 +67,8 @@ def test_what_is_trained_in_a_given_time_plays(packed, tmp_path):
     from halfstep.vocoders.learned import LearnedVocoder
 
     run = tmp_path / "run"
-    told = [str(packed), str(run), "--seconds", "60", "--device", "cpu", "--batch", "1"]
-    assert train_bands_vocoder.main([*told, "--adversarial", "0.5"]) == 0
+    arguments = [str(packed), str(run), "--seconds", "60", "--device", "cpu", "--batch", "1"]
+    assert train_bands_vocoder.main([*arguments, "--adversarial", "0.5"]) == 0
     for part in ("plain", "adversarial"):
         lines = [json.loads(line) for line in (run / part / "log.jsonl").read_text().splitlines()]
         assert lines[-1]["step"] >= 1

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from halfstep.errors import InputError
+from halfstep.learned_vocoder.losses import SpectralLossConfig
 from halfstep.runs.experiment import Experiment
 from halfstep.runs.presets import preset
+from halfstep.runs.vocoder import VocoderExperiment
 from halfstep.tasks.music.task import Music
 
 
@@ -45,6 +47,12 @@ def changed(path: str, value: object) -> dict[str, Any]:
 def test_a_value_of_another_kind_is_named(path: str, value: object):
     with pytest.raises(ValueError, match=path.rpartition(".")[2]):
         Experiment.from_json(changed(path, value))
+
+
+def test_a_vocoder_run_made_under_a_former_name_is_read():
+    plain = preset("vocoder").to_json()
+    plain["losses"]["heard"] = 2 * plain["losses"].pop("tagger")
+    assert VocoderExperiment.from_json(plain).losses == SpectralLossConfig(tagger=2.0)
 
 
 def test_every_preset_reads_itself():

@@ -37,7 +37,7 @@ def inputs(count: int) -> tuple[Music, dict[str, np.ndarray]]:
     task, rng = Music(PRESETS["tiny"]().task_as(MusicConfig)), np.random.default_rng(0)
     windows = rng.standard_normal((count, 128, 384), np.float32)
     masks = (rng.random((count, 384)) < 0.5).astype(np.float32)
-    aligned, _ = task.packing.told(windows, masks)
+    aligned, _ = task.packing.context(windows, masks)
     alpha, sigma = (rate.astype(np.float32) for rate in cosine_rates(TIMES[:count]))
     return task, {"z_t": task.packing.flat(windows), "alpha": alpha, "sigma": sigma, "aligned": aligned}
 

@@ -10,7 +10,7 @@ import halfstep
 from halfstep.app.cli import run
 from halfstep.bundle import read_manifest
 from halfstep.errors import InputError
-from halfstep.evaluation.subject import BESIDE, fits_beside, open_subject
+from halfstep.evaluation.subject import BASELINE, comparable, open_subject
 from halfstep.generation.model import Model
 from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.runs.experiment import Experiment
@@ -124,18 +124,18 @@ def test_a_run_with_a_ladder_plays_its_teacher_and_its_students(runs: tuple[Path
 def test_ladder_teacher_and_baseline_stand_side_by_side_from_one_noise(runs: tuple[Path, Path], tmp_path: Path):
     ddpm, ladder = runs
     with open_subject(str(ladder), tmp_path, (2,)) as subject, open_subject(str(ddpm), tmp_path / "b") as other:
-        fits_beside(other, subject)
+        comparable(other, subject)
         vocoder = lambda: GriffinLimStream(subject.mel, seed=0)  # noqa: E731
-        rows = [*subject.rows(2, 0, vocoder), *other.rows(2, 0, vocoder, BESIDE)]
+        rows = [*subject.rows(2, 0, vocoder), *other.rows(2, 0, vocoder, BASELINE)]
         assert [(row.kind, row.steps) for row in rows] == [
-            ("teacher", 8), ("teacher", 2), ("student", 4), ("student", 2), ("beside", 20)
+            ("teacher", 8), ("teacher", 2), ("student", 4), ("student", 2), ("baseline", 20)
         ]  # fmt: skip
         assert len({row.name for row in rows}) == len(rows)
         assert "DDPM: 20 network calls" in rows[-1].about
         made = [row.source(range(1)).log_mel for row in rows]
         assert all(mel is not None and np.isfinite(mel).all() for mel in made)
         with pytest.raises(InputError, match="both are called so"):
-            fits_beside(subject, subject)
+            comparable(subject, subject)
 
 
 def test_a_model_without_its_teacher_takes_no_other_steps(runs: tuple[Path, Path], tmp_path: Path):

@@ -173,9 +173,9 @@ def test_recordings_are_those_of_the_real_windows(library: Library):
 
     source = recorded(library, 384, 6, 3)
     assert source is not None
-    heard = log_mel(source(range(3)).samples, library.mel)[:, :, :384]
+    made = log_mel(source(range(3)).samples, library.mel)[:, :, :384]
     real = real_windows(library, 384, 6, 3)["real"]
-    assert np.abs(heard - real)[:, :, 4:-4].mean() < 0.1
+    assert np.abs(made - real)[:, :, 4:-4].mean() < 0.1
 
 
 PAPER_ORDER = ("PIS", "IIS", "PKID", "IKID", "FAD")
@@ -188,9 +188,9 @@ def test_the_papers_figures_are_those_the_presets_expect(preset: str, model: str
     from table1_report import PAPER
 
     for at, name in enumerate(PAPER_ORDER):
-        told = re.search(rf"\b{name} ([\d.]+) / ([\d.]+)", PRESETS[preset]().expects)
-        assert told is not None
-        assert (PAPER["soundtrack"][model][at], PAPER["piano"][model][at]) == tuple(map(float, told.groups()))
+        stated = re.search(rf"\b{name} ([\d.]+) / ([\d.]+)", PRESETS[preset]().expects)
+        assert stated is not None
+        assert (PAPER["soundtrack"][model][at], PAPER["piano"][model][at]) == tuple(map(float, stated.groups()))
 
 
 def test_tables_say_what_was_measured_and_leave_out_what_was_not():

@@ -38,14 +38,14 @@ def test_a_full_disk_stops_training_and_the_last_checkpoint_is_as_it_was(
     apart: Callable, left: Callable, small_disk: Path, tmp_path: Path
 ):
     """With room again, the same call goes on from it."""
-    run, told = small_disk / "run", tmp_path / "told.txt"
+    run, printed = small_disk / "run", tmp_path / "printed.txt"
     job = {"folder": str(run), "steps": 8, "save_seconds": 0}
     assert apart(**job, kill=["loss", 4]) == -9
     before = left(run)
     assert before[0] == "step-00000004.safetensors"
     filler = fill(small_disk, leave=len(before[1]) // 2)
-    assert apart(**job, stderr=str(told)) == 1
-    assert "No space left on device" in told.read_text()
+    assert apart(**job, stderr=str(printed)) == 1
+    assert "No space left on device" in printed.read_text()
     assert left(run)[:2] == before[:2]
     filler.unlink()
     assert apart(**job) == 0
@@ -56,10 +56,10 @@ def test_a_full_disk_stops_training_and_the_last_checkpoint_is_as_it_was(
 def test_a_full_disk_says_how_much_is_needed(apart: Callable, small_disk: Path, library: Path, command: Callable,
                                              tmp_path: Path):  # fmt: skip
     """On the command line: exit code 1, one line with the file, the reason, the bytes and the remedy."""
-    told = tmp_path / "told.txt"
+    printed = tmp_path / "printed.txt"
     fill(small_disk, leave=100_000)
-    assert apart(command=command(library, small_disk / "run"), stderr=str(told)) == 1
-    lines = [line for line in told.read_text().splitlines() if line.startswith("halfstep:")]
+    assert apart(command=command(library, small_disk / "run"), stderr=str(printed)) == 1
+    lines = [line for line in printed.read_text().splitlines() if line.startswith("halfstep:")]
     assert len(lines) == 1
     assert "step-00000000.safetensors: No space left on device" in lines[0]
     assert "bytes are needed; free some" in lines[0]
@@ -86,23 +86,23 @@ def test_a_run_folder_that_may_not_be_written_is_refused(
     apart: Callable, write_library: Callable, command: Callable, anyones: Path, tmp_path: Path, exists: bool
 ):
     """Exit code 2 at once, naming the folder and the remedy; nothing is left behind."""
-    data, run, told = write_library(anyones / "data"), anyones / "runs" / "mine", tmp_path / "told.txt"
+    data, run, printed = write_library(anyones / "data"), anyones / "runs" / "mine", tmp_path / "printed.txt"
     (run if exists else run.parent).mkdir(parents=True)
     (run if exists else run.parent).chmod(0o555)
     user = {"as_user": NOBODY} if os.geteuid() == 0 else {}
-    assert apart(command=command(data, run), stderr=str(told), **user) == 2
-    assert f"{run}: not writable (Permission denied); choose another --out" in told.read_text()
+    assert apart(command=command(data, run), stderr=str(printed), **user) == 2
+    assert f"{run}: not writable (Permission denied); choose another --out" in printed.read_text()
     assert not exists or list(run.iterdir()) == []
     (run if exists else run.parent).chmod(0o755)
 
 
 def test_a_read_only_disk_is_refused_too(apart: Callable, small_disk: Path, library: Path, command: Callable,
                                          tmp_path: Path):  # fmt: skip
-    run, told = small_disk / "run", tmp_path / "told.txt"
+    run, printed = small_disk / "run", tmp_path / "printed.txt"
     run.mkdir()
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    assert apart(command=command(library, run), stderr=str(told)) == 2
-    assert f"{run}: not writable (Read-only file system)" in told.read_text()
+    assert apart(command=command(library, run), stderr=str(printed)) == 2
+    assert f"{run}: not writable (Read-only file system)" in printed.read_text()
 
 
 def test_data_that_may_not_be_read_is_not_called_an_unwritable_run(
@@ -110,11 +110,11 @@ def test_data_that_may_not_be_read_is_not_called_an_unwritable_run(
 ):
     if os.geteuid() != 0:
         pytest.skip("giving a file to another user needs root")
-    data, run, told = write_library(anyones / "data"), anyones / "runs" / "mine", tmp_path / "told.txt"
+    data, run, printed = write_library(anyones / "data"), anyones / "runs" / "mine", tmp_path / "printed.txt"
     run.mkdir(parents=True)
     os.chown(run, NOBODY, NOBODY)
     track = next((data / "tracks").iterdir())
     track.chmod(0o000)
-    assert apart(command=command(data, run), stderr=str(told), as_user=NOBODY) == 2
-    assert str(track) in told.read_text()
-    assert "not writable" not in told.read_text()
+    assert apart(command=command(data, run), stderr=str(printed), as_user=NOBODY) == 2
+    assert str(track) in printed.read_text()
+    assert "not writable" not in printed.read_text()

@@ -229,9 +229,9 @@ def test_allowed_updates_are_skipped_counted_and_leave_no_trace(tmp_path: Path):
     average = run(tmp_path, bad, config(6, nonfinite_allowed=1, save_seconds=0), denoiser)
     for module in (denoiser, average):
         assert all(bool(torch.isfinite(tensor).all()) for tensor in module.state_dict().values())
-    told = lines(tmp_path)
-    assert [line["skipped"] for line in told] == [0, 0, 0, 1, 1, 1]
-    assert told[3]["loss"] is None
+    logged = lines(tmp_path)
+    assert [line["skipped"] for line in logged] == [0, 0, 0, 1, 1, 1]
+    assert logged[3]["loss"] is None
     assert load_tensors(tmp_path / "checkpoints" / "step-00000006.safetensors")[1]["counts"] == {"skipped": 1}
     with pytest.raises(NonFiniteLoss):
         run(tmp_path / "more", poisoned(3, lambda x: x * float("nan")), config(6, nonfinite_allowed=0))

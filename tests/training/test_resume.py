@@ -47,8 +47,8 @@ def test_kill_9_at_random_steps(straight, apart: Callable, left: Callable, tmp_p
 def test_kill_9_at_every_point_of_writing_a_checkpoint(straight, apart: Callable, left: Callable, tmp_path: Path):
     """Before, during and after the file, its flush, its renaming, its note, and the removal of the oldest."""
     for event in itertools.count():
-        folder, told = tmp_path / str(event), tmp_path / f"{event}.txt"
-        job = {"folder": str(folder), "steps": STEPS, "stderr": str(told)}
+        folder, printed = tmp_path / str(event), tmp_path / f"{event}.txt"
+        job = {"folder": str(folder), "steps": STEPS, "stderr": str(printed)}
         code = apart(**job, save_event=[7, event])
         if code == 0:
             break
@@ -59,7 +59,7 @@ def test_kill_9_at_every_point_of_writing_a_checkpoint(straight, apart: Callable
         half = [name for name in kept if PARTIAL_SUFFIX in name]
         if f"step-{7:08d}.safetensors" in kept and f"step-{7:08d}.json" not in kept:
             half.append(f"step-{7:08d}.safetensors")
-        warned = told.read_text()
+        warned = printed.read_text()
         assert all(name in warned for name in half), (event, half, warned)
         assert bool(half) == ("half-written" in warned)
         assert left(folder)[0] in ("step-00000009.safetensors", "step-00000010.safetensors")
@@ -89,23 +89,23 @@ def test_asked_to_stop_it_saves_first(
 ):
     run = tmp_path / "run"
     words = command(library, run)
-    assert apart(command=words, signal_at=[6, int(number)], stderr=str(tmp_path / "told.txt")) == code
+    assert apart(command=words, signal_at=[6, int(number)], stderr=str(tmp_path / "printed.txt")) == code
     assert left(run)[0] == "step-00000006.safetensors"
     assert not (run / "lock").exists()
     assert not (run / "teacher.safetensors").exists()
-    assert "Traceback" not in (tmp_path / "told.txt").read_text()
+    assert "Traceback" not in (tmp_path / "printed.txt").read_text()
     assert apart(command=words) == 0
     assert (left(run), (run / "teacher.safetensors").read_bytes()) == uncut
 
 
 def test_the_second_process_on_a_run_is_told_of_the_first(apart, library: Path, command: Callable, tmp_path: Path):
     """And the lock of a first that is killed does not keep a third out."""
-    run, go, told = tmp_path / "run", tmp_path / "go", tmp_path / "told.txt"
+    run, go, printed = tmp_path / "run", tmp_path / "go", tmp_path / "printed.txt"
     first = apart.start(command=command(library, run), wait_at=[4, str(go)])
     while not go.with_suffix(".waiting").exists():
         assert first.is_alive()
-    assert apart(command=command(library, run), stderr=str(told)) == 2
-    assert f"in use by process {first.pid} on {os.uname().nodename}" in told.read_text()
+    assert apart(command=command(library, run), stderr=str(printed)) == 2
+    assert f"in use by process {first.pid} on {os.uname().nodename}" in printed.read_text()
     os.kill(first.pid, signal.SIGKILL)
     first.join()
     assert (run / "lock").exists()

@@ -112,9 +112,9 @@ def test_onnx_in_blocks_is_torch_on_the_whole_but_for_its_ends(networks):
     start = np.random.default_rng(3).uniform(0, 2 * np.pi, SMALL.bins).astype(np.float32)
     silence = np.full((networks.mel.n_mels, LEAD_IN_FRAMES), np.log(networks.mel.floor), np.float32)
     lead_in = silence[:, : 0 if networks.mel == SMALL else LEAD_IN_FRAMES]
-    told = torch.from_numpy(np.concatenate([lead_in, mel], axis=1))[None]
+    frames = torch.from_numpy(np.concatenate([lead_in, mel], axis=1))[None]
     with torch.no_grad():
-        whole = networks.net(told, torch.from_numpy(start)[None])[0][0].numpy()
+        whole = networks.net(frames, torch.from_numpy(start)[None])[0][0].numpy()
     whole = whole[lead_in.shape[1] * SMALL.hop_length :]
     vocoder = networks.vocoder(seed=3)
     streamed = played(vocoder, mel)[: len(whole)]
@@ -149,10 +149,10 @@ def test_networks_called_block_by_block_answer_as_in_one_call(networks):
 
     rng = np.random.default_rng(0)
     magnitude, hidden = networks().prior(mel)
-    planned, heard = rng.standard_normal((2, 2, *magnitude.shape)).astype(np.float32)
-    once = networks().refiner(hidden, magnitude, planned, heard)
+    planned, consistent = rng.standard_normal((2, 2, *magnitude.shape)).astype(np.float32)
+    once = networks().refiner(hidden, magnitude, planned, consistent)
     pieces = [
-        blocks.refiner(hidden[at], magnitude[at], planned[:, at], heard[:, at])
+        blocks.refiner(hidden[at], magnitude[at], planned[:, at], consistent[:, at])
         for at in (slice(first, first + 32) for first in range(0, len(magnitude), 32))
     ]
     np.testing.assert_allclose(np.concatenate(pieces, axis=1), once, atol=1e-5)

@@ -30,7 +30,7 @@ def _onward(report: Report) -> Report:
     """Of work in stages that each begin at nothing: the farthest it came is shown until more is done."""
     farthest = 0.0
 
-    def told(done: float, of: float, word: str) -> None:
+    def scaled(done: float, of: float, word: str) -> None:
         nonlocal farthest
         share = min(1.0, done / of) if of else 0.0
         if share >= farthest:
@@ -39,7 +39,7 @@ def _onward(report: Report) -> Report:
         else:
             report(farthest * of, of, printable(word))
 
-    return told
+    return scaled
 
 
 @contextmanager

@@ -37,9 +37,9 @@ TINY = 1e-12
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BassGrid:
-    """Frames at the slower rate, and what bands say of their b bins.
+    """Frames at the slower rate, and what bands give of their b bins.
 
-    Parts are the real parts of the b bins, then their imaginary parts. Bands say m things of a frame: the levels of
+    Parts are the real parts of the b bins, then their imaginary parts. Bands set m targets a frame: the levels of
     the bands that lie in these bins, and those of the top bins whose bands reach beyond. Where bands are narrow they
     are measured on finer lines than bins, as an FFT longer than the window has them: e more of them.
 
@@ -49,13 +49,13 @@ class BassGrid:
             b bins, their imaginary parts, and the same of the e lines between them.
         synthesis: [2 b, window], from the bins back to a windowed frame.
         squares: [window], of the window.
-        told: [n_mels, m], from bands to what they say.
-        filters, least: [b + e, m], from magnitudes to the same, and [m], what is added so that none
+        targets: [n_mels, m], from bands to their targets.
+        filters, least: [b + e, m], from magnitudes to what has the targets, and [m], what is added so that none
             is 0.
-        spread: [m, 2 b], the mean for each bin (both parts) over what hears it. Bins that nothing
-            hears fall silent.
+        spread: [m, 2 b], the mean for each bin (both parts) over what weighs it. Bins that nothing
+            weighs fall silent.
         levels: [n_mels, 2 b], from bands to magnitudes (both parts), the mean over the bands that
-            hear each bin.
+            cover each bin.
         pairs: [2 (b + e), b + e], the sum of both parts.
         inner: of a frame, the samples of the one in its middle that `audio.grids` sounds.
         sounded: [samples of inner, 2 `bass_bins`], from these to its spectrum. None where both
@@ -66,10 +66,10 @@ class BassGrid:
     analysis: Float[Any, "window analysed"]
     synthesis: Float[Any, "parts window"]
     squares: Float32[np.ndarray, "window"]
-    told: Float[Any, "bands said"]
-    filters: Float[Any, "lines said"]
-    least: Float[Any, "said"]
-    spread: Float[Any, "said parts"]
+    targets: Float[Any, "bands targets"]
+    filters: Float[Any, "lines targets"]
+    least: Float[Any, "targets"]
+    spread: Float[Any, "targets parts"]
     levels: Float[Any, "bands parts"]
     pairs: Float[Any, "analysed lines"]
     inner: slice
@@ -80,53 +80,53 @@ class BassGrid:
         return self.spread.shape[1] // 2
 
 
-def missed(
-    magnitude: Float[Any, "frames lines"], wanted: Float[Any, "frames said"], grid: BassGrid
+def mel_ratio(
+    magnitude: Float[Any, "frames lines"], target: Float[Any, "frames targets"], grid: BassGrid
 ) -> Float[Any, "frames parts"]:
-    """By what the magnitude must be multiplied for a mel to say `wanted`; alike for both parts of a bin."""
-    return (wanted / (magnitude @ grid.filters + grid.least)) @ grid.spread
+    """By what the magnitude must be multiplied for its mel to be `target`; alike for both parts of a bin."""
+    return (target / (magnitude @ grid.filters + grid.least)) @ grid.spread
 
 
 @dataclass(frozen=True)
 class _Bass:
     """A `stft.Boundary`. Its signal is given as the frames [frames, n_fft] that lie in it.
 
-    heard: the hops of all frames, windowed [frames * n_fft / hop, hop] -> the frames of the signal they make when laid
-    over each other.
+    reframe: the hops of all frames, windowed [frames * n_fft / hop, hop] -> the frames of the signal they make when
+    laid over each other.
     """
 
     grid: BassGrid
-    heard: Callable[[Array], Array]
+    reframe: Callable[[Array], Array]
 
     def signal(self, spectra: Array) -> Array:
-        return self.heard((spectra @ self.grid.synthesis).reshape(-1, self.grid.hop))
+        return self.reframe((spectra @ self.grid.synthesis).reshape(-1, self.grid.hop))
 
     def spectra(self, signal: Array, at: slice) -> Array:
         return signal @ self.grid.analysis
 
 
-def searched(
-    spectra: Float[Any, "frames parts"], wanted: Float[Any, "frames said"], iterations: int, grid: BassGrid,
-    heard: Callable[[Array], Array], sqrt: Callable[[Array], Array],
+def fit_to_mel(
+    spectra: Float[Any, "frames parts"], target: Float[Any, "frames targets"], iterations: int, grid: BassGrid,
+    reframe: Callable[[Array], Array], sqrt: Callable[[Array], Array],
 ) -> Array:  # fmt: skip
-    """From spectra [frames, 2 b] on to ones of which a mel says `wanted` [frames, m]; heard as `_Bass` has it."""
+    """From spectra [frames, 2 b] on to ones whose mel has the targets `target` [frames, m]; reframe as in `_Bass`."""
 
     def project(ahead: Array, at: slice) -> Array:
         """The same phases, and magnitudes that have this mel."""
         # Only a window padded with zeros has lines between its bins.
         kept = ahead if grid.sounded is None else ahead[:, : 2 * grid.bins]
-        return kept * missed(sqrt((ahead * ahead) @ grid.pairs), wanted, grid)
+        return kept * mel_ratio(sqrt((ahead * ahead) @ grid.pairs), target, grid)
 
-    return griffin_lim(spectra, _Bass(grid, heard), iterations, project, MOMENTUM, ALL_AT_ONCE)
+    return griffin_lim(spectra, _Bass(grid, reframe), iterations, project, MOMENTUM, ALL_AT_ONCE)
 
 
-def answered(
-    spectra: Float[Any, "frames parts"], grid: BassGrid, heard: Callable[[Array], Array]
+def on_sounded_grid(
+    spectra: Float[Any, "frames parts"], grid: BassGrid, reframe: Callable[[Array], Array]
 ) -> Float[Any, "frames sounded"]:
-    """What was found as the frames that are sounded have it, both parts of `bass_bins`."""
+    """The fitted spectra as the frames that are sounded have them, both parts of `bass_bins`."""
     if grid.sounded is None:
         return spectra
-    return _Bass(grid, heard).signal(spectra)[:, grid.inner] @ grid.sounded
+    return _Bass(grid, reframe).signal(spectra)[:, grid.inner] @ grid.sounded
 
 
 def retrieve_round(
@@ -138,13 +138,13 @@ def retrieve_round(
     if not spectra.size:
         return spectra
     grid = bass_grid(config)
-    heard = _round_about(grid.squares, grid.hop)
+    reframe = _round_about(grid.squares, grid.hop)
     parts = as_parts(spectra)
     if grid.sounded is not None:
         parts = _longer(parts, grid, synthesis_grid(config))
-    wanted = np.exp(log_mel) @ grid.told
-    found = searched(parts, wanted, LOOP_ITERATIONS, grid, heard, np.sqrt)
-    return as_complex(answered(found, grid, heard))
+    target = np.exp(log_mel) @ grid.targets
+    fitted = fit_to_mel(parts, target, LOOP_ITERATIONS, grid, reframe, np.sqrt)
+    return as_complex(on_sounded_grid(fitted, grid, reframe))
 
 
 def _round_about(
@@ -154,11 +154,11 @@ def _round_about(
     hops = len(squares) // hop
     gain = reciprocal(np.tile(squares.reshape(hops, hop).sum(axis=0), hops))
 
-    def heard(windowed: Float32[np.ndarray, "hops hop"]) -> Float32[np.ndarray, "frames window"]:
+    def reframe(windowed: Float32[np.ndarray, "hops hop"]) -> Float32[np.ndarray, "frames window"]:
         signal = added_round(windowed.reshape(-1, len(squares)), hop)
         return np.concatenate([np.roll(signal, -at, axis=0) for at in range(hops)], axis=1) * gain
 
-    return heard
+    return reframe
 
 
 def _longer(
@@ -192,21 +192,20 @@ def bass_bins(config: MelConfig) -> int:
     return synthesis_grid(config).n_fft // by // 2 if by > 1 else 0
 
 
-def searched_bins(config: MelConfig) -> int:
-    """How many bins the search itself has, of the bands' own window."""
+def fitted_bins(config: MelConfig) -> int:
+    """How many bins the fit itself has, of the bands' own window."""
     by = _slower(config)
     return config.window // by // 2 if by > 1 else 0
 
 
 def bass_share(config: MelConfig) -> Float32[np.ndarray, "bins"]:
-    """[bins]: how much of each bin is what is found here, 1 to 0; the rest, and what no band hears, is not."""
+    """[bins]: how much of each bin is what is fitted here, 1 to 0; the rest, and what no band covers, is not."""
     numbers = np.arange(synthesis_grid(config).bins)
     top = USED * bass_bins(config) if bass_bins(config) else -FADED
     share = np.clip((top - numbers) / FADED + 0.5, 0, 1)
-    heard = filters_on_grid(config).any(axis=0) | (
-        numbers == 0
-    )  # DC, which no band hears, is found silent, as it should be
-    return (share * heard).astype(np.float32)
+    # DC, which no band covers, comes out silent, as it should.
+    covered = filters_on_grid(config).any(axis=0) | (numbers == 0)
+    return (share * covered).astype(np.float32)
 
 
 def with_bass(
@@ -223,16 +222,16 @@ def bass_grid(config: MelConfig) -> BassGrid:
     """For a config that has `bass_bins`."""
     by, sounded = _slower(config), synthesis_grid(config)
     size, short = config.window // by, sounded.n_fft // by
-    bins = searched_bins(config)
+    bins = fitted_bins(config)
     analysis, synthesis = _transforms(size, by)
     lines = _lines_between(config)
 
-    hears = _hears(config)
-    area, hearing = (np.maximum(part, TINY) for part in (filterbank(config).sum(axis=1), hears.sum(axis=0)))
-    levels = (hears / area[:, None] / hearing)[:, :bins]
-    within = ~hears[:, round(USED * bins) + FADED // 2 + 1 :].any(axis=1) & hears.any(axis=1)
-    share = hears[within, :bins] / hearing[:bins]
-    beyond = 1 - share.sum(axis=0)  # what other bands say of a bin
+    weights = _band_weights(config)
+    area, weight_sums = (np.maximum(part, TINY) for part in (filterbank(config).sum(axis=1), weights.sum(axis=0)))
+    levels = (weights / area[:, None] / weight_sums)[:, :bins]
+    within = ~weights[:, round(USED * bins) + FADED // 2 + 1 :].any(axis=1) & weights.any(axis=1)
+    share = weights[within, :bins] / weight_sums[:bins]
+    beyond = 1 - share.sum(axis=0)  # what other bands have of a bin
     top = np.arange(bins) > np.flatnonzero(beyond < 1e-6).max(initial=-1)
     single = np.eye(bins + len(lines))[:, :bins][:, top]
     start = (size - short) // 2
@@ -241,7 +240,7 @@ def bass_grid(config: MelConfig) -> BassGrid:
         analysis=np.concatenate([analysis, _at_lines(size, by, lines)], axis=1),
         synthesis=synthesis,
         squares=_float32(np.square(_window(size))),
-        told=_float32(np.concatenate([np.eye(config.n_mels)[:, within], (levels * beyond)[:, top]], axis=1)),
+        targets=_float32(np.concatenate([np.eye(config.n_mels)[:, within], (levels * beyond)[:, top]], axis=1)),
         filters=_float32(np.concatenate([_measured(config, bins, lines)[within].T, single], axis=1)),
         least=np.full(np.count_nonzero(within) + np.count_nonzero(top), TINY, np.float32),
         spread=_float32(np.tile(np.concatenate([share, np.eye(bins)[top]]), 2)),
@@ -279,18 +278,18 @@ def _measured(config: MelConfig, bins: int, lines: np.ndarray) -> np.ndarray:
     return np.concatenate([np.where(all_there, on_bins, alone), np.where(all_there, on_lines, 0)], axis=1)
 
 
-def _hears(config: MelConfig) -> np.ndarray:
-    """[n_mels, window / 2 + 1]: how much each band counts at each bin of the window: as much as it hears of it, but
-    none hears less than its two nearest bins, and the lowest one all that is below it but DC.
+def _band_weights(config: MelConfig) -> np.ndarray:
+    """[n_mels, window / 2 + 1]: how much each band counts at each bin of the window: as much as it has of it, but
+    none has less than its two nearest bins, and the lowest one all that is below it but DC.
     """
     if config.n_fft == config.window:
         return filterbank(config)
     edges = band_edges_hz(config) * (config.window / config.sample_rate)
     centres, bins = edges[1:-1, None], np.arange(config.window // 2 + 1)
     below, above = (np.maximum(part, 1)[:, None] for part in (np.diff(edges)[:-1], np.diff(edges)[1:]))
-    hears = np.maximum(0, 1 - np.where(bins < centres, (centres - bins) / below, (bins - centres) / above))
-    hears[0, 1 : int(centres[0, 0]) + 1] += 1e-3
-    return hears
+    weights = np.maximum(0, 1 - np.where(bins < centres, (centres - bins) / below, (bins - centres) / above))
+    weights[0, 1 : int(centres[0, 0]) + 1] += 1e-3
+    return weights
 
 
 def _pairs(bins: int, lines: int) -> np.ndarray:

@@ -29,16 +29,16 @@ class _AllPass:
     """y[n] = -g x[n] + x[n - delay] + g y[n - delay]."""
 
     def __init__(self, delay: int) -> None:
-        self._heard, self._said = (np.zeros(delay, np.float32) for _ in range(2))
+        self._inputs, self._outputs = (np.zeros(delay, np.float32) for _ in range(2))
 
     def push(self, samples: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "samples"]:
-        gain, delay = np.float32(GAIN), len(self._heard)
+        gain, delay = np.float32(GAIN), len(self._inputs)
         parts = [np.zeros(0, np.float32)]
         for start in range(0, len(samples), delay):
-            heard = samples[start : start + delay]
-            count = len(heard)
-            said = (self._heard[:count] + gain * (self._said[:count] - heard)).astype(np.float32, copy=False)
-            self._heard = np.concatenate([self._heard[count:], heard])
-            self._said = np.concatenate([self._said[count:], said])
-            parts.append(said)
+            inputs = samples[start : start + delay]
+            count = len(inputs)
+            outputs = (self._inputs[:count] + gain * (self._outputs[:count] - inputs)).astype(np.float32, copy=False)
+            self._inputs = np.concatenate([self._inputs[count:], inputs])
+            self._outputs = np.concatenate([self._outputs[count:], outputs])
+            parts.append(outputs)
         return np.concatenate(parts)

@@ -38,10 +38,10 @@ def joined(
     begun = spectra.copy()
     between = ((np.arange(count) >= HOPS) & (np.arange(count) < count - HOPS))[:, None]
 
-    def project(found: Complex[np.ndarray, "frames bins"], at: slice) -> Complex[np.ndarray, "frames bins"]:
+    def project(ahead: Complex[np.ndarray, "frames bins"], at: slice) -> Complex[np.ndarray, "frames bins"]:
         """The magnitudes between, and at either end the sound itself."""
-        wanted = magnitude[at] * found / np.maximum(np.abs(found), TINY)
-        return np.where(between[at], wanted, begun[at])
+        with_magnitude = magnitude[at] * ahead / np.maximum(np.abs(ahead), TINY)
+        return np.where(between[at], with_magnitude, begun[at])
 
     spectra = griffin_lim(spectra, ends, ITERATIONS, project)
     mixed = ends.signal(spectra)

@@ -45,13 +45,13 @@ def steady_units(
     clips = math.prod(magnitude.shape[:-2])
     # Rows of one frame follow each other, so that the peaks of a frame, of all clips, are one slice.
     rows = np.moveaxis(magnitude.reshape(clips, frames, config.bins), 1, 0).reshape(frames * clips, config.bins)
-    found = _peaks(rows, config)
-    phases = _running(found, np.broadcast_to(before, (*magnitude.shape[:-2], config.bins)).reshape(-1), clips, frames)
-    phases += np.float32(np.pi) * (found.bins & 1).astype(np.float32)
+    maxima = _peaks(rows, config)
+    phases = _running(maxima, np.broadcast_to(before, (*magnitude.shape[:-2], config.bins)).reshape(-1), clips, frames)
+    phases += np.float32(np.pi) * (maxima.bins & 1).astype(np.float32)
     peaks = np.empty(len(phases), np.complex64)  # sines in single precision are many times faster than a complex exp
     np.cos(phases, out=peaks.real)
     np.sin(phases, out=peaks.imag)
-    units = peaks[found.nearest]
+    units = peaks[maxima.nearest]
     np.negative(units[:, 1::2], out=units[:, 1::2])
     return np.moveaxis(units.reshape(frames, clips, config.bins), 0, 1).reshape(magnitude.shape)
 
@@ -97,19 +97,19 @@ def _peaks(rows: Float32[np.ndarray, "rows bins"], config: MelConfig) -> _Peaks:
 
 
 def _running(
-    found: _Peaks, before: Float32[np.ndarray, "phases"], clips: int, frames: int
+    maxima: _Peaks, before: Float32[np.ndarray, "phases"], clips: int, frames: int
 ) -> Float32[np.ndarray, "peaks"]:
     """The phase of every peak: that which its bin had a hop earlier, turned on; in float64, since it grows."""
-    bins = found.nearest.shape[1]
-    ends = found.ends[clips - 1 :: clips]  # of all clips' peaks of each frame
+    bins = maxima.nearest.shape[1]
+    ends = maxima.ends[clips - 1 :: clips]  # of all clips' peaks of each frame
     if frames == 0:
         return np.zeros(0, np.float32)
-    places = found.bins + np.repeat(np.arange(clips * frames) * bins, np.diff(found.ends, prepend=0))
-    first, phases = ends[0], found.turns.copy()
+    places = maxima.bins + np.repeat(np.arange(clips * frames) * bins, np.diff(maxima.ends, prepend=0))
+    first, phases = ends[0], maxima.turns.copy()
     phases[:first] += before[places[:first]]
     # Which peak each bin of the frame before belonged to, and whether it stood an odd number of bins from it.
-    parents = found.nearest.reshape(-1)[places[first:] - clips * bins]
-    phases[first:] += np.pi * ((found.bins[first:] - found.bins[parents]) & 1)
+    parents = maxima.nearest.reshape(-1)[places[first:] - clips * bins]
+    phases[first:] += np.pi * ((maxima.bins[first:] - maxima.bins[parents]) & 1)
     for start, end in itertools.pairwise(ends):
         phases[start:end] += phases[parents[start - first : end - first]]
     return (phases - 2 * np.pi * np.floor(phases / (2 * np.pi))).astype(np.float32)

@@ -64,8 +64,8 @@ class OnnxDenoiser:
         if self._context:
             assert aligned is not None, "a model with context always sees it, or that there is none"
             inputs["aligned"] = aligned
-        found = self._network(inputs, self._outputs)
-        for name, value in zip(self._outputs, found, strict=True):
+        values = self._network(inputs, self._outputs)
+        for name, value in zip(self._outputs, values, strict=True):
             if value.shape != z_t.shape:
                 raise self._network.misshapen(name, value, z_t.shape)
-        return Prediction(*found)
+        return Prediction(*values)

@@ -3,14 +3,14 @@
 import numpy as np
 
 from halfstep.arrays import Float32
-from halfstep.audio.bass import as_parts, bass_bins, searched_bins
+from halfstep.audio.bass import as_parts, bass_bins, fitted_bins
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.errors import InputError
 from halfstep.fields import AGAIN
 
-WAITING_PARTS = 5  # magnitude, both parts of planned and heard, of frames that are not yet answered
+WAITING_PARTS = 5  # magnitude, both parts of planned and consistent, of frames that are not yet answered
 FAINT = 1e-6  # of a bin before the first frame, of 512 for a sine at full scale: its phase is all that is of use
 
 
@@ -43,7 +43,7 @@ class OnnxVocoder:
             },
         )
         spectra, state = (1, 2, None, bins), (1, self._states[1], self._kept)
-        inputs = {"hidden": hidden, "magnitude": magnitude, "planned": spectra, "heard": spectra}
+        inputs = {"hidden": hidden, "magnitude": magnitude, "planned": spectra, "consistent": spectra}
         waiting = (1, WAITING_PARTS, self.refiner_delay, bins)
         after = {"waiting_after": (1, WAITING_PARTS, None, bins), "state_after": (*state[:2], None)}
         refiner.expect({**inputs, "waiting": waiting, "state": state}, {"spectra": spectra, **after})
@@ -53,13 +53,13 @@ class OnnxVocoder:
         self.begin(np.random.default_rng(0))
 
     def _expect_bass(self, bass: OnnxNetwork) -> None:
-        self._bass_block, kept = bass.fixed_size("log_mel", 0), bass.fixed_size("found", 0)
-        self.bass_delay, lines = bass.fixed_size("wanted", 0), bass.fixed_size("wanted", 1)
+        self._bass_block, kept = bass.fixed_size("log_mel", 0), bass.fixed_size("frames", 0)
+        self.bass_delay, lines = bass.fixed_size("targets", 0), bass.fixed_size("targets", 1)
         parts, n_mels = 2 * bass_bins(self._mel), self._mel.n_mels
-        found, wanted = (kept, 2 * searched_bins(self._mel)), (self.bass_delay, lines)
+        frames_shape, targets_shape = (kept, 2 * fitted_bins(self._mel)), (self.bass_delay, lines)
         bass.expect(
-            {"log_mel": (self._bass_block, n_mels), "found": found, "wanted": wanted},
-            {"spectra": (self._bass_block, parts), "found_after": found, "wanted_after": wanted},
+            {"log_mel": (self._bass_block, n_mels), "frames": frames_shape, "targets": targets_shape},
+            {"spectra": (self._bass_block, parts), "frames_after": frames_shape, "targets_after": targets_shape},
         )
         late = self.bass_delay + self._bass_block - 1
         allowed = self.prior_delay + self._grid.reach + self.refiner_delay
@@ -72,13 +72,13 @@ class OnnxVocoder:
         self._prior_state = np.zeros((1, self._states[0], self._kept), np.float32)
         self._refiner_state = np.zeros((1, self._states[1], self._kept), np.float32)
         self._waiting = np.zeros((1, WAITING_PARTS, self.refiner_delay, self._grid.bins), np.float32)
-        self._unheard = np.zeros((0, self._mel.n_mels), np.float32)  # less than a block of the bass
+        self._unanswered = np.zeros((0, self._mel.n_mels), np.float32)  # less than a block of the bass
         if self._bass is not None:
-            kept, parts = self._bass.fixed_size("found", 0), self._bass.fixed_size("found", 1)
+            kept, parts = self._bass.fixed_size("frames", 0), self._bass.fixed_size("frames", 1)
             turns = np.exp(1j * rng.uniform(0, 2 * np.pi, (kept, parts // 2)))
-            self._found = as_parts((FAINT * turns).astype(np.complex64))
-            lines = self._bass.fixed_size("wanted", 1)
-            self._wanted = np.full((self.bass_delay, lines), self._mel.floor, np.float32)
+            self._frames = as_parts((FAINT * turns).astype(np.complex64))
+            lines = self._bass.fixed_size("targets", 1)
+            self._targets = np.full((self.bass_delay, lines), self._mel.floor, np.float32)
 
     @property
     def bass_bins(self) -> int:
@@ -110,13 +110,14 @@ class OnnxVocoder:
         hidden: Float32[np.ndarray, "frames width"],
         magnitude: Float32[np.ndarray, "frames bins"],
         planned: Float32[np.ndarray, "2 frames bins"],
-        heard: Float32[np.ndarray, "2 frames bins"],
+        consistent: Float32[np.ndarray, "2 frames bins"],
     ) -> Float32[np.ndarray, "2 frames bins"]:
-        """hidden [k, width], magnitude [k, bins], planned and heard [2, k, bins] -> spectra [2, k, bins],
+        """hidden [k, width], magnitude [k, bins], planned and consistent [2, k, bins] -> spectra [2, k, bins],
         `refiner_delay` frames behind.
         """
         inputs = {
-            "hidden": hidden[None], "magnitude": magnitude[None], "planned": planned[None], "heard": heard[None],
+            "hidden": hidden[None], "magnitude": magnitude[None],
+            "planned": planned[None], "consistent": consistent[None],
             "waiting": self._waiting, "state": self._refiner_state,
         }  # fmt: skip
         spectra, self._waiting, self._refiner_state = self._refiner(inputs, ["spectra", "waiting_after", "state_after"])
@@ -136,12 +137,12 @@ class OnnxVocoder:
         """
         if self._bass is None:
             return np.zeros((len(log_mel), 0), np.float32)
-        frames, block = np.concatenate([self._unheard, log_mel]), self._bass_block
+        frames, block = np.concatenate([self._unanswered, log_mel]), self._bass_block
         whole = len(frames) - len(frames) % block
-        self._unheard = frames[whole:]
+        self._unanswered = frames[whole:]
         parts = [np.zeros((0, 2 * self.bass_bins), np.float32)]
         for start in range(0, whole, block):
-            inputs = {"log_mel": frames[start : start + block], "found": self._found, "wanted": self._wanted}
-            found, self._found, self._wanted = self._bass(inputs, ["spectra", "found_after", "wanted_after"])
-            parts.append(found)
+            inputs = {"log_mel": frames[start : start + block], "frames": self._frames, "targets": self._targets}
+            spectra, self._frames, self._targets = self._bass(inputs, ["spectra", "frames_after", "targets_after"])
+            parts.append(spectra)
         return np.concatenate(parts)

@@ -19,6 +19,11 @@ OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory", "st
 ERRORS_ONLY = 3  # onnxruntime's log level: its warnings are about hardware this machine lacks
 Shapes = Mapping[str, Sequence[int | None]]
 """Input or output -> its shape; None is any size that may change from call to call."""
+FORMER_NAMES = {
+    "heard": "consistent", "found": "frames", "wanted": "targets",
+    "found_after": "frames_after", "wanted_after": "targets_after",
+}  # fmt: skip
+"""Of inputs and outputs in the vocoders of older model folders -> what they are called now."""
 
 
 def onnx_session(network: bytes | Path, threads: int = 1, *, optimised: bool = True) -> onnxruntime.InferenceSession:
@@ -54,6 +59,8 @@ class OnnxNetwork:
             raise _fault(error, f"{where}: ONNX Runtime refuses it") from error
         _give_back_memory()
         self._where = where
+        nodes = [*self._session.get_inputs(), *self._session.get_outputs()]
+        self._in_file = {_name(node): str(node.name) for node in nodes}
         self._outputs: Shapes = {}
 
     def __call__(
@@ -61,11 +68,14 @@ class OnnxNetwork:
     ) -> list[Float32[np.ndarray, "..."]]:
         """The `outputs` asked for, in order. InputError if it fails, or one is not finite, or not of its shape."""
         try:
-            values = self._session.run(list(outputs), dict(inputs))
+            values = self._session.run(
+                [self._in_file.get(name, name) for name in outputs],
+                {self._in_file.get(name, name): array for name, array in inputs.items()},
+            )
         except Exception as error:  # its own exceptions share no base class
             raise _fault(error, f"{self._where}: fails while it runs") from error
-        found = [np.asarray(value, np.float32) for value in values]
-        for name, value in zip(outputs, found, strict=True):
+        arrays = [np.asarray(value, np.float32) for value in values]
+        for name, value in zip(outputs, arrays, strict=True):
             if not np.isfinite(value).all():
                 raise InputError(f"{self._where}: gives values that are not finite; {AGAIN}")
             wanted = self._outputs.get(name, value.shape)
@@ -73,7 +83,7 @@ class OnnxNetwork:
                 size not in (None, got) for size, got in zip(wanted, value.shape, strict=True)
             ):
                 raise self.misshapen(name, value, wanted)
-        return found
+        return arrays
 
     def misshapen(self, name: str, value: Float32[np.ndarray, "..."], wanted: Sequence[int | None]) -> InputError:
         """What to raise for an output of another shape than is expected of it in this call."""
@@ -87,17 +97,22 @@ class OnnxNetwork:
 
     def fixed_size(self, name: str, axis: int) -> int:
         """A size that an input has in every call; InputError if it has no such input, or any size."""
-        shapes = {node.name: node.shape for node in self._session.get_inputs()}
+        shapes = {_name(node): node.shape for node in self._session.get_inputs()}
         size = shapes[name][axis] if name in shapes and len(shapes[name]) > axis else None
         if not isinstance(size, int):
             raise InputError(f"{self._where}: its input {name} has no fixed size in axis {axis}; {AGAIN}")
         return size
 
-    def _compare(self, side: str, found: Sequence[Any], wanted: Shapes) -> None:
-        shown = {node.name: f"{node.type}{_shape(node.shape)}" for node in found}
+    def _compare(self, side: str, nodes: Sequence[Any], wanted: Shapes) -> None:
+        shown = {_name(node): f"{node.type}{_shape(node.shape)}" for node in nodes}
         expected = {name: f"tensor(float){_shape(shape)}" for name, shape in wanted.items()}
         if shown != expected:
             raise InputError(f"{self._where}: its {side} are {_listed(shown)}, model.json implies {_listed(expected)}")
+
+
+def _name(node: Any) -> str:
+    """What an input or output of a file is called here."""
+    return FORMER_NAMES.get(node.name, str(node.name))
 
 
 def _fault(error: Exception, what: str) -> Exception:

@@ -99,7 +99,7 @@ def decoded(rows: Rows) -> Float32[np.ndarray, "samples"]:
     return rows.reshape(-1).astype(np.float32) * np.float32(1 / FULL_SCALE)
 
 
-def _heard(rows: Iterator[Rows], mel: MelConfig) -> Iterator[Rows]:
+def _log_mels(rows: Iterator[Rows], mel: MelConfig) -> Iterator[Rows]:
     stream = LogMelStream(mel)
     for block in rows:
         yield _encode_log_mel(stream.push(decoded(block)))
@@ -115,6 +115,6 @@ STORES = {
     ),
     WAVEFORM: Store(
         dtype=np.dtype("<i2"), width=lambda mel: mel.hop_length, framer=WaveformFramer, encode=_encode_samples,
-        log_mels=_heard, clip=lambda rows, mean, inverse: decoded(rows),
+        log_mels=_log_mels, clip=lambda rows, mean, inverse: decoded(rows),
     ),
 }  # fmt: skip

@@ -46,7 +46,7 @@ def run_jobs(
     try:
         while pool.fill():
             yield from pool.hung()
-            yield from pool.heard()
+            yield from pool.answers()
     finally:
         pool.stop()
 
@@ -62,14 +62,14 @@ class _Pool:
     ) -> None:
         self._waiting = list(reversed(jobs))
         self._most, self._hang_seconds, self._beat, self._command = workers, hang_seconds, beat, command
-        self._heard: queue.Queue[tuple[_Worker, Answer | None]] = queue.Queue()
+        self._answers: queue.Queue[tuple[_Worker, Answer | None]] = queue.Queue()
         self._busy: dict[_Worker, Job] = {}
         self._idle: list[_Worker] = []
 
     def fill(self) -> bool:
         """Give jobs out while there are some and room for more; whether there is still one to wait for."""
         while self._waiting and len(self._busy) < self._most:
-            worker = self._idle.pop() if self._idle else _Worker(self._command, self._heard)
+            worker = self._idle.pop() if self._idle else _Worker(self._command, self._answers)
             job = self._waiting.pop()
             self._busy[worker] = job
             worker.give(job)
@@ -81,10 +81,10 @@ class _Pool:
             worker.stop()
             yield job, {"failed": f"the decoder hung: no progress for {self._hang_seconds:g} s"}
 
-    def heard(self) -> Iterator[tuple[Job, Answer]]:
+    def answers(self) -> Iterator[tuple[Job, Answer]]:
         """The next message, if one comes soon."""
         try:
-            worker, answer = self._heard.get(timeout=LOOK_SECONDS)
+            worker, answer = self._answers.get(timeout=LOOK_SECONDS)
         except queue.Empty:
             return
         if worker not in self._busy:
@@ -105,7 +105,7 @@ class _Pool:
 class _Worker:
     """One process, and the thread that hears it."""
 
-    def __init__(self, command: Sequence[str], heard: "queue.Queue[tuple[_Worker, Answer | None]]") -> None:
+    def __init__(self, command: Sequence[str], inbox: "queue.Queue[tuple[_Worker, Answer | None]]") -> None:
         self._last_sign = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module, no shell
             command,
@@ -114,7 +114,7 @@ class _Worker:
             stderr=subprocess.DEVNULL,  # decoders complain there about every odd file
             env=_environment(),
         )
-        self._listener = threading.Thread(target=self._listen, args=(heard,), daemon=True)
+        self._listener = threading.Thread(target=self._listen, args=(inbox,), daemon=True)
         self._listener.start()
 
     @property
@@ -124,7 +124,7 @@ class _Worker:
     def give(self, job: Job) -> None:
         self._last_sign = time.monotonic()
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it is dead; `heard` tells
+        with contextlib.suppress(BrokenPipeError):  # it is dead; `answers` tells
             self._process.stdin.write(json.dumps(job).encode() + b"\n")
             self._process.stdin.flush()
 
@@ -138,14 +138,14 @@ class _Worker:
         self._listener.join()
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
-    def _listen(self, heard: "queue.Queue[tuple[_Worker, Answer | None]]") -> None:
+    def _listen(self, inbox: "queue.Queue[tuple[_Worker, Answer | None]]") -> None:
         assert self._process.stdout is not None
         with self._process.stdout as answers:
             for line in answers:
                 self._last_sign = time.monotonic()
                 if line.endswith(b"\n"):  # else the process died in the middle of it
-                    heard.put((self, json.loads(line)))
-        heard.put((self, None))
+                    inbox.put((self, json.loads(line)))
+        inbox.put((self, None))
 
 
 def _environment() -> dict[str, str]:

@@ -76,8 +76,8 @@ class Windows:
     def clips(self, places: list[tuple[Track, int]]) -> np.ndarray:
         """The clips that begin there, [n, ...]."""
         arrays = {track.id: array for track, array in zip(self.tracks, self._arrays, strict=True)}
-        found = (arrays[track.id][start : start + self.frames] for track, start in places)
-        return np.stack([self._clip(rows, self._mean, self._inverse) for rows in found])
+        clips = (arrays[track.id][start : start + self.frames] for track, start in places)
+        return np.stack([self._clip(rows, self._mean, self._inverse) for rows in clips])
 
     def _even_places(self, size: int) -> list[int]:
         return [int(place) for place in np.linspace(0, self._ends[-1] - 1, size).astype(np.int64)]

@@ -11,7 +11,7 @@ from halfstep.errors import NamedError, unbraced
 from halfstep.evaluation import page
 from halfstep.evaluation.facts import data_facts
 from halfstep.evaluation.figures import MEASURES, MUSIC_MEASURES, as_json, rounded, table
-from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tell, listen_to_all
+from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, JudgedRow, Row, Tell, listen_to_all
 from halfstep.evaluation.pictures import player_address, png_address, spectrogram
 from halfstep.evaluation.real import LEAST_WINDOWS, shuffled
 from halfstep.evaluation.settings import Options, fingerprint, is_report
@@ -43,27 +43,29 @@ def controls_command(options: Options, tell: Tell) -> str:
         rows = control_rows(library, options)
         settings = fingerprint(options, {}) | {"rows": [[row.name, row.windows] for row in rows]}
         listen = listen_to_all(library.mel.sample_rate, listener)
-        heard = Hearing(options.out / WORK_FOLDER, listen, settings).hear_all(rows, tell, options.workers)
+        judged = Hearing(options.out / WORK_FOLDER, listen, settings).hear_all(rows, tell, options.workers)
         figures: dict[str, dict[str, Figure]] = {}
         for row in rows[1:]:
             tell(len(figures), len(rows), f"figures: {row.name}")
-            its, reference = heard[row.name], heard[REFERENCE]
+            its, reference = judged[row.name], judged[REFERENCE]
             figures[row.name] = judge_music(its.music, reference.music, options.seed)
-            figures[row.name] |= judge_windows(its.heard, reference.heard, options.seed)
-        chance = most_by_chance(heard[HALVES].heard, heard[REFERENCE].heard, options.seed)
-        judged = {
+            figures[row.name] |= judge_windows(its.judged, reference.judged, options.seed)
+        chance = most_by_chance(judged[HALVES].judged, judged[REFERENCE].judged, options.seed)
+        without_music = {
             row: {name: of for name, of in its.items() if name not in MUSIC_MEASURES} for row, its in figures.items()
         }
-        found = [*music_verdicts(figures), *verdicts(judged, chance)]
+        results = [*music_verdicts(figures), *verdicts(without_music, chance)]
         plain = {"windows": rows[0].windows, "steps": None}
         lines = [{"name": name, "figures": as_json(its), **plain} for name, its in figures.items()]
         report = {
             "format": 1, "data": rounded(data_facts(library)), "settings": settings, "rows": lines,
-            "verdicts": [{"control": v.control, "measure": v.measure, "passed": v.passed, "why": v.why} for v in found],
+            "verdicts": [
+                {"control": v.control, "measure": v.measure, "passed": v.passed, "why": v.why} for v in results
+            ],
             "halves_by_chance": rounded(chance),
         }  # fmt: skip
-        text = table(lines) + "\n" + verdict_table(found)
-        _write(options, report, text, rows, heard, library)
+        text = table(lines) + "\n" + verdict_table(results)
+        _write(options, report, text, rows, judged, library)
     return text
 
 
@@ -112,22 +114,22 @@ def repeated(source: Source, number: int, sample_rate: int) -> Source:
     return sounds
 
 
-def verdict_table(found: list[Verdict]) -> str:
+def verdict_table(results: list[Verdict]) -> str:
     """Controls down, measures along; below it what failed, and why something is not asked."""
-    names = [name for name in MEASURES if any(one.measure == name for one in found)]
+    names = [name for name in MEASURES if any(one.measure == name for one in results)]
     said = {True: "passed", False: "**failed**", None: "not asked"}
     rows: list[list[str]] = []
-    for control in dict.fromkeys(one.control for one in found):
-        of = {one.measure: one for one in found if one.control == control}
+    for control in dict.fromkeys(one.control for one in results):
+        of = {one.measure: one for one in results if one.control == control}
         rows.append([control, *(said[of[name].passed] if name in of else "" for name in names)])
-    reasons = [f"- {MEASURES[v.measure][0]}, {v.control}: {said[v.passed]}: {v.why}" for v in found if not v.passed]
+    reasons = [f"- {MEASURES[v.measure][0]}, {v.control}: {said[v.passed]}: {v.why}" for v in results if not v.passed]
     return markdown_table(["control", *(MEASURES[name][0] for name in names)], rows) + "\n".join(["", *reasons]) + "\n"
 
 
 def _write(
-    options: Options, report: dict[str, Any], text: str, rows: list[Row], heard: dict[str, RowHeard], library: Library
+    options: Options, report: dict[str, Any], text: str, rows: list[Row], judged: dict[str, JudgedRow], library: Library
 ) -> None:
-    clips = [page.clips_row(row.name, "", False, _clips(heard[row.name], library)) for row in rows[1:]]
+    clips = [page.clips_row(row.name, "", False, _clips(judged[row.name], library)) for row in rows[1:]]
     whole = page.page(
         "The measures under control",
         "What every measure says of music that was spoilt on purpose, against the other half of the same recordings.",
@@ -143,6 +145,6 @@ def _write(
     write_json(options.out / "report.json", report)
 
 
-def _clips(its: RowHeard, library: Library) -> list[tuple[str, str]]:
+def _clips(its: JudgedRow, library: Library) -> list[tuple[str, str]]:
     mel = library.mel
     return [(png_address(spectrogram(clip, mel)), player_address(clip, mel.sample_rate)) for clip in its.clips]

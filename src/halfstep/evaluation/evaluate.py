@@ -21,12 +21,12 @@ from halfstep.evaluation.facts import (
     stream_facts,
 )
 from halfstep.evaluation.figures import rounded
-from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tell, listen_to_all, listen_to_music
+from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, JudgedRow, Row, Tell, listen_to_all, listen_to_music
 from halfstep.evaluation.real import REFERENCE, noise_row, real_rows
 from halfstep.evaluation.report import markdown, text_tables, web_page
 from halfstep.evaluation.settings import Options, fingerprint, is_report
 from halfstep.evaluation.streams import stream_rows
-from halfstep.evaluation.subject import BESIDE, Subject, fits, fits_beside, open_subject
+from halfstep.evaluation.subject import BASELINE, Subject, comparable, fits, open_subject
 from halfstep.lock import folder_lock
 from halfstep.metrics.judges.embedding import embedding
 from halfstep.own_folder import REPORT, enter
@@ -48,17 +48,17 @@ def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
         rows, notes = real_rows(library, opened, options)
         rows += opened.rows(rows[0].windows, options.seed, opened.vocoder)
         for one in others:
-            rows += one.rows(rows[0].windows, options.seed, opened.vocoder, BESIDE)
+            rows += one.rows(rows[0].windows, options.seed, opened.vocoder, BASELINE)
         rows.append(noise_row(library, opened, rows[0].windows, options.seed))
-        beside = {f"{one.name}: {name}": sha256 for one in others for name, sha256 in one.files.items()}
-        settings = fingerprint(options, opened.files | beside) | {
+        theirs = {f"{one.name}: {name}": sha256 for one in others for name, sha256 in one.files.items()}
+        settings = fingerprint(options, opened.files | theirs) | {
             "format": FORMAT,  # what an older one heard are other windows
             "rows": [[row.name, row.windows] for row in rows],
             "notes": notes,
         }
         rate, work = library.mel.sample_rate, options.out / WORK_FOLDER
         hearing = Hearing(work, listen_to_all(rate, listener), settings)
-        heard = hearing.hear_all(rows, tell, options.workers)
+        judged = hearing.hear_all(rows, tell, options.workers)
         streams, said = stream_rows(library, opened, options)
         of_streams = settings | {
             "stream_seconds": options.stream_seconds,
@@ -70,14 +70,14 @@ def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
         report = {
             "format": FORMAT, "subject": opened.facts, "data": data_facts(library), "settings": of_streams,
             "notes": [*notes, *said], "streams": stream_facts(streams, streamed, options),
-            "rows": [row_facts(row, heard, options) for row in rows if row.kind != REFERENCE],
+            "rows": [row_facts(row, judged, options) for row in rows if row.kind != REFERENCE],
             "ceiling": ceiling_facts(library, rows, options),
-            "bias": bias_facts(rows, heard, options), "pairs": pair_facts(rows, heard),
-            "memory": memory_facts(library, opened, rows, heard, options),
+            "bias": bias_facts(rows, judged, options), "pairs": pair_facts(rows, judged),
+            "memory": memory_facts(library, opened, rows, judged, options),
             "continuity": continuity_facts(opened, options, tell), "bound": bound_facts((opened, *others)),
         }  # fmt: skip
-        speed = speed_facts(opened, hearing, heard, rows)
-        write_report(options.out, rounded(report), speed, (rows, heard), (streams, streamed), library)
+        speed = speed_facts(opened, hearing, judged, rows)
+        write_report(options.out, rounded(report), speed, (rows, judged), (streams, streamed), library)
     return text_tables(rounded(report))
 
 
@@ -88,11 +88,11 @@ def _opened(subject: str, options: Options) -> Generator[tuple[Subject, ...], No
         work = options.out / WORK_FOLDER
         opened = stack.enter_context(open_subject(subject, work, options.teacher_steps))
         others = [
-            stack.enter_context(open_subject(path, work / f"beside-{place}"))
-            for place, path in enumerate(options.beside)
+            stack.enter_context(open_subject(path, work / f"baseline-{place}"))
+            for place, path in enumerate(options.baselines)
         ]
         for other in others:
-            fits_beside(other, opened)
+            comparable(other, opened)
         yield (opened, *others)
 
 
@@ -100,13 +100,13 @@ def write_report(
     out: Path,
     report: dict[str, Any],
     speed: dict[str, Any],
-    windows: tuple[list[Row], dict[str, RowHeard]],
-    streams: tuple[list[Row], dict[str, RowHeard]],
+    windows: tuple[list[Row], dict[str, JudgedRow]],
+    streams: tuple[list[Row], dict[str, JudgedRow]],
     library: Library,
 ) -> None:
     """report.json last: where it is, all is."""
     kept = out / "speed.json"
-    if kept.exists() and not speed["windows_heard_now"]:
+    if kept.exists() and not speed["windows_judged_now"]:
         speed = read_kept(kept)
     write_json(kept, speed)
     texts = {

@@ -15,7 +15,7 @@ from halfstep.diffusion.process import VARIANCES
 from halfstep.errors import InputError
 from halfstep.evaluation.continuity import continuity
 from halfstep.evaluation.figures import as_json, rounded
-from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, Row, RowHeard, Tell
+from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, JudgedRow, Row, Tell
 from halfstep.evaluation.real import REFERENCE, REFERENCE_NAME
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.sounds import stored_mels
@@ -37,43 +37,43 @@ def data_facts(library: Library) -> dict[str, Any]:
     return {"tracks": len(library.tracks), "train_minutes": minutes["train"], "heldout_minutes": minutes["heldout"]}
 
 
-def row_facts(row: Row, heard: dict[str, RowHeard], options: Options) -> dict[str, Any]:
+def row_facts(row: Row, judged: dict[str, JudgedRow], options: Options) -> dict[str, Any]:
     """One line of the table, beside the reference."""
-    its, reference = heard[row.name], heard[REFERENCE_NAME]
+    its, reference = judged[row.name], judged[REFERENCE_NAME]
     figures = judge_music(its.music, reference.music, options.seed)
-    figures |= judge_windows(its.heard, reference.heard, options.seed)
+    figures |= judge_windows(its.judged, reference.judged, options.seed)
     return {
         "name": row.name, "kind": row.kind, "steps": row.steps, "windows": row.windows, "about": row.about,
         "figures": as_json(figures),
     }  # fmt: skip
 
 
-def stream_facts(rows: list[Row], heard: dict[str, RowHeard], options: Options) -> list[dict[str, Any]]:
+def stream_facts(rows: list[Row], judged: dict[str, JudgedRow], options: Options) -> list[dict[str, Any]]:
     """One line of the table of streams each."""
-    reference = heard[REFERENCE_NAME].music if REFERENCE_NAME in heard else None
+    reference = judged[REFERENCE_NAME].music if REFERENCE_NAME in judged else None
     return [
         {
             "name": row.name, "kind": row.kind, "steps": row.steps, "windows": row.windows, "about": row.about,
-            "figures": as_json(judge_music(heard[row.name].music, reference, options.seed)),
+            "figures": as_json(judge_music(judged[row.name].music, reference, options.seed)),
         }
         for row in rows if row.kind != REFERENCE
     ]  # fmt: skip
 
 
-def bias_facts(rows: list[Row], heard: dict[str, RowHeard], options: Options) -> dict[str, Any]:
-    """FAD-inf of the real halves, poured together and cut at random: 0 but for the bias of so few windows."""
-    real = next(heard[row.name].heard for row in rows if row.kind == "real")
-    return as_json({"fad_infinity": infinity_by_chance(real, heard[REFERENCE_NAME].heard, options.seed)})
+def bias_facts(rows: list[Row], judged: dict[str, JudgedRow], options: Options) -> dict[str, Any]:
+    """FAD-inf of the real halves, pooled and cut at random: 0 but for the bias of so few windows."""
+    real = next(judged[row.name].judged for row in rows if row.kind == "real")
+    return as_json({"fad_infinity": infinity_by_chance(real, judged[REFERENCE_NAME].judged, options.seed)})
 
 
-def pair_facts(rows: list[Row], heard: dict[str, RowHeard]) -> list[dict[str, Any]]:
+def pair_facts(rows: list[Row], judged: dict[str, JudgedRow]) -> list[dict[str, Any]]:
     """Of every student, and of the teacher at other numbers of steps: how near its windows are to the teacher's from
     the same noise, as the ladder measures it.
 
     Empty without a teacher.
     """
     first = next((row for row in rows if row.kind == "teacher"), None)
-    teacher = None if first is None else heard[first.name].log_mel
+    teacher = None if first is None else judged[first.name].log_mel
     if teacher is None:
         return []
     others = [row for row in rows if row.kind in ("student", "teacher") and row is not first]
@@ -82,12 +82,12 @@ def pair_facts(rows: list[Row], heard: dict[str, RowHeard]) -> list[dict[str, An
             "name": row.name, "steps": row.steps, "windows": len(made), "correlation": correlation(made, teacher),
             "rms_nepers": rms_difference(made, teacher),
         }
-        for row, made in ((row, heard[row.name].log_mel) for row in others) if made is not None
+        for row, made in ((row, judged[row.name].log_mel) for row in others) if made is not None
     ]  # fmt: skip
 
 
 def memory_facts(
-    library: Library, subject: Subject, rows: list[Row], heard: dict[str, RowHeard], options: Options
+    library: Library, subject: Subject, rows: list[Row], judged: dict[str, JudgedRow], options: Options
 ) -> dict[str, Any]:
     """Of every student: nearest training window, against that of held-out music. Empty without held-out tracks."""
     heldout = next((row for row in rows if row.kind == "heldout"), None)
@@ -95,15 +95,15 @@ def memory_facts(
         return {}
     places = Windows(library, "heldout", subject.frames).apart(heldout.windows)
     real = stored_mels(library, places, subject.frames)(range(heldout.windows))
-    found: dict[str, Any] = {}
-    for name, one in ((row.name, heard[row.name]) for row in rows if row.kind == "student"):
+    facts: dict[str, Any] = {}
+    for name, one in ((row.name, judged[row.name]) for row in rows if row.kind == "student"):
         if one.log_mel is not None:
-            told = memory(one.log_mel, real, (library.array(track) for track in library.split("train")))
-            found[name] = {
-                "ratio": told.ratio, "flagged": told.flagged, "threshold": told.threshold,
-                "windows": len(told.generated), "heldout_windows": heldout.windows,
+            nearness = memory(one.log_mel, real, (library.array(track) for track in library.split("train")))
+            facts[name] = {
+                "ratio": nearness.ratio, "flagged": nearness.flagged, "threshold": nearness.threshold,
+                "windows": len(nearness.generated), "heldout_windows": heldout.windows,
             }  # fmt: skip
-    return found
+    return facts
 
 
 def ceiling_facts(library: Library, rows: list[Row], options: Options) -> dict[str, Any]:
@@ -123,14 +123,14 @@ def continuity_facts(subject: Subject, options: Options, tell: Tell) -> dict[str
     """Of every student's endless stream; kept in the work folder like what was heard. Empty if unasked."""
     if not options.seams:
         return {}
-    found = {}
+    facts = {}
     for steps in reversed(subject.model.manifest.streamed):
         kept = options.out / WORK_FOLDER / f"continuity-{steps}-{options.seams}.json"
         if not kept.exists():
             tell(0, 1, f"{options.seams} joins of the endless stream, {steps} steps")
             write_json(kept, rounded(continuity(subject.model, steps, subject.vocoder, options.seams)))
-        found[str(steps)] = read_kept(kept)
-    return found
+        facts[str(steps)] = read_kept(kept)
+    return facts
 
 
 BOUND_WINDOWS = 32
@@ -138,7 +138,7 @@ BOUND_WINDOWS = 32
 
 def bound_facts(subjects: Sequence[Subject]) -> dict[str, Any]:
     """Of every run whose schedule is a chain: DDPM's bound on held-out windows, in bits per dimension."""
-    found = {}
+    facts = {}
     for subject in subjects:
         run = subject.run
         if run is None or run.experiment.diffusion.process.noise.chain is None:
@@ -151,32 +151,32 @@ def bound_facts(subjects: Sequence[Subject]) -> dict[str, Any]:
         example = run.task.free(windows.evenly(count))
         fraction = VARIANCES[diffusion.variance]
         bits, error = bits_per_dimension(run.teacher(), example, diffusion.process.noise, fraction)
-        found[subject.name] = {
+        facts[subject.name] = {
             "bits_per_dimension": bits, "standard_error": error if math.isfinite(error) else None, "windows": count,
             "variance": diffusion.variance, "steps": diffusion.process.most_steps,
         }  # fmt: skip
-    return found
+    return facts
 
 
 def read_kept(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def speed_facts(subject: Subject, hearing: Hearing, heard: dict[str, RowHeard], rows: list[Row]) -> dict[str, Any]:
+def speed_facts(subject: Subject, hearing: Hearing, judged: dict[str, JudgedRow], rows: list[Row]) -> dict[str, Any]:
     """Processor seconds, which differ from run to run and so are no part of the report."""
     seconds = subject.frames / subject.mel.frames_per_second
     made = {
         row.name: {
-            "network": heard[row.name].make_seconds / seconds,
-            "vocoder": heard[row.name].voice_seconds / seconds,
-            "real_time_factor": (heard[row.name].make_seconds + heard[row.name].voice_seconds) / seconds,
+            "network": judged[row.name].make_seconds / seconds,
+            "vocoder": judged[row.name].voice_seconds / seconds,
+            "real_time_factor": (judged[row.name].make_seconds + judged[row.name].voice_seconds) / seconds,
         }
         for row in rows
         if row.steps
     }
-    judged = float(np.mean([one.judge_seconds for one in heard.values()]))
+    judge_seconds = float(np.mean([one.judge_seconds for one in judged.values()]))
     facts = {
-        "processor": processor(), "rows": made, "judges_seconds_a_window": judged,
-        "windows_heard_now": hearing.windows, "seconds_hearing": hearing.seconds,
+        "processor": processor(), "rows": made, "judges_seconds_a_window": judge_seconds,
+        "windows_judged_now": hearing.windows, "seconds_hearing": hearing.seconds,
     }  # fmt: skip
     return rounded(facts)

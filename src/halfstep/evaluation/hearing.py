@@ -1,4 +1,4 @@
-"""Every row's windows heard by the judges, a few at a time, kept on the disk: a killed evaluation goes on there."""
+"""Every row's windows given to the judges, a few at a time, kept on the disk: a killed evaluation goes on there."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import numpy as np
 from halfstep.arrays import Float32
 from halfstep.atomic import remove_partials, replacing, write_json
 from halfstep.evaluation.sounds import Source
-from halfstep.metrics.judge import FIELDS, Heard, hear
+from halfstep.metrics.judge import FIELDS, Judged, hear
 from halfstep.metrics.judges.embedding import Embedding
 from halfstep.metrics.music_sets import Measured, measure_music
 
@@ -29,7 +29,7 @@ Listen = Callable[[Float32[np.ndarray, "..."]], dict[str, np.ndarray]]
 
 
 def listen_to_music(sample_rate: int) -> Listen:
-    """The measures of music: what `RowHeard.music` reads."""
+    """The measures of music: what `JudgedRow.music` reads."""
 
     def listen(samples: Float32[np.ndarray, "..."]) -> dict[str, np.ndarray]:
         measured = measure_music(samples, sample_rate)
@@ -39,12 +39,12 @@ def listen_to_music(sample_rate: int) -> Listen:
 
 
 def listen_to_all(sample_rate: int, embedding: Embedding) -> Listen:
-    """The measures of music and the judges: what `RowHeard.music` and `RowHeard.heard` read."""
+    """The measures of music and the judges: what `JudgedRow.music` and `JudgedRow.judged` read."""
     music = listen_to_music(sample_rate)
 
     def listen(samples: Float32[np.ndarray, "..."]) -> dict[str, np.ndarray]:
-        heard = hear(samples, sample_rate, embedding)
-        return music(samples) | {name: getattr(heard, name) for name in FIELDS}
+        judged = hear(samples, sample_rate, embedding)
+        return music(samples) | {name: getattr(judged, name) for name in FIELDS}
 
     return listen
 
@@ -68,7 +68,7 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RowHeard:
+class JudgedRow:
     """What came of a row: clips [CLIPS, samples] to listen to; processor seconds a window; log_mel if kept.
 
     kept: the arrays of `Listen`.
@@ -82,8 +82,8 @@ class RowHeard:
     log_mel: Float32[np.ndarray, "..."] | None
 
     @property
-    def heard(self) -> Heard:
-        return Heard(*(self.kept[name] for name in FIELDS))
+    def judged(self) -> Judged:
+        return Judged(*(self.kept[name] for name in FIELDS))
 
     @property
     def music(self) -> Measured:
@@ -91,7 +91,7 @@ class RowHeard:
 
 
 def _forget(work: Path) -> None:
-    """Remove what was heard, and what else was kept with it; whatever else lies there is not ours."""
+    """Remove what was judged, and what else was kept with it; whatever else lies there is not ours."""
     kept = [path for path in work.glob("*.json") if KEPT.fullmatch(path.name)]
     for path in [*kept, *work.glob("*/[0-9][0-9][0-9][0-9][0-9][0-9].npz")]:
         path.unlink()
@@ -105,14 +105,14 @@ class Hearing:
         self.seconds = 0.0
         """Wall time spent in hear_all."""
         self.windows = 0
-        """Heard in this process, not read back."""
+        """Judged in this process, not read back."""
         noted = self._work / "settings.json"
         if noted.exists() and json.loads(noted.read_text(encoding="utf-8")) != json.loads(json.dumps(settings)):
             _forget(self._work)
         self._work.mkdir(parents=True, exist_ok=True)
         write_json(noted, settings)
 
-    def hear_all(self, rows: list[Row], tell: Tell, workers: int | None = None) -> dict[str, RowHeard]:
+    def hear_all(self, rows: list[Row], tell: Tell, workers: int | None = None) -> dict[str, JudgedRow]:
         """Every row by name. Each few windows are one piece of work, the same in any process and order."""
         began, total = time.perf_counter(), sum(row.windows for row in rows)
         waiting = [(row, numbers) for row in rows for numbers in self._parts(row)]
@@ -137,7 +137,7 @@ class Hearing:
         return self._work / row.slug / f"{numbers.start:06d}.npz"
 
     def _hear(self, row: Row, numbers: range) -> int:
-        """How many windows had still to be heard."""
+        """How many windows had still to be judged."""
         path = self._path(row, numbers)
         if path.exists():
             return 0
@@ -154,13 +154,13 @@ class Hearing:
             np.savez(file, allow_pickle=False, **arrays)
         return len(numbers)
 
-    def _read(self, row: Row) -> RowHeard:
+    def _read(self, row: Row) -> JudgedRow:
         parts = [dict(np.load(self._path(row, numbers))) for numbers in self._parts(row)]
         seconds = np.sum([part["seconds"] for part in parts], axis=0) / row.windows
         names = [name for name in parts[-1] if name not in ("seconds", "clips", "log_mel")]
         kept = {name: np.concatenate([part[name] for part in parts]) for name in names}
         mels = [part["log_mel"] for part in parts if "log_mel" in part]
-        return RowHeard(
+        return JudgedRow(
             kept=kept, clips=parts[0]["clips"], make_seconds=float(seconds[0]), voice_seconds=float(seconds[1]),
             judge_seconds=float(seconds[2]), log_mel=np.concatenate(mels).astype(np.float32) if mels else None,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 from halfstep.audio.mel import MelConfig
 from halfstep.evaluation import page
 from halfstep.evaluation.figures import MEASURES, cell, table
-from halfstep.evaluation.hearing import Row, RowHeard
+from halfstep.evaluation.hearing import JudgedRow, Row
 from halfstep.evaluation.pictures import ladder_plot, player_address, png_address, spectrogram
 from halfstep.markdown import markdown_table
 
@@ -99,8 +99,8 @@ def minute_wide(mel: MelConfig) -> MelConfig:
 def web_page(
     report: Mapping[str, Any],
     speed: Mapping[str, Any],
-    windows: tuple[Sequence[Row], Mapping[str, RowHeard]],
-    streams: tuple[Sequence[Row], Mapping[str, RowHeard]],
+    windows: tuple[Sequence[Row], Mapping[str, JudgedRow]],
+    streams: tuple[Sequence[Row], Mapping[str, JudgedRow]],
     mel: MelConfig,
 ) -> str:
     """The page: players first."""
@@ -142,13 +142,13 @@ def _everywhere(report: Mapping[str, Any], measure: str) -> bool:
 
 
 def _all_clips(
-    lines: Sequence[Mapping[str, Any]], rows: Sequence[Row], heard: Mapping[str, RowHeard], mel: MelConfig
+    lines: Sequence[Mapping[str, Any]], rows: Sequence[Row], judged: Mapping[str, JudgedRow], mel: MelConfig
 ) -> list[str]:
     names = {one["name"] for one in lines}
-    return [_clips(row, heard[row.name], mel) for row in rows if row.name in names]
+    return [_clips(row, judged[row.name], mel) for row in rows if row.name in names]
 
 
-def _clips(row: Row, its: RowHeard, mel: MelConfig) -> str:
+def _clips(row: Row, its: JudgedRow, mel: MelConfig) -> str:
     addresses = [(png_address(spectrogram(clip, mel)), player_address(clip, mel.sample_rate)) for clip in its.clips]
     return page.clips_row(row.name, row.about, bool(row.steps), addresses)
 
@@ -225,13 +225,13 @@ def _continuity_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[s
         "longest silence (s)",
     ]
     rows: list[list[str]] = []
-    for steps, found in report["continuity"].items():
-        its = found["life"]
+    for steps, facts in report["continuity"].items():
+        its = facts["life"]
         drift = [_number(its[key]) for key in ("loudness_slope_db", "centroid_slope_cents")]
         rest = [_number(its["repeated_share"]), _number(its["longest_silence_seconds"])]
-        verdict = "yes" if found["passes"] else "no"
+        verdict = "yes" if facts["passes"] else "no"
         rows.append(
-            [steps, str(found["seams"]), f"{found['z']:.1f}", f"{found['hard_cuts_z']:.1f}", verdict, *drift, *rest]
+            [steps, str(facts["seams"]), f"{facts['z']:.1f}", f"{facts['hard_cuts_z']:.1f}", verdict, *drift, *rest]
         )
     return head, rows
 

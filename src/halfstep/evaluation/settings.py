@@ -14,8 +14,8 @@ from halfstep.own_folder import members
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """See `halfstep evaluate --help`. windows: of each row; seams: of the endless stream, 0 for none; streams: of so
-    many seconds, 0 for none. teacher_steps: of the undistilled network, besides its own. beside: other runs or
-    models whose rows are set beside.
+    many seconds, 0 for none. teacher_steps: of the undistilled network, besides its own. baselines: other runs or
+    models whose rows are added.
     """
 
     data: Path
@@ -28,7 +28,7 @@ class Options:
     stream_seconds: float = 60.0
     workers: int | None = None
     teacher_steps: tuple[int, ...] = ()
-    beside: tuple[str, ...] = ()
+    baselines: tuple[str, ...] = ()
 
 
 def is_report(folder: Path) -> bool:

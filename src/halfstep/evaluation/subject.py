@@ -17,8 +17,8 @@ from halfstep.runs.playable import networks_of, playable_of
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 
-BESIDE = "beside"
-"""The kind of the rows of what is set beside the subject."""
+BASELINE = "baseline"
+"""The kind of the rows of what the subject is compared with."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,7 +117,7 @@ def _of_run(run: Run, work: Path, teacher_steps: tuple[int, ...]) -> Subject:
 
 
 def griffin_lim(mel: MelConfig) -> NewVocoder:
-    """Griffin-Lim from the seed 0, for every window anew."""
+    """Griffin-Lim from the seed 0, for every window."""
     return lambda: GriffinLimStream(mel, seed=0)
 
 
@@ -129,7 +129,7 @@ def fits(subject: Subject, mel: MelConfig, data: Path) -> None:
         )
 
 
-def fits_beside(other: Subject, subject: Subject) -> None:
+def comparable(other: Subject, subject: Subject) -> None:
     """InputError where two subjects cannot be heard side by side."""
     if (other.mel, other.frames) != (subject.mel, subject.frames):
         raise NamedError(

@@ -22,27 +22,27 @@ def weights_of(path: Path, shapes: Mapping[str, Sequence[int]], prefix: str = ""
     constants = _constants(model)
     missing = [prefix + name for name in shapes if prefix + name not in constants]
     known = constants | _worked_out(model, missing)
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for name, shape in shapes.items():
         value = known.get(prefix + name)
         if value is None:
             value = _of_a_norm(model, prefix + name, int(np.prod(shape)), constants)
-        found[name] = torch.from_numpy(value.reshape(tuple(shape)).copy())
-    return found
+        tensors[name] = torch.from_numpy(value.reshape(tuple(shape)).copy())
+    return tensors
 
 
 def ranges_of(path: Path) -> dict[str, Range]:
     """Weight -> the lowest and highest number it is multiplied with, of products that are of bytes."""
     model = onnx.load(path)
     constants = _constants(model)
-    found: dict[str, Range] = {}
+    tensors: dict[str, Range] = {}
     for node in model.graph.node:
         if node.op_type == "QuantizeLinear":
             product = node.output[0].removesuffix(".x")
             weight = next(n.input[0] for n in model.graph.node if n.output[0] == f"{product}.size")
             step, zero = float(constants[node.input[1]]), int(constants[node.input[2]])
-            found[weight] = (-zero * step, (255 - zero) * step)
-    return found
+            tensors[weight] = (-zero * step, (255 - zero) * step)
+    return tensors
 
 
 def _constants(model: ModelProto) -> dict[str, np.ndarray]:

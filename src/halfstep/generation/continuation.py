@@ -97,7 +97,7 @@ def continued_sound(
     for block in take.blocks():
         yield tail.push(block)
     side = side_of(tail.samples, form, sampler.manifest)
-    known = known_end(side.heard, mel)
+    known = known_end(side.context, mel)
     crossfade = sampler.layout.crossfade_with(known.log_mel.shape[1])
     place = _at_rate(known.end - crossfade * mel.hop_length, mel, form)
     yield tail.samples[:, :place]
@@ -140,13 +140,13 @@ def filling(
     known, cut = None, 0
     if left is not None:
         last, cut = side_of(left, form, manifest), left.shape[1]
-        known = known_end(last.heard, mel)
+        known = known_end(last.context, mel)
     # From here on samples of the model are counted from the end of the last known frame.
     origin = known.end if known else 0
     begins = (cut + count) * rate - origin
     gap = math.ceil((begins + mel.lead) / hop)
-    heard = right_side.heard[:, : tail_samples(mel, layout.overlap + 1)]
-    after = known_start(heard, round(gap * hop - begins), layout.overlap, mel)
+    context = right_side.context[:, : tail_samples(mel, layout.overlap + 1)]
+    after = known_start(context, round(gap * hop - begins), layout.overlap, mel)
     before = known.log_mel if known else None
     whole = filled(sampler, replace(canvas, before=before, frames=gap, after=after))
     made = [np.concatenate([vocoder.push(whole), vocoder.finish()])[None]]

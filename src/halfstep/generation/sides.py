@@ -41,30 +41,30 @@ class Placing:
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """Samples [channels, n] of a recording next to the gap; `heard` [1, m] is what the model is given of them."""
+    """Samples [channels, n] of a recording next to the gap; `context` [1, m] is what the model is given of them."""
 
     samples: Float[np.ndarray, "channels samples"]
-    heard: Float32[np.ndarray, "1 heard"]
+    context: Float32[np.ndarray, "1 samples_at_model_rate"]
     placing: Placing
 
 
 def side_of(samples: Float[np.ndarray, "channels samples"], form: Form, manifest: Manifest) -> Side:
     """One channel at the model's rate and level, without a constant part; and the way back."""
-    found = offset_of([samples])
-    offset = np.zeros(len(samples)) if found is None else found
+    measured_offset = offset_of([samples])
+    offset = np.zeros(len(samples)) if measured_offset is None else measured_offset
     centred = samples - offset[:, None]
     covariance = centred @ centred.T / max(1, samples.shape[1])
     weights = in_phase(mix_weights(len(samples)), covariance)
     mixed = (weights @ centred).astype(np.float32)
     mel = manifest.mel
-    heard = mixed if form.sample_rate == mel.sample_rate else soxr.resample(mixed, form.sample_rate, mel.sample_rate)
-    gain = gain_to_model(heard, manifest)
+    context = mixed if form.sample_rate == mel.sample_rate else soxr.resample(mixed, form.sample_rate, mel.sample_rate)
+    gain = gain_to_model(context, manifest)
     shared, apart = _width(weights, covariance)
-    heard = (heard * np.float32(math.exp(gain)))[None]
-    return Side(samples, heard, Placing(shared, apart, offset, -gain))
+    context = (context * np.float32(math.exp(gain)))[None]
+    return Side(samples, context, Placing(shared, apart, offset, -gain))
 
 
-def gain_to_model(heard: Float32[np.ndarray, "samples"], manifest: Manifest) -> float:
+def gain_to_model(context: Float32[np.ndarray, "samples"], manifest: Manifest) -> float:
     """Nepers that bring sound to the level of the model's training music: equal power, summed over the bands, of what
     each band has on average. 0 for silence, which has no level.
     """
@@ -72,7 +72,7 @@ def gain_to_model(heard: Float32[np.ndarray, "samples"], manifest: Manifest) -> 
     own = _level(np.asarray(manifest.band_mean, np.float64), mel)
     gain = 0.0
     for _ in range(2):  # what lay below the floor at first counts once it is brought up
-        bands = log_mel(heard * np.float32(math.exp(gain)), mel).mean(axis=1, dtype=np.float64)
+        bands = log_mel(context * np.float32(math.exp(gain)), mel).mean(axis=1, dtype=np.float64)
         gain += own - _level(bands, mel)
     return gain if gain < SILENT_NEPERS else 0.0
 

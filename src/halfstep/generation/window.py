@@ -120,7 +120,7 @@ class WindowSampler:
         sampling, and what follows fits them less well.
         """
         packing = self._packing
-        aligned, held = (part[None] for part in packing.told(known, mask))
+        aligned, held = (part[None] for part in packing.context(known, mask))
         known_x = packing.flat(known)[None]
 
         def predict(z_t: Float32[np.ndarray, "..."], at_t: Rates) -> Prediction:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from halfstep.audio.bass import TINY, answered, bass_bins, bass_grid, missed, searched
+from halfstep.audio.bass import TINY, bass_bins, bass_grid, fit_to_mel, mel_ratio, on_sounded_grid
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.stft import reciprocal
 from halfstep.learned_vocoder.networks import Pair, VocoderNet, rotate, turn
@@ -27,14 +27,14 @@ SHARPENING = 2
 """Richardson-Lucy steps of a new frame's magnitudes towards its mel."""
 TURNS = 3
 """Hops, at most, over which it is measured how tones turn."""
-MATRICES = ("analysis", "told", "filters", "least", "spread", "levels", "pairs", "sounded")
+MATRICES = ("analysis", "targets", "filters", "least", "spread", "levels", "pairs", "sounded")
 
 
 class BassNet(nn.Module):
     """A stream, `block` frames a call, its answers `ahead` frames behind; b and m are those of `BassGrid`.
 
     State: the frames that still overlap with those to be answered, and the `ahead` to be answered next, [kept, 2 b];
-    what the mel says of the latter, [ahead, m].
+    the targets of the latter, [ahead, m].
     """
 
     analysis: Tensor
@@ -68,37 +68,37 @@ class BassNet(nn.Module):
 
     @property
     def state_shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        return (self.past + self.ahead, 2 * self._grid.bins), (self.ahead, self._grid.told.shape[1])
+        return (self.past + self.ahead, 2 * self._grid.bins), (self.ahead, self._grid.targets.shape[1])
 
-    def forward(self, log_mel: Tensor, found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, log_mel: Tensor, frames: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """log_mel [block, n_mels] and the state -> spectra [block, 2 `bass_bins`], `ahead` frames behind, and the
         state.
         """
         matrices = {name: getattr(self, name) for name in MATRICES}
         grid = replace(self._grid, synthesis=(self.analysis[:, : 2 * self._grid.bins] * self.back).T, **matrices)
         mel = log_mel.exp()
-        told, magnitude = mel @ grid.told, mel @ grid.levels
+        now, magnitude = mel @ grid.targets, mel @ grid.levels
         for _ in range(SHARPENING if grid.sounded is None else 0):
-            magnitude = magnitude * missed(magnitude[:, : grid.bins], told, grid)
-        wanted = torch.cat([wanted, told])
-        given, going = found[: self.past], found[self.past :]
+            magnitude = magnitude * mel_ratio(magnitude[:, : grid.bins], now, grid)
+        targets = torch.cat([targets, now])
+        given, going = frames[: self.past], frames[self.past :]
         tail = self.overlap_of_past @ (given @ grid.synthesis).reshape(-1, grid.hop)
 
-        def heard(hops: Tensor) -> Tensor:
+        def reframe(hops: Tensor) -> Tensor:
             return torch.addmm(tail, self.overlap, hops).reshape(self.gain.shape) * self.gain
 
-        spectra = torch.cat([going, _turning_on(found, self.block) * magnitude])
-        spectra = searched(spectra, wanted, self._iterations, grid, heard, torch.sqrt)
+        spectra = torch.cat([going, _turning_on(frames, self.block) * magnitude])
+        spectra = fit_to_mel(spectra, targets, self._iterations, grid, reframe, torch.sqrt)
         return (
-            answered(spectra, grid, heard)[: self.block],
+            on_sounded_grid(spectra, grid, reframe)[: self.block],
             torch.cat([given, spectra])[self.block :],
-            wanted[self.block :],
+            targets[self.block :],
         )
 
 
 def bass_net(net: VocoderNet) -> BassNet | None:
-    """The bass beside these networks: it hears as far ahead as they do. None where the mel has no bass to find, or they
-    hear less than a block ahead.
+    """The bass beside these networks: it looks as far ahead as they do. None where the mel has no bass to fit, or they
+    look less than a block ahead.
     """
     mel = net.mel
     if not bass_bins(mel):
@@ -109,9 +109,9 @@ def bass_net(net: VocoderNet) -> BassNet | None:
     return BassNet(mel, ahead, block=block) if min(ahead, block) > 0 else None
 
 
-def _turning_on(found: Tensor, count: int) -> Tensor:
-    """Unit spectra [count, 2 b] of what follows found [k, 2 b]: each bin turns on as over the last TURNS hops."""
-    real, imag = found[-1 - TURNS :].chunk(2, dim=1)
+def _turning_on(past: Tensor, count: int) -> Tensor:
+    """Unit spectra [count, 2 b] of what follows past [k, 2 b]: each bin turns on as over the last TURNS hops."""
+    real, imag = past[-1 - TURNS :].chunk(2, dim=1)
     step = _unit(*(part.sum(0) for part in turn((real[:-1], imag[:-1]), (real[1:], imag[1:]))))
     phase = _unit(real[-1], imag[-1])
     frames: list[Tensor] = []

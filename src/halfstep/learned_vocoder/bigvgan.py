@@ -270,12 +270,12 @@ def read_config(folder: Path, mel: MelConfig) -> BigVGANConfig:
     """InputError if config.json describes no network that is built here, or another mel than `mel`."""
     path = folder / CONFIG_FILE
     try:
-        told = read_json(path, "put the published one there")
-        if not isinstance(told, dict):
+        settings = read_json(path, "put the published one there")
+        if not isinstance(settings, dict):
             raise ValueError("no object")
-        known = {name: _frozen(told[name]) for field in fields(BigVGANConfig) if (name := field.name) in told}
+        known = {name: _frozen(settings[name]) for field in fields(BigVGANConfig) if (name := field.name) in settings}
         config = BigVGANConfig(**known)
-        found = {name: told[name] for name in _mel_members(mel)}
+        given = {name: settings[name] for name in _mel_members(mel)}
         hop = config.hop_length
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; put the published one there") from error
@@ -283,12 +283,12 @@ def read_config(folder: Path, mel: MelConfig) -> BigVGANConfig:
         raise InputError(f"{path}: not BigVGAN's ({_short(error)}); put the published one there") from error
     wanted = _mel_members(mel)
     differing = {
-        name: (found[name], value) for name, value in wanted.items() if _differs(name, found[name], value, mel)
+        name: (given[name], value) for name, value in wanted.items() if _differs(name, given[name], value, mel)
     }
     if differing:
-        listed = ", ".join(f"{name} {found}, the model's is {value}" for name, (found, value) in differing.items())
+        listed = ", ".join(f"{name} {given}, the model's is {value}" for name, (given, value) in differing.items())
         raise InputError(f"{path}: {listed}; take the BigVGAN made for this mel")
-    if told.get("resblock", "1") != "1" or config.activation not in ("snake", "snakebeta") or hop != mel.hop_length:
+    if settings.get("resblock", "1") != "1" or config.activation not in ("snake", "snakebeta") or hop != mel.hop_length:
         raise InputError(f"{path}: another kind of BigVGAN than is built here; v2's is: resblock 1, snakebeta")
     return config
 
@@ -300,11 +300,11 @@ def _mel_members(mel: MelConfig) -> dict[str, float | None]:
     }  # fmt: skip
 
 
-def _differs(name: str, found: Any, wanted: Any, mel: MelConfig) -> bool:
+def _differs(name: str, given: Any, wanted: Any, mel: MelConfig) -> bool:
     """None as fmax is half the sample rate, in both."""
     if name == "fmax":
-        found, wanted = (mel.sample_rate / 2 if value is None else value for value in (found, wanted))
-    return found != wanted
+        given, wanted = (mel.sample_rate / 2 if value is None else value for value in (given, wanted))
+    return given != wanted
 
 
 def _frozen(value: Any) -> Any:

@@ -22,11 +22,11 @@ Ranges = Mapping[str, Mapping[str, Range]]
 
 def input_ranges(net: VocoderNet, log_mel: Tensor) -> Ranges:
     """What comes into every linear layer of either network while it makes sound of log_mel [B, n_mels, L]."""
-    found: dict[str, dict[str, Range]] = {"prior": {}, "refiner": {}}
+    ranges: dict[str, dict[str, Range]] = {"prior": {}, "refiner": {}}
 
     def noted(part: str, weight: str) -> Callable[[nn.Module, tuple[Tensor]], None]:
         def note(_: nn.Module, inputs: tuple[Tensor]) -> None:
-            found[part][weight] = (inputs[0].min().item(), inputs[0].max().item())
+            ranges[part][weight] = (inputs[0].min().item(), inputs[0].max().item())
 
         return note
 
@@ -36,7 +36,7 @@ def input_ranges(net: VocoderNet, log_mel: Tensor) -> Ranges:
                 if isinstance(module, nn.Linear):
                     hooks.callback(module.register_forward_pre_hook(noted(part, f"{name}.weight")).remove)
         net(log_mel, torch.zeros(len(log_mel), net.grid.bins))
-    return found
+    return ranges
 
 
 def write_vocoder(net: VocoderNet, folder: Path, weights: str = "fp32", ranges: Ranges | None = None) -> None:
@@ -63,12 +63,12 @@ def write_vocoder(net: VocoderNet, folder: Path, weights: str = "fp32", ranges: 
         "hidden": part(TRACED_FRAMES, width),
         "magnitude": part(TRACED_FRAMES, grid.bins),
         "planned": spectra,
-        "heard": spectra,
+        "consistent": spectra,
         "waiting": part(5, net.refiner.delay, grid.bins),
         "state": part(*net.refiner.trunk.state_shape),
     }
     changing = {name: {1: "frames"} for name in ("hidden", "magnitude")} | {
-        name: {2: "frames"} for name in ("planned", "heard", "spectra")
+        name: {2: "frames"} for name in ("planned", "consistent", "spectra")
     }
     write_onnx(
         net.refiner,
@@ -86,9 +86,9 @@ def write_bass(net: VocoderNet, folder: Path) -> str | None:
     bass = bass_net(net)
     if bass is None:
         return None
-    found, wanted = (torch.ones(shape) for shape in bass.state_shapes)
-    inputs = {"log_mel": torch.zeros(bass.block, net.mel.n_mels), "found": found, "wanted": wanted}
-    write_onnx(bass, inputs, ("spectra", "found_after", "wanted_after"), {}, folder / BASS)
+    frames, targets = (torch.ones(shape) for shape in bass.state_shapes)
+    inputs = {"log_mel": torch.zeros(bass.block, net.mel.n_mels), "frames": frames, "targets": targets}
+    write_onnx(bass, inputs, ("spectra", "frames_after", "targets_after"), {}, folder / BASS)
     return BASS
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from halfstep.audio.bass import bass_share
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import MelConfig
-from halfstep.learned_vocoder.mel_errors import as_heard, log_mel_error
+from halfstep.learned_vocoder.mel_errors import log_mel_error, tagger_errors
 from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.learned_vocoder.torch_bands import log_bands
 from halfstep.learned_vocoder.torch_stft import analysed
@@ -29,8 +29,8 @@ class SpectralLossConfig:
     """Weights beside the log-magnitude error of the sounds' spectra, which has 1.
 
     convergence: of their spectral convergence; prior: of the log-magnitude error of the prior; mel: of `log_mel_error`;
-    bands: of the mean |difference| of the bands themselves where the grid is another; heard, moves, level: of the parts
-    of `as_heard`. edge: frames at both ends of a clip that do not count.
+    bands: of the mean |difference| of the bands themselves where the grid is another; tagger, moves, level: of the
+    parts of `tagger_errors`. edge: frames at both ends of a clip that do not count.
 
     The bass, which is not these networks' to find, is the recording's own. Most of the error of any vocoder lies there,
     and the convergence, a root, grows four times as steep without it: hence its weight.
@@ -40,27 +40,27 @@ class SpectralLossConfig:
     prior: float = 0.1
     mel: float = 0.5
     bands: float = 0.5
-    heard: float = 1.0
+    tagger: float = 1.0
     moves: float = 1.5
     level: float = 1.0
     edge: int = 4
 
 
-def with_bass_of(real: Tensor, found: Tensor, mel: MelConfig) -> Tensor:
-    """`found` [B, n] with the lowest frequencies of `real`, up to where `audio.bass` finds them."""
+def with_bass_of(real: Tensor, estimate: Tensor, mel: MelConfig) -> Tensor:
+    """`estimate` [B, n] with the lowest frequencies of `real`, up to where `audio.bass` finds them."""
     grid = synthesis_grid(mel)
     bins_hz = np.arange(grid.bins) * (grid.sample_rate / grid.n_fft)
-    hertz = np.fft.rfftfreq(found.shape[1], 1 / mel.sample_rate)
-    share = torch.from_numpy(np.interp(hertz, bins_hz, bass_share(mel)).astype(np.float32)).to(found.device)
-    return found + torch.fft.irfft(torch.fft.rfft(real - found) * share, n=found.shape[1])
+    hertz = np.fft.rfftfreq(estimate.shape[1], 1 / mel.sample_rate)
+    share = torch.from_numpy(np.interp(hertz, bins_hz, bass_share(mel)).astype(np.float32)).to(estimate.device)
+    return estimate + torch.fft.irfft(torch.fft.rfft(real - estimate) * share, n=estimate.shape[1])
 
 
-def spectral_errors(found: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+def spectral_errors(estimate: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     """Spectral convergence and mean |log-magnitude difference|, means over RESOLUTIONS; signals [B, n]."""
-    convergence, logs = found.new_zeros(()), found.new_zeros(())
+    convergence, logs = estimate.new_zeros(()), estimate.new_zeros(())
     for n_fft, hop, width in RESOLUTIONS:
-        window = torch.hann_window(width, device=found.device)
-        spectra = (torch.stft(s, n_fft, hop, width, window, return_complex=True) for s in (found, real))
+        window = torch.hann_window(width, device=estimate.device)
+        spectra = (torch.stft(s, n_fft, hop, width, window, return_complex=True) for s in (estimate, real))
         a, b = ((s.real.square() + s.imag.square()).clamp(min=QUIETEST**2).sqrt() for s in spectra)
         convergence = convergence + ((a - b).flatten(1).norm(dim=1) / b.flatten(1).norm(dim=1)).mean()
         logs = logs + (a.log() - b.log()).abs().mean()
@@ -68,39 +68,39 @@ def spectral_errors(found: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Comparison(NamedTuple):
-    """What `vocoder_loss` compares: found and real [B, n], the former with the latter's bass; prior, a scalar, the
+    """What `vocoder_loss` compares: estimate and real [B, n], the former with the latter's bass; prior, a scalar, the
     log-magnitude error of the prior.
     """
 
-    found: Tensor
+    estimate: Tensor
     real: Tensor
     prior: Tensor
 
 
 def compared(net: VocoderNet, sound: Tensor, log_mel: Tensor, start: Tensor, edge_frames: int) -> Comparison:
     """The sound that `net` makes of log_mel [B, n_mels, L], beside the recording [B, L * hop]."""
-    found, magnitude = net(log_mel, start)
+    estimate, magnitude = net(log_mel, start)
     edge = edge_frames * net.mel.hop_length
-    found, real = found[:, edge:-edge], sound[:, edge : found.shape[1] - edge]
+    estimate, real = estimate[:, edge:-edge], sound[:, edge : estimate.shape[1] - edge]
     with torch.no_grad():
         true = analysed(sound, net.grid).abs()[:, : magnitude.shape[1]]
     prior = ((magnitude + 1e-3).log() - (true + 1e-3).log()).abs().mean()
-    return Comparison(with_bass_of(real, found, net.mel), real, prior)
+    return Comparison(with_bass_of(real, estimate, net.mel), real, prior)
 
 
-def sound_loss(found: Tensor, real: Tensor, mel: MelConfig, config: SpectralLossConfig) -> Tensor:
-    """How far found [B, n] is from real; a scalar."""
+def sound_loss(estimate: Tensor, real: Tensor, mel: MelConfig, config: SpectralLossConfig) -> Tensor:
+    """How far estimate [B, n] is from real; a scalar."""
     grid = synthesis_grid(mel)
-    heard = as_heard(found, real, mel.sample_rate)
-    mels = config.mel * log_mel_error(found, real, grid) + config.heard * heard.error
-    mels = mels + config.moves * heard.moves + config.level * heard.level
+    errors = tagger_errors(estimate, real, mel.sample_rate)
+    mels = config.mel * log_mel_error(estimate, real, grid) + config.tagger * errors.error
+    mels = mels + config.moves * errors.moves + config.level * errors.level
     if grid != mel:
-        mels = mels + config.bands * (log_bands(found, mel) - log_bands(real, mel)).abs().mean()
-    convergence, logs = spectral_errors(found, real)
+        mels = mels + config.bands * (log_bands(estimate, mel) - log_bands(real, mel)).abs().mean()
+    convergence, logs = spectral_errors(estimate, real)
     return config.convergence * convergence + logs + mels
 
 
 def vocoder_loss(net: VocoderNet, sound: Tensor, log_mel: Tensor, start: Tensor, config: SpectralLossConfig) -> Tensor:
     """Loss of the sound that `net` gives of log_mel [B, n_mels, L] against the recording [B, L * hop]; a scalar."""
-    found, real, prior = compared(net, sound, log_mel, start, config.edge)
-    return sound_loss(found, real, net.mel, config) + config.prior * prior
+    estimate, real, prior = compared(net, sound, log_mel, start, config.edge)
+    return sound_loss(estimate, real, net.mel, config) + config.prior * prior

@@ -120,7 +120,7 @@ class Trunk(nn.Module):
 
 
 class Prior(nn.Module):
-    """Log-mel -> magnitudes that have this mel, and what the refiner is told of them."""
+    """Log-mel -> magnitudes that have this mel, and what the refiner is given of them."""
 
     filters: Tensor
     area: Tensor
@@ -161,19 +161,19 @@ class Prior(nn.Module):
         to_bands = [self.filters[bands, bins].T for bands, bins in self._bins_of]
         to_bins = [self.filters[bands, bins] for bins, bands in self._bands_of]
 
-        def heard(magnitude: Tensor) -> Tensor:
-            """[..., bins] -> [..., n_mels], band by band the sum over the bins that it hears."""
+        def to_mel(magnitude: Tensor) -> Tensor:
+            """[..., bins] -> [..., n_mels], band by band the sum over its bins."""
             parts = [magnitude[..., bins] @ part for (_, bins), part in zip(self._bins_of, to_bands, strict=True)]
             return torch.cat(parts, dim=-1)
 
         def spread(levels: Tensor) -> Tensor:
-            """[..., n_mels] -> [..., bins], bin by bin the mean over the bands that hear it."""
+            """[..., n_mels] -> [..., bins], bin by bin the mean over the bands that cover it."""
             parts = [levels[..., bands] @ part for (_, bands), part in zip(self._bands_of, to_bins, strict=True)]
             return torch.cat(parts, dim=-1) / self.reach
 
         magnitude = (spread(mel / self.area) + TINY) * self.leave(h).exp()
         for power in self.mel_steps:
-            misses = mel / heard(magnitude).clamp(min=TINY**2)
+            misses = mel / to_mel(magnitude).clamp(min=TINY**2)
             step = spread(misses if self.sharpen is None else 1 + self.imposed * (misses - 1)) + TINY
             for _ in range(power):
                 magnitude = magnitude * step
@@ -196,9 +196,9 @@ class Refiner(nn.Module):
         super().__init__()
         self.trunk = Trunk(config, config.refiner_ahead)
         self.bins, self.turned = grid.bins, round(config.turned_share * grid.bins)
-        told = grid.bins + 2 * self.turned  # a gain for every bin, two parts of a turn
-        self.enter = nn.Linear(config.width + told, config.width)
-        self.leave = zeroed(nn.Linear(config.width, told))
+        outputs = grid.bins + 2 * self.turned  # a gain for every bin, two parts of a turn
+        self.enter = nn.Linear(config.width + outputs, config.width)
+        self.leave = zeroed(nn.Linear(config.width, outputs))
         between, reach = config.local_width, config.local_kernel // 2
         self.local = nn.Sequential(
             nn.Conv2d(LOCAL_FEATURES, between, (1, config.local_kernel), padding=(0, reach)),
@@ -213,15 +213,15 @@ class Refiner(nn.Module):
         return self.trunk.delay
 
     def forward(
-        self, hidden: Tensor, magnitude: Tensor, planned: Tensor, heard: Tensor, waiting: Tensor, state: Tensor
+        self, hidden: Tensor, magnitude: Tensor, planned: Tensor, consistent: Tensor, waiting: Tensor, state: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """hidden [B, L, width] and magnitude [B, L, bins] of the prior; planned [B, 2, L, bins], unit phases of the
-        tones; heard [B, 2, L, bins], the spectra of the signal they make; waiting [B, 5, delay, bins], the last three
-        of the frames not yet answered; state of the trunk. Comes back: spectra [B, 2, L, bins], `delay` frames
+        tones; consistent [B, 2, L, bins], the spectra of the signal they make; waiting [B, 5, delay, bins], the last
+        three of the frames not yet answered; state of the trunk. Comes back: spectra [B, 2, L, bins], `delay` frames
         behind; waiting, state.
         """
         length, turned = hidden.shape[1], self.turned
-        joined = torch.cat([waiting, torch.cat([magnitude[:, None], planned, heard], dim=1)], dim=2)
+        joined = torch.cat([waiting, torch.cat([magnitude[:, None], planned, consistent], dim=1)], dim=2)
         magnitude, *parts = joined.split(1, dim=1)  # from here on [B, 1, delay + L, bins]
         tones, sound = (parts[0][..., :turned], parts[1][..., :turned]), (parts[2], parts[3])
 
@@ -231,8 +231,8 @@ class Refiner(nn.Module):
         units = sound[0] / loud, sound[1] / loud
         low = units[0][..., :turned], units[1][..., :turned]
         turns = turn(tones, low)
-        told = torch.cat([part[:, 0, self.delay :] for part in (lost, *turns)], dim=2)
-        h, state = self.trunk(self.enter(torch.cat([hidden, told], dim=2)).transpose(1, 2), state)
+        inputs = torch.cat([part[:, 0, self.delay :] for part in (lost, *turns)], dim=2)
+        h, state = self.trunk(self.enter(torch.cat([hidden, inputs], dim=2)).transpose(1, 2), state)
         gain, *wanted = (p[:, None] for p in self.leave(h).split([self.bins, turned, turned], dim=2))
 
         now, after = ((low[0][:, :, at : at + length], low[1][:, :, at : at + length]) for at in (0, 1))
@@ -248,8 +248,8 @@ class Refiner(nn.Module):
         size = gain.clamp(max=LOUDEST_GAIN).exp() * magnitude[:, :, :length]
         unit = (real * real + imag * imag + TINY).rsqrt()
         rotated = torch.cat(rotate(now, (real * unit, imag * unit)), dim=1)
-        as_heard = torch.cat([part[:, :, :length, turned:] for part in units], dim=1)
-        return torch.cat([rotated, as_heard], dim=3) * size, joined[:, :, length:], state
+        unturned = torch.cat([part[:, :, :length, turned:] for part in units], dim=1)
+        return torch.cat([rotated, unturned], dim=3) * size, joined[:, :, length:], state
 
 
 def _next(bins: Tensor) -> Tensor:
@@ -287,12 +287,12 @@ class VocoderNet(nn.Module):
             return log_mel.new_zeros(len(log_mel), *shape)
 
         mels = log_mel.transpose(1, 2)
-        told = prior(mels, mels[:, :1].expand(-1, prior.delay, -1), zeros(*prior.trunk.state_shape))
-        magnitude, hidden = told[0][:, prior.delay :], told[1][:, prior.delay :]
+        answer = prior(mels, mels[:, :1].expand(-1, prior.delay, -1), zeros(*prior.trunk.state_shape))
+        magnitude, hidden = answer[0][:, prior.delay :], answer[1][:, prior.delay :]
         with torch.no_grad():
             planned = steady_units(magnitude.detach(), start, grid)
-        heard = analysed(overlapped(magnitude * planned, grid), grid)
-        parts = (torch.view_as_real(s).movedim(-1, 1) for s in (planned, heard))
+        consistent = analysed(overlapped(magnitude * planned, grid), grid)
+        parts = (torch.view_as_real(s).movedim(-1, 1) for s in (planned, consistent))
         waiting = zeros(5, refiner.delay, grid.bins)
         spectra, _, _ = refiner(hidden, magnitude, *parts, waiting, zeros(*refiner.trunk.state_shape))
         spectra = spectra[:, :, refiner.delay :]

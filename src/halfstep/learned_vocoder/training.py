@@ -53,10 +53,10 @@ class VocoderObserver:
         """heldout/convergence and heldout/log_magnitude."""
         example = vocoder_example(self.clips, self.mel, PLAIN, np.random.default_rng(0))
         start = _phases(np.random.default_rng(0), len(self.clips), net)
-        found, _ = net(_bands(example).to(self.device), start.to(self.device))
+        estimate, _ = net(_bands(example).to(self.device), start.to(self.device))
         edge = EDGE_FRAMES * self.mel.hop_length
-        found, real = found[:, edge:-edge], example.x.to(self.device)[:, edge : found.shape[1] - edge]
-        convergence, logs = spectral_errors(with_bass_of(real, found, self.mel), real)
+        estimate, real = estimate[:, edge:-edge], example.x.to(self.device)[:, edge : estimate.shape[1] - edge]
+        convergence, logs = spectral_errors(with_bass_of(real, estimate, self.mel), real)
         return {"heldout/convergence": convergence.item(), "heldout/log_magnitude": logs.item()}
 
     def sample(self, net: VocoderNet, step: int) -> None:

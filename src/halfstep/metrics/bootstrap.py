@@ -19,8 +19,8 @@ def spread(
     difference of their spreads.
     """
     counts = rng.multinomial(size, np.full(size, 1 / size), resamples)
-    found = np.array([statistic(row) for row in counts])
-    return found - found.mean()
+    values = np.array([statistic(row) for row in counts])
+    return values - values.mean()
 
 
 def ends(estimate: float, around: np.ndarray) -> tuple[float, float]:

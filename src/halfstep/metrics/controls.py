@@ -111,7 +111,7 @@ def verdicts(figures: Mapping[str, Mapping[str, Figure]], by_chance: Mapping[str
     - repetition and another instrument: worse than the halves. White noise: no other sound is worse. Repetition is not
       set beside it: both are sets without variety, about as far from music as a kernel reaches, and neither need lead.
     """
-    found: list[Verdict] = []
+    results: list[Verdict] = []
     for measure in figures[HALVES]:
         of = {row: figures[row][measure] for row in figures}
         asked = _Asked(of, -1 if measure in HIGHER_IS_BETTER else 1)
@@ -127,8 +127,8 @@ def verdicts(figures: Mapping[str, Mapping[str, Figure]], by_chance: Mapping[str
         for control, why in checks.items():
             reason = NOT_ASKED.get((control, measure))
             passed = None if reason else not why
-            found.append(Verdict(control=control, measure=measure, passed=passed, why=reason or why))
-    return found
+            results.append(Verdict(control=control, measure=measure, passed=passed, why=reason or why))
+    return results
 
 
 IDEAL = {"density": 1.0, "coverage": 0.969}
@@ -144,9 +144,9 @@ class _Asked:
 
     def _worsening(self, before: str, after: str) -> tuple[float, float, float]:
         """How much worse `after` is than `before`, and the ends of the interval of that."""
-        found = change(self._of[before], self._of[after])
-        ends = sorted(self._sign * (end or 0.0) for end in (found.low, found.high))
-        return self._sign * found.value, ends[0], ends[1]
+        results = change(self._of[before], self._of[after])
+        ends = sorted(self._sign * (end or 0.0) for end in (results.low, results.high))
+        return self._sign * results.value, ends[0], ends[1]
 
     def series(self, rows: Sequence[str]) -> str:
         for before, after in pairwise([HALVES, *rows]):

@@ -24,13 +24,13 @@ def copy_synthesis(
     pairs = [(loudness_matched(c, o), o) for c, o in zip(copies, originals, strict=True) if np.abs(o).max() > 0]
     if not pairs:
         raise ValueError("every original is silent: at least one that sounds was expected")
-    found = {
+    measures = {
         "mr_stft": np.array([multi_resolution_stft_distance(*pair) for pair in pairs]),
         "log_spectral_db": np.array([log_spectral_distance(*pair) for pair in pairs]),
         "mel_l1": np.array([mel_l1(*pair, mel) for pair in pairs]),
     }
     rng = np.random.default_rng(seed)
-    return {name: _mean(values, rng) for name, values in found.items()}
+    return {name: _mean(values, rng) for name, values in measures.items()}
 
 
 def _mean(values: np.ndarray, rng: np.random.Generator) -> Figure:

@@ -70,9 +70,9 @@ def frechet_infinity(a: np.ndarray, b: np.ndarray, rng: np.random.Generator, rep
     distances: list[float] = []
     for share in SHARES:
         first, second = round(share * len(a)), round(share * len(b))
-        found = [frechet_distance(a[order_a[:first]], b[order_b[:second]]) for order_a, order_b in orders]
+        of_orders = [frechet_distance(a[order_a[:first]], b[order_b[:second]]) for order_a, order_b in orders]
         inverse.append((1 / first + 1 / second) / 2)
-        distances.append(float(np.mean(found)))
+        distances.append(float(np.mean(of_orders)))
     return fitted(np.array(inverse), np.array(distances))
 
 

@@ -14,9 +14,9 @@ def inception_score(probabilities: np.ndarray, counts: np.ndarray | None = None)
         raise ValueError(f"rows of shape {rows.shape} that are no probabilities: non-negative with the sum 1 expected")
     weights = np.full(len(rows), 1 / len(rows)) if counts is None else counts / counts.sum()
     marginal = np.broadcast_to(weights @ rows, rows.shape)
-    told = np.zeros_like(rows)  # 0 log 0 is 0
-    np.log(rows / np.where(marginal > 0, marginal, 1), out=told, where=rows > 0)
-    return float(np.exp(weights @ (rows * told).sum(1)))
+    logs = np.zeros_like(rows)  # 0 log 0 is 0
+    np.log(rows / np.where(marginal > 0, marginal, 1), out=logs, where=rows > 0)
+    return float(np.exp(weights @ (rows * logs).sum(1)))
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

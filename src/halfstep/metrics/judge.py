@@ -1,7 +1,7 @@
-"""The judges together: what they hear in a set of windows, and what they say of it beside a reference.
+"""The judges together: what they make of a set of windows, and what they say of it beside a reference.
 
-    heard = hear(samples, 44100)                       # waveforms [n, samples], mono
-    figures = judge_windows(heard, hear(real, 44100))  # {"fad": Figure(...), "pkid": Figure(...), ...}
+    judged = hear(samples, 44100)                       # waveforms [n, samples], mono
+    figures = judge_windows(judged, hear(real, 44100))  # {"fad": Figure(...), "pkid": Figure(...), ...}
 
 From log-mel windows: `hear(voiced(log_mel, mel), mel.sample_rate)`.
 """
@@ -32,8 +32,8 @@ FIELDS = ("pitch", "instrument", "embedding", "spectrum")
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
-    """What the judges heard in n windows: logits [n, seconds, classes] of two judges, embedding [n, pieces, features].
+class Judged:
+    """What the judges gave of n windows: logits [n, seconds, classes] of two judges, embedding [n, pieces, features].
 
     spectrum [n, 48] is no judge's: level, movement and step of 16 groups of bands over the full width (`melstats`),
     which the judges, at 16 kHz, do not hear. As for them, what lies 69 dB below a window's loudest is as good as
@@ -48,14 +48,14 @@ class Heard:
     def __len__(self) -> int:
         return len(self.embedding)
 
-    def __getitem__(self, windows: slice | np.ndarray) -> "Heard":
+    def __getitem__(self, windows: slice | np.ndarray) -> "Judged":
         """The same of some windows."""
-        return Heard(*(getattr(self, name)[windows] for name in FIELDS))
+        return Judged(*(getattr(self, name)[windows] for name in FIELDS))
 
 
-def together(parts: list[Heard]) -> Heard:
+def together(parts: list[Judged]) -> Judged:
     """One set of windows from several."""
-    return Heard(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS))
+    return Judged(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +105,10 @@ def voiced(
     return np.stack([one(np.asarray(window, np.float32)) for window in log_mel])
 
 
-def hear(samples: Float32[np.ndarray, "..."], sample_rate: int, embedding: Embedding | None = None) -> Heard:
+def hear(samples: Float32[np.ndarray, "..."], sample_rate: int, embedding: Embedding | None = None) -> Judged:
     """Waveforms [n, samples] (mono, floats in [-1, 1]) through all judges, at 16 kHz by soxr.
 
-    A window is heard in whole seconds (pitch, instrument) and pieces of 3 s (embedding), spread evenly over it.
+    A window is judged in whole seconds (pitch, instrument) and pieces of 3 s (embedding), spread evenly over it.
     `embedding`: another than musicnn's (`judges/embedding.py`), at its own rate.
     """
     embedding = embedding or musicnn()
@@ -116,38 +116,38 @@ def hear(samples: Float32[np.ndarray, "..."], sample_rate: int, embedding: Embed
     return together(parts)
 
 
-def _hear(samples: Float32[np.ndarray, "..."], sample_rate: int, embedding: Embedding) -> Heard:
+def _hear(samples: Float32[np.ndarray, "..."], sample_rate: int, embedding: Embedding) -> Judged:
     at_16k = _resampled(samples, sample_rate, SAMPLE_RATE)
     pitch, instrument = (note_judge(name).logits(at_16k) for name in ("pitch", "instrument"))
     same = embedding.sample_rate == SAMPLE_RATE
     vectors = embedding.embed(at_16k if same else _resampled(samples, sample_rate, embedding.sample_rate))
     levels = log_mel(samples.astype(np.float32), MelConfig(sample_rate=sample_rate))
     loud = np.maximum(levels, levels.max((1, 2), keepdims=True) - RANGE_NEPERS)  # silence has no level of its own
-    return Heard(pitch, instrument, vectors, features(loud).astype(np.float32))
+    return Judged(pitch, instrument, vectors, features(loud).astype(np.float32))
 
 
 def _resampled(samples: Float32[np.ndarray, "..."], from_rate: int, to_rate: int) -> Float32[np.ndarray, "..."]:
     return np.stack([soxr.resample(np.asarray(one, np.float32), from_rate, to_rate) for one in samples])
 
 
-def judge_windows(heard: Heard, reference: Heard, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Figure]:
+def judge_windows(judged: Judged, reference: Judged, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Figure]:
     """Every figure of a set of windows beside reference windows, each with its interval from `resamples` resamplings.
 
     Keys: pis, iis (what real music scores is best); pkid, ikid, fad, fad_infinity, kad (lower, 0 for equal
-    distributions); density, coverage (1 is best); spectral (a Frechet distance of `Heard.spectrum`, full band). The
+    distributions); density, coverage (1 is best); spectral (a Frechet distance of `Judged.spectrum`, full band). The
     reference is resampled too. Deterministic for a seed. ValueError below 10 windows of either.
     """
     rng = np.random.default_rng(seed)
     return (
-        {name: _score(logits, rng, resamples) for name, logits in (("pis", heard.pitch), ("iis", heard.instrument))}
+        {name: _score(logits, rng, resamples) for name, logits in (("pis", judged.pitch), ("iis", judged.instrument))}
         | {
-            "pkid": _kernel(kernel_inception_distance(heard.pitch, reference.pitch), 1.0, rng, resamples),
-            "ikid": _kernel(kernel_inception_distance(heard.instrument, reference.instrument), 1.0, rng, resamples),
-            "kad": _kernel(kernel_audio_distance(heard.embedding, reference.embedding), KAD_SCALE, rng, resamples),
+            "pkid": _kernel(kernel_inception_distance(judged.pitch, reference.pitch), 1.0, rng, resamples),
+            "ikid": _kernel(kernel_inception_distance(judged.instrument, reference.instrument), 1.0, rng, resamples),
+            "kad": _kernel(kernel_audio_distance(judged.embedding, reference.embedding), KAD_SCALE, rng, resamples),
         }
-        | _frechet(heard.embedding, reference.embedding, rng, resamples)
-        | _reach(heard.embedding, reference.embedding, rng, resamples)
-        | {"spectral": _plain_frechet(heard.spectrum[:, None], reference.spectrum[:, None], rng, resamples)}
+        | _frechet(judged.embedding, reference.embedding, rng, resamples)
+        | _reach(judged.embedding, reference.embedding, rng, resamples)
+        | {"spectral": _plain_frechet(judged.spectrum[:, None], reference.spectrum[:, None], rng, resamples)}
     )
 
 
@@ -208,40 +208,40 @@ def _reach(
     x: Float[np.ndarray, "..."], y: Float[np.ndarray, "..."], rng: np.random.Generator, resamples: int
 ) -> dict[str, Figure]:
     """Of whole windows: the mean of each window's pieces."""
-    found, windows = reach(x.mean(1), y.mean(1)), len(x)
-    ends = {name: getattr(found, name) for name in ("density", "coverage")}
+    nearness, windows = reach(x.mean(1), y.mean(1)), len(x)
+    ends = {name: getattr(nearness, name) for name in ("density", "coverage")}
     figures: dict[str, Figure] = {}
     for name, statistic in ends.items():
         figures[name] = Figure.of(statistic(), spread(statistic, windows, rng, resamples), windows)
     return figures
 
 
-def infinity_by_chance(x: Heard, y: Heard, seed: int = 0, cuts: int = 20) -> Figure:
+def infinity_by_chance(x: Judged, y: Judged, seed: int = 0, cuts: int = 20) -> Figure:
     """What FAD-inf says of two sets of one music, as many windows each as x and y: the mean, and where 95 % lie.
 
-    Both are poured together and cut in two at random, so that the truth is 0: what is found is the bias of so few
+    Both are pooled and cut in two at random, so that the truth is 0: what comes out is the bias of so few
     windows. It belongs to sets of this music and size; of another it may be more or less.
     """
     rng = np.random.default_rng(seed)
     both = np.concatenate([x.embedding, y.embedding])
-    found: list[float] = []
+    distances: list[float] = []
     for order in (rng.permutation(len(both)) for _ in range(cuts)):
         halves = (_rows(both[order[: len(x)]]), _rows(both[order[len(x) :]]))
-        found.append(frechet_infinity(*halves, rng, repeats=1).value)
-    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Figure(value=float(np.mean(found)), low=float(low), high=float(high), windows=len(x))
+        distances.append(frechet_infinity(*halves, rng, repeats=1).value)
+    low, high = np.quantile(distances, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Figure(value=float(np.mean(distances)), low=float(low), high=float(high), windows=len(x))
 
 
-def most_by_chance(x: Heard, y: Heard, seed: int = 0, cuts: int = RESAMPLES) -> dict[str, float]:
+def most_by_chance(x: Judged, y: Judged, seed: int = 0, cuts: int = RESAMPLES) -> dict[str, float]:
     """What the plain Frechet distances (fad, spectral) of two sets of one music stay below 39 times of 40.
 
-    Both are poured together and cut in two at random: the distance of such halves is nothing but the bias of so few
+    Both are pooled and cut in two at random: the distance of such halves is nothing but the bias of so few
     windows, which no resampling of two given sets shows.
     """
     rng = np.random.default_rng(seed)
-    found: dict[str, list[float]] = {"fad": [], "spectral": []}
+    by_cut: dict[str, list[float]] = {"fad": [], "spectral": []}
     for order in (rng.permutation(len(x) + len(y)) for _ in range(cuts)):
         for name, one, other in (("fad", x.embedding, y.embedding), ("spectral", x.spectrum, y.spectrum)):
             windows = np.concatenate([one, other])[order].reshape(len(order), -1, one.shape[-1])
-            found[name].append(frechet_distance(_rows(windows[: len(x)]), _rows(windows[len(x) :])))
-    return {name: float(np.quantile(distances, (1 + LEVEL) / 2)) for name, distances in found.items()}
+            by_cut[name].append(frechet_distance(_rows(windows[: len(x)]), _rows(windows[len(x) :])))
+    return {name: float(np.quantile(distances, (1 + LEVEL) / 2)) for name, distances in by_cut.items()}

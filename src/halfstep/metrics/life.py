@@ -149,11 +149,11 @@ def _slopes(sums: Float32[np.ndarray, "..."], boxes_per_second: float) -> tuple[
     count = len(sums) // size
     boxes = sums[: count * size].astype(np.float64).reshape(count, size, 3)
     audible = lufs(boxes[:, :, 0]) > ABSOLUTE_GATE_LUFS
-    heard = audible.mean(1) > 0.5  # what is left of a note at the edge of a rest is no block
-    if heard.sum() < 2:
+    sounding = audible.mean(1) > 0.5  # what is left of a note at the edge of a rest is no block
+    if sounding.sum() < 2:
         return float("nan"), float("nan")
-    blocks = (boxes * audible[:, :, None]).sum(1)[heard] / audible.sum(1)[heard, None]
-    minutes = np.flatnonzero(heard) * size / boxes_per_second / 60
+    blocks = (boxes * audible[:, :, None]).sum(1)[sounding] / audible.sum(1)[sounding, None]
+    minutes = np.flatnonzero(sounding) * size / boxes_per_second / 60
     cents = 1200 * np.log2(blocks[:, 1] / blocks[:, 2])
     return _slope(minutes, lufs(blocks[:, 0])), _slope(minutes, cents)
 

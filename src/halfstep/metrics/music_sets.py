@@ -50,10 +50,10 @@ def measure_music(samples: Float32[np.ndarray, "clips samples"], sample_rate: in
     durations: list[np.ndarray] = []
     for one in samples:
         notes = note_statistics(transcriber().notes(one, sample_rate), len(one) / sample_rate)
-        found = music_figures(one, sample_rate)
-        found |= {"notes_per_second": notes.notes_per_second, "polyphony": notes.polyphony}
-        rows.append([found[name] for name in FIGURES])
-        references.append(found["reference_cents"])
+        figures = music_figures(one, sample_rate)
+        figures |= {"notes_per_second": notes.notes_per_second, "polyphony": notes.polyphony}
+        rows.append([figures[name] for name in FIGURES])
+        references.append(figures["reference_cents"])
         intervals.append(notes.intervals)
         durations.append(notes.durations)
     return Measured(np.array(rows), np.array(references), np.array(intervals), np.array(durations))
@@ -67,12 +67,12 @@ def judge_music(
     Without a reference, nothing is compared: HISTOGRAMS are left out.
     """
     rng = np.random.default_rng(seed)
-    found = {name: _typical(name, measured.figures[:, k], rng, resamples) for k, name in enumerate(FIGURES)}
-    tuned = found["tuning"]
-    found["tuning"] = replace(tuned, note="; ".join(filter(None, (tuned.note, _reference(measured)))))
+    figures = {name: _typical(name, measured.figures[:, k], rng, resamples) for k, name in enumerate(FIGURES)}
+    tuned = figures["tuning"]
+    figures["tuning"] = replace(tuned, note="; ".join(filter(None, (tuned.note, _reference(measured)))))
     for name in HISTOGRAMS if reference else ():
-        found[name] = _distance(getattr(measured, name), getattr(reference, name), rng, resamples)
-    return found
+        figures[name] = _distance(getattr(measured, name), getattr(reference, name), rng, resamples)
+    return figures
 
 
 def _typical(name: str, values: Float64[np.ndarray, "windows"], rng: np.random.Generator, resamples: int) -> Figure:
@@ -120,7 +120,7 @@ def _distance(
 
     def statistic(counts: np.ndarray) -> float:
         of_reference = rng.multinomial(len(y), np.full(len(y), 1 / len(y)))
-        found = histogram_distance(counts @ x, of_reference @ y)
-        return found if np.isfinite(found) else estimate
+        figures = histogram_distance(counts @ x, of_reference @ y)
+        return figures if np.isfinite(figures) else estimate
 
     return Figure.of(estimate, spread(statistic, len(x), rng, resamples), len(x), f"{x.sum():.0f}")

@@ -47,14 +47,14 @@ def _polyphony(notes: Notes) -> float:
 
 
 def _intervals(notes: Notes) -> Float64[np.ndarray, "n"]:
-    found = np.zeros(WIDEST_SEMITONES + 1)
+    counts = np.zeros(WIDEST_SEMITONES + 1)
     for ahead in range(1, len(notes)):
         near = notes.onset[ahead:] - notes.onset[:-ahead] <= NEIGHBOUR_SECONDS
         if not near.any():
             break
         semitones = np.abs(notes.key[ahead:] - notes.key[:-ahead])[near]
-        found += np.bincount(semitones[semitones <= WIDEST_SEMITONES], minlength=WIDEST_SEMITONES + 1)
-    return found
+        counts += np.bincount(semitones[semitones <= WIDEST_SEMITONES], minlength=WIDEST_SEMITONES + 1)
+    return counts
 
 
 def histogram_distance(a: Float64[np.ndarray, "n"], b: Float64[np.ndarray, "n"]) -> float:

@@ -27,7 +27,7 @@ SHORTEST_SECONDS = 0.5
 BANDS, LOWEST_HZ, OVERLAP, PATCH_FRAMES, SEARCH_PATCHES = 32, 50.0, 0.25, 30, 60
 
 
-def zimtohrli_distance(found: Samples, reference: Samples, sample_rate: int) -> float:
+def zimtohrli_distance(estimate: Samples, reference: Samples, sample_rate: int) -> float:
     """0 is the same to the ear, 1 as different as can be; the mean over channels of [n] or [channels, n].
 
     Alakuijala et al. 2025 (arXiv:2509.26133). It aligns the two in time by itself. ValueError: shapes differ, or
@@ -36,11 +36,11 @@ def zimtohrli_distance(found: Samples, reference: Samples, sample_rate: int) -> 
     import zimtohrli
 
     judge = zimtohrli.Pyohrli()
-    pairs = zip(*_heard(found, reference, sample_rate), strict=True)
+    pairs = zip(*_audible(estimate, reference, sample_rate), strict=True)
     return float(np.mean([judge.distance(one, other) for one, other in pairs]))
 
 
-def visqol_mos(found: Samples, reference: Samples, sample_rate: int) -> float:
+def visqol_mos(estimate: Samples, reference: Samples, sample_rate: int) -> float:
     """The mean opinion listeners would have, from 1 (bad) to 4.73 (the same), of channels mixed down to one.
 
     ViSQOL v3's mode for music (Chinen et al. 2020, arXiv:2004.09584), meant for codecs at high quality: it falls
@@ -53,7 +53,7 @@ def visqol_mos(found: Samples, reference: Samples, sample_rate: int) -> float:
     from visqol.patch_creator import ImagePatchCreator
     from visqol.visqol_core import VisqolCore
 
-    mixed = (part.mean(axis=0, dtype=np.float64) for part in _heard(found, reference, sample_rate))
+    mixed = (part.mean(axis=0, dtype=np.float64) for part in _audible(estimate, reference, sample_rate))
     degraded, original = (AudioSignal(part, HEARD_AT_HZ) for part in mixed)
     aligned, _ = globally_align(original, degraded)
     result = VisqolCore().calculate_similarity(
@@ -68,13 +68,14 @@ def visqol_mos(found: Samples, reference: Samples, sample_rate: int) -> float:
     return float(result.moslqo)
 
 
-def _heard(found: Samples, reference: Samples, sample_rate: int) -> tuple[Samples, Samples]:
+def _audible(estimate: Samples, reference: Samples, sample_rate: int) -> tuple[Samples, Samples]:
     """Both as [channels, n] float32 at 48 kHz."""
-    if found.shape != reference.shape or found.ndim not in (1, 2):
-        raise ValueError(f"shapes {found.shape} and {reference.shape}: twice [n] or [channels, n] was expected")
-    if found.shape[-1] < SHORTEST_SECONDS * sample_rate or found.size == 0:
-        raise ValueError(f"{found.shape[-1] / sample_rate:.3f} s of sound: at least {SHORTEST_SECONDS} s was expected")
-    long = (np.atleast_2d(part).astype(np.float32).T for part in (found, reference))
+    if estimate.shape != reference.shape or estimate.ndim not in (1, 2):
+        raise ValueError(f"shapes {estimate.shape} and {reference.shape}: twice [n] or [channels, n] was expected")
+    if estimate.shape[-1] < SHORTEST_SECONDS * sample_rate or estimate.size == 0:
+        seconds = estimate.shape[-1] / sample_rate
+        raise ValueError(f"{seconds:.3f} s of sound: at least {SHORTEST_SECONDS} s was expected")
+    long = (np.atleast_2d(part).astype(np.float32).T for part in (estimate, reference))
     first, second = (soxr.resample(part, sample_rate, HEARD_AT_HZ) for part in long)
     return np.ascontiguousarray(first.T), np.ascontiguousarray(second.T)
 

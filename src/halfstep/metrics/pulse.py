@@ -29,8 +29,8 @@ def pulse(samples: Float32[np.ndarray, "samples"], sample_rate: int) -> float:
     size = round(SECTION_SECONDS * sample_rate)
     count = max(1, round(len(samples) / size))
     sections = [samples[k * size : (k + 1) * size] for k in range(count)]
-    found = [_pulse_of(one, sample_rate) for one in sections if len(one) >= LEAST_SECONDS * sample_rate]
-    return float(np.median(found)) if found else float("nan")
+    pulses = [_pulse_of(one, sample_rate) for one in sections if len(one) >= LEAST_SECONDS * sample_rate]
+    return float(np.median(pulses)) if pulses else float("nan")
 
 
 def onset_strength(

@@ -65,8 +65,8 @@ class Joined:
         if not len(self.seams):
             raise ValueError(f"no seams in a recording of {length} samples: at least one was expected")
         if not (min(self.seams) > 0 and max(self.seams) < length):
-            found = f"{min(self.seams)} to {max(self.seams)}"
-            raise ValueError(f"seams at {found} in {length} samples: expected from 1 to {length - 1}")
+            places = f"{min(self.seams)} to {max(self.seams)}"
+            raise ValueError(f"seams at {places} in {length} samples: expected from 1 to {length - 1}")
 
     @property
     def mono(self) -> Samples:
@@ -114,10 +114,10 @@ def seam_test(recordings: Sequence[Joined], sample_rate: int, rng: np.random.Gen
 
 def seam_score(recordings: Sequence[Joined], sample_rate: int, rng: np.random.Generator) -> SeamScore:
     """The z of the comb made of all seams of all recordings. ValueError if one is too short to shift seams in."""
-    found = [_sums(recording, sample_rate, rng) for recording in recordings]
+    sums = [_sums(recording, sample_rate, rng) for recording in recordings]
     seams = sum(len(recording.seams) for recording in recordings)
-    observed = sum(at_seams for at_seams, _ in found) / seams
-    null = np.sum([shifted for _, shifted in found], axis=0) / seams
+    observed = sum(at_seams for at_seams, _ in sums) / seams
+    null = np.sum([shifted for _, shifted in sums], axis=0) / seams
     mean, std = float(null.mean()), float(null.std())
     # Music that never changes has no spread: its seams stand out by nothing, or beyond any measure.
     z = float((observed - mean) / max(std, 1e-9))

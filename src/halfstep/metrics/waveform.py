@@ -43,48 +43,48 @@ PARALLEL_WAVEGAN = (
 
 
 def multi_resolution_stft_distance(
-    found: Samples, reference: Samples, resolutions: tuple[Resolution, ...] = PARALLEL_WAVEGAN
+    estimate: Samples, reference: Samples, resolutions: tuple[Resolution, ...] = PARALLEL_WAVEGAN
 ) -> float:
     """Spectral convergence + mean |difference of natural log magnitudes|, averaged over three resolutions.
 
     Yamamoto et al. 2020 (arXiv:1910.11480), eq. 4 to 6. Of g * reference it is |g - 1| + |ln g|. The convergence is
     |found - reference| / |reference| over all of a spectrogram, so it is not symmetric. ValueError: shapes differ.
     """
-    pair = _pair(found, reference)
+    pair = _pair(estimate, reference)
     return float(np.mean([_convergence_and_log(pair, resolution) for resolution in resolutions]))
 
 
-def log_spectral_distance(found: Samples, reference: Samples) -> float:
+def log_spectral_distance(estimate: Samples, reference: Samples) -> float:
     """In dB: RMS over the bins of a frame, mean over frames (2048 samples, 512 apart). ValueError: shapes differ."""
-    found, reference = _pair(found, reference)
+    estimate, reference = _pair(estimate, reference)
     total, frames = 0.0, 0
     grid = Resolution(n_fft=LSD_N_FFT, hop=LSD_HOP, window=LSD_N_FFT)
-    for a, b in zip(_magnitudes(found, grid), _magnitudes(reference, grid), strict=True):
+    for a, b in zip(_magnitudes(estimate, grid), _magnitudes(reference, grid), strict=True):
         decibels = 20 * np.log10(a / b)
         total += float(np.sqrt((decibels**2).mean(axis=-1)).sum())
         frames += len(decibels)
     return total / frames
 
 
-def mel_l1(found: Samples, reference: Samples, config: MelConfig | None = None) -> float:
+def mel_l1(estimate: Samples, reference: Samples, config: MelConfig | None = None) -> float:
     """Mean |difference| of halfstep's own log-mels, in nepers. ValueError: shapes differ."""
-    found, reference = _pair(found, reference)
+    estimate, reference = _pair(estimate, reference)
     config = config or MelConfig()
-    return float(np.abs(log_mel(found, config) - log_mel(reference, config)).mean(dtype=np.float64))
+    return float(np.abs(log_mel(estimate, config) - log_mel(reference, config)).mean(dtype=np.float64))
 
 
-def loudness_matched(found: Samples, reference: Samples, sample_rate: int | None = None) -> Samples:
+def loudness_matched(estimate: Samples, reference: Samples, sample_rate: int | None = None) -> Samples:
     """`found` at the reference's level: equal RMS, or equal loudness by BS.1770 if a sample rate is given.
 
     BS.1770 needs .4 s of sound. What is silent (by BS.1770, below -70 LUFS), or is to become so, stays as it is.
     """
     if sample_rate is None:
-        level, wanted = (float(np.sqrt(np.mean(np.square(part, dtype=np.float64)))) for part in (found, reference))
+        level, wanted = (float(np.sqrt(np.mean(np.square(part, dtype=np.float64)))) for part in (estimate, reference))
         gain = wanted / level if level and wanted else 1.0
     else:
-        level, wanted = (_lufs(part, sample_rate) for part in (found, reference))
+        level, wanted = (_lufs(part, sample_rate) for part in (estimate, reference))
         gain = 10 ** ((wanted - level) / 20) if np.isfinite([level, wanted]).all() else 1.0
-    return found * found.dtype.type(gain)
+    return estimate * estimate.dtype.type(gain)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +117,11 @@ def pitch_of_tone(samples: Samples, sample_rate: int, frequency_hz: float) -> Pi
     return Pitch(cents=float(np.median(np.abs(cents))), flutter_cents=float(cents.std(axis=1).mean()))
 
 
-def _pair(found: Samples, reference: Samples) -> tuple[Any, Any]:
+def _pair(estimate: Samples, reference: Samples) -> tuple[Any, Any]:
     """Both as [channels, n] float32."""
-    if found.shape != reference.shape or found.ndim not in (1, 2) or found.size == 0:
-        raise ValueError(f"shapes {found.shape} and {reference.shape}: twice [n] or [channels, n] was expected")
-    first, second = (np.atleast_2d(part).astype(np.float32, copy=False) for part in (found, reference))
+    if estimate.shape != reference.shape or estimate.ndim not in (1, 2) or estimate.size == 0:
+        raise ValueError(f"shapes {estimate.shape} and {reference.shape}: twice [n] or [channels, n] was expected")
+    first, second = (np.atleast_2d(part).astype(np.float32, copy=False) for part in (estimate, reference))
     return first, second
 
 

@@ -1,4 +1,4 @@
-"""What a network is told beside z_t."""
+"""What a network is given besides z_t."""
 
 from dataclasses import dataclass
 

@@ -158,9 +158,9 @@ def _config(path: Path) -> dict[str, Any]:
     except OSError as fault:
         raise InputError(f"{path}: {fault.strerror}; {RESTORE}") from None
     fields = Fields(str(path), value, RESTORE)
-    found = fields.take("format")
-    if found != FORMAT or isinstance(found, bool):
-        raise fields.fail("format", found, f"{FORMAT}, which this halfstep reads")
+    format_number = fields.take("format")
+    if format_number != FORMAT or isinstance(format_number, bool):
+        raise fields.fail("format", format_number, f"{FORMAT}, which this halfstep reads")
     noted: dict[str, Any] = {"format": FORMAT, "data": fields.text("data", LONGEST_NAME)}
     if fields.has("data_set"):
         data_set = fields.inside("data_set")

@@ -25,6 +25,8 @@ from halfstep.training.loop import Progress, TrainConfig, train
 WEIGHTS = "vocoder.safetensors"
 """The averaged network of a finished run."""
 HELD_OUT = 32
+FORMER_LOSSES = {"heard": "tagger"}
+"""Settings in the configs of older runs -> what they are called now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,8 @@ class VocoderExperiment:
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Self:
         """The inverse of `to_json`. ValueError naming a value that is out of range or a key that is not known."""
+        losses = {FORMER_LOSSES.get(name, name): weight for name, weight in plain["losses"].items()}
+        plain = plain | {"losses": losses}
         values: dict[str, Any] = {}
         for field in dataclasses.fields(cls):
             value = plain[field.name]

@@ -105,10 +105,10 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `save_tensors` wrote. ValueError naming a file that is not whole, not vouched for, or not finite."""
     notes = notes_of(path)
     try:
-        found = _sha256(path)
+        digest = _sha256(path)
     except OSError as fault:
         raise ValueError(f"{path}: {fault.strerror}") from None
-    if notes["sha256"] != found:
+    if notes["sha256"] != digest:
         raise ValueError(f"{path}: its content does not match its checksum")
     try:
         with safe_open(path, framework="pt") as file:

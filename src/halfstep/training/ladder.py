@@ -26,7 +26,7 @@ class DistillConfig:
     """start_steps: DDIM steps of the first teacher, K times a power of two. updates: a rung's, each rung alike;
     seconds: the longest time a rung may take, see `TrainConfig`.
 
-    weight: a key of WEIGHTS, on the student's error. Optimizer and annealing start anew on every rung; there is no
+    weight: a key of WEIGHTS, on the student's error. Optimizer and annealing start again on every rung; there is no
     moving average, a rung's last raw weights are the next teacher (google-research/diffusion_distillation).
     """
 
@@ -131,8 +131,8 @@ def climb(
         else:
             loss = distillation_loss(current, num_steps, config.weight, diffusion)
             training = config.training(base, num_steps)
-            told = _rung_of(progress, index, len(rungs), num_steps)
-            train(student, loss, batches(num_steps), rung, training, observe(num_steps), device, told)
+            rung_progress = _rung_of(progress, index, len(rungs), num_steps)
+            train(student, loss, batches(num_steps), rung, training, observe(num_steps), device, rung_progress)
             save_tensors(weights, student.state_dict(), {"num_steps": num_steps})
         student = frozen(student)
         landed(num_steps, student, current)
@@ -141,7 +141,7 @@ def climb(
 
 
 def _rung_of(progress: Progress, index: int, rungs: int, num_steps: int) -> Progress:
-    """Progress of rung `index` told as progress of the whole ladder."""
+    """Progress of rung `index` as progress of the whole ladder."""
     return lambda done, of, line: progress(index * of + done, rungs * of, f"{num_steps} steps: {line}")
 
 

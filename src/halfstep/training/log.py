@@ -38,8 +38,8 @@ class Journal:
 
     def log(self, step: int, **figures: float) -> None:
         """Add a line. What is not finite is null: JSON has no NaN."""
-        told = {name: value if math.isfinite(value) else None for name, value in figures.items()}
-        self._file.write(json.dumps({"step": step, **told}, allow_nan=False) + "\n")
+        finite = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        self._file.write(json.dumps({"step": step, **finite}, allow_nan=False) + "\n")
         self._file.flush()
         if self._board is not None:
             self._board.add(step, figures)

@@ -81,15 +81,15 @@ def one_pass(denoiser: Denoiser, example: Example) -> torch.Tensor:
 def errors_by_level(denoiser: Denoiser, example: Example, schedule: Schedule, seed: int = 0) -> dict[str, float]:
     """Mean squared v and x error at each of LEVELS on one fixed noise. x error = sigma^2 v error."""
     noise = fixed_noise(example.x, seed)
-    found: dict[str, float] = {}
+    errors: dict[str, float] = {}
     for level in LEVELS:
         times = np.full(len(example.x), level)
         at_t = rates_like(schedule.rates(times), example.x)
         v_hat = denoiser(noised(example.x, noise, at_t), at_t, example.condition)
         error = squared_v_error(v_hat, velocity(example.x, noise, at_t), example.counted).mean().item()
-        found[f"v_error/{level}"] = error
-        found[f"x_error/{level}"] = error * float(at_t.sigma.flatten()[0]) ** 2
-    return found
+        errors[f"v_error/{level}"] = error
+        errors[f"x_error/{level}"] = error * float(at_t.sigma.flatten()[0]) ** 2
+    return errors
 
 
 @torch.no_grad()

@@ -59,10 +59,10 @@ def test_it_says_what_it_did(capsys: pytest.CaptureFixture[str]):
 
 def test_json_for_a_machine(capsys: pytest.CaptureFixture[str]):
     assert vocode("take.flac", "again.wav", "--vocoder", "griffin-lim", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["samples"], told["seconds"], told["channels"], told["sample_rate"]) == (8000, 1.0, 2, 8000)
-    assert (told["vocoder"], told["model"]) == ("griffin-lim", "tiny-gauss")
-    assert told["real_time_factor"] == told["took_seconds"] > 0
+    figures = json.loads(capsys.readouterr().out)
+    assert (figures["samples"], figures["seconds"], figures["channels"], figures["sample_rate"]) == (8000, 1.0, 2, 8000)
+    assert (figures["vocoder"], figures["model"]) == ("griffin-lim", "tiny-gauss")
+    assert figures["real_time_factor"] == figures["took_seconds"] > 0
 
 
 @pytest.mark.parametrize(

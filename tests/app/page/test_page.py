@@ -71,9 +71,9 @@ def test_one_click_and_sound_flows_without_a_gap(tab: Tab, site: Site):
     playing(tab)
     tab.until("halfstep.player.state.running && halfstep.player.state.left > 2")
     before = tab.run("halfstep.player.state.gaps")  # a busy machine may be late with the very first blocks
-    heard = json.loads(tab.run(LOUDNESS.replace("SECONDS", "3")))
-    assert heard["power"] > 1e-6
-    assert heard["longest"] < 0.1
+    loudness = json.loads(tab.run(LOUDNESS.replace("SECONDS", "3")))
+    assert loudness["power"] > 1e-6
+    assert loudness["longest"] < 0.1
     assert tab.run("halfstep.player.state.gaps") == before
     assert "seed 7" in tab.run("document.getElementById('title').textContent")
     assert site.server.stations.listeners == 1

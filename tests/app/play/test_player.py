@@ -23,7 +23,7 @@ class Output:
 
     def __init__(self, most: int = 10**9, late: tuple[int, ...] = (), failure: Exception | None = None) -> None:
         self.most, self.late, self.failure = most, late, failure
-        self.heard: list[np.ndarray] = []
+        self.played: list[np.ndarray] = []
         self.closed = False
 
     def __call__(self, **settings: object) -> "Output":
@@ -39,10 +39,10 @@ class Output:
         self.closed = True
 
     def write(self, samples: np.ndarray) -> bool:
-        if len(self.heard) == self.most:
+        if len(self.played) == self.most:
             raise KeyboardInterrupt
-        self.heard.append(samples)
-        return len(self.heard) - 1 in self.late
+        self.played.append(samples)
+        return len(self.played) - 1 in self.late
 
 
 def plug_in(monkeypatch: pytest.MonkeyPatch, output: Output) -> Output:
@@ -60,8 +60,8 @@ def test_every_block_is_played_in_order(monkeypatch: pytest.MonkeyPatch):
     output = plug_in(monkeypatch, Output())
     player = Player(8000)
     player.play(blocks(3 * AHEAD_BLOCKS))
-    assert [block.shape for block in output.heard] == [(10, 1)] * 3 * AHEAD_BLOCKS
-    assert [block[0, 0] for block in output.heard] == list(range(3 * AHEAD_BLOCKS))
+    assert [block.shape for block in output.played] == [(10, 1)] * 3 * AHEAD_BLOCKS
+    assert [block[0, 0] for block in output.played] == list(range(3 * AHEAD_BLOCKS))
     assert (output.settings["samplerate"], output.settings["channels"], player.gaps) == (8000, 1, 0)
     assert output.closed
 
@@ -69,14 +69,14 @@ def test_every_block_is_played_in_order(monkeypatch: pytest.MonkeyPatch):
 def test_channels_are_mixed(monkeypatch: pytest.MonkeyPatch):
     output = plug_in(monkeypatch, Output())
     Player(8000).play(iter([Audio(np.array([[0.2, 0.4], [0.4, 0.0]], np.float32), 8000)]))
-    np.testing.assert_allclose(output.heard[0][:, 0], [0.3, 0.2])
+    np.testing.assert_allclose(output.played[0][:, 0], [0.3, 0.2])
 
 
 def test_gaps_are_counted_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch):
     output = plug_in(monkeypatch, Output(late=(2, 5)))
     player = Player(8000)
     player.play(blocks(9))
-    assert player.gaps == 2 and len(output.heard) == 9
+    assert player.gaps == 2 and len(output.played) == 9
 
 
 def test_what_fails_while_music_is_made_is_raised(monkeypatch: pytest.MonkeyPatch):
@@ -87,7 +87,7 @@ def test_what_fails_while_music_is_made_is_raised(monkeypatch: pytest.MonkeyPatc
     output = plug_in(monkeypatch, Output())
     with pytest.raises(InputError, match="the model broke"):
         Player(8000).play(broken())
-    assert len(output.heard) == 2 and output.closed
+    assert len(output.played) == 2 and output.closed
 
 
 def test_the_maker_stops_when_the_listener_does(monkeypatch: pytest.MonkeyPatch):
@@ -113,7 +113,7 @@ def play(monkeypatch: pytest.MonkeyPatch, tiny_model: Path, *arguments: str) -> 
 def test_ctrl_c_ends_it_with_130(monkeypatch: pytest.MonkeyPatch, tiny_model: Path, capsys: pytest.CaptureFixture[str]):
     output = plug_in(monkeypatch, Output(most=8, late=(3,)))
     assert play(monkeypatch, tiny_model, "--seed", "4") == 130
-    assert output.heard[0].shape == (2000, 1)
+    assert output.played[0].shape == (2000, 1)
     error = capsys.readouterr().err
     assert "seed 4; Ctrl-C ends it" in error and "1 gaps: this machine did not keep up" in error
     assert "interrupted" in error

@@ -59,11 +59,11 @@ def test_a_whole_file_is_whole(whole, name):
 def test_a_file_cut_anywhere_is_flagged(whole, tmp_path, name, share):
     data = (whole / name).read_bytes()
     (tmp_path / name).write_bytes(data[: int(len(data) * share)])
-    told = ending(tmp_path / name)
-    assert told is not None
-    assert told.startswith("cut off: ")
-    assert "declared" in told
-    assert "got" in told
+    reason = ending(tmp_path / name)
+    assert reason is not None
+    assert reason.startswith("cut off: ")
+    assert "declared" in reason
+    assert "got" in reason
 
 
 def test_the_numbers_are_those_of_the_file(whole, tmp_path):
@@ -93,9 +93,9 @@ def test_an_mp3_without_its_info_frame_is_judged_by_its_last_frame(whole, tmp_pa
     assert mpeg.ends_whole(path)
     path.write_bytes(plain[:-100])
     assert not mpeg.ends_whole(path)
-    told = ending(path)
-    assert told is not None
-    assert "last frame" in told
+    reason = ending(path)
+    assert reason is not None
+    assert "last frame" in reason
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from halfstep.data.synthetic import hz_of
 from halfstep.metrics.judges import FOLDER
-from halfstep.metrics.judges.notes import MELS, heard, note_judge
+from halfstep.metrics.judges.notes import MELS, levels_of, note_judge
 
 SECOND = np.arange(16000) / 16000
 
@@ -37,7 +37,7 @@ def test_level_changes_nothing(name: str):
 def test_what_is_heard_lies_between_0_and_1_also_in_silence():
     mel = MELS["pitch"]
     for samples in (tone(50), np.zeros(16000, np.float32)):
-        seen = heard(samples, mel)
+        seen = levels_of(samples, mel)
         assert seen.shape == (mel.n_mels, 16)
         assert seen.min() >= 0
         assert seen.max() == 1

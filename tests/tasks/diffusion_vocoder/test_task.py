@@ -76,10 +76,10 @@ def test_the_mel_is_that_of_the_whole_recording(clips: np.ndarray):
 
 def test_the_network_is_told_the_mel_standardised(clips: np.ndarray):
     task = vocoder()
-    told = task.free(clips).condition.aligned
-    assert told is not None
-    assert told.shape == (8, task.aligned, 32)
-    np.testing.assert_allclose(told.numpy() * 2 - 5, task.true_mel(clips), atol=1e-5)
+    given = task.free(clips).condition.aligned
+    assert given is not None
+    assert given.shape == (8, task.aligned, 32)
+    np.testing.assert_allclose(given.numpy() * 2 - 5, task.true_mel(clips), atol=1e-5)
     assert task.free(clips).known is None
 
 
@@ -90,10 +90,10 @@ def test_training_meets_mels_that_are_not_true(clips: np.ndarray):
     example, true = task.example(clips, rng), task.free(clips)
     assert example.condition.aligned is not None
     assert true.condition.aligned is not None
-    told = example.condition.aligned.numpy() * 2 - 5
-    assert 0.05 < np.abs(told - task.true_mel(clips)).mean() < 2
+    given = example.condition.aligned.numpy() * 2 - 5
+    assert 0.05 < np.abs(given - task.true_mel(clips)).mean() < 2
     inside = np.s_[:, HOP // 2 : -HOP // 2]
-    found = task.waveform(example.x.numpy(), told)
+    found = task.waveform(example.x.numpy(), given)
     np.testing.assert_allclose(found[inside], task.sound(clips)[inside], atol=3e-6)
 
 

@@ -43,9 +43,9 @@ def evaluate(
         list[int] | None,
         typer.Option(min=1, help="Judge the undistilled network at so many steps too; may be given again."),
     ] = None,
-    beside: Annotated[
+    baselines: Annotated[
         list[str] | None,
-        typer.Option(metavar="RUN|MODEL", help="Set the networks of another beside; may be given again."),
+        typer.Option("--beside", metavar="RUN|MODEL", help="Set the networks of another beside; may be given again."),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; one a core if not given.")] = None,
     controls: Annotated[
@@ -66,7 +66,7 @@ def evaluate(
     options = Options(
         data=data, out=out, windows=windows, seed=seed, embedding=embedding, seams=seams, streams=streams,
         stream_seconds=stream_seconds, workers=workers,
-        teacher_steps=tuple(teacher_steps or ()), beside=tuple(beside or ()),
+        teacher_steps=tuple(teacher_steps or ()), baselines=tuple(baselines or ()),
     )  # fmt: skip
     with progress("evaluate") as tell:
         if subject is None:

@@ -155,8 +155,8 @@ def _write(
     from halfstep.audio.files.io import write
 
     before, after = (Thumbnail(model.manifest.mel) for _ in range(2))
-    heard = before.watching(blocks) if order.plot else blocks
-    made = model.vocoded(heard, chosen, offset)
+    watched = before.watching(blocks) if order.plot else blocks
+    made = model.vocoded(watched, chosen, offset)
     shown = after.watching(made) if order.plot else made
     metadata = {"software": f"halfstep {halfstep.__version__}"}
     write(order.out, shown, model.sample_rate, metadata, seconds=expected / model.sample_rate)

@@ -25,14 +25,14 @@ class Finding:
 
     name: str
     well: bool
-    found: str
+    state: str
     remedy: str = ""
     needed: bool = True
 
     def line(self) -> str:
         """For people to read."""
         mark = "ok     " if self.well else "missing" if self.needed else "absent "
-        return f"{mark}  {self.name}: {self.found}" + (f"  ->  {self.remedy}" if self.remedy else "")
+        return f"{mark}  {self.name}: {self.state}" + (f"  ->  {self.remedy}" if self.remedy else "")
 
 
 def examine() -> list[Finding]:
@@ -46,13 +46,13 @@ def _safely(look: Callable[[], list[Finding]]) -> list[Finding]:
         return look()
     except Exception as error:  # whatever is broken on this machine is what we are here to tell
         name = look.__name__.strip("_")
-        return [Finding(name=name, well=False, found=f"{type(error).__name__}: {error}", remedy=REINSTALL)]
+        return [Finding(name=name, well=False, state=f"{type(error).__name__}: {error}", remedy=REINSTALL)]
 
 
 def _python() -> list[Finding]:
     well = sys.version_info >= OLDEST_PYTHON
     remedy = "" if well else "install Python 3.11 or newer"
-    return [Finding(name="python", well=well, found=sys.version.split()[0], remedy=remedy)]
+    return [Finding(name="python", well=well, state=sys.version.split()[0], remedy=remedy)]
 
 
 def _playing() -> list[Finding]:
@@ -61,20 +61,20 @@ def _playing() -> list[Finding]:
 
 def _package(name: str, needed: bool, remedy: str) -> Finding:
     try:
-        return Finding(name=name, well=True, found=metadata.version(name), needed=needed)
+        return Finding(name=name, well=True, state=metadata.version(name), needed=needed)
     except metadata.PackageNotFoundError:
-        return Finding(name=name, well=False, found="not installed", remedy=remedy, needed=needed)
+        return Finding(name=name, well=False, state="not installed", remedy=remedy, needed=needed)
 
 
 def _sound() -> list[Finding]:
     import soundfile
 
     lacking = [name for name in FORMATS if name not in soundfile.available_formats()]
-    found = f"libsndfile {soundfile.__libsndfile_version__}, " + (
+    state = f"libsndfile {soundfile.__libsndfile_version__}, " + (
         f"without {', '.join(lacking)}" if lacking else f"with {', '.join(FORMATS)}"
     )
     remedy = "pip install --force-reinstall soundfile" if lacking else ""
-    return [Finding(name="sound formats", well=not lacking, found=found, remedy=remedy)]
+    return [Finding(name="sound formats", well=not lacking, state=state, remedy=remedy)]
 
 
 def _models() -> list[Finding]:
@@ -82,14 +82,14 @@ def _models() -> list[Finding]:
 
     folders = list(installed_folders())
     if not folders:
-        return [Finding(name="model", well=False, found="none installed", remedy=REINSTALL)]
+        return [Finding(name="model", well=False, state="none installed", remedy=REINSTALL)]
     findings: list[Finding] = []
     for folder in folders:
         problems = verify(folder.path) if isinstance(folder, ModelFolder) else [str(folder)]
         name = folder.manifest.id if isinstance(folder, ModelFolder) else "?"
         remedy = REINSTALL if problems else ""
-        found = "; ".join(problems) or "whole, and runs"
-        findings.append(Finding(name=f"model {name}", well=not problems, found=found, remedy=remedy))
+        state = "; ".join(problems) or "whole, and runs"
+        findings.append(Finding(name=f"model {name}", well=not problems, state=state, remedy=remedy))
     return findings
 
 
@@ -97,11 +97,11 @@ def _extras() -> list[Finding]:
     findings: list[Finding] = []
     for extra in dict.fromkeys(EXTRAS.values()):
         lacking = [name for name, its in EXTRAS.items() if its == extra and util.find_spec(name) is None]
-        found = f"without {', '.join(lacking)}" if lacking else "all there"
+        state = f"without {', '.join(lacking)}" if lacking else "all there"
         remedy = install_command(extra) if lacking else ""
         if extra == "play" and not lacking and (silent := _no_portaudio()):
-            lacking, found, remedy = ["PortAudio"], "without PortAudio", silent
-        findings.append(Finding(name=f"extra {extra}", well=not lacking, found=found, remedy=remedy, needed=False))
+            lacking, state, remedy = ["PortAudio"], "without PortAudio", silent
+        findings.append(Finding(name=f"extra {extra}", well=not lacking, state=state, remedy=remedy, needed=False))
     return findings
 
 
@@ -122,11 +122,11 @@ def _disk() -> list[Finding]:
         free = shutil.disk_usage(path).free
         well = free >= LEAST_FREE_BYTES
         remedy = "" if well else f"free some space on the disk of {path}"
-        findings.append(Finding(name=f"disk at {path}", well=well, found=f"{free / 1e9:.1f} GB free", remedy=remedy))
+        findings.append(Finding(name=f"disk at {path}", well=well, state=f"{free / 1e9:.1f} GB free", remedy=remedy))
     return findings
 
 
 def _threads() -> list[Finding]:
     """How many threads this process may use, which a container can limit below the machine's."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return [Finding(name="threads", well=True, found=f"{usable}; halfstep plays on one")]
+    return [Finding(name="threads", well=True, state=f"{usable}; halfstep plays on one")]

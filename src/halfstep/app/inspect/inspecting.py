@@ -29,9 +29,9 @@ def models(as_json: AsJson = False) -> None:
     """
     from halfstep.bundle import ModelFolder, installed_folders, model_places
 
-    found = list(installed_folders())
-    whole = [folder for folder in found if isinstance(folder, ModelFolder)]
-    problems = [str(folder) for folder in found if not isinstance(folder, ModelFolder)]
+    folders = list(installed_folders())
+    whole = [folder for folder in folders if isinstance(folder, ModelFolder)]
+    problems = [str(folder) for folder in folders if not isinstance(folder, ModelFolder)]
     if as_json:
         print(json.dumps({"models": [_facts(folder) for folder in whole], "problems": problems}, indent=1))
         return
@@ -39,7 +39,7 @@ def models(as_json: AsJson = False) -> None:
         say(_described(folder))
     for problem in problems:
         say(f"not usable: {problem}")
-    if not found:
+    if not folders:
         say(f"no models in {', '.join(str(place) for place in model_places())}")
 
 

@@ -166,9 +166,9 @@ def _shapes(folder: ModelFolder, files: VocoderFiles) -> dict[str, Any]:
     if files.bass is not None:
         bass = network(files.bass)
         shapes |= {
-            "bass_block": bass.fixed_size("log_mel", 0), "bass_delay": bass.fixed_size("wanted", 0),
-            "found": [bass.fixed_size("found", axis) for axis in (0, 1)],
-            "wanted": [bass.fixed_size("wanted", axis) for axis in (0, 1)],
+            "bass_block": bass.fixed_size("log_mel", 0), "bass_delay": bass.fixed_size("targets", 0),
+            "frames": [bass.fixed_size("frames", axis) for axis in (0, 1)],
+            "targets": [bass.fixed_size("targets", axis) for axis in (0, 1)],
             "bass_share": [float(share) for share in bass_share(mel)[: bass_bins(mel)]],
         }  # fmt: skip
     return shapes

@@ -109,8 +109,8 @@ def _pages(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 def links(file: BinaryIO, most: int) -> Iterator[int]:
     """Where each link of a chained file begins, at most `most` of them: pages that begin streams, after others."""
-    size, place, found, begun = file.seek(0, 2), 0, 0, False
-    while place + HEADER.size <= size and found < most:
+    size, place, count, begun = file.seek(0, 2), 0, 0, False
+    while place + HEADER.size <= size and count < most:
         file.seek(place)
         head = file.read(HEADER.size)
         if not head.startswith(CAPTURE):
@@ -118,12 +118,12 @@ def links(file: BinaryIO, most: int) -> Iterator[int]:
             continue
         flags, segments = head[5], head[26]
         if flags & BEGIN_OF_STREAM and not begun:
-            found, begun = found + 1, True
-            yield 0 if found == 1 else place
+            count, begun = count + 1, True
+            yield 0 if count == 1 else place
         elif not flags & BEGIN_OF_STREAM:
             begun = False
         place += HEADER.size + segments + sum(file.read(segments))
-    if not found:
+    if not count:
         yield 0
 
 

@@ -53,8 +53,8 @@ class OnnxEmbedding:
         parts: list[np.ndarray] = []
         for at in range(0, len(flat), AT_ONCE):
             seen = np.stack([self.front_end(piece) for piece in flat[at : at + AT_ONCE]])
-            found = np.asarray(self.session.run(None, {name: seen})[0])
-            parts.append(found.reshape(len(seen), -1).astype(np.float32))
+            vectors = np.asarray(self.session.run(None, {name: seen})[0])
+            parts.append(vectors.reshape(len(seen), -1).astype(np.float32))
         return np.concatenate(parts).reshape(*cut.shape[:2], -1)
 
 

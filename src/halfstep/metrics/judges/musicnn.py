@@ -53,19 +53,19 @@ class Musicnn:
 
     def embed(self, samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
         """Of windows [n, samples] at 16 kHz: [n, pieces of 3 s, 200]."""
-        return self._heard(samples, "embedding")
+        return self._outputs(samples, "embedding")
 
     def tags(self, samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
         """How likely each of TAGS is, [n, pieces of 3 s, 50]."""
-        return np.reciprocal(1 + np.exp(-self._heard(samples, "tags")))
+        return np.reciprocal(1 + np.exp(-self._outputs(samples, "tags")))
 
-    def _heard(self, samples: Float32[np.ndarray, "..."], output: str) -> Float32[np.ndarray, "..."]:
+    def _outputs(self, samples: Float32[np.ndarray, "..."], output: str) -> Float32[np.ndarray, "..."]:
         cut = pieces(samples, PIECE_SAMPLES)
         seen = np.stack([log_compressed_mel(piece) for piece in cut.reshape(-1, PIECE_SAMPLES)])
         parts: list[np.ndarray] = []
         for at in range(0, len(seen), AT_ONCE):
-            (found,) = self._session.run([output], {"mel": seen[at : at + AT_ONCE]})
-            parts.append(np.asarray(found, np.float32))
+            (values,) = self._session.run([output], {"mel": seen[at : at + AT_ONCE]})
+            parts.append(np.asarray(values, np.float32))
         return np.concatenate(parts).reshape(*cut.shape[:2], -1)
 
 

@@ -25,7 +25,7 @@ MELS = {
 """Pitch needs fine bands: semitones at A1 are 3 Hz apart, their tenth harmonics 33. Timbre needs the attack."""
 
 
-def heard(samples: Float32[np.ndarray, "..."], mel: MelConfig) -> Float32[np.ndarray, "..."]:
+def levels_of(samples: Float32[np.ndarray, "..."], mel: MelConfig) -> Float32[np.ndarray, "..."]:
     """Pieces [..., PIECE_SAMPLES] at 16 kHz -> what a judge sees, [..., n_mels, frames], 0 to 1, whatever the level."""
     levels = log_mel(samples, mel)
     loudest = levels.max(axis=(-2, -1), keepdims=True)
@@ -43,9 +43,9 @@ class NoteJudge:
     def logits(self, samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
         """Of windows [n, samples] at 16 kHz: [n, pieces of one second, classes]."""
         cut = pieces(samples, PIECE_SAMPLES)
-        seen = heard(cut.reshape(-1, PIECE_SAMPLES), MELS[self.name])
-        (found,) = self.session.run(None, {"mel": seen})
-        return np.asarray(found, np.float32).reshape(*cut.shape[:2], len(self.classes))
+        seen = levels_of(cut.reshape(-1, PIECE_SAMPLES), MELS[self.name])
+        (logits,) = self.session.run(None, {"mel": seen})
+        return np.asarray(logits, np.float32).reshape(*cut.shape[:2], len(self.classes))
 
 
 @lru_cache(maxsize=2)

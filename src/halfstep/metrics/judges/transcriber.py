@@ -62,7 +62,7 @@ class Transcriber:
         padded = np.zeros(EDGE_FRAMES * HOP + max(0, pieces - 1) * step * HOP + INPUT_SAMPLES, np.float32)
         padded[EDGE_FRAMES * HOP :][: len(at_22k)] = at_22k
         nothing = np.zeros((0, KEYS), np.float32)
-        found = [(nothing, nothing)]
+        parts = [(nothing, nothing)]
         for at in range(pieces):
             piece = padded[at * step * HOP :][:INPUT_SAMPLES]
             asked = self._session.run(
@@ -70,8 +70,8 @@ class Transcriber:
                 {"serving_default_input_2:0": piece[None, :, None]},
             )
             sounding, onset = (np.asarray(one, np.float32)[0, EDGE_FRAMES:-EDGE_FRAMES] for one in asked)
-            found.append((sounding, onset))
-        sounding, onset = (np.concatenate(part)[:frames] for part in zip(*found, strict=True))
+            parts.append((sounding, onset))
+        sounding, onset = (np.concatenate(part)[:frames] for part in zip(*parts, strict=True))
         return sounding, onset
 
 

@@ -14,7 +14,7 @@ from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoder, DiffusionVoc
 def build_diffusion_vocoder(
     config: DiffusionVocoderConfig, mel: MelConfig, library: Library, folder: Path
 ) -> DiffusionVocoder:
-    """The task, which is told the bands of its data set."""
+    """The task, which is given the bands of its data set."""
     return DiffusionVocoder(config, mel, (library.band_mean, library.band_std))
 
 

@@ -40,7 +40,7 @@ class DiffusionVocoderObserver:
         self.num_steps = num_steps
         self.real = heldout.evenly(count)
         self._example = move(task.free(self.real), device)
-        self._heard = self.task.sound(self.real)
+        self._real_sound = self.task.sound(self.real)
 
     def sampled_at(self, num_steps: int) -> None:
         """From now on samples take so many steps."""
@@ -56,7 +56,7 @@ class DiffusionVocoderObserver:
 
     def look(self, windows: np.ndarray) -> dict[str, float]:
         """Mean distance of copy-syntheses [count, samples] from the music itself, each at its loudness."""
-        pairs = [(loudness_matched(y, x), x) for y, x in zip(windows, self._heard, strict=True)]
+        pairs = [(loudness_matched(y, x), x) for y, x in zip(windows, self._real_sound, strict=True)]
         return {
             "samples/mr_stft": float(np.mean([multi_resolution_stft_distance(y, x) for y, x in pairs])),
             "samples/log_mel_l1": float(np.mean([mel_l1(y, x, self.mel) for y, x in pairs])),

@@ -94,12 +94,12 @@ class DiffusionVocoder:
         return self.given(clips, self.true_mel(clips))
 
     def given(self, clips: np.ndarray, log_mel: Float32[np.ndarray, "..."]) -> Example:
-        """x of the clips where the network, and the level, are told `log_mel` [B, n_mels, frames]."""
+        """x of the clips where the network, and the level, are given `log_mel` [B, n_mels, frames]."""
         hop, edge = self.mel.hop_length, MARGIN * self.mel.hop_length - self.mel.hop_length // 2
         x = mdct(clips[:, edge:-edge], hop) / self.level(log_mel)
-        return Example(x=torch.from_numpy(x), condition=self.told(log_mel))
+        return Example(x=torch.from_numpy(x), condition=self.condition(log_mel))
 
-    def told(self, log_mel: Float32[np.ndarray, "..."]) -> Condition:
+    def condition(self, log_mel: Float32[np.ndarray, "..."]) -> Condition:
         """What the network is given of a log-mel [B, n_mels, L]: standardised."""
         return Condition(aligned=torch.from_numpy((log_mel - self._mean) / self._std))
 
@@ -113,7 +113,7 @@ class DiffusionVocoder:
         return expected / colour * np.sqrt(np.square(colour).mean(axis=-2, keepdims=True))
 
     def waveform(self, x: np.ndarray, log_mel: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
-        """Samples [B, L * hop_length] of x [B, hop_length, L], told the mel; the first and last half hop fade."""
+        """Samples [B, L * hop_length] of x [B, hop_length, L], given the mel; the first and last half hop fade."""
         half = self.mel.hop_length // 2
         return inverse_mdct(x * self.level(log_mel), self.mel.hop_length)[:, half:-half]
 

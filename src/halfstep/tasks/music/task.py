@@ -65,7 +65,7 @@ KINDS: tuple[Draw, ...] = (beginning, end, both_ends, random_spans)
 @dataclass(frozen=True, kw_only=True)
 class MusicConfig:
     """n_mels x frames: the window. packing: a key of PACKINGS, or "components": of every `patch_frames` frames their
-    coordinates along the first `components` principal directions. context: whether the network is told of known frames.
+    coordinates along the first `components` principal directions. context: whether the network is given known frames.
 
     nothing_share: how often nothing is known. context_noise: the largest deviation of the noise laid over the known
     frames in training (drawn a clip), so that the model's own frames, never quite real, are as good a context.
@@ -159,7 +159,7 @@ class Music:
         x = torch.from_numpy(self.packing.flat(clips))
         if not self.config.context:
             return Example(x=x, condition=Condition())
-        aligned, held = (torch.from_numpy(part) for part in self.packing.told(seen, masks))
+        aligned, held = (torch.from_numpy(part) for part in self.packing.context(seen, masks))
         return Example(x=x, condition=Condition(aligned=aligned), known=held)
 
     def windows(self, x: np.ndarray) -> np.ndarray:

@@ -58,13 +58,21 @@ async function load(file) {
   }
 }
 
+// Of inputs and outputs in the vocoders of older model folders: what they are called now, as in bundle/session.py.
+const FORMER_NAMES = {
+  heard: "consistent", found: "frames", wanted: "targets", found_after: "frames_after", wanted_after: "targets_after",
+};
+
 /** A network as a function: {name: [values, dims]} -> {name: values}. */
 async function network(file) {
   const session = await load(file);
   return async (inputs) => {
-    const fed = Object.fromEntries(Object.entries(inputs).map(([name, [values, dims]]) => [name, new ort.Tensor("float32", values, dims)]));
-    const found = await session.run(fed);
-    return Object.fromEntries(Object.entries(found).map(([name, tensor]) => [name, tensor.data]));
+    const fed = Object.fromEntries(session.inputNames.map((name) => {
+      const [values, dims] = inputs[FORMER_NAMES[name] ?? name];
+      return [name, new ort.Tensor("float32", values, dims)];
+    }));
+    const answers = Object.entries(await session.run(fed));
+    return Object.fromEntries(answers.map(([name, tensor]) => [FORMER_NAMES[name] ?? name, tensor.data]));
   };
 }
 

@@ -60,17 +60,17 @@ export class Vocoder {
     this.priorState = new Float32Array(vocoder.prior_state * vocoder.kept);
     this.refinerState = new Float32Array(vocoder.refiner_state * vocoder.kept);
     this.waiting = new Float32Array(5 * vocoder.refiner_delay * grid.bins);
-    this.unheard = new Queue(this.bands);
+    this.unanswered = new Queue(this.bands);
     if (networks.bass) {
-      const [rows, columns] = vocoder.found, half = columns / 2;
-      this.found = new Float32Array(rows * columns);
+      const [rows, columns] = vocoder.frames, half = columns / 2;
+      this.frames = new Float32Array(rows * columns);
       for (let row = 0; row < rows; row++)
         for (let i = 0; i < half; i++) {
           const turn = 2 * Math.PI * random();
-          this.found[row * columns + i] = 1e-6 * Math.cos(turn);
-          this.found[row * columns + half + i] = 1e-6 * Math.sin(turn);
+          this.frames[row * columns + i] = 1e-6 * Math.cos(turn);
+          this.frames[row * columns + half + i] = 1e-6 * Math.sin(turn);
         }
-      this.wanted = new Float32Array(vocoder.wanted[0] * vocoder.wanted[1]).fill(about.floor_magnitude);
+      this.targets = new Float32Array(vocoder.targets[0] * vocoder.targets[1]).fill(about.floor_magnitude);
     }
     const leadIn = grid.own ? 0 : LEAD_IN;
     this.mels = new Queue(this.bands);
@@ -135,15 +135,15 @@ export class Vocoder {
     const ready = Math.max(0, Math.floor((tones.length - n_fft) / hop) + 1);
     this.tones = tones.slice(ready * hop);
     if (!ready) return new Float32Array(0);
-    const heard = new Float32Array(2 * ready * bins);
+    const consistent = new Float32Array(2 * ready * bins);
     for (let frame = 0; frame < ready; frame++)
-      this.fft.forward(tones, frame * hop, heard.subarray(frame * bins), heard.subarray((ready + frame) * bins));
+      this.fft.forward(tones, frame * hop, consistent.subarray(frame * bins), consistent.subarray((ready + frame) * bins));
     const planned = new Float32Array(2 * ready * bins);
     planned.set(this.real.take(ready));
     planned.set(this.imag.take(ready), ready * bins);
     const refined = await this.networks.refiner({
       hidden: [this.hidden.take(ready), [1, ready, shape.width]], magnitude: [this.magnitude.take(ready), [1, ready, bins]],
-      planned: [planned, [1, 2, ready, bins]], heard: [heard, [1, 2, ready, bins]],
+      planned: [planned, [1, 2, ready, bins]], consistent: [consistent, [1, 2, ready, bins]],
       waiting: [this.waiting, [1, 5, shape.refiner_delay, bins]], state: [this.refinerState, [1, shape.refiner_state, shape.kept]],
     });
     this.waiting = refined.waiting_after;
@@ -167,15 +167,15 @@ export class Vocoder {
 
   async searchBass(mels) {
     const { shape } = this;
-    this.unheard.push(mels);
+    this.unanswered.push(mels);
     const low = 2 * shape.bass_share.length;
-    while (this.unheard.frames >= shape.bass_block) {
+    while (this.unanswered.frames >= shape.bass_block) {
       const answer = await this.networks.bass({
-        log_mel: [this.unheard.take(shape.bass_block), [shape.bass_block, this.bands]],
-        found: [this.found, shape.found], wanted: [this.wanted, shape.wanted],
+        log_mel: [this.unanswered.take(shape.bass_block), [shape.bass_block, this.bands]],
+        frames: [this.frames, shape.frames], targets: [this.targets, shape.targets],
       });
-      this.found = answer.found_after;
-      this.wanted = answer.wanted_after;
+      this.frames = answer.frames_after;
+      this.targets = answer.targets_after;
       const [skipped] = this.skip("bass", answer.spectra, shape.bass_block);
       this.low.push(answer.spectra.slice(skipped * low));
     }
