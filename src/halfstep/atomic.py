@@ -17,6 +17,8 @@ from halfstep.errors import InputError
 PARTIAL_SUFFIX = ".partial"
 OURS = re.compile(rf"\.(?P<stem>.+)\.(?P<pid>\d+)(-\d+)?{re.escape(PARTIAL_SUFFIX)}(?P<suffix>\..*)?", re.DOTALL)
 """The name of a partial file: whose it becomes, and the number of the process that writes it."""
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""What the system says of a disk without room, or of a user's share of it."""
 USUAL_LONGEST_NAME = 255
 NUMBER_BYTES = 20
 LONGEST_SUFFIX = 16
@@ -40,7 +42,7 @@ def replacing(path: Path) -> Generator[Path, None, None]:
             left.unlink(missing_ok=True)
     partial, held = _claimed(target.parent, prefix, suffix)
     try:
-        with _full_disk_named(path):
+        with disk_named(path):
             yield partial
         with suppress(FileNotFoundError):
             partial.chmod(stat.S_IMODE(target.stat().st_mode))
@@ -61,22 +63,31 @@ def replacing_folder(path: Path) -> Generator[Path, None, None]:
 
     What killed processes left of it is removed.
     """
+    with folder_aside(path) as partial:
+        yield partial
+        if path.exists():
+            path.rmdir()
+        partial.rename(path)
+        _flush(path.parent)
+
+
+@contextmanager
+def folder_aside(path: Path) -> Generator[Path, None, None]:
+    """Yield a new folder beside `path`, for what is to be moved there once it is whole; it is gone after the block, and
+    so is what killed processes left of theirs.
+    """
     prefix, suffix = _around_the_number(path)
     for left in _alike(path.parent, prefix, suffix):
         pid = int(OURS.fullmatch(left.name)["pid"])  # pyright: ignore[reportOptionalSubscript]  it is alike
         if left.is_dir() and not left.is_symlink() and not _runs(pid):
             shutil.rmtree(left)
     partial = path.parent / f"{prefix}{os.getpid()}{suffix}"
-    partial.mkdir()
     try:
-        yield partial
-        if path.exists():
-            path.rmdir()
-        partial.rename(path)
-        _flush(path.parent)
-    except BaseException:
+        with disk_named(path):
+            partial.mkdir()
+            yield partial
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def replaceable(path: Path) -> Path:
@@ -108,15 +119,24 @@ KINDS = {
 
 
 @contextmanager
-def _full_disk_named(path: Path) -> Generator[None, None, None]:
-    """The system does not say which file found no room when a write fails; this does, and how much is left."""
+def disk_named(path: Path) -> Generator[None, None, None]:
+    """The system does not say which file it could not write when a write fails; this does, and how much was free where
+    the disk was full. path: the file, or the folder of all that the block writes.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename:
+        if error.errno is None or error.filename:
             raise
-        free = shutil.disk_usage(path.parent).free
-        raise OSError(errno.ENOSPC, f"No space left on device, {free} bytes free", str(path)) from error
+        said = error.strerror or str(error)
+        if error.errno in FULL and "bytes" not in said:
+            said = f"{said}, {_free(path)} bytes free"
+        raise OSError(error.errno, said, str(path)) from error
+
+
+def _free(path: Path) -> int:
+    """Bytes, on the disk of a path that need not be there yet."""
+    return shutil.disk_usage(next(place for place in path.absolute().parents if place.exists())).free
 
 
 def write_json(path: Path, value: object) -> None:

@@ -25,7 +25,11 @@ def folder_lock(folder: Path) -> Generator[None, None, None]:
                 f"{folder}: in use by process {holder['pid']} on {holder['host']}; {_remedy(holder, path)}"
             )
         mine = {"pid": os.getpid(), "host": socket.gethostname(), "start": _start_time(os.getpid())}
-        path.write_text(json.dumps(mine), encoding="utf-8")
+        try:
+            path.write_text(json.dumps(mine), encoding="utf-8")
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
     try:
         yield
     finally:

@@ -1,9 +1,11 @@
 """Folders that a command fills: they were empty when it came, or carry its mark. A user's own are never entered."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from halfstep.atomic import disk_named
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.fields import read_json
 
@@ -11,24 +13,32 @@ MARK = ".halfstep"
 """A file that says what the folder is."""
 LONGEST_MARK = 100
 LONGEST_FACTS = 64 << 20
-DATA_SET, RUN, REPORT, VOCODER = "data set", "run", "report", "vocoder"
+DATA_SET, RUN, REPORT, VOCODER, SITE, STREAM = "data set", "run", "report", "vocoder", "site", "stream of segments"
 
 
 def enter(folder: Path, kind: str, looks_like_one: Callable[[Path], bool] = lambda _: False) -> None:
-    """Make `folder`, or make sure that it is a `kind` of ours; mark it.
+    """Make `folder`, or make sure that it is a `kind` of ours; mark it. Errors as for `check`."""
+    check(folder, kind, looks_like_one)
+    folder.mkdir(parents=True, exist_ok=True)
+    if _marked(folder) is None:
+        with disk_named(folder / MARK):
+            (folder / MARK).write_text(kind + "\n", encoding="ascii")
 
-    looks_like_one: says so of what was made before there were marks. InputError for anything else that is not empty.
+
+def check(folder: Path, kind: str, looks_like_one: Callable[[Path], bool] = lambda _: False) -> None:
+    """InputError unless `folder` is absent, empty or a `kind` of ours. looks_like_one: says so of what was made before
+    there were marks.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise InputError(f"{folder}: not a folder; name one for the {kind}") from None
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder}: not a folder; name one for the {kind}")
     marked = _marked(folder)
     if marked is None and (looks_like_one(folder) or not any(folder.iterdir())):
-        (folder / MARK).write_text(kind + "\n", encoding="ascii")
-    elif marked is None:
+        return
+    if marked is None:
         raise NamedError(f"{unbraced(folder)}: not empty, and no {kind} made by halfstep; choose another {{out}}")
-    elif marked != kind:
+    if marked != kind:
         raise NamedError(f"{unbraced(folder)}: holds a {unbraced(marked)}, not a {kind}; choose another {{out}}")
 
 

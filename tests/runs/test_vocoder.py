@@ -1,6 +1,7 @@
 """The learned vocoder by the commands: trained, cut off and gone on with, put into a model folder and played."""
 
 import json
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from full_disks import Disk
 
 from halfstep.app.cli import run
 from halfstep.audio.mel import MelConfig
@@ -96,6 +98,19 @@ def test_what_no_credits_name_is_not_stated_and_another_licence_may_be_given(tra
         card = read_manifest(model).vocoder
         assert card is not None
         assert card.licence == licence
+
+
+def test_a_full_disk_leaves_the_model_as_it_was(
+    trained: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert run(["export", str(trained), "--into", str(model)]) == 0
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    disk = Disk(model.parent, monkeypatch)
+    disk.left = sum(map(len, before.values())) + 5000
+    assert run(["export", str(trained), "--into", str(model), "--licence", "MIT", "--weights", "int8"]) == 1
+    assert re.search(r"No space left.*\d+ bytes", capsys.readouterr().err)
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+    assert not list(model.parent.glob(".*partial*"))
 
 
 def test_its_networks_alone_go_into_a_bare_folder(trained: Path, tmp_path: Path):

@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+from halfstep.atomic import FULL
 from halfstep.errors import InputError, NamedError
 
 DONE, OURS, INPUT, STRICT, INTERRUPTED = 0, 1, 2, 3, 130
@@ -98,7 +99,7 @@ def _free(error: OSError) -> str:
 def _of_the_system(error: OSError) -> tuple[int, str]:
     where = f"{error.filename}: " if error.filename else ""
     reason = error.strerror or str(error)
-    if error.errno == errno.ENOSPC:
+    if error.errno in FULL:
         return OURS, f"{where}{reason}{_free(error)}; free some, or write elsewhere"
     if error.errno in THEIRS:
         return INPUT, f"{where}{reason}; name another path, or change its permissions"

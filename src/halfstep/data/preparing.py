@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from halfstep.atomic import remove_partials, write_json
+from halfstep.atomic import FULL, remove_partials, write_json
 from halfstep.audio.files.io import READABLE
 from halfstep.audio.mel import MelConfig
 from halfstep.data.catalogue import Failed, Outcome, Report, Skipped, Used, counted_once, manifest, report
@@ -104,7 +104,7 @@ def prepare(
             run.decode()
             return run.commit()
         except OSError as error:
-            if error.errno == errno.ENOSPC:
+            if error.errno in FULL:
                 run.stop_for_space(error)
             raise
 

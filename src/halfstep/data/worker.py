@@ -3,7 +3,6 @@
 Decoders run here and nowhere else, so that one that crashes or hangs takes a single file with it.
 """
 
-import errno
 import json
 import os
 import queue
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from halfstep.atomic import FULL
 from halfstep.audio.mel import MelConfig
 from halfstep.data.decode import Beat, DecodeConfig, decode, identify
 from halfstep.data.sources import Found
@@ -56,7 +56,7 @@ def answer_to(job: Job, beat: Beat) -> Answer:
     except UnusableError as error:
         return {"skipped": str(error)}
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in FULL:
             return {"disk_full": str(error)}
         return {"unreadable": f"cannot be read: {error.strerror}"}
     except Exception as error:  # one file's trouble, whatever it is, must not end the others'

@@ -1,5 +1,6 @@
 """A trained vocoder's networks, and the search for its bass, as ONNX, and into a model folder."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -8,7 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from halfstep.atomic import folder_aside
 from halfstep.bundle import Manifest, VocoderFiles, read_manifest, verify, write_manifest
+from halfstep.bundle.model_json import FILE_NAME
 from halfstep.errors import InputError
 from halfstep.export.onnx_writing import Range, write_onnx
 from halfstep.learned_vocoder.bass_net import bass_net
@@ -95,12 +98,20 @@ def write_bass(net: VocoderNet, folder: Path) -> str | None:
 def add_vocoder(
     net: VocoderNet, folder: Path, card: VocoderFiles, weights: str = "fp32", ranges: Ranges | None = None
 ) -> Manifest:
-    """Give the model in `folder` this vocoder, and its bass, in place of any it has. InputError: their mels differ."""
-    manifest = read_manifest(folder)
+    """Give the model in `folder` this vocoder, and its bass, in place of any it has. InputError: their mels differ.
+
+    Where it cannot be written, the model is as it was.
+    """
+    before = manifest = read_manifest(folder)
     if manifest.mel != net.mel:
         raise InputError(f"{folder}: its mel is {manifest.mel}, the vocoder's {net.mel}; train one for this mel")
-    write_vocoder(net, folder, weights, ranges)
-    manifest = write_manifest(folder, replace(manifest, vocoder=replace(card, bass=write_bass(net, folder))))
-    if problems := verify(folder):
-        raise RuntimeError(f"{folder}: does not verify with its vocoder: {problems[0]}")
+    with folder_aside(folder) as aside:
+        for name in manifest.files:
+            shutil.copyfile(folder / name, aside / name)
+        write_vocoder(net, aside, weights, ranges)
+        manifest = write_manifest(aside, replace(manifest, vocoder=replace(card, bass=write_bass(net, aside))))
+        if problems := verify(aside):
+            raise RuntimeError(f"{folder}: does not verify with its vocoder: {problems[0]}")
+        for name in (*(name for name, entry in manifest.files.items() if before.files.get(name) != entry), FILE_NAME):
+            (aside / name).replace(folder / name)
     return manifest

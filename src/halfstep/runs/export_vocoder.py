@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from halfstep.atomic import replacing_folder
 from halfstep.bundle import VocoderFiles
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_writing import STORED
@@ -51,7 +52,8 @@ def export_vocoder(
         assert out is not None, "the command asks for one of the two"
         if out.exists() and any(out.iterdir()):
             raise NamedError(f"{unbraced(out)}: not empty; choose another {{out}}, or remove it")
-        out.mkdir(parents=True, exist_ok=True)
-        write_vocoder(net, out, weights, ranges)
-        write_bass(net, out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with replacing_folder(out) as folder:
+            write_vocoder(net, folder, weights, ranges)
+            write_bass(net, folder)
         return f"{out}: the networks of {run}"

@@ -4,7 +4,6 @@
 another, the file does not count.
 """
 
-import errno
 import hashlib
 import logging
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from halfstep.atomic import remove_partials, replacing, write_json
+from halfstep.atomic import FULL, remove_partials, replacing, write_json
 from halfstep.errors import InputError
 from halfstep.fields import Fields, open_regular, read_json
 from halfstep.training.ema import Ema
@@ -90,10 +89,10 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], notes: Mapping[str, obj
             partial.write_bytes(content)
         write_json(path.with_suffix(".json"), {**notes, "sha256": hashlib.sha256(content).hexdigest()})
     except OSError as fault:
-        if fault.errno != errno.ENOSPC:
+        if fault.errno not in FULL:
             raise
         needed = f"No space left on device, {len(content)} bytes are needed"
-        raise OSError(errno.ENOSPC, needed, str(path)) from None
+        raise OSError(fault.errno, needed, str(path)) from None
 
 
 def updates_done(folder: Path) -> int:

@@ -85,6 +85,15 @@ def test_a_model_without_a_learned_vocoder_is_refused(
     assert not (tmp_path / "site").exists()
 
 
+def test_a_folder_of_somebody_elses_is_refused_and_left_as_it_was(
+    runtime: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "index.html").write_text("my own page")
+    assert run(["page", "--out", str(tmp_path), "--runtime", str(runtime)]) == 2
+    assert "not empty, and no site made by halfstep; choose another --out" in capsys.readouterr().err
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("index.html", "my own page")]
+
+
 @pytest.mark.parametrize("server", ["ftp://x", "radio.example", 'https://x"><script>'])
 def test_an_address_that_is_none_is_refused(server: str, runtime: Path, tmp_path: Path):
     assert run(["page", "--out", str(tmp_path / "site"), "--runtime", str(runtime), "--server", server]) == 2

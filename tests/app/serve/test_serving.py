@@ -12,7 +12,8 @@ import pytest
 import soundfile
 
 from halfstep.app.cli import run
-from halfstep.app.serve.hls import LIST_NAME, timestamp_tag
+from halfstep.app.serve.hls import LIST_NAME, HlsFolder, timestamp_tag
+from halfstep.errors import InputError
 
 from .conftest import QUICK, serving, until
 
@@ -49,10 +50,10 @@ def test_segments_are_listed_once_they_are_whole_and_play(
     monkeypatch.setattr("halfstep.app.serve.hls.SEGMENT_SECONDS", 0.5)
     monkeypatch.setattr("halfstep.app.serve.hls.LISTED", 3)
     monkeypatch.setattr("halfstep.app.serve.hls.KEPT", 4)
-    (tmp_path / "segment-1.mp3").write_bytes(b"of an earlier run")
+    (tmp_path / "segment-0000000001.mp3").write_bytes(b"of an earlier run")
     with serving(tiny_model, replace(QUICK, burst_seconds=2.0), hls=tmp_path):
         until(lambda: len(list(tmp_path.glob("segment-??????????.mp3"))) >= 4)
-        assert not (tmp_path / "segment-1.mp3").exists()
+        assert not (tmp_path / "segment-0000000001.mp3").exists()
         listed = (tmp_path / LIST_NAME).read_text()
         names = re.findall(r"^segment-\d+\.mp3$", listed, re.MULTILINE)
         sounds = [(tmp_path / name).read_bytes() for name in names]
@@ -76,3 +77,17 @@ def test_a_timestamp_is_the_bytes_that_players_expect():
     assert tag[10:20] == b"PRIV\0\0\0\x35\0\0"
     assert tag[20:-8] == b"com.apple.streaming.transportStreamTimestamp\0"
     assert int.from_bytes(tag[-8:], "big") == 90_000
+
+
+def test_segments_go_into_no_folder_of_somebody_elses(tmp_path: Path):
+    (tmp_path / "segment-of-an-orange.mp3").write_bytes(b"mine")
+    with pytest.raises(InputError, match="not empty, and no stream of segments made by halfstep"):
+        HlsFolder(tmp_path, 44100)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine"]
+
+
+def test_segments_of_an_earlier_version_make_room(tmp_path: Path):
+    for name in ("segment-0000000001.mp3", LIST_NAME):
+        (tmp_path / name).write_bytes(b"old")
+    HlsFolder(tmp_path, 44100)
+    assert {path.name for path in tmp_path.iterdir()} == {".halfstep", LIST_NAME}

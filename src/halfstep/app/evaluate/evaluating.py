@@ -9,6 +9,7 @@ from halfstep.app.options import AsJson, model_ids
 from halfstep.app.progress import progress
 from halfstep.app.terminal import note
 from halfstep.app.threads import keep_to_one_thread
+from halfstep.atomic import disk_named
 from halfstep.errors import InputError
 
 
@@ -68,7 +69,7 @@ def evaluate(
         stream_seconds=stream_seconds, workers=workers,
         teacher_steps=tuple(teacher_steps or ()), baselines=tuple(baselines or ()),
     )  # fmt: skip
-    with progress("evaluate") as tell:
+    with disk_named(out), progress("evaluate") as tell:
         if subject is None:
             from halfstep.evaluation.control_report import controls_command
 

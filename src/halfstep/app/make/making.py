@@ -11,6 +11,7 @@ from halfstep.app.failures import STRICT
 from halfstep.app.options import AsJson, preset_names
 from halfstep.app.progress import progress
 from halfstep.app.terminal import note, say
+from halfstep.atomic import disk_named
 
 if TYPE_CHECKING:
     from halfstep.bundle import Manifest
@@ -63,7 +64,7 @@ def prepare(
         report.parent.mkdir(parents=True, exist_ok=True)
     config = _prepare_config(preset)
     try:
-        with progress("prepare") as tell:
+        with disk_named(out), progress("prepare") as tell:
             done = preparing.prepare(
                 audio,
                 out,
@@ -115,7 +116,7 @@ def train(
     """Train a teacher, or the learned vocoder, on a data set. The same command again goes on where it was stopped."""
     from halfstep.runs.train import train_command
 
-    with progress("train") as tell:
+    with disk_named(out), progress("train") as tell:
         figures = train_command(data, out, preset, settings or [], steps, tell, start)
     if as_json:
         print(json.dumps({"run": str(out), "figures": figures}, indent=1))
@@ -133,7 +134,7 @@ def distill(
     from halfstep.runs.distill import distill_command
     from halfstep.runs.ladder_report import table
 
-    with progress("distill") as tell:
+    with disk_named(run), progress("distill") as tell:
         rows = distill_command(run, to, updates, tell)
     if as_json:
         print(json.dumps({"run": str(run), "rungs": rows}, indent=1))

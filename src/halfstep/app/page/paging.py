@@ -10,6 +10,7 @@ import typer
 from halfstep.app.options import AsJson, model_ids
 from halfstep.app.terminal import note
 from halfstep.app.threads import keep_to_one_thread
+from halfstep.atomic import disk_named
 from halfstep.errors import InputError
 
 
@@ -49,10 +50,8 @@ def page(
         if parts.scheme not in ("http", "https") or not parts.hostname or set(server) & set("\"'<>; "):
             raise InputError(f"--server {server}: give an address as https://radio.example")
         server = server.rstrip("/")
-    if out.is_file():
-        raise InputError(f"--out {out}: a file stands there; name a folder")
     folders = [load_folder(name) for name in model or [None]]
-    with runtime_folder(runtime) as files:
+    with disk_named(out), runtime_folder(runtime) as files:
         size = write_site(out, folders, files, server)
     if as_json:
         print(json.dumps({"out": str(out), "bytes": size, "models": [one.manifest.id for one in folders]}, indent=1))

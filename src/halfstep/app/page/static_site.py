@@ -7,7 +7,6 @@ browser is arithmetic on them.
 import base64
 import hashlib
 import json
-import shutil
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from halfstep.app.page.runtime import RUNTIME_FILES
-from halfstep.atomic import replacing
+from halfstep.atomic import folder_aside, replacing
 from halfstep.audio.bass import bass_bins, bass_share
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import band_edges_hz
@@ -25,6 +24,8 @@ from halfstep.bundle.session import OnnxNetwork
 from halfstep.diffusion.process import DDIM
 from halfstep.errors import InputError
 from halfstep.generation.window import layout_of
+from halfstep.own_folder import SITE as SITE_FOLDER
+from halfstep.own_folder import check, enter, members
 
 SITE = Path(str(resources.files("halfstep.app.page") / "site"))
 POLICY = (
@@ -44,23 +45,40 @@ def write_site(out: Path, folders: Sequence[ModelFolder], runtime: Path, server:
     """Write the site into a folder, which is made if it is not there; how many bytes it has.
 
     runtime: a folder with onnxruntime-web's files. server: the address of a `halfstep serve` whose stream is played
-    where a device is too slow. InputError for a model that browsers cannot play.
+    where a device is too slow. InputError for a model that browsers cannot play, or a folder with other things in it.
     """
+    check(out, SITE_FOLDER, _is_site)
     described = [_described(folder) for folder in folders]
-    out.mkdir(parents=True, exist_ok=True)
-    for path in sorted(SITE.iterdir()):
-        if path.name != "server.js":
-            shutil.copyfile(path, out / path.name)
-    (out / "index.html").write_text(_index(server), encoding="utf-8")
-    (out / "_headers").write_text(HEADERS, encoding="ascii")
-    (out / "ort").mkdir(exist_ok=True)
-    for name in RUNTIME_FILES:
-        shutil.copyfile(runtime / name, out / "ort" / name)
-    for folder in folders:
-        _write_files(out, folder)
-    with replacing(out / "site.json") as partial:
-        partial.write_text(json.dumps({"models": described}, allow_nan=False), encoding="utf-8")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with folder_aside(out) as made:
+        for path in sorted(SITE.iterdir()):
+            if path.name != "server.js":
+                (made / path.name).write_bytes(path.read_bytes())
+        (made / "index.html").write_text(_index(server), encoding="utf-8")
+        (made / "_headers").write_text(HEADERS, encoding="ascii")
+        (made / "ort").mkdir()
+        for name in RUNTIME_FILES:
+            (made / "ort" / name).write_bytes((runtime / name).read_bytes())
+        for folder in folders:
+            _write_files(made, folder)
+        enter(out, SITE_FOLDER, _is_site)
+        for path in sorted(made.rglob("*")):
+            if path.is_file():
+                _move(path, out / path.relative_to(made))
+        # It says what is there: last.
+        with replacing(out / "site.json") as partial:
+            partial.write_text(json.dumps({"models": described}, allow_nan=False), encoding="utf-8")
     return sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+
+
+def _is_site(folder: Path) -> bool:
+    """Whether a folder without a mark is one nevertheless: they had none once."""
+    return "models" in members(folder / "site.json") and (folder / "maker.js").is_file()
+
+
+def _move(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(target)
 
 
 def _index(server: str | None) -> str:
@@ -84,12 +102,10 @@ def _write_files(out: Path, folder: ModelFolder) -> None:
     place = out / "models" / folder.manifest.id
     place.mkdir(parents=True, exist_ok=True)
     for name in _files(folder, _vocoder_of(folder.manifest)).values():
-        with replacing(place / name) as partial:
-            partial.write_bytes(folder.read(name))
+        (place / name).write_bytes(folder.read(name))
     matrix = _matrix(folder)
     if matrix is not None:
-        with replacing(place / COMPONENTS) as partial:
-            partial.write_bytes(matrix)
+        (place / COMPONENTS).write_bytes(matrix)
 
 
 COMPONENTS = "components.bin"

@@ -6,6 +6,7 @@ only then listed; one is removed when players can no longer be at it.
 
 import asyncio
 import logging
+import re
 import struct
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from halfstep.app.serve.refusals import Refusal
 from halfstep.app.serve.tunes import Stations
 from halfstep.atomic import replacing
 from halfstep.audio.files.mpeg import frame_bytes, samples_a_frame
+from halfstep.own_folder import STREAM, enter
 
 LOG = logging.getLogger("halfstep.serve")
 KIND = "mp3"
@@ -24,6 +26,7 @@ LISTED, KEPT = 8, 16
 TARGET_SECONDS = 7
 AGAIN_SECONDS = 2.0
 LIST_NAME = "stream.m3u8"
+SEGMENT = re.compile(r"segment-\d{10}\.mp3")
 OWNER = b"com.apple.streaming.transportStreamTimestamp\0"
 CLOCK_HZ, CLOCK_BITS = 90_000, 33
 
@@ -41,12 +44,16 @@ class HlsFolder:
     """Writes segments into a folder, and their list."""
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
-        """The folder is made if it is not there, and segments of an earlier run in it are removed. OSError."""
+        """The folder is made if it is not there, and segments of an earlier run in it are removed.
+
+        OSError; InputError where it is somebody else's.
+        """
         self._folder, self._sample_rate = folder, sample_rate
         self._frame_samples = samples_a_frame(sample_rate)
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("segment-*.mp3"):
-            old.unlink()
+        enter(folder, STREAM, _is_stream)
+        for old in folder.iterdir():
+            if SEGMENT.fullmatch(old.name):
+                old.unlink()
         # Players go by numbers that only grow, over restarts too.
         self._number = int(time.time() / SEGMENT_SECONDS)
         self._segments: deque[Segment] = deque()
@@ -95,6 +102,12 @@ class HlsFolder:
             lines += ["#EXT-X-DISCONTINUITY"] if segment.begins else []
             lines += [f"#EXTINF:{segment.seconds:.5f},", segment.name]
         return "\n".join([*lines, ""])
+
+
+def _is_stream(folder: Path) -> bool:
+    """Whether a folder without a mark is one nevertheless: they had none once."""
+    names = {path.name for path in folder.iterdir()}
+    return all(name == LIST_NAME or SEGMENT.fullmatch(name) for name in names)
 
 
 async def write_hls(folder: HlsFolder, stations: Stations, model: str) -> None:

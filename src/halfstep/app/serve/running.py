@@ -50,7 +50,10 @@ class Running(uvicorn.Server):
     """uvicorn, with what has to begin and end with it."""
 
     def __init__(self, server: Server, hosts: Collection[str], hls: Path | None, ready: Callable[[], None]) -> None:
-        """hls: a folder for segments of the first model. ready: called once it answers."""
+        """hls: a folder for segments of the first model. ready: called once it answers.
+
+        InputError for a folder of somebody else's, OSError for one that cannot be written.
+        """
         config = uvicorn.Config(
             server.application(hosts), http=Connection, ws="websockets-sansio", loop="asyncio", lifespan="off",
             log_config=None, log_level="warning", access_log=False, server_header=False, date_header=True,
@@ -60,14 +63,15 @@ class Running(uvicorn.Server):
             ws_per_message_deflate=False, ws_ping_interval=20, ws_ping_timeout=20,
         )  # fmt: skip
         super().__init__(config)
-        self._music, self._ready, self._hls = server, ready, hls
+        self._music, self._ready = server, ready
+        name, model = next(iter(server.models.items()))
+        self._hls = None if hls is None else (name, HlsFolder(hls, model.sample_rate))
         self._tasks: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self._hls is not None:
-            name, model = next(iter(self._music.models.items()))
-            folder = HlsFolder(self._hls, model.sample_rate)
+            name, folder = self._hls
             self._tasks.append(asyncio.create_task(write_hls(folder, self._music.stations, name)))
         self._ready()
 

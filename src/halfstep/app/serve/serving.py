@@ -74,12 +74,11 @@ def serve(
         raise InputError("--model: two with the same id; an address can name only one of them")
     logging.basicConfig(format="halfstep: %(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # its warnings are of listeners who left
-    sock = bound(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{sock.getsockname()[1]}/"
     server = Server(models, replace(USUAL, listeners=listeners), seed)
 
     def ready() -> None:
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{sock.getsockname()[1]}/"
         warm_up(server)
         print(f"halfstep plays at {address}  (Ctrl-C ends it)", flush=True)
         for name in models:
@@ -88,6 +87,8 @@ def serve(
             webbrowser.open(address)
 
     try:
-        serve_on(sock, Running(server, allow_host or [], hls, ready))
+        running = Running(server, allow_host or [], hls, ready)
+        sock = bound(host, port)
+        serve_on(sock, running)
     finally:
         server.close()

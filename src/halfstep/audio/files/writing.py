@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from halfstep.arrays import Float
-from halfstep.atomic import replacing
+from halfstep.atomic import FULL, replacing
 from halfstep.audio.files import ogg
 from halfstep.audio.files.depth import FLOATING, quantised
 from halfstep.audio.files.loop_points import add_loop_points
@@ -84,7 +84,7 @@ def write(
             if loop:
                 add_loop_points(partial, encoding.format, sample_rate, frames)
         except OSError as error:
-            if error.errno == errno.ENOSPC:
+            if error.errno in FULL:
                 raise _disk_full(path, partial, sample_rate, seconds) from error
             raise
 
