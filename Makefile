@@ -1,7 +1,8 @@
 # `make music` and `make test` need only python3 (3.11 or newer) and make; each may come first, and again costs nothing.
 PYTHON  ?= python3
 VENV    := .venv
-BIN     := $(VENV)/bin
+# Windows names the folder of commands otherwise; make there comes with Git or choco.
+BIN     := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP     := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Everything in the hashed files is resolved already: pip checks hashes and decides nothing.
 HASHED  := $(PIP) --no-deps --require-hashes
@@ -9,7 +10,7 @@ WORKERS ?= 2
 # One arithmetic thread a test process: two processes with two threads each are slower than one.
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help music page test check format lock clean
+.PHONY: help music page test check format lock release clean
 help:
 	@echo 'make music   a minute of music and its picture in out/, from the model inside the package'
 	@echo 'make page    the page, in your browser: press play and it never stops'
@@ -17,6 +18,7 @@ help:
 	@echo 'make check   format, lint, types and the fast tests: what to run before a commit'
 	@echo 'make format  let ruff format and mend what it can'
 	@echo 'make lock    resolve requirements/*.txt anew (needs uv)'
+	@echo 'make release build wheel and sdist in dist/, and check them from all sides'
 	@echo 'make clean   remove the virtual environment and what the tools cached'
 
 music: $(VENV)/.play
@@ -69,6 +71,10 @@ lock:
 	$(COMPILE) -c requirements/test.txt pyproject.toml -o requirements/play.txt
 	$(COMPILE) --extra serve -c requirements/test.txt pyproject.toml -o requirements/serve.txt
 	printf 'hatchling\neditables\n' | $(COMPILE) -c requirements/test.txt - -o requirements/build.txt
+
+release: $(VENV)/.test
+	$(PIP) build twine
+	$(BIN)/python recipes/release/release.py dist --install
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SCRIPTS = [
     path
-    for room in ("studies", "recipes/models", "recipes/judges", "recipes/music", "benchmarks")
+    for room in ("studies", "recipes/models", "recipes/judges", "recipes/music", "recipes/release", "benchmarks")
     for path in sorted((ROOT / room).glob("*.py"))
 ]
 

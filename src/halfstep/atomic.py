@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from halfstep.errors import InputError
+from halfstep.processes import runs
 
 PARTIAL_SUFFIX = ".partial"
 OURS = re.compile(rf"\.(?P<stem>.+)\.(?P<pid>\d+)(-\d+)?{re.escape(PARTIAL_SUFFIX)}(?P<suffix>\..*)?", re.DOTALL)
@@ -79,7 +80,7 @@ def folder_aside(path: Path) -> Generator[Path, None, None]:
     prefix, suffix = _around_the_number(path)
     for left in _alike(path.parent, prefix, suffix):
         pid = int(OURS.fullmatch(left.name)["pid"])  # pyright: ignore[reportOptionalSubscript]  it is alike
-        if left.is_dir() and not left.is_symlink() and not _runs(pid):
+        if left.is_dir() and not left.is_symlink() and not runs(pid):
             shutil.rmtree(left)
     partial = path.parent / f"{prefix}{os.getpid()}{suffix}"
     try:
@@ -214,7 +215,7 @@ def _claimed(folder: Path, prefix: str, suffix: str) -> tuple[Path, int | None]:
 def _abandoned(partial: Path) -> bool:
     """Whether whoever wrote it is gone: its lock goes with a process, also one in another container."""
     match = OURS.fullmatch(partial.name)
-    dead = match is not None and not _runs(int(match["pid"]))
+    dead = match is not None and not runs(int(match["pid"]))
     if sys.platform == "win32":
         return dead
     import fcntl
@@ -234,18 +235,12 @@ def _abandoned(partial: Path) -> bool:
     return True
 
 
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:  # it is somebody else's, and there
-        return True
-    return True
-
-
 def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    """To the disk; a folder too, where the system lets a folder be opened: Windows does not, and renames in order."""
+    folder = path.is_dir()
+    if folder and sys.platform == "win32":
+        return
+    descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)  # Windows flushes only what may be written
     try:
         os.fsync(descriptor)
     finally:

@@ -14,7 +14,7 @@ from halfstep.errors import InputError
 
 LEAST_FREE_BYTES = 1 << 30
 OLDEST_PYTHON = (3, 11)
-PLAYING = ("numpy", "onnxruntime", "soundfile", "soxr", "pillow", "rich", "typer")
+PLAYING = ("filelock", "numpy", "onnxruntime", "soundfile", "soxr", "pillow", "rich", "typer")
 FORMATS = ("WAV", "FLAC", "OGG", "MP3")
 REINSTALL = "pip install --force-reinstall halfstep"
 
