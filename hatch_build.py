@@ -1,4 +1,4 @@
-"""Where the project lives is known to whoever builds it: PROJECT_URL becomes the package's addresses and README's links.
+"""Where the project lives is known to whoever builds it: PROJECT_URL becomes the package's addresses and links.
 
 Without PROJECT_URL the package names none, and README keeps its relative links: no address here can go stale.
 """

@@ -16,7 +16,19 @@ SOURCE = Path(halfstep.__file__).parent
 
 # Each room may import itself and what stands before it; app, the last, reaches the making half only in functions.
 PLAYING = (
-    *("errors", "arrays", "printable", "fields", "processes", "atomic", "ending", "lock", "own_folder", "machine", "markdown"),
+    *(
+        "errors",
+        "arrays",
+        "printable",
+        "fields",
+        "processes",
+        "atomic",
+        "ending",
+        "lock",
+        "own_folder",
+        "machine",
+        "markdown",
+    ),
     *("diffusion", "audio", "packing", "bundle", "vocoders", "generation"),
 )
 MAKING = (

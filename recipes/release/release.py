@@ -1,10 +1,10 @@
 """Build a release and look at it from all sides: what is checked before anything is published.
 
-    python recipes/release/release.py dist                 # any commit: build twice, compare, look inside, install
+    python recipes/release/release.py dist --install       # any commit: build twice, compare, look inside, play
     python recipes/release/release.py dist --tagged        # the commit of a version: its tag and changelog entry too
 
-It needs build, hatchling and twine: pip install --group release. Publishing is the work of .github/workflows/release.yml, by a token that
-lives for minutes; nobody has a password to lose.
+It needs build, hatchling and twine: pip install --group release. Publishing is the work of
+.github/workflows/release.yml, by a token that lives for minutes; nobody has a password to lose.
 """
 
 import argparse
