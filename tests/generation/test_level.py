@@ -11,7 +11,7 @@ import halfstep
 from halfstep.audio.limiter import GAIN, KNEE
 from halfstep.audio.mel import MelConfig
 from halfstep.errors import InputError
-from halfstep.generation.level import HEARD_SECONDS, gain_for, heard_loudness
+from halfstep.generation.level import MEASURED_SECONDS, gain_for, measured_loudness
 
 
 def test_the_gain_is_the_difference_in_decibels():
@@ -24,8 +24,8 @@ def test_a_tone_is_heard_as_loud_as_the_standard_says():
     """BS.1770-4: 997 Hz at full scale reads -3.01 LUFS; here 12 dB lower, 3 of them the limiter's."""
     samples = (KNEE / 10 ** (11 / 20) * np.sin(2 * np.pi * 997 * np.arange(44100 * 30) / 44100)).astype(np.float32)
     blocks = iter(np.split(samples[None], 30, axis=1))
-    assert heard_loudness(blocks, MelConfig()) == pytest.approx(-3.01 - 15, abs=0.05)
-    assert len(list(blocks)) == 30 - HEARD_SECONDS
+    assert measured_loudness(blocks, MelConfig()) == pytest.approx(-3.01 - 15, abs=0.05)
+    assert len(list(blocks)) == 30 - MEASURED_SECONDS
 
 
 @pytest.mark.parametrize("asked", [-40.0, -30.0])

@@ -52,7 +52,7 @@ def test_a_version_needs_its_entry_and_its_tag(script: dict[str, Any], monkeypat
 def test_relative_links_lead_to_the_repository_and_others_stay():
     pytest.importorskip("hatchling")
     absolute = runpy.run_path(str(ROOT / "hatch_build.py"))["absolute"]
-    text = "[a](docs/a.md#b) ![p](docs/p.png) [x](https://x.org) [here](#there)"
+    text = "[a](at/a.md#b) ![p](at/p.png) [x](https://x.org) [here](#there)"
     assert absolute(text, "https://h/o") == (
-        "[a](https://h/o/blob/main/docs/a.md#b) ![p](https://h/o/raw/main/docs/p.png) [x](https://x.org) [here](#there)"
+        "[a](https://h/o/blob/main/at/a.md#b) ![p](https://h/o/raw/main/at/p.png) [x](https://x.org) [here](#there)"
     )

@@ -14,7 +14,7 @@ from halfstep.bundle import Manifest
 
 MEASURED = "loudness_lufs"
 """Its name in `measured` of model.json."""
-HEARD_SECONDS = 20.0
+MEASURED_SECONDS = 20.0
 """Of a model that was not measured, the beginning of one piece."""
 
 
@@ -33,10 +33,10 @@ def stated_loudness(manifest: Manifest) -> float | None:
     return float(stated) if isinstance(stated, int | float) and not isinstance(stated, bool) else None
 
 
-def heard_loudness(sound: Iterable[Float32[np.ndarray, "channels samples"]], mel: MelConfig) -> float:
-    """The same of the first HEARD_SECONDS of blocks [1, n], as loud as the network makes them."""
+def measured_loudness(sound: Iterable[Float32[np.ndarray, "channels samples"]], mel: MelConfig) -> float:
+    """The same of the first MEASURED_SECONDS of blocks [1, n], as loud as the network makes them."""
     framing = _framing(mel)
-    spectra, meter, left = MagnitudeStream(framing), LoudnessMeter(framing), round(HEARD_SECONDS * mel.sample_rate)
+    spectra, meter, left = MagnitudeStream(framing), LoudnessMeter(framing), round(MEASURED_SECONDS * mel.sample_rate)
     for block in islice(sound, left):
         meter.push(spectra.push(limit(np.ascontiguousarray(block[0, :left]))))
         left -= block.shape[1]

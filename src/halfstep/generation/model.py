@@ -16,7 +16,7 @@ from halfstep.diffusion.process import DDIM, Sampling
 from halfstep.errors import InputError, unbraced
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.continuation import Samples, between, closed, continued_sound, least_samples
-from halfstep.generation.level import HEARD_SECONDS, gain_for, heard_loudness, stated_loudness
+from halfstep.generation.level import MEASURED_SECONDS, gain_for, measured_loudness, stated_loudness
 from halfstep.generation.loops import mel_loop
 from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
 from halfstep.generation.passages import Passage, passages
@@ -343,9 +343,9 @@ class Model:
         stated = stated_loudness(self.manifest)
         if stated is not None:
             return stated
-        usual = Piece(seconds=HEARD_SECONDS)
+        usual = Piece(seconds=MEASURED_SECONDS)
         sound = unlimited(mel_stream(self._sampler(usual), self._canvas(usual)), self.vocoder())
-        return heard_loudness(sound, self.manifest.mel)
+        return measured_loudness(sound, self.manifest.mel)
 
     def _sound(self, recording: Sound) -> Recording:
         """The same; of an array [n] or [channels, n] an Audio at the model's rate."""
