@@ -39,6 +39,7 @@ settings.load_profile("halfstep")
 VICTIM = Path(__file__).parent / "training" / "victim.py"
 PRELOADED = [
     "halfstep.runs.train", "halfstep.app.cli", "torch.utils.tensorboard", "matplotlib.figure", "torch._dynamo",
+    "torch.distributed.fsdp", "torch.distributed.tensor",
 ]  # fmt: skip
 VARIANCE = 0.25
 """Of the Gaussian data the tiny model's network knows perfectly."""

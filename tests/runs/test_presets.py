@@ -128,7 +128,7 @@ def test_settings_are_applied_in_json():
         ("train.batch_size=many", "a value like 16 was expected"),
         ("train.batch_size=true", "a value like 16 was expected"),
         ("train.batch_size=2.5", "a value like 16 was expected"),
-        ("train.compile=1", "a value like false was expected"),
+        ("train.compile=1", 'a value like "auto" was expected'),
         ("train.precision=fp8", "precision is 'fp8': one of fp32, bf16, auto"),
         ("train.anneal=stairs", "anneal is 'stairs': one of cosine, linear"),
         ("train.learning_rate=0", "learning_rate is 0"),

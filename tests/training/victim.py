@@ -20,13 +20,15 @@ import torch
 from halfstep.nets.blocks import Sizes
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser
-from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig
+from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
 from halfstep.training import loop
 from halfstep.training.denoising import DiffusionConfig, denoising_loss
 from halfstep.training.example import Example
 from halfstep.training.log import Journal
 from halfstep.training.loop import TrainConfig, train
+from halfstep.training.processes import joined
 
+TEAM_NET = UNet1dConfig(widths=(16, 16), blocks=(1, 1), attention=(False, True), attention_heads=4, embedding=8)
 NET = PaperUNet1dConfig(widths=(8, 16), kernels=(3,), attention_heads=2, embedding=8)
 
 
@@ -63,13 +65,46 @@ def small_training(folder: Path, steps: int, save_seconds: float, kill: list[Any
 
     torch.manual_seed(0)
     config = TrainConfig(
-        steps=steps, batch_size=4, warmup_steps=3, log_every=2, measure_every=5, sample_every=10,
+        steps=steps, batch_size=4, warmup_steps=3, precision="fp32", compile=False, log_every=2,
+        measure_every=5, sample_every=10,
         save_seconds=save_seconds,
     )  # fmt: skip
     train(
         Denoiser(PaperUNet1d(NET, Sizes(channels=6)), "v"), loss, batch, folder, config, Observer(),
         torch.device("cpu"), lambda done, of, line: pass_by("progress", done),
     )  # fmt: skip
+
+
+def team_training(folder: Path, steps: int, settings: dict[str, Any], kill: int | None) -> None:
+    """One process's part of a training whose batches have 8 clips. kill: dies as it is asked for that batch."""
+
+    def batch(number: int) -> Example:
+        if number == kill:
+            die()
+        rng = np.random.default_rng(number)
+        x, known = rng.standard_normal((8, 6, 8), dtype=np.float32), rng.random((8, 1, 8)) < 0.3
+        held = torch.from_numpy(known.astype(np.float32))
+        seen = torch.from_numpy(x) * held
+        return Example(x=torch.from_numpy(x), condition=Condition(aligned=torch.cat([seen, held], 1)), known=held)
+
+    class Observer:
+        def measure(self, denoiser: Denoiser) -> dict[str, float]:
+            return {"weights": sum(p.double().square().sum().item() for p in denoiser.parameters())}
+
+        def sample(self, denoiser: Denoiser, step: int) -> None:
+            return None
+
+    torch.manual_seed(0)
+    config = TrainConfig(
+        steps=steps, batch_size=8, warmup_steps=3, precision="fp32", compile=False, log_every=1, measure_every=5,
+        **settings,
+    )  # fmt: skip
+    net = UNet1d(TEAM_NET, Sizes(channels=6, aligned=7))
+    with joined(torch.device("cpu")):
+        train(
+            Denoiser(net, "v"), denoising_loss(DiffusionConfig(parameterization="v", weight="snr+1")), batch, folder,
+            config, Observer(), torch.device("cpu"), lambda done, of, line: None,
+        )  # fmt: skip
 
 
 def die_while_saving(step: int, event: int) -> None:
@@ -128,6 +163,8 @@ def run(job: dict[str, Any]) -> None:
     if "stderr" in job:
         sys.stderr = Path(job["stderr"]).open("a", buffering=1)
     logging.basicConfig(stream=sys.stderr)
+    for name, value in job.get("team", {}).items():
+        os.environ[name] = str(value)
     if "save_event" in job:
         die_while_saving(*job["save_event"])
     if "signal_at" in job:
@@ -145,6 +182,8 @@ def run(job: dict[str, Any]) -> None:
 
         mock.patch.object(drawing, "write_samples").start()  # drawing takes longer than the rest
         sys.exit(cli.run(job["command"]))
+    if "settings" in job:
+        return team_training(Path(job["folder"]), job["steps"], job["settings"], job.get("kill"))
     small_training(Path(job["folder"]), job["steps"], job.get("save_seconds", 0.0), job.get("kill", []))
 
 

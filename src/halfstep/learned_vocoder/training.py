@@ -34,7 +34,7 @@ def spectral_loss(config: SpectralLossConfig) -> LossFn[VocoderNet]:
     """The loss of one update; phases begin anywhere."""
 
     def loss(net: VocoderNet, example: Example, random: StepRandom) -> Tensor:
-        start = _phases(random.rng, len(example.x), net).to(example.x.device)
+        start = random.part.own(_phases(random.rng, random.count(example.x), net)).to(example.x.device)
         return vocoder_loss(net, example.x, _bands(example), start, config)
 
     return loss

@@ -1,6 +1,7 @@
 """What `halfstep distill` does: the ladder of a run."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,22 @@ from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.ladder_report import LadderReport
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.training.checkpoint import notes_of
+from halfstep.training.devices import device_named
 from halfstep.training.ladder import climb, frozen, load_student
 from halfstep.training.loop import Progress
+from halfstep.training.processes import joined, team
 
 
-def distill_command(run: Path, to: int, updates: int | None, progress: Progress) -> list[dict[str, Any]]:
-    """Climb from the run's teacher down to `to` steps (or go on); return the ladder's rows, teacher first."""
-    with open_run(run) as opened:
+def distill_command(
+    run: Path, to: int, updates: int | None, progress: Progress, device: str | None = None
+) -> list[dict[str, Any]]:
+    """Climb from the run's teacher down to `to` steps (or go on); return the ladder's rows, teacher first.
+
+    device: cuda, mps or cpu, if not the best. No rows on any process of a team but the first.
+    """
+    on = device_named(device)
+    with joined(on) as everyone, ExitStack() as held:
+        opened = everyone.in_turn(lambda: held.enter_context(open_run(run, on)))
         return distill_run(opened, to, updates, progress)
 
 
@@ -47,15 +57,21 @@ def distill_run(run: Run, to: int, updates: int | None, progress: Progress) -> l
     run.windows("train").expect(config.batch_size, "distill.batch_size")
     teacher = run.teacher()
     folder = run.path / "ladder"
-    _settle(folder, config.updates)
-    report = LadderReport(run, folder, teacher.to(run.device))
+    everyone = team()
+    everyone.in_turn(lambda: _settle(folder, config.updates) if everyone.leads else None)
+    report = LadderReport(run, folder, teacher.to(run.device)) if everyone.leads else None
+
+    def landed(num_steps: int, student: Denoiser, its_teacher: Denoiser) -> None:
+        if report is not None:
+            report.landed(num_steps, student, its_teacher)
+
     climb(
         teacher, rungs, config, run.experiment.train,
         lambda num_steps: run.batches(config.batch_size, num_steps),  # every rung draws windows of its own
         folder, lambda num_steps: run.observer(folder / f"{num_steps:04d}", num_steps), run.device, progress,
-        report.landed, diffusion,
+        landed, diffusion,
     )  # fmt: skip
-    return report.rows
+    return report.rows if report else []
 
 
 def finished_rungs(run: Run) -> dict[int, Callable[[], Denoiser]]:

@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -25,8 +25,10 @@ from halfstep.runs.experiment import Experiment
 from halfstep.runs.vocoder import VocoderExperiment, VocoderRun
 from halfstep.tasks.base import Band, Task
 from halfstep.training.checkpoint import load_tensors
+from halfstep.training.devices import best_device
 from halfstep.training.example import Example
 from halfstep.training.observe import LadderObserver
+from halfstep.training.processes import team
 
 FORMAT = 1
 """Of config.json; one of another number is refused, not read as if it were this."""
@@ -34,7 +36,8 @@ RESTORE = "restore it, or choose another folder"
 MOST_SETTINGS = 1 << 20
 """Bytes of config.json."""
 FREE = (
-    "experiment.train.steps", "experiment.train.epochs", "experiment.expects", "experiment.diffusion.sampler",
+    "experiment.train.steps", "experiment.train.epochs", "experiment.train.compile", "experiment.train.accumulate",
+    "experiment.train.shard", "experiment.expects", "experiment.diffusion.sampler",
     "experiment.diffusion.respacing", "experiment.diffusion.sample_steps",
 )  # fmt: skip
 """Settings that a run may change as it goes on."""
@@ -47,6 +50,7 @@ class Run:
     path: Path
     experiment: Experiment
     library: Library
+    device: torch.device = field(default_factory=best_device)
 
     @cached_property
     def task(self) -> Task:
@@ -56,10 +60,6 @@ class Run:
     def band(self) -> Band:
         """Of the data set."""
         return self.library.band_mean, self.library.band_std
-
-    @cached_property
-    def device(self) -> torch.device:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     def windows(self, split: str, stream: int = 0) -> Windows:
         """The split's clips, drawn under the run's seed; every `stream` draws others."""
@@ -181,20 +181,26 @@ def _experiment(path: Path, noted: dict[str, Any]) -> Experiment | VocoderExperi
         raise InputError(f"{path}: its settings do not fit ({fault}); {RESTORE}") from None
 
 
-def new_run(path: Path, experiment: Experiment | VocoderExperiment, library: Library) -> AnyRun:
-    """A run of the experiment, of which nothing need be there yet."""
+def new_run(
+    path: Path, experiment: Experiment | VocoderExperiment, library: Library, device: torch.device | None = None
+) -> AnyRun:
+    """A run of the experiment, of which nothing need be there yet; on `device`, or the best that is here."""
+    device = device or best_device()
     if isinstance(experiment, VocoderExperiment):
-        return VocoderRun(path, experiment, library)
-    return Run(path, experiment, library)
+        return VocoderRun(path, experiment, library, device)
+    return Run(path, experiment, library, device)
 
 
 @contextmanager
-def open_any_run(path: Path) -> Generator[AnyRun, None, None]:
-    """The run at `path`, locked while the block runs. InputError if it is none, or its data set is gone or another."""
+def open_any_run(path: Path, device: torch.device | None = None) -> Generator[AnyRun, None, None]:
+    """The run at `path`, locked while the block runs (by the first process of a team, for all of them).
+
+    InputError if it is none, or its data set is gone or another.
+    """
     config = path / "config.json"
     if not os.path.lexists(config):
         raise InputError(f"{path}: not a run folder (no config.json); make one with `halfstep train DATA --out {path}`")
-    with folder_lock(path):
+    with folder_lock(path) if team().leads else nullcontext():
         noted = _config(config)
         library = Library(Path(noted["data"]))
         now = _data_set(library)
@@ -209,13 +215,13 @@ def open_any_run(path: Path) -> Generator[AnyRun, None, None]:
                 f"{path}: its settings say {experiment.mel}, its data set {library.path} was prepared with "
                 f"{library.mel}; restore config.json, or train anew"
             )
-        yield new_run(path, experiment, library)
+        yield new_run(path, experiment, library, device)
 
 
 @contextmanager
-def open_run(path: Path) -> Generator[Run, None, None]:
+def open_run(path: Path, device: torch.device | None = None) -> Generator[Run, None, None]:
     """The same, for a run of a task. InputError for one of the learned vocoder."""
-    with open_any_run(path) as run:
+    with open_any_run(path, device) as run:
         if not isinstance(run, Run):
             raise InputError(f"{path}: a run of the learned vocoder; use `halfstep export {path} --into MODEL`")
         yield run

@@ -1,6 +1,7 @@
 """What `halfstep train` does: a preset and its settings, resolved, become a teacher in a run folder."""
 
 import errno
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from halfstep.runs.run_folder import AnyRun, Run, new_run, settle
 from halfstep.runs.vocoder import WEIGHTS, VocoderExperiment, VocoderRun, train_vocoder
 from halfstep.training.checkpoint import CHECKPOINTS, load_tensors, save_tensors, updates_done
 from halfstep.training.denoising import denoising_loss
+from halfstep.training.devices import device_named
 from halfstep.training.loop import Progress, train
+from halfstep.training.processes import joined, team
 
 TEACHER = "teacher.safetensors"
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -26,32 +29,51 @@ UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 def train_command(
     data: Path, run: Path, name: str, settings: list[str], steps: int | None, progress: Progress,
-    start: Path | None = None,
+    start: Path | None = None, device: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Train (or go on training) `run` on the data set `data`, as the preset `name` says.
 
-    start: a run whose averaged weights it begins with, its optimizer new. The last held-out figures come back.
-    InputError if the data set, the preset, a setting, `start` or the run folder does not fit.
+    start: a run whose averaged weights it begins with, its optimizer new. device: cuda, mps or cpu, if not the best.
+    The last held-out figures come back; {} on every process of a team but the first.
+    InputError if the data set, the preset, a setting, `start`, the device or the run folder does not fit.
     """
+    on = device_named(device)
+    with joined(on) as everyone, ExitStack() as held:
+        opened, weights = everyone.in_turn(lambda: _opened(data, run, name, settings, steps, start, on))
+        try:
+            everyone.in_turn(lambda: _begun(opened, held, everyone.leads))
+            if isinstance(opened, VocoderRun):
+                return train_vocoder(opened, progress, weights)
+            return _train(opened, progress, weights)
+        except OSError as fault:
+            if fault.errno not in UNWRITABLE or not Path(fault.filename or "").is_relative_to(run):
+                raise
+            raise NamedError(f"{unbraced(run)}: not writable ({fault.strerror}); choose another {{out}}") from None
+
+
+def _opened(
+    data: Path, run: Path, name: str, settings: list[str], steps: int | None, start: Path | None, device: torch.device
+) -> tuple[AnyRun, dict[str, Tensor] | None]:
+    """The run, of which nothing is written yet, and the weights that it starts from."""
     experiment = _resolved(data, name, settings, steps)
-    opened = new_run(run, experiment, Library(data))
+    opened = new_run(run, experiment, Library(data), device)
     weights = None if start is None else _weights(start)
     for split in ("train", "heldout"):
         windows = opened.windows(split)  # too little data is said before the run begins
         if split == "train":
             windows.expect(experiment.train.batch_size, "train.batch_size")
-    try:
-        enter(run, RUN, _is_run)
-        with folder_lock(run):
-            _not_fewer(opened)
-            settle(opened)
-            if isinstance(opened, VocoderRun):
-                return train_vocoder(opened, progress, weights)
-            return _train(opened, progress, weights)
-    except OSError as fault:
-        if fault.errno not in UNWRITABLE or not Path(fault.filename or "").is_relative_to(run):
-            raise
-        raise NamedError(f"{unbraced(run)}: not writable ({fault.strerror}); choose another {{out}}") from None
+    return opened, weights
+
+
+def _begun(run: AnyRun, held: ExitStack, writes: bool) -> None:
+    """Enter the folder and lock it, where this process `writes`; fit to the data what must be, and keep it there."""
+    if writes:
+        enter(run.path, RUN, _is_run)
+        held.enter_context(folder_lock(run.path))
+        _not_fewer(run)
+        settle(run)
+    if isinstance(run, Run):
+        assert run.task is not None
 
 
 def _is_run(folder: Path) -> bool:
@@ -77,6 +99,8 @@ def _train(run: Run, progress: Progress, start: dict[str, Tensor] | None) -> dic
         denoiser, denoising_loss(run.experiment.diffusion), run.batches(training.batch_size), run.path, training,
         observer, run.device, progress,
     )  # fmt: skip
+    if not team().leads:
+        return {}
     figures = observer.measure(average)
     done = updates_done(run.path / CHECKPOINTS)  # a clock may have ended it sooner than `training.steps`
     save_tensors(run.path / TEACHER, average.state_dict(), {"steps": done, "figures": figures})

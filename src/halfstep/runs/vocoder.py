@@ -2,8 +2,7 @@
 
 import dataclasses
 import json
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,7 +19,9 @@ from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
 from halfstep.learned_vocoder.training import VocoderObserver, spectral_loss, vocoder_batches
 from halfstep.runs.experiment import settings_from
 from halfstep.training.checkpoint import load_tensors, save_tensors
+from halfstep.training.devices import best_device
 from halfstep.training.loop import Progress, TrainConfig, train
+from halfstep.training.processes import team
 
 WEIGHTS = "vocoder.safetensors"
 """The averaged network of a finished run."""
@@ -63,9 +64,9 @@ class VocoderExperiment:
         losses = {FORMER_LOSSES.get(name, name): weight for name, weight in plain["losses"].items()}
         plain = plain | {"losses": losses}
         values: dict[str, Any] = {}
-        for field in dataclasses.fields(cls):
-            value = plain[field.name]
-            values[field.name] = settings_from(field.type, value) if dataclasses.is_dataclass(field.type) else value
+        for of in dataclasses.fields(cls):
+            value = plain[of.name]
+            values[of.name] = settings_from(of.type, value) if dataclasses.is_dataclass(of.type) else value
         return cls(**values)
 
 
@@ -76,10 +77,7 @@ class VocoderRun:
     path: Path
     experiment: VocoderExperiment
     library: Library
-
-    @cached_property
-    def device(self) -> torch.device:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device: torch.device = field(default_factory=best_device)
 
     def windows(self, split: str) -> Windows:
         """The split's clips, drawn under the run's seed."""
@@ -116,6 +114,8 @@ def train_vocoder(run: VocoderRun, progress: Progress, start: dict[str, torch.Te
     observer = VocoderObserver(run.windows("heldout").evenly(HELD_OUT), experiment.mel, run.device)
     batches = vocoder_batches(windows, experiment.mel, experiment.clips, training.batch_size)
     average = train(net, spectral_loss(experiment.losses), batches, run.path, training, observer, run.device, progress)
+    if not team().leads:
+        return {}
     figures = observer.measure(average)
     save_tensors(run.path / WEIGHTS, average.state_dict(), figures)
     return figures

@@ -20,6 +20,8 @@ from halfstep.atomic import FULL, remove_partials, replacing, write_json
 from halfstep.errors import InputError
 from halfstep.fields import Fields, open_regular, read_json
 from halfstep.training.ema import Ema
+from halfstep.training.processes import team
+from halfstep.training.sharding import split_like, whole
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +40,16 @@ class TrainState:
 
 
 def save_checkpoint(folder: Path, step: int, state: TrainState, counts: dict[str, int]) -> Path:
-    """Write the state after `step` updates, keeping the last two; OSError if it cannot be kept."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the state after `step` updates, keeping the last two; OSError if it cannot be kept.
+
+    Every process of a team calls it, since each may hold a shard; the first one writes.
+    """
     path = folder / f"step-{step:08d}.safetensors"
-    save_tensors(path, _tensors(state), {"step": step, "counts": counts})
+    tensors = _tensors(state)
+    if not team().leads:
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    save_tensors(path, tensors, {"step": step, "counts": counts})
     for old in sorted(folder.glob("step-*.safetensors"))[:-KEPT]:
         old.with_suffix(".json").unlink(missing_ok=True)
         old.unlink()
@@ -136,18 +144,26 @@ def _tensors(state: TrainState) -> dict[str, Tensor]:
     named |= {f"ema/{name}": tensor for name, tensor in state.ema.model.state_dict().items()}
     for index, slots in state.optimizer.state_dict()["state"].items():
         named |= {f"optimizer/{index}/{slot}": torch.as_tensor(value) for slot, value in slots.items()}
-    return named
+    return {name: whole(tensor) for name, tensor in named.items()}
 
 
 def _restore(state: TrainState, tensors: dict[str, Tensor]) -> None:
-    state.model.load_state_dict(_part(tensors, "model/"))
-    state.ema.model.load_state_dict(_part(tensors, "ema/"))
+    _load(state.model, _part(tensors, "model/"))
+    _load(state.ema.model, _part(tensors, "ema/"))
+    weights = [weight for group in state.optimizer.param_groups for weight in group["params"]]
     slots: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _part(tensors, "optimizer/").items():
         index, slot = name.split("/")
-        slots.setdefault(int(index), {})[slot] = tensor
+        weight = weights[int(index)]
+        slots.setdefault(int(index), {})[slot] = tensor if tensor.shape != weight.shape else split_like(tensor, weight)
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+
+
+def _load(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Fill a model, sharded or not, from whole tensors."""
+    now = model.state_dict()
+    model.load_state_dict({n: split_like(one, now[n]) if n in now else one for n, one in tensors.items()})
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -95,7 +95,7 @@ def denoising_loss(config: DiffusionConfig) -> LossFn[Denoiser]:
     schedule, drawing, weigh = config.process.noise, config.drawing(), WEIGHTS[config.weight]
 
     def loss(denoiser: Denoiser, example: Example, random: StepRandom) -> Tensor:
-        drawn = drawing.draw(random.rng, len(example.x), denoiser.history)
+        drawn = random.part.own(drawing.draw(random.rng, random.count(example.x), denoiser.history))
         at_t = rates_like(schedule.rates(drawn.times), example.x)
         eps = random.noise_like(example.x)
         z_t, v = noised(example.x, eps, at_t), velocity(example.x, eps, at_t)

@@ -19,6 +19,7 @@ from halfstep.training.denoising import DiffusionConfig, noised
 from halfstep.training.example import Example
 from halfstep.training.loop import LossFn, Observer, Progress, StepRandom, TrainConfig, train
 from halfstep.training.loss import WEIGHTS, squared_v_error
+from halfstep.training.processes import team
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,8 @@ class DistillConfig:
             steps=self.updates, seconds=self.seconds, batch_size=self.batch_size, learning_rate=self.learning_rate,
             betas=base.betas, warmup_steps=0, anneal="linear", ema_decay=0.0, clip_norm=base.clip_norm,
             nonfinite_allowed=self.nonfinite_allowed,
-            precision=base.precision, compile=base.compile, seed=base.seed + num_steps, log_every=base.log_every,
+            precision=base.precision, compile=base.compile, accumulate=base.accumulate, shard=base.shard,
+            seed=base.seed + num_steps, log_every=base.log_every,
             measure_every=max(base.measure_every, self.updates), sample_every=max(base.sample_every, self.updates),
             save_seconds=base.save_seconds,
         )  # fmt: skip
@@ -92,7 +94,8 @@ def distillation_loss(
             return two_step_target(v_first, v_second, z_t, weights)
 
     def loss(student: Denoiser, example: Example, random: StepRandom) -> Tensor:
-        drawn = drawing.draw_student(random.rng, len(example.x), num_steps, student.history)
+        count = random.count(example.x)
+        drawn = random.part.own(drawing.draw_student(random.rng, count, num_steps, student.history))
         at_t = rates_like(schedule.rates(drawn.times), example.x)
         z_t = noised(example.x, random.noise_like(example.x), at_t)
         v_hat = student(z_t, at_t, example.condition)
@@ -132,10 +135,14 @@ def climb(
             loss = distillation_loss(current, num_steps, config.weight, diffusion)
             training = config.training(base, num_steps)
             rung_progress = _rung_of(progress, index, len(rungs), num_steps)
-            train(student, loss, batches(num_steps), rung, training, observe(num_steps), device, rung_progress)
-            save_tensors(weights, student.state_dict(), {"num_steps": num_steps})
+            student = train(
+                student, loss, batches(num_steps), rung, training, observe(num_steps), device, rung_progress
+            )
+            if team().leads:
+                save_tensors(weights, student.state_dict(), {"num_steps": num_steps})
         student = frozen(student)
-        landed(num_steps, student, current)
+        if team().leads:
+            landed(num_steps, student, current)
         current = student
     return current
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from halfstep.atomic import remove_partials, replacing
+from halfstep.training.processes import team
 
 if TYPE_CHECKING:
     from halfstep.training.board import Board
@@ -51,6 +52,30 @@ class Journal:
         os.fsync(self._file.fileno())
         if self._board is not None:
             self._board.flush()
+
+
+class NoJournal:
+    """A `Journal` that keeps nothing: of every process but the first."""
+
+    def __init__(self, first_step: int) -> None:
+        self.last_logged = first_step
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def log(self, step: int, **figures: float) -> None:
+        self.last_logged = step
+
+    def flush(self) -> None:
+        return None
+
+
+def open_journal(folder: Path, first_step: int) -> Journal | NoJournal:
+    """The journal of this process's training."""
+    return Journal(folder, first_step) if team().leads else NoJournal(first_step)
 
 
 def _board(folder: Path, first_step: int) -> "Board | None":

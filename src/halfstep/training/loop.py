@@ -16,7 +16,11 @@ from torch import Tensor, nn
 from halfstep.training.checkpoint import CHECKPOINTS, TrainState, load_latest, save_checkpoint
 from halfstep.training.ema import Ema
 from halfstep.training.example import Example
-from halfstep.training.log import Journal
+from halfstep.training.learner import Learner
+from halfstep.training.log import open_journal
+from halfstep.training.pace import AUTO, COMPILE, OFF, ON, PRECISION
+from halfstep.training.processes import WHOLE, Part, team
+from halfstep.training.sharding import whole
 from halfstep.training.stop import Stop
 
 
@@ -30,7 +34,10 @@ class TrainConfig:
     that goes on after a stop has the whole time once more.
     anneal: "cosine" or "linear" to 0 over all steps, after `warmup_steps` of linear rise, or after half the steps if
     that is sooner. ema_decay 0 is off, and so is clip_norm 0, the largest norm of a gradient.
-    precision: "fp32", "bf16" (the network under autocast, loss and form in float32), or "auto". compile: torch.compile.
+    precision: "fp32", "bf16" (the network under autocast, loss and form in float32), or "auto", the faster as timed.
+    compile: torch.compile, "on", "off" (or true, false), or "auto", where it is timed to pay back (`pace`).
+    accumulate: in how many parts, one after another, a process takes its share of a batch. shard: whether the weights
+    are split among the processes (`sharding`). batch_size is all processes' together.
     nonfinite_allowed: updates with a non-finite loss or gradient to skip and count before stopping.
     The `_every` are in steps; save_seconds is the longest time between two checkpoints.
     """
@@ -47,7 +54,9 @@ class TrainConfig:
     clip_norm: float = 1.0
     nonfinite_allowed: int = 0
     precision: str = "auto"
-    compile: bool = False
+    compile: str | bool = AUTO
+    accumulate: int = 1
+    shard: bool = False
     seed: int = 0
     log_every: int = 50
     measure_every: int = 500
@@ -55,6 +64,8 @@ class TrainConfig:
     save_seconds: float = 120.0
 
     def __post_init__(self) -> None:
+        if isinstance(self.compile, bool):
+            object.__setattr__(self, "compile", ON if self.compile else OFF)
         wanted = [count for count in (self.steps, self.epochs) if count is not None]
         if not wanted or not all(isinstance(count, int) and count >= 1 for count in wanted):
             raise ValueError(f"steps is {self.steps}, epochs {self.epochs}: a whole number from 1 on was expected")
@@ -71,7 +82,7 @@ class TrainConfig:
             raise ValueError(f"betas is {self.betas}: two numbers of 0 up to, not including, 1 were expected")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay is {self.ema_decay}: 0 (off) up to, not including, 1 was expected")
-        for name, table in (("anneal", ANNEAL), ("precision", PRECISION)):
+        for name, table in (("anneal", ANNEAL), ("precision", PRECISION), ("compile", COMPILE)):
             if getattr(self, name) not in table:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: one of {', '.join(table)} was expected")
 
@@ -94,36 +105,34 @@ class TrainConfig:
 
 LEAST = {
     "batch_size": 1, "log_every": 1, "measure_every": 1, "sample_every": 1, "save_seconds": 0, "warmup_steps": 0,
-    "nonfinite_allowed": 0, "seed": 0,
+    "nonfinite_allowed": 0, "seed": 0, "accumulate": 1,
 }  # fmt: skip
 ANNEAL: dict[str, Callable[[float], float]] = {
     "cosine": lambda share: 0.5 * (1 + math.cos(math.pi * share)),
     "linear": lambda share: 1 - share,
 }
-PRECISION: dict[str, Callable[[torch.device], bool]] = {
-    "fp32": lambda device: False,
-    "bf16": lambda device: True,
-    "auto": lambda device: BF16_PAYS[device.type](),
-}
-# Emulated, bf16 is more than 25 times slower than float32 (EPYC 7003); with AVX-512's instructions an update took 1.3
-# times as long (docs/experiments/diffusion-vocoder.md).
-BF16_PAYS: dict[str, Callable[[], bool]] = {
-    "cuda": lambda: torch.cuda.is_bf16_supported(),
-    "cpu": lambda: bool(torch.cpu.get_capabilities().get("amx_bf16")),
-}
 
 
 class StepRandom:
-    """All randomness of one update, a function of (seed, step): a resumed run draws what the straight one drew."""
+    """All randomness of one update, a function of (seed, step): a resumed run draws what the straight one drew.
 
-    def __init__(self, seed: int, step: int, device: torch.device) -> None:
+    Of a part of the batch it is that of these rows, drawn with the whole.
+    """
+
+    def __init__(self, seed: int, step: int, device: torch.device, part: Part = WHOLE) -> None:
+        self.part = part
         self.rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 2, step]))
         self._torch = torch.Generator(device).manual_seed(int(self.rng.integers(2**62)))
         self._device = device
 
     def noise_like(self, x: Tensor) -> Tensor:
         """Unit Gaussian noise of x's shape and dtype."""
-        return torch.randn(x.shape, generator=self._torch, device=self._device, dtype=x.dtype)
+        shape = (self.count(x), *x.shape[1:])
+        return self.part.own(torch.randn(shape, generator=self._torch, device=self._device, dtype=x.dtype))
+
+    def count(self, x: Tensor) -> int:
+        """Clips of the whole batch of which x is this part: how many of whatever else is drawn there are."""
+        return len(x) * self.part.of
 
 
 Progress: TypeAlias = Callable[[int, int, str], None]
@@ -177,7 +186,9 @@ class Clock:
 
     @property
     def share(self) -> float:
-        return 0.0 if self._seconds is None else min(1.0, (time.monotonic() - self._begun) / self._seconds)
+        if self._seconds is None:
+            return 0.0
+        return team().broadcast(min(1.0, (time.monotonic() - self._begun) / self._seconds))
 
 
 def train(
@@ -195,22 +206,30 @@ def train(
     batches: number -> Example on the CPU, a pure function. The same call again goes on from the last checkpoint in
     `folder` to the same weights, bit for bit on one machine. SIGTERM and Ctrl-C save first, then raise SystemExit(143)
     or KeyboardInterrupt. NonFiniteLoss before an update that would spoil the weights. progress(done, of, line).
+    On every process of a `team` the same call, which takes its part of each batch; the first one alone observes,
+    writes, and tells of its progress.
     """
-    network.to(device)
+    everyone = team()
+    observer = observer if everyone.leads else NoObserver()
+    network.to(device).train()
     ema = Ema(network, config.ema_decay)
+    learner = Learner(
+        network, ema, loss_fn, config, device, lambda step, part: StepRandom(config.seed, step, device, part)
+    )
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=config.betas, fused=True)
     state = TrainState(network, cast("Ema[nn.Module]", ema), optimizer)
-    first, counts = load_latest(folder / CHECKPOINTS, state)
+    first, counts = everyone.in_turn(lambda: load_latest(folder / CHECKPOINTS, state))
     counts = {"skipped": 0, **counts}
     if first == 0:
         save_checkpoint(folder / CHECKPOINTS, 0, state, counts)  # a folder that cannot keep it is found out now
-    # A module, compiled or not; the plain one owns the weights.
-    run = cast("Network", torch.compile(network)) if config.compile else network
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=PRECISION[config.precision](device))
-    network.train()
-    clock = Clock(config.seconds)
 
-    with Journal(folder, first) as journal, Stop() as stop, _ahead(batches, first, config.updates) as upcoming:
+    def own(number: int) -> Example:
+        return everyone.part.example(batches(number))
+
+    if first < config.updates:
+        learner.begin(folder, lambda: move(own(first), device))
+    clock = Clock(config.seconds)
+    with open_journal(folder, first) as journal, Stop() as stop, _ahead(own, first, config.updates) as upcoming:
         saved, saved_at = first, time.monotonic()
         last_log = saved_at
         for step in range(first, config.updates):
@@ -222,11 +241,8 @@ def train(
 
             # Loss and gradient
             buffers = [buffer.clone() for buffer in network.buffers()]
-            with autocast:
-                loss = loss_fn(run, example, StepRandom(config.seed, step, device))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            norm = nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm or math.inf)
+            loss = learner.gradients(example, step)
+            norm = whole(nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm or math.inf))
 
             # Update, unless it would spoil the weights
             if bool(torch.isfinite(loss) & torch.isfinite(norm)):
@@ -257,21 +273,24 @@ def train(
                     windows_per_second=speed,
                 )
                 last_log = now
-                progress(done, config.updates, f"loss {loss.item():.4f}, {speed:.0f} windows/s")
+                if everyone.leads:
+                    progress(done, config.updates, f"loss {loss.item():.4f}, {speed:.0f} windows/s")
             if done % config.measure_every == 0 or last:
-                journal.log(done, **observer.measure(ema.model))
+                journal.log(done, **observer.measure(learner.average()))
             if done % config.sample_every == 0 or last:
-                observer.sample(ema.model, done)
+                observer.sample(learner.average(), done)
 
             # What is kept of it
-            if stop.signal or last or time.monotonic() - saved_at > config.save_seconds:
+            due = time.monotonic() - saved_at > config.save_seconds
+            stop.signal, due = (int(value) for value in everyone.largest(stop.signal, due))
+            if stop.signal or last or due:
                 journal.flush()
                 save_checkpoint(folder / CHECKPOINTS, done, state, counts)
                 saved, saved_at = done, time.monotonic()
             stop.raise_if_asked()
             if last:
                 break
-    return ema.model
+    return learner.average()
 
 
 def move(example: Example, device: torch.device) -> Example:

@@ -26,6 +26,14 @@ class Drawn:
     weights: Float64[np.ndarray, "n"] | None = None
     levels: Int[np.ndarray, "n"] | None = None
 
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __getitem__(self, rows: slice) -> "Drawn":
+        """What was drawn for some of the clips."""
+        weights, levels = (None if part is None else part[rows] for part in (self.weights, self.levels))
+        return Drawn(self.times[rows], weights, levels)
+
 
 class TimeSampling(Protocol):
     """Draws times, and makes the batch's loss of its clips'."""

@@ -27,6 +27,9 @@ Preset = Annotated[
         "paper-ddpm-unet2d, paper-pdd-unet1d, paper-pdd-fold.",
     ),
 ]
+Device = Annotated[
+    str | None, typer.Option(metavar="cuda|mps|cpu", help="Where the network is; the best that is here if not given.")
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of the run.")]
 
 
@@ -112,15 +115,19 @@ def train(
         ),
     ] = None,
     as_json: AsJson = False,
+    device: Device = None,
 ) -> None:
-    """Train a teacher, or the learned vocoder, on a data set. The same command again goes on where it was stopped."""
+    """Train a teacher, or the learned vocoder, on a data set. The same command again goes on where it was stopped.
+
+    On several processes or machines: torchrun ... -m halfstep train ... (docs/scale.md).
+    """
     from halfstep.runs.train import train_command
 
     with disk_named(out), progress("train") as tell:
-        figures = train_command(data, out, preset, settings or [], steps, tell, start)
-    if as_json:
+        figures = train_command(data, out, preset, settings or [], steps, tell, start, device)
+    if as_json and figures:
         print(json.dumps({"run": str(out), "figures": figures}, indent=1))
-    else:
+    elif figures:  # of the first process
         note(f"{out}: finished; {_figures(figures)}")
 
 
@@ -129,16 +136,17 @@ def distill(
     to: Annotated[int, typer.Option(metavar="K", min=1, help="How few steps the last rung takes.")] = 1,
     updates: Annotated[int | None, typer.Option(min=1, help="Updates a rung, if not the preset's.")] = None,
     as_json: AsJson = False,
+    device: Device = None,
 ) -> None:
     """Halve the teacher's steps, rung by rung. The same command again goes on where it was stopped."""
     from halfstep.runs.distill import distill_command
     from halfstep.runs.ladder_report import table
 
     with disk_named(run), progress("distill") as tell:
-        rows = distill_command(run, to, updates, tell)
-    if as_json:
+        rows = distill_command(run, to, updates, tell, device)
+    if as_json and rows:
         print(json.dumps({"run": str(run), "rungs": rows}, indent=1))
-    else:
+    elif rows:
         note(table(rows).rstrip("\n"))
 
 
