@@ -32,6 +32,7 @@ EXTRAS = {
 """Packages that only an extra brings."""
 
 OPTIONS = {
+    "device": "--device",
     "steps": "--steps", "model": "--model", "preset": "--preset", "settings": "--set", "out": "--out",
     "start": "--from", "to": "--to", "updates": "--updates", "weights": "--weights", "credits": "--credits",
     "data": "--data", "teacher_steps": "--teacher-steps", "beside": "--beside", "embedding": "--embedding",
