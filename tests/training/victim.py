@@ -26,7 +26,7 @@ from halfstep.training.denoising import DiffusionConfig, denoising_loss
 from halfstep.training.example import Example
 from halfstep.training.log import Journal
 from halfstep.training.loop import TrainConfig, train
-from halfstep.training.processes import joined
+from halfstep.training.team import joined
 
 TEAM_NET = UNet1dConfig(widths=(16, 16), blocks=(1, 1), attention=(False, True), attention_heads=4, embedding=8)
 NET = PaperUNet1dConfig(widths=(8, 16), kernels=(3,), attention_heads=2, embedding=8)

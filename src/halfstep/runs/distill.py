@@ -16,7 +16,7 @@ from halfstep.training.checkpoint import notes_of
 from halfstep.training.devices import device_named
 from halfstep.training.ladder import climb, frozen, load_student
 from halfstep.training.loop import Progress
-from halfstep.training.processes import joined, team
+from halfstep.training.team import joined, team
 
 
 def distill_command(

@@ -28,7 +28,7 @@ from halfstep.training.checkpoint import load_tensors
 from halfstep.training.devices import best_device
 from halfstep.training.example import Example
 from halfstep.training.observe import LadderObserver
-from halfstep.training.processes import team
+from halfstep.training.team import team
 
 FORMAT = 1
 """Of config.json; one of another number is refused, not read as if it were this."""

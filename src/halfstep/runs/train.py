@@ -21,7 +21,7 @@ from halfstep.training.checkpoint import CHECKPOINTS, load_tensors, save_tensors
 from halfstep.training.denoising import denoising_loss
 from halfstep.training.devices import device_named
 from halfstep.training.loop import Progress, train
-from halfstep.training.processes import joined, team
+from halfstep.training.team import joined, team
 
 TEACHER = "teacher.safetensors"
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)

@@ -21,7 +21,7 @@ from halfstep.runs.experiment import settings_from
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.devices import best_device
 from halfstep.training.loop import Progress, TrainConfig, train
-from halfstep.training.processes import team
+from halfstep.training.team import team
 
 WEIGHTS = "vocoder.safetensors"
 """The averaged network of a finished run."""

@@ -20,8 +20,8 @@ from halfstep.atomic import FULL, remove_partials, replacing, write_json
 from halfstep.errors import InputError
 from halfstep.fields import Fields, open_regular, read_json
 from halfstep.training.ema import Ema
-from halfstep.training.processes import team
 from halfstep.training.sharding import split_like, whole
+from halfstep.training.team import team
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from halfstep.training.denoising import DiffusionConfig, noised
 from halfstep.training.example import Example
 from halfstep.training.loop import LossFn, Observer, Progress, StepRandom, TrainConfig, train
 from halfstep.training.loss import WEIGHTS, squared_v_error
-from halfstep.training.processes import team
+from halfstep.training.team import team
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from halfstep.nets.history import LossHistory
 from halfstep.training.ema import Ema
 from halfstep.training.example import Example
 from halfstep.training.pace import AUTO, BF16, FP32, Pace, chosen_pace
-from halfstep.training.processes import Learning, Part, replicated, team, unsynchronised
 from halfstep.training.sharding import plan_of, shard, whole_copy
+from halfstep.training.team import Learning, Part, replicated, team, unsynchronised
 
 if TYPE_CHECKING:
     from halfstep.training.loop import LossFn, StepRandom, TrainConfig

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from halfstep.atomic import remove_partials, replacing
-from halfstep.training.processes import team
+from halfstep.training.team import team
 
 if TYPE_CHECKING:
     from halfstep.training.board import Board

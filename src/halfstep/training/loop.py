@@ -19,9 +19,9 @@ from halfstep.training.example import Example
 from halfstep.training.learner import Learner
 from halfstep.training.log import open_journal
 from halfstep.training.pace import AUTO, COMPILE, OFF, ON, PRECISION
-from halfstep.training.processes import WHOLE, Part, team
 from halfstep.training.sharding import whole
 from halfstep.training.stop import Stop
+from halfstep.training.team import WHOLE, Part, team
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from halfstep.training.example import Example
 from halfstep.training.learner import Learner
 from halfstep.training.log import read_log
 from halfstep.training.loop import StepRandom, TrainConfig
-from halfstep.training.processes import ALONE, Part, Team
+from halfstep.training.team import ALONE, Part, Team
 
 CPU = torch.device("cpu")
 STEPS = 8
