@@ -22,7 +22,7 @@ from halfstep.evaluation.subject import open_subject
 from halfstep.metrics.judges.embedding import embedding
 from halfstep.own_folder import REPORT, enter
 from halfstep.runs.experiment import with_settings
-from halfstep.runs.export import Card, export_run
+from halfstep.runs.export_model import Card, export_run
 from halfstep.runs.presets import preset
 from halfstep.runs.train import train_command
 

@@ -189,3 +189,40 @@ def test_nothing_executes_what_a_file_says(path: Path):
             constant = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
             assert not (keyword.arg in unsafe and constant is True), ast.unparse(call)
     assert "pickle" not in {name.partition(".")[0] for name, _ in imports(path)}
+
+
+SAME_PART = {"kind.py", "task.py", "observer.py", "export.py"}
+"""What every folder of tasks/ may bring: there, and there alone, files of one name are the same part of each."""
+
+
+def test_files_of_one_name_mean_one_thing():
+    """In the package, and among the scripts beside it, which are imported by name alone."""
+    root = SOURCE.parents[1]
+    scripts = [path for room in ("recipes", "studies", "benchmarks") for path in (root / room).rglob("*.py")]
+    places: dict[str, list[Path]] = {}
+    for path in (*modules(), *scripts):
+        places.setdefault(path.name, []).append(path)
+    twice = {name for name, paths in places.items() if len(paths) > 1 and name not in ("__init__.py", "__main__.py")}
+    assert twice <= SAME_PART
+    astray = [path for name in SAME_PART for path in places[name] if path.parents[1] != SOURCE / "tasks"]
+    assert not astray
+
+
+def test_classes_of_one_name_are_one():
+    classes = [
+        node.name
+        for path in modules()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert not {name for name in classes if classes.count(name) > 1}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_task_is_named_in_its_folder_and_in_presets_alone(path: Path):
+    folders = {folder.name for folder in (SOURCE / "tasks").iterdir() if (folder / "kind.py").exists()}
+    assert {"music", "diffusion_vocoder"} <= folders
+    named = {name.split(".")[2] for name, _ in imports(path) if name.startswith("halfstep.tasks.")} & folders
+    inside = path.relative_to(SOURCE).parts
+    allowed = {inside[1]} if inside[0] == "tasks" and len(inside) > 2 else set()
+    assert inside == ("runs", "presets.py") or named <= allowed

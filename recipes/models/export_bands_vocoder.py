@@ -25,7 +25,8 @@ from halfstep.bundle import Origin, VocoderFiles
 from halfstep.errors import InputError
 from halfstep.export.onnx_writing import STORED
 from halfstep.learned_vocoder.device_clips import DeviceClips, DeviceClipsConfig
-from halfstep.learned_vocoder.export import (
+from halfstep.learned_vocoder.networks import VocoderNet
+from halfstep.learned_vocoder.to_onnx import (
     PRIOR,
     REFINER,
     Ranges,
@@ -34,7 +35,6 @@ from halfstep.learned_vocoder.export import (
     write_bass,
     write_vocoder,
 )
-from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.runs.credits import licence_of
 
 PIECE_MINUTES = 1 / 3

@@ -58,7 +58,7 @@ def test_an_example_runs_as_it_stands(line: str, workplace: Path, monkeypatch: p
     monkeypatch.setattr("dataclasses.asdict", vars)
     monkeypatch.setattr("halfstep.runs.train.train_command", called(seen, "train", {}))
     monkeypatch.setattr("halfstep.runs.distill.distill_command", called(seen, "distill", []))
-    monkeypatch.setattr("halfstep.runs.export.export_run", called(seen, "export", manifest))
+    monkeypatch.setattr("halfstep.runs.export_model.export_run", called(seen, "export", manifest))
     monkeypatch.setattr("halfstep.evaluation.evaluate.evaluate_command", called(seen, "evaluate", ""))
     monkeypatch.setattr("halfstep.app.play.player.Player.__init__", lambda self, rate: setattr(self, "gaps", 0))
     monkeypatch.setattr("halfstep.app.play.player.Player.play", called(seen, "play"))

@@ -9,8 +9,8 @@ from halfstep.audio.steady import steady_tones
 from halfstep.audio.stft import OverlapStream
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.learned_vocoder.bass_net import BLOCK, BassNet, bass_net
-from halfstep.learned_vocoder.export import BASS, write_bass
 from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
+from halfstep.learned_vocoder.to_onnx import BASS, write_bass
 from halfstep.metrics.waveform import multi_resolution_stft_distance, pitch_of_tone
 
 MEL = MelConfig()

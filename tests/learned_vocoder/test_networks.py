@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from halfstep.audio.mel import MelConfig, log_mel
-from halfstep.learned_vocoder.networks import Block, VocoderNet, VocoderNetConfig, rotate, turn
+from halfstep.learned_vocoder.networks import StreamedBlock, VocoderNet, VocoderNetConfig, rotate, turn
 
 MEL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
 NET = VocoderNetConfig(width=16, prior_ahead=(1, 1, 0), refiner_ahead=(1, 0), local_width=4)
@@ -77,7 +77,7 @@ def test_a_turn_undone_is_the_first_number():
 @pytest.mark.parametrize("ahead", [0, 1, 3])
 def test_a_block_in_pieces_is_the_block_at_once_and_sees_so_far_ahead(ahead):
     torch.manual_seed(0)
-    block = Block(8, 2, 7, ahead)
+    block = StreamedBlock(8, 2, 7, ahead)
     h, before = torch.randn(1, 8, 20), torch.zeros(1, 8, 6)
     whole, _ = block(h, before)
     first, state = block(h[:, :, :11], before)

@@ -7,7 +7,7 @@ from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.data.synthetic import piece
 from halfstep.metrics.judge import (
     Figure,
-    Judged,
+    JudgeOutputs,
     change,
     hear,
     infinity_by_chance,
@@ -18,12 +18,12 @@ from halfstep.metrics.judge import (
 )
 
 
-def drawn(seed: int, windows: int = 60, shift: float = 0.0, sure: float = 4.0) -> Judged:
+def drawn(seed: int, windows: int = 60, shift: float = 0.0, sure: float = 4.0) -> JudgeOutputs:
     """Gaussian logits and embeddings; `shift` of every feature, `sure` the deviation of the logits."""
     rng = np.random.default_rng(seed)
     sizes = ((4, 12), (4, 5), (1, 16), (6,))
     parts = [rng.standard_normal((windows, *size)) + shift for size in sizes]
-    return Judged(sure * parts[0], sure * parts[1], parts[2], parts[3])
+    return JudgeOutputs(sure * parts[0], sure * parts[1], parts[2], parts[3])
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_the_same_windows_spoilt_a_little_are_told_from_them_where_two_intervals
     """Resamplings of two rows meet the same windows: what both owe to them drops out of the difference."""
     reference, real = drawn(0), drawn(1)
     noise = np.random.default_rng(2).normal(0, 0.2, real.embedding.shape) + 0.05
-    spoilt = Judged(real.pitch * 0.97, real.instrument * 0.95, real.embedding + noise, real.spectrum)
+    spoilt = JudgeOutputs(real.pitch * 0.97, real.instrument * 0.95, real.embedding + noise, real.spectrum)
     before, after = judge_windows(real, reference), judge_windows(spoilt, reference)
     for name in ("pis", "iis", "fad", "kad"):
         assert before[name].low < after[name].value < before[name].high, name

@@ -63,7 +63,7 @@ def test_what_is_trained_in_a_given_time_plays(packed, tmp_path):
     from halfstep.audio.mel import log_mel
     from halfstep.bundle import OnnxVocoder
     from halfstep.bundle.session import OnnxNetwork
-    from halfstep.learned_vocoder.export import BASS, PRIOR, REFINER
+    from halfstep.learned_vocoder.to_onnx import BASS, PRIOR, REFINER
     from halfstep.vocoders.learned import LearnedVocoder
 
     run = tmp_path / "run"

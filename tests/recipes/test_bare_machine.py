@@ -14,9 +14,9 @@ class Missing:
 sys.meta_path.insert(0, Missing())
 for recipe in sys.argv[1:]:
     runpy.run_path(recipe)
-from halfstep.training.log import Journal
+from halfstep.training.log import TrainingLog
 from pathlib import Path
-with Journal(Path("run"), 0) as journal:
+with TrainingLog(Path("run"), 0) as journal:
     journal.log(1, loss=2.0)
     journal.flush()
 """

@@ -13,7 +13,7 @@ from halfstep.bundle import load_folder
 from halfstep.data.carried import read_carried
 from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.runs.distill import finished_rungs
-from halfstep.runs.export import Card, export_run
+from halfstep.runs.export_model import Card, export_run
 from halfstep.runs.presets import PRESETS
 from halfstep.runs.run_folder import open_run
 from halfstep.tasks.music.task import MusicConfig

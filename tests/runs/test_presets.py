@@ -20,7 +20,7 @@ from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.packing import Components, write_components
 from halfstep.runs.experiment import Experiment, with_settings
 from halfstep.runs.presets import PRESETS
-from halfstep.tasks.base import TaskConfig
+from halfstep.tasks.contract import TaskConfig
 from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoderConfig
 from halfstep.tasks.music.export import COMPONENTS_FILE
 from halfstep.tasks.music.task import MusicConfig

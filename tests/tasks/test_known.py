@@ -16,7 +16,7 @@ from halfstep.errors import InputError
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import rates_like
 from halfstep.runs.distill import distill_command, finished_rungs
-from halfstep.runs.export import Card, export_run
+from halfstep.runs.export_model import Card, export_run
 from halfstep.runs.presets import preset
 from halfstep.runs.run_folder import open_run
 from halfstep.runs.train import train_command

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from halfstep.training.log import Journal
+from halfstep.training.log import TrainingLog
 
 NOBODY = 65534
 
@@ -67,7 +67,7 @@ def test_a_full_disk_says_how_much_is_needed(apart: Callable, small_disk: Path, 
 
 
 def test_a_log_that_cannot_be_written_is_loud(small_disk: Path):
-    with pytest.raises(OSError, match="No space left"), Journal(small_disk, 0) as journal:
+    with pytest.raises(OSError, match="No space left"), TrainingLog(small_disk, 0) as journal:
         fill(small_disk, leave=0)
         for step in range(1, 1000):
             journal.log(step, loss=1.0)

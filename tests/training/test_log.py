@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from halfstep.training.log import Journal, read_log
+from halfstep.training.log import TrainingLog, read_log
 
 
 def steps(folder: Path) -> list[int]:
@@ -14,23 +14,23 @@ def steps(folder: Path) -> list[int]:
 
 
 def test_lines_after_the_checkpoint_are_dropped(tmp_path: Path):
-    with Journal(tmp_path, 0) as journal:
+    with TrainingLog(tmp_path, 0) as journal:
         for step in (10, 20, 30):
             journal.log(step, loss=1 / step)
         assert journal.last_logged == 30
-    with Journal(tmp_path, 20) as journal:
+    with TrainingLog(tmp_path, 20) as journal:
         assert steps(tmp_path) == [10, 20]
         journal.log(25, loss=0.5)
     assert read_log(tmp_path)[-1] == {"step": 25, "loss": 0.5}
 
 
 def test_a_half_written_last_line_is_dropped(tmp_path: Path):
-    with Journal(tmp_path, 0) as journal:
+    with TrainingLog(tmp_path, 0) as journal:
         journal.log(10, loss=1)
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"step": 20, "lo')
     assert steps(tmp_path) == [10]
-    with Journal(tmp_path, 20) as journal:
+    with TrainingLog(tmp_path, 20) as journal:
         journal.log(30, loss=1)
     assert steps(tmp_path) == [10, 30]
 
@@ -38,7 +38,7 @@ def test_a_half_written_last_line_is_dropped(tmp_path: Path):
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_not_finite_is_null(tmp_path: Path, value: float):
     """A skipped update's loss may be anything; the log stays JSON that every reader takes."""
-    with Journal(tmp_path, 0) as journal:
+    with TrainingLog(tmp_path, 0) as journal:
         journal.log(1, loss=value, gradient_norm=2.0)
     (line,) = (tmp_path / "log.jsonl").read_text().splitlines()
 
@@ -49,7 +49,7 @@ def test_what_is_not_finite_is_null(tmp_path: Path, value: float):
 
 
 def test_killed_while_the_log_is_cut_back_it_is_still_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    with Journal(tmp_path, 0) as journal:
+    with TrainingLog(tmp_path, 0) as journal:
         journal.log(10, loss=1)
         journal.log(20, loss=1)
 
@@ -62,7 +62,7 @@ def test_killed_while_the_log_is_cut_back_it_is_still_whole(tmp_path: Path, monk
     with monkeypatch.context() as patched:
         patched.setattr(os, "replace", kill)
         with pytest.raises(Killed):
-            Journal(tmp_path, 10)
+            TrainingLog(tmp_path, 10)
     assert steps(tmp_path) == [10, 20]
 
 
@@ -70,7 +70,7 @@ def test_a_lines_way_to_the_disk_ends_before_the_checkpoint_counts(tmp_path: Pat
     synced = []
     real = os.fsync
     monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(os.fstat(descriptor).st_ino), real(descriptor)))
-    with Journal(tmp_path, 0) as journal:
+    with TrainingLog(tmp_path, 0) as journal:
         journal.log(1, loss=1)
         journal.flush()
     assert (tmp_path / "log.jsonl").stat().st_ino in synced
@@ -79,7 +79,7 @@ def test_a_lines_way_to_the_disk_ends_before_the_checkpoint_counts(tmp_path: Pat
 def test_tensorboard_has_the_same_figures(tmp_path: Path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    with Journal(tmp_path, 0) as journal:
+    with TrainingLog(tmp_path, 0) as journal:
         journal.log(1, loss=0.25)
         journal.log(2, loss=0.125)
     events = EventAccumulator(str(tmp_path / "tensorboard"))
@@ -89,13 +89,13 @@ def test_tensorboard_has_the_same_figures(tmp_path: Path):
 
 @pytest.mark.parametrize("torn", ['{"step": 4, "lo', '{"loss": 1}', "[1]", '{"step": "4"}', "\udcff\x00"])
 def test_a_torn_line_among_others_costs_only_itself(tmp_path: Path, torn: str):
-    with Journal(tmp_path, 0) as journal:
+    with TrainingLog(tmp_path, 0) as journal:
         for step in (10, 20, 30):
             journal.log(step, loss=1)
     lines = (tmp_path / "log.jsonl").read_bytes().split(b"\n")
     lines[1] = torn.encode(errors="surrogateescape")
     (tmp_path / "log.jsonl").write_bytes(b"\n".join(lines))
     assert steps(tmp_path) == [10, 30]
-    with Journal(tmp_path, 30) as journal:
+    with TrainingLog(tmp_path, 30) as journal:
         journal.log(40, loss=1)
     assert steps(tmp_path) == [10, 30, 40]

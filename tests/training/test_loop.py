@@ -17,7 +17,7 @@ from halfstep.training import loop
 from halfstep.training.checkpoint import load_tensors
 from halfstep.training.denoising import DiffusionConfig, denoising_loss
 from halfstep.training.example import Example
-from halfstep.training.log import Journal, read_log
+from halfstep.training.log import TrainingLog, read_log
 from halfstep.training.loop import NonFiniteLoss, StepRandom, TrainConfig, learning_rate, train
 
 DEVICE = torch.device("cpu")
@@ -137,9 +137,9 @@ def test_a_finished_training_is_not_trained_again(tmp_path: Path):
 def test_a_checkpoint_is_never_ahead_of_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Power may fail between the two: the log is on the disk first."""
     order = []
-    real_flush, real_save = Journal.flush, loop.save_checkpoint
+    real_flush, real_save = TrainingLog.flush, loop.save_checkpoint
 
-    def flush(journal: Journal) -> None:
+    def flush(journal: TrainingLog) -> None:
         order.append("log")
         real_flush(journal)
 
@@ -147,7 +147,7 @@ def test_a_checkpoint_is_never_ahead_of_its_log(tmp_path: Path, monkeypatch: pyt
         order.append(step)
         return real_save(folder, step, *rest)
 
-    monkeypatch.setattr(Journal, "flush", flush)
+    monkeypatch.setattr(TrainingLog, "flush", flush)
     monkeypatch.setattr(loop, "save_checkpoint", save)
     run(tmp_path, batch, config(3, save_seconds=0))
     assert order == [0, "log", 1, "log", 2, "log", 3]

@@ -24,7 +24,7 @@ from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dC
 from halfstep.training import loop
 from halfstep.training.denoising import DiffusionConfig, denoising_loss
 from halfstep.training.example import Example
-from halfstep.training.log import Journal
+from halfstep.training.log import TrainingLog
 from halfstep.training.loop import TrainConfig, train
 from halfstep.training.team import joined
 
@@ -143,14 +143,14 @@ def die_while_saving(step: int, event: int) -> None:
 
 def at_log_line(step: int, act: Callable[[], None]) -> None:
     """Do something as the log is told of `step`."""
-    real = Journal.log
+    real = TrainingLog.log
 
-    def log(journal: Journal, at: int, **figures: float) -> None:
+    def log(journal: TrainingLog, at: int, **figures: float) -> None:
         real(journal, at, **figures)
         if at == step:
             act()
 
-    mock.patch.object(Journal, "log", log).start()
+    mock.patch.object(TrainingLog, "log", log).start()
 
 
 def wait_for(path: Path) -> None:

@@ -16,9 +16,9 @@ from halfstep.audio.stft import hann
 from halfstep.bundle import Manifest, OnnxVocoder, VocoderFiles, open_folder, read_manifest, verify, write_manifest
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.errors import InputError
-from halfstep.learned_vocoder.export import BASS, PRIOR, REFINER, add_vocoder, input_ranges, write_bass, write_vocoder
 from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
-from halfstep.runs.export import carried_vocoder
+from halfstep.learned_vocoder.to_onnx import BASS, PRIOR, REFINER, add_vocoder, input_ranges, write_bass, write_vocoder
+from halfstep.runs.export_model import carried_vocoder
 from halfstep.vocoders.learned import LEAD_IN_FRAMES, LearnedVocoder
 
 SMALL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)

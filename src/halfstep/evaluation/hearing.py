@@ -15,7 +15,7 @@ import numpy as np
 from halfstep.arrays import Float32
 from halfstep.atomic import remove_partials, replacing, write_json
 from halfstep.evaluation.sounds import Source
-from halfstep.metrics.judge import FIELDS, Judged, hear
+from halfstep.metrics.judge import FIELDS, JudgeOutputs, hear
 from halfstep.metrics.judges.embedding import Embedding
 from halfstep.metrics.music_sets import Measured, measure_music
 
@@ -82,8 +82,8 @@ class JudgedRow:
     log_mel: Float32[np.ndarray, "..."] | None
 
     @property
-    def judged(self) -> Judged:
-        return Judged(*(self.kept[name] for name in FIELDS))
+    def judged(self) -> JudgeOutputs:
+        return JudgeOutputs(*(self.kept[name] for name in FIELDS))
 
     @property
     def music(self) -> Measured:

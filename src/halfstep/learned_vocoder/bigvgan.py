@@ -128,7 +128,7 @@ def half_band() -> Tensor:
     return (taps / taps.sum()).view(1, 1, TAPS)
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Residual pairs of a dilated and a plain convolution, a non-linearity before each."""
 
     def __init__(self, channels: int, kernel: int, dilations: tuple[int, ...], act: Callable[[int], nn.Module]) -> None:
@@ -164,7 +164,9 @@ class BigVGAN(nn.Module):
             )
         )
         shapes = list(zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True))
-        self.resblocks = nn.ModuleList(Block(channels, *shape, act) for channels in width[1:] for shape in shapes)
+        self.resblocks = nn.ModuleList(
+            ResidualBlock(channels, *shape, act) for channels in width[1:] for shape in shapes
+        )
         self.activation_post = act(width[-1])
         self.conv_post = _conv(width[-1], 1, 7, bias=config.use_bias_at_final)
 

@@ -47,7 +47,7 @@ class Clip(NamedTuple):
     bands: Tensor
 
 
-class Components(NamedTuple):
+class PatchStatistics(NamedTuple):
     """mean, std [n_mels, 1] of bands; basis [GROUP * n_mels, most]; spread [most], standard deviations in it."""
 
     mean: Tensor
@@ -169,7 +169,7 @@ class DeviceClips:
         back = (values @ basis.T).reshape(batch, length, n_mels).transpose(1, 2)
         return back * std + mean
 
-    def _fitted(self) -> Components:
+    def _fitted(self) -> PatchStatistics:
         """Components of the bands of recordings, as `packing.components` has them."""
         bands = torch.cat([log_bands(self._recorded(16), self.mel) for _ in range(24)])
         mean, std = bands.mean((0, 2))[:, None], bands.std((0, 2))[:, None].clamp(min=1e-3)
@@ -177,7 +177,7 @@ class DeviceClips:
         values, vectors = torch.linalg.eigh((grouped.T @ grouped / len(grouped)).double().cpu())
         most = min(self.config.most, len(values))
         basis, spread = vectors.flip(1)[:, :most], values.flip(0)[:most].clamp(min=0).sqrt()
-        return Components(mean, std, basis.float().to(self.device), spread.float().to(self.device))
+        return PatchStatistics(mean, std, basis.float().to(self.device), spread.float().to(self.device))
 
     def _recorded(self, batch: int) -> Tensor:
         """Drawn pieces [B, n] of recordings, as they are."""

@@ -77,7 +77,7 @@ class VocoderNetConfig:
             raise ValueError(f"ahead is {self.prior_ahead}, {self.refiner_ahead}: 0 up to kernel - 1 was expected")
 
 
-class Block(nn.Module):
+class StreamedBlock(nn.Module):
     """Depthwise convolution over time, then a pointwise network (ConvNeXt), its output `ahead` frames behind."""
 
     def __init__(self, width: int, expand: int, kernel: int, ahead: int) -> None:
@@ -105,7 +105,7 @@ class Trunk(nn.Module):
     def __init__(self, config: VocoderNetConfig, ahead: tuple[int, ...]) -> None:
         super().__init__()
         c = config
-        self.blocks = nn.ModuleList(Block(c.width, c.expand, c.kernel, frames) for frames in ahead)
+        self.blocks = nn.ModuleList(StreamedBlock(c.width, c.expand, c.kernel, frames) for frames in ahead)
         self.norm = nn.LayerNorm(c.width)
         self.state_shape = (len(ahead) * c.width, c.kernel - 1)
         self.delay = sum(ahead)

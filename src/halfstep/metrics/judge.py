@@ -32,7 +32,7 @@ FIELDS = ("pitch", "instrument", "embedding", "spectrum")
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class JudgeOutputs:
     """What the judges gave of n windows: logits [n, seconds, classes] of two judges, embedding [n, pieces, features].
 
     spectrum [n, 48] is no judge's: level, movement and step of 16 groups of bands over the full width (`melstats`),
@@ -48,14 +48,14 @@ class Judged:
     def __len__(self) -> int:
         return len(self.embedding)
 
-    def __getitem__(self, windows: slice | np.ndarray) -> "Judged":
+    def __getitem__(self, windows: slice | np.ndarray) -> "JudgeOutputs":
         """The same of some windows."""
-        return Judged(*(getattr(self, name)[windows] for name in FIELDS))
+        return JudgeOutputs(*(getattr(self, name)[windows] for name in FIELDS))
 
 
-def together(parts: list[Judged]) -> Judged:
+def together(parts: list[JudgeOutputs]) -> JudgeOutputs:
     """One set of windows from several."""
-    return Judged(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS))
+    return JudgeOutputs(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ def voiced(
     return np.stack([one(np.asarray(window, np.float32)) for window in log_mel])
 
 
-def hear(samples: Float32[np.ndarray, "..."], sample_rate: int, embedding: Embedding | None = None) -> Judged:
+def hear(samples: Float32[np.ndarray, "..."], sample_rate: int, embedding: Embedding | None = None) -> JudgeOutputs:
     """Waveforms [n, samples] (mono, floats in [-1, 1]) through all judges, at 16 kHz by soxr.
 
     A window is judged in whole seconds (pitch, instrument) and pieces of 3 s (embedding), spread evenly over it.
@@ -116,26 +116,28 @@ def hear(samples: Float32[np.ndarray, "..."], sample_rate: int, embedding: Embed
     return together(parts)
 
 
-def _hear(samples: Float32[np.ndarray, "..."], sample_rate: int, embedding: Embedding) -> Judged:
+def _hear(samples: Float32[np.ndarray, "..."], sample_rate: int, embedding: Embedding) -> JudgeOutputs:
     at_16k = _resampled(samples, sample_rate, SAMPLE_RATE)
     pitch, instrument = (note_judge(name).logits(at_16k) for name in ("pitch", "instrument"))
     same = embedding.sample_rate == SAMPLE_RATE
     vectors = embedding.embed(at_16k if same else _resampled(samples, sample_rate, embedding.sample_rate))
     levels = log_mel(samples.astype(np.float32), MelConfig(sample_rate=sample_rate))
     loud = np.maximum(levels, levels.max((1, 2), keepdims=True) - RANGE_NEPERS)  # silence has no level of its own
-    return Judged(pitch, instrument, vectors, features(loud).astype(np.float32))
+    return JudgeOutputs(pitch, instrument, vectors, features(loud).astype(np.float32))
 
 
 def _resampled(samples: Float32[np.ndarray, "..."], from_rate: int, to_rate: int) -> Float32[np.ndarray, "..."]:
     return np.stack([soxr.resample(np.asarray(one, np.float32), from_rate, to_rate) for one in samples])
 
 
-def judge_windows(judged: Judged, reference: Judged, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Figure]:
+def judge_windows(
+    judged: JudgeOutputs, reference: JudgeOutputs, seed: int = 0, resamples: int = RESAMPLES
+) -> dict[str, Figure]:
     """Every figure of a set of windows beside reference windows, each with its interval from `resamples` resamplings.
 
     Keys: pis, iis (what real music scores is best); pkid, ikid, fad, fad_infinity, kad (lower, 0 for equal
-    distributions); density, coverage (1 is best); spectral (a Frechet distance of `Judged.spectrum`, full band). The
-    reference is resampled too. Deterministic for a seed. ValueError below 10 windows of either.
+    distributions); density, coverage (1 is best); spectral (a Frechet distance of `JudgeOutputs.spectrum`, full band).
+    The reference is resampled too. Deterministic for a seed. ValueError below 10 windows of either.
     """
     rng = np.random.default_rng(seed)
     return (
@@ -216,7 +218,7 @@ def _reach(
     return figures
 
 
-def infinity_by_chance(x: Judged, y: Judged, seed: int = 0, cuts: int = 20) -> Figure:
+def infinity_by_chance(x: JudgeOutputs, y: JudgeOutputs, seed: int = 0, cuts: int = 20) -> Figure:
     """What FAD-inf says of two sets of one music, as many windows each as x and y: the mean, and where 95 % lie.
 
     Both are pooled and cut in two at random, so that the truth is 0: what comes out is the bias of so few
@@ -232,7 +234,7 @@ def infinity_by_chance(x: Judged, y: Judged, seed: int = 0, cuts: int = 20) -> F
     return Figure(value=float(np.mean(distances)), low=float(low), high=float(high), windows=len(x))
 
 
-def most_by_chance(x: Judged, y: Judged, seed: int = 0, cuts: int = RESAMPLES) -> dict[str, float]:
+def most_by_chance(x: JudgeOutputs, y: JudgeOutputs, seed: int = 0, cuts: int = RESAMPLES) -> dict[str, float]:
     """What the plain Frechet distances (fad, spectral) of two sets of one music stay below 39 times of 40.
 
     Both are pooled and cut in two at random: the distance of such halves is nothing but the bias of so few

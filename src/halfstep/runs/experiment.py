@@ -17,7 +17,7 @@ from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.nets.blocks import NetConfig, Sizes
 from halfstep.nets.denoiser import Denoiser
 from halfstep.nets.history import LossHistory
-from halfstep.tasks.base import Kind, Task, TaskConfig
+from halfstep.tasks.contract import Kind, Task, TaskConfig
 from halfstep.tasks.known import kind_named, kind_of, task_names
 from halfstep.training.denoising import DiffusionConfig
 from halfstep.training.ladder import DistillConfig

@@ -8,7 +8,7 @@ from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_writing import STORED
 from halfstep.fields import Fields, read_json
 from halfstep.learned_vocoder.clips import vocoder_example
-from halfstep.learned_vocoder.export import PRIOR, REFINER, add_vocoder, input_ranges, write_bass, write_vocoder
+from halfstep.learned_vocoder.to_onnx import PRIOR, REFINER, add_vocoder, input_ranges, write_bass, write_vocoder
 from halfstep.runs.credits import licence_of, origins
 from halfstep.runs.run_folder import open_any_run
 from halfstep.runs.vocoder import VocoderRun

@@ -10,7 +10,7 @@ import halfstep
 from halfstep.bundle import is_model_folder
 from halfstep.bundle.model_json import sha256_of
 from halfstep.runs.distill import finished_rungs
-from halfstep.runs.export import Card, write_model
+from halfstep.runs.export_model import Card, write_model
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.runs.train import TEACHER
 

@@ -23,7 +23,7 @@ from halfstep.machine import processor
 from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.experiment import Experiment
 from halfstep.runs.vocoder import VocoderExperiment, VocoderRun
-from halfstep.tasks.base import Band, Task
+from halfstep.tasks.contract import Band, Task
 from halfstep.training.checkpoint import load_tensors
 from halfstep.training.devices import best_device
 from halfstep.training.example import Example

@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 import halfstep.tasks
-from halfstep.tasks.base import Kind, TaskConfig
+from halfstep.tasks.contract import Kind, TaskConfig
 
 TASKS = "halfstep.tasks"
 

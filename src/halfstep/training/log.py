@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from halfstep.training.board import Board
 
 
-class Journal:
+class TrainingLog:
     """`folder`/log.jsonl, one object a line with its step; lines after `first_step` (a killed run's) are dropped."""
 
     def __init__(self, folder: Path, first_step: int) -> None:

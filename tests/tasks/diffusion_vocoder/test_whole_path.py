@@ -11,7 +11,7 @@ import soundfile
 
 from halfstep.errors import InputError
 from halfstep.runs.distill import distill_command
-from halfstep.runs.export import Card, export_run
+from halfstep.runs.export_model import Card, export_run
 from halfstep.runs.run_folder import open_run
 from halfstep.runs.train import train_command
 

@@ -62,7 +62,7 @@ def vocode(
     OUT is as long as IN, has its channels and level, and the model's sample rate.
     """
     keep_to_one_thread()
-    done = vocode_file(Order(recording=recording, out=out, model=model, vocoder=vocoder, plot=plot))
+    done = vocode_file(VocodeRequest(recording=recording, out=out, model=model, vocoder=vocoder, plot=plot))
     if as_json:
         print(json.dumps(done, indent=1))
         return
@@ -73,7 +73,7 @@ def vocode(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class VocodeRequest:
     """What was asked for; see `halfstep vocode --help`."""
 
     recording: Path
@@ -83,7 +83,7 @@ class Order:
     plot: bool
 
 
-def vocode_file(order: Order) -> dict[str, object]:
+def vocode_file(order: VocodeRequest) -> dict[str, object]:
     """Write OUT, and say how it went. InputError for what the user can mend, OSError for a full disk."""
     import halfstep
     from halfstep.app.outputs import check_room, checked_outputs, make_folders
@@ -122,7 +122,7 @@ def vocode_file(order: Order) -> dict[str, object]:
     }
 
 
-def _check(order: Order, channels: int, frames: int) -> None:
+def _check(order: VocodeRequest, channels: int, frames: int) -> None:
     from halfstep.app.generate.storing import check_channels
 
     if frames == 0:
@@ -146,7 +146,7 @@ def _chosen(wanted: str | None, model: "Model") -> "tuple[str | MakeVocoder | No
 
 
 def _write(
-    order: Order, model: "Model", chosen: "str | MakeVocoder | None",
+    order: VocodeRequest, model: "Model", chosen: "str | MakeVocoder | None",
     blocks: 'Iterator[Float32[np.ndarray, "channels samples"]]', expected: int,
     offset: 'Float64[np.ndarray, "channels"] | None',
 ) -> None:  # fmt: skip

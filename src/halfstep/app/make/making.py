@@ -176,7 +176,7 @@ def export(
 ) -> None:
     """Turn a run into a model folder that generate, serve and play read; a vocoder's, into a part of one."""
     from halfstep.errors import InputError
-    from halfstep.runs.export import NOT_MUSIC, Card, export_run
+    from halfstep.runs.export_model import NOT_MUSIC, Card, export_run
     from halfstep.runs.export_vocoder import export_vocoder, holds_vocoder
 
     if (out is None) == (into is None):

@@ -6,7 +6,7 @@ from halfstep.audio.mel import MelConfig
 from halfstep.data.dataset import Library
 from halfstep.data.stores import WAVEFORM
 from halfstep.nets.unet1d import UNet1dConfig
-from halfstep.tasks.base import Kind
+from halfstep.tasks.contract import Kind
 from halfstep.tasks.diffusion_vocoder.observer import DiffusionVocoderObserver
 from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoder, DiffusionVocoderConfig
 

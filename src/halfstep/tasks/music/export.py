@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from halfstep.packing import write_components
-from halfstep.tasks.base import Played
+from halfstep.tasks.contract import Played
 from halfstep.tasks.music.task import Music
 
 COMPONENTS_FILE = "components.npz"

@@ -10,7 +10,7 @@ from halfstep.fields import open_regular
 from halfstep.nets.unet1d import PaperUNet1dConfig, UNet1dConfig
 from halfstep.nets.unet2d import UNet2dConfig
 from halfstep.packing import MOST_COMPONENT_BYTES, Components, read_components, write_components
-from halfstep.tasks.base import Kind
+from halfstep.tasks.contract import Kind
 from halfstep.tasks.music.export import COMPONENTS_FILE, export_music
 from halfstep.tasks.music.observer import MusicObserver
 from halfstep.tasks.music.task import Music, MusicConfig

@@ -27,7 +27,7 @@ from halfstep.runs.credits import origins
 from halfstep.runs.distill import finished_rungs
 from halfstep.runs.ladder_report import ladder_rows
 from halfstep.runs.run_folder import Run, open_run
-from halfstep.tasks.base import Played, Task
+from halfstep.tasks.contract import Played, Task
 from halfstep.training.checkpoint import notes_of, save_tensors
 
 HALF_NOISE, KNOWS_NOTHING = "x_error/0.5", 0.5

@@ -3,7 +3,7 @@
 Griffin-Lim is ours, which begins at steady tones and a mel inverted by Richardson and Lucy's steps, and librosa's fast
 one, from random phases and its non-negative least squares: the usual way, which ours improves on.
 
-python benchmarks/copy_synthesis.py AUDIO... [--model ID|DIR] [--start 20] [--seconds 12] [--opinions 4]
+python benchmarks/vocoder_quality.py AUDIO... [--model ID|DIR] [--start 20] [--seconds 12] [--opinions 4]
                                     [--made 90] [--picture PNG]
 
 Each excerpt is set to the original's RMS. FAD is of musicnn's embedding over windows of 4.46 s, against the originals';

@@ -1,4 +1,4 @@
-"""Does ten minutes stay alive, and what mends drift of style? python benchmarks/life.py [MUSIC] [--minutes 10]
+"""Does ten minutes stay alive, and what mends drift? python benchmarks/drift_remedies.py [MUSIC] [--minutes 10]
 
 For the stream as it is and for each remedy: metrics/life.py on the waveform, and the style. A style is the mean and the
 deviation of each band over 15 s, in deviations of the band; given are its mean distance (RMS) from that of the first

@@ -1,6 +1,6 @@
 """Copy-synthesis through bands that hold pitch: the vocoder for them, Griffin-Lim on them, and the mel's own vocoder.
 
-python benchmarks/bands_copy_synthesis.py AUDIO... --vocoder NAME=FOLDER ... [--start 20] [--seconds 12]
+python benchmarks/bands_vocoder_quality.py AUDIO... --vocoder NAME=FOLDER ... [--start 20] [--seconds 12]
 
 FOLDER is what recipes/models/export_bands_vocoder.py --out writes. Griffin-Lim inverts the bands by Richardson and
 Lucy's steps and goes on 40 times under the bands' own window. The mel's vocoder is that of the package's model, through
@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from copy_synthesis import embedded
+from vocoder_quality import embedded
 
 import halfstep
 from halfstep.audio.files.io import read
 from halfstep.audio.mel import MelConfig, band_edges_hz, log_mel
 from halfstep.bundle import OnnxVocoder
 from halfstep.bundle.session import OnnxNetwork
-from halfstep.learned_vocoder.export import BASS, PRIOR, REFINER
+from halfstep.learned_vocoder.to_onnx import BASS, PRIOR, REFINER
 from halfstep.metrics.frechet import frechet_distance
 from halfstep.metrics.music import music_figures
 from halfstep.metrics.waveform import loudness_matched, mel_l1, multi_resolution_stft_distance, pitch_of_tone

@@ -1,4 +1,4 @@
-"""How much of the machine `train` gives to the network: python benchmarks/training.py [DATA] [--preset base]
+"""How much of the machine `train` gives to the network: python benchmarks/training_speed.py [DATA] [--preset base]
 
 Windows a second of the training loop (data, noise, clip, average, log at the preset's pace) against the bare forward,
 backward and step of the same network on the same batches, already made. Both in wall time and in processor time, which

@@ -1,6 +1,6 @@
 """Copy-synthesis: recordings through their mel and back, by a vocoder's run and by Griffin-Lim.
 
-python benchmarks/vocoding.py RUN AUDIO... [--steps 64 4 2 1] [--start 20] [--seconds 12]
+python benchmarks/diffusion_vocoder_quality.py RUN AUDIO... [--steps 64 4 2 1] [--start 20] [--seconds 12]
 
 RUN was trained on other recordings. Each excerpt is set to the original's RMS before it is compared; the real-time
 factor is processor seconds of one thread, PyTorch, the mel given.
