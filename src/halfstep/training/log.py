@@ -55,7 +55,7 @@ class TrainingLog:
 
 
 class NoJournal:
-    """A `Journal` that keeps nothing: of every process but the first."""
+    """A `TrainingLog` that keeps nothing: of every process but the first."""
 
     def __init__(self, first_step: int) -> None:
         self.last_logged = first_step
@@ -73,9 +73,9 @@ class NoJournal:
         return None
 
 
-def open_journal(folder: Path, first_step: int) -> Journal | NoJournal:
+def open_journal(folder: Path, first_step: int) -> TrainingLog | NoJournal:
     """The journal of this process's training."""
-    return Journal(folder, first_step) if team().leads else NoJournal(first_step)
+    return TrainingLog(folder, first_step) if team().leads else NoJournal(first_step)
 
 
 def _board(folder: Path, first_step: int) -> "Board | None":

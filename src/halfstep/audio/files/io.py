@@ -18,7 +18,7 @@ import soxr
 from halfstep.arrays import Float, Shaped
 from halfstep.audio.downmix import mix_weights, with_channels
 from halfstep.audio.files.depth import BITS, FLOATING, WIDE, kept_subtype
-from halfstep.audio.files.parts import Part, PartFile, parts_of
+from halfstep.audio.files.parts import FilePart, PartFile, parts_of
 from halfstep.audio.files.raw import RawFile
 from halfstep.audio.files.writing import encoding_for, write
 from halfstep.errors import InputError
@@ -151,7 +151,7 @@ class Recording:
         """Raises soundfile.LibsndfileError if it is no sound."""
         parts, self.notes = parts_of(file)
         self._file = file
-        self._parts: list[tuple[Part, AudioInfo]] = []
+        self._parts: list[tuple[FilePart, AudioInfo]] = []
         for part in parts:
             try:
                 with self._opened(part) as sound:
@@ -189,7 +189,7 @@ class Recording:
         return span_of(self.decoded(mono=False, block_seconds=10.0), self.info.channels, start, count)
 
     @contextmanager
-    def _opened(self, part: Part) -> Generator[soundfile.SoundFile, None, None]:
+    def _opened(self, part: FilePart) -> Generator[soundfile.SoundFile, None, None]:
         raw = RawFile(cast(BinaryIO, PartFile(self._file, part)))
         try:
             with soundfile.SoundFile(cast(BinaryIO, raw)) as sound:

@@ -26,7 +26,7 @@ STREAMED_SLACK = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class FilePart:
     """Bytes `start` to `stop` of a file; `patches` are (place from `start` on, bytes) that stand there instead."""
 
     start: int
@@ -37,7 +37,7 @@ class Part:
 class PartFile:
     """One part as a file of its own, for reading."""
 
-    def __init__(self, file: BinaryIO, part: Part) -> None:
+    def __init__(self, file: BinaryIO, part: FilePart) -> None:
         self._file, self._part, self._place = file, part, 0
 
     def readinto(self, buffer: memoryview) -> int:
@@ -66,7 +66,7 @@ class PartFile:
         return self._place
 
 
-def parts_of(file: BinaryIO) -> tuple[list[Part], list[str]]:
+def parts_of(file: BinaryIO) -> tuple[list[FilePart], list[str]]:
     """The parts of an open file, at least one, and what is odd about them, for people."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -81,7 +81,7 @@ def parts_of(file: BinaryIO) -> tuple[list[Part], list[str]]:
         starts = [0]
     stops = [*starts[1:], size]
     notes = [f"{len(starts)} streams one after the other, all used"] if len(starts) > 1 else []
-    return [Part(start=start, stop=stop) for start, stop in zip(starts, stops, strict=True)], notes
+    return [FilePart(start=start, stop=stop) for start, stop in zip(starts, stops, strict=True)], notes
 
 
 def is_streamed(size: int) -> bool:
@@ -89,9 +89,9 @@ def is_streamed(size: int) -> bool:
     return abs(size - 0x8000_0000) <= STREAMED_SLACK or size >= 0x1_0000_0000 - STREAMED_SLACK
 
 
-def _wav(file: BinaryIO, size: int) -> tuple[list[Part], list[str]]:
+def _wav(file: BinaryIO, size: int) -> tuple[list[FilePart], list[str]]:
     """A WAV whose `data` has no size, or one that only a pipe writes, has all that follows as its sound."""
-    whole = Part(start=0, stop=size)
+    whole = FilePart(start=0, stop=size)
     file.seek(0)
     order = ">" if file.read(4) == b"RIFX" else "<"
     place = 12
@@ -107,7 +107,7 @@ def _wav(file: BinaryIO, size: int) -> tuple[list[Part], list[str]]:
                 break
             riff, data = (struct.pack(f"{order}I", min(number, 0xFFFF_FFFF)) for number in (size - 8, left))
             note = ["its header was never closed (0 bytes declared): all that follows it is used"] if unfinished else []
-            return [Part(start=0, stop=size, patches=((4, riff), (place + 4, data)))], note
+            return [FilePart(start=0, stop=size, patches=((4, riff), (place + 4, data)))], note
         place += 8 + length + length % 2
     return [whole], []
 

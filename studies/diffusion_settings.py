@@ -1,4 +1,4 @@
-"""Schedules, time sampling, weights and reverse variances on real music: python studies/processes.py RUN OUT
+"""Schedules, time sampling, weights and reverse variances on real music: python studies/diffusion_settings.py RUN OUT
 
 Every variant begins with the weights of RUN's finished teacher (of music, predicting x, v or both), goes on for
 --updates under its own settings, and is sampled by its own sampler from one noise: `--count` windows in `--steps`
