@@ -8,7 +8,6 @@ The vocoder is that of --model.
 """
 
 import argparse
-import copy
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,15 +16,13 @@ import torch
 from torch import Tensor, nn
 
 import halfstep
-from halfstep.diffusion.rates import Rates
 from halfstep.diffusion.steps import ddim_step
 from halfstep.metrics.frechet import frechet_distance
 from halfstep.metrics.judge import voiced
 from halfstep.metrics.melstats import features
 from halfstep.metrics.music import music_figures
-from halfstep.nets.blocks import Attention
-from halfstep.nets.condition import Condition
-from halfstep.nets.denoiser import Denoiser, rates_like
+from halfstep.nets.denoiser import rates_like
+from halfstep.nets.guidance import Guided
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.tasks.music.observer import MusicObserver
 from halfstep.tasks.music.task import Music
@@ -34,34 +31,6 @@ from halfstep.training.observe import fixed_noise
 
 SHOWN = ("tuning", "held_share", "pitch_class_entropy", "pulse", "decay_db_per_second")
 BATCH = 8
-
-
-class OwnPositionOnly(nn.Module):
-    """An `Attention` whose weights are the identity."""
-
-    def __init__(self, attention: Attention) -> None:
-        super().__init__()
-        self.attention = attention
-
-    def forward(self, h: Tensor, tokens: Tensor | None = None) -> Tensor:
-        value = self.attention.query_key_value(self.attention.norm(h)).chunk(3, dim=1)[2]
-        return h + self.attention.out(value)
-
-
-class Guided(nn.Module):
-    """v + weight (v - v_worse), called as a `Denoiser` is."""
-
-    def __init__(self, denoiser: Denoiser, weight: float) -> None:
-        super().__init__()
-        self.denoiser, self.weight, self.worse = denoiser, weight, copy.deepcopy(denoiser)
-        for module in self.worse.modules():
-            for child in module.children():
-                if isinstance(child, Attention):  # in its place: the network tells attention from the rest by its class
-                    child.forward = OwnPositionOnly(copy.deepcopy(child)).forward
-
-    def forward(self, z_t: Tensor, at_t: Rates, condition: Condition) -> Tensor:
-        v = self.denoiser(z_t, at_t, condition)
-        return v + self.weight * (v - self.worse(z_t, at_t, condition)) if self.weight else v
 
 
 @torch.inference_mode()

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """From carried data to a distilled model in minutes, on a bare machine: Python, PyTorch, and this repository's src.
 
-    PYTHONPATH=src python recipes/models/gpu_trip.py FILE OUT --seconds 400 [--name piano] [--preset flagship]
+    PYTHONPATH=src python recipes/models/gpu_trip.py FILE... OUT --seconds 600 [--name piano] [--preset flagship]
 
-FILE is what recipes/models/carry.py wrote. The teacher trains for about 60 % of the seconds, the ladder for the rest;
-both by the one training loop, in bf16, compiled, with the data in the card's memory and the rate annealed by the clock.
-OUT gets NAME-teacher.K.safetensors and NAME-NNNN.K.safetensors in half precision, each at most 15 MB, as soon as there
-is something worth keeping, and again as it gets better: stopped at any moment, what is there can be used.
-recipes/models/bring_back.py makes a run of them. The same command runs on a processor, slowly.
+FILEs are what recipes/models/carry.py wrote. The teacher trains for about 55 % of the seconds, the ladder for the rest,
+most of that for the rungs that ship; both by the one training loop, in bf16, compiled, with the data in the card's
+memory and the rate annealed by the clock, in the layout of convolutions that is measured to be the fastest here.
+OUT gets NAME-teacher.K.safetensors and NAME-NNNN.K.safetensors, each at most 15 MB, as soon as there is something worth
+keeping, and again as it gets better: stopped at any moment, what is there can be used. They are in eight bits a weight,
+or with --half in half precision. recipes/models/bring_back.py makes a run of them. The same command runs on a
+processor, slowly.
 
 Exit codes: 0 done, 2 the file is not as expected.
 """
@@ -15,6 +17,7 @@ Exit codes: 0 done, 2 the file is not as expected.
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,10 +27,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from halfstep.atomic import replacing
-from halfstep.data.carried import read_carried
+from halfstep.data.carried import joined, read_carried
 from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.errors import InputError
+from halfstep.nets.blocks import Sizes
+from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser
+from halfstep.nets.layout import LAYOUTS, lay_out
+from halfstep.nets.unet1d import UNet1d, UNet1dConfig
 from halfstep.runs.experiment import Experiment
 from halfstep.runs.presets import PRESETS
 from halfstep.tasks.music.on_device import DeviceWindows
@@ -39,8 +46,11 @@ from halfstep.training.loop import train
 from halfstep.training.observe import errors_by_level, one_pass
 
 LARGEST_FILE = 15_000_000
-TEACHER_SHARE = 0.6
+TEACHER_SHARE = 0.55
+RUNG_SHARES = {16: 0.14, 8: 0.14, 4: 0.26, 2: 0.18, 1: 0.28}
 HELD_OUT = 32
+CALIBRATED = 1024
+SCALE = "#scale"
 FOREVER = 10**9
 
 
@@ -48,20 +58,31 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def save_in_parts(network: nn.Module, stem: Path) -> None:
-    """Weights in half precision as STEM.0.safetensors, STEM.1..., none above LARGEST_FILE; each whole or absent."""
+def save_in_parts(network: nn.Module, stem: Path, half: bool = False) -> None:
+    """Weights as STEM.0.safetensors, STEM.1..., none above LARGEST_FILE, each whole or absent: in half precision, or
+    (`bring_back.py` knows) matrices in bytes with a scale for every row.
+    """
     parts: list[dict[str, torch.Tensor]] = [{}]
     room = LARGEST_FILE
     for name, tensor in network.state_dict().items():
-        half = tensor.detach().to("cpu", torch.float16).contiguous()
-        if half.nbytes > room and parts[-1]:
-            parts.append({})
-            room = LARGEST_FILE
-        parts[-1][name] = half
-        room -= half.nbytes
+        for part_of, kept in packed(name, tensor.detach().float().cpu(), half).items():
+            if kept.nbytes > room and parts[-1]:
+                parts.append({})
+                room = LARGEST_FILE
+            parts[-1][part_of] = kept
+            room -= kept.nbytes
     for number, part in enumerate(parts):
         with replacing(stem.with_name(f"{stem.name}.{number}.safetensors")) as partial:
             save_file(part, partial)
+
+
+def packed(name: str, tensor: torch.Tensor, half: bool) -> dict[str, torch.Tensor]:
+    """A tensor as it is written."""
+    if half or tensor.dim() < 2:
+        return {name: tensor.to(torch.float32 if tensor.dim() < 2 else torch.float16).contiguous()}
+    scale = tensor.flatten(1).abs().amax(1).clamp(min=1e-12) / 127
+    codes = (tensor / scale.view(-1, *[1] * (tensor.dim() - 1))).round().to(torch.int8)
+    return {name: codes.contiguous(), name + SCALE: scale}
 
 
 def matrix_rate(device: torch.device) -> float:
@@ -86,19 +107,47 @@ def synchronise(device: torch.device) -> None:
 
 @dataclass
 class Keeper:
-    """An observer that measures held-out errors and keeps the weights it is shown."""
+    """An observer that measures errors of held-out and of learned windows, and keeps the weights it is shown."""
 
     heldout: Example
+    learned: Example
     stem: Path
+    half: bool
 
     def measure(self, denoiser: Denoiser) -> dict[str, float]:
-        figures = errors_by_level(denoiser, self.heldout, SCHEDULES["cosine"]())
-        chosen = {name: round(value, 4) for name, value in figures.items() if name.startswith("x_error")}
-        say(f"{self.stem.name}: held out {chosen}")
+        for split, example in (("learned", self.learned), ("held out", self.heldout)):
+            figures = errors_by_level(denoiser, example, SCHEDULES["cosine"]())
+            chosen = {name: round(value, 4) for name, value in figures.items() if name.startswith("x_error")}
+            say(f"{self.stem.name}: {split} {chosen}")
         return figures
 
     def sample(self, denoiser: Denoiser, step: int) -> None:
-        save_in_parts(denoiser, self.stem)
+        save_in_parts(denoiser, self.stem, self.half)
+
+
+def fastest_layout(device: torch.device, batch: int, compiled: bool) -> str:
+    """Which of LAYOUTS learns from a small network of the flagship's finest level in the least time."""
+    config = UNet1dConfig(widths=(320,), blocks=(1,), attention=(False,), embedding=64)
+    took: dict[str, float] = {}
+    for layout in LAYOUTS:
+        network = UNet1d(config, Sizes(channels=256)).to(device)
+        lay_out(network, layout)
+        run = torch.compile(network) if compiled else network
+        x, log_snr = torch.randn(batch, 256, 256, device=device), torch.zeros(batch, device=device)
+
+        def update(run: Callable[..., torch.Tensor] = run, x: torch.Tensor = x, at: torch.Tensor = log_snr) -> None:
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                run(x, at, Condition()).float().square().mean().backward()
+
+        for rounds in (2, 4):  # the first pays for the compiling
+            synchronise(device)
+            begun = time.perf_counter()
+            for _ in range(rounds):
+                update()
+            synchronise(device)
+            took[layout] = (time.perf_counter() - begun) / rounds
+        say(f"convolutions {layout}: {1e3 * took[layout]:.2f} ms an update of one level")
+    return min(took, key=lambda layout: took[layout])
 
 
 class Speed:
@@ -109,9 +158,7 @@ class Speed:
         self._done, self._at = 0, time.perf_counter()
 
     def __call__(self, done: int, of: int, line: str) -> None:
-        now, done = time.perf_counter(), done % FOREVER
-        if done < self._done:  # another rung
-            self._done, self._at = 0, now
+        now = time.perf_counter()
         per_second = self._batch * (done - self._done) / max(1e-9, now - self._at)
         self._done, self._at = done, now
         share = per_second * self._operations / self._rate
@@ -121,16 +168,15 @@ class Speed:
 def resolved(options: argparse.Namespace) -> Experiment:
     """The preset with this trip's batches, rates, times and precision."""
     experiment = PRESETS[options.preset]()
-    rungs = len(experiment.distill.rungs(1))
     training = replace(
         experiment.train, steps=FOREVER, epochs=None, seconds=TEACHER_SHARE * options.seconds,
         batch_size=options.batch, learning_rate=options.learning_rate, warmup_steps=200, ema_decay=0.999,
         precision=options.precision, compile=options.compile, nonfinite_allowed=20, log_every=options.log_every,
-        measure_every=FOREVER, sample_every=2000, save_seconds=1e9,
+        measure_every=options.measure_every, sample_every=options.measure_every, save_seconds=1e9,
     )  # fmt: skip
     distill = replace(
-        experiment.distill, updates=FOREVER, seconds=(1 - TEACHER_SHARE) * options.seconds / rungs,
-        batch_size=options.batch, learning_rate=options.rung_rate,
+        experiment.distill, updates=FOREVER, batch_size=options.batch, learning_rate=options.rung_rate,
+        teacher_precision="same",
     )  # fmt: skip
     return replace(experiment, train=training, distill=distill)
 
@@ -140,18 +186,22 @@ def travel(options: argparse.Namespace) -> None:
     device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
-    experiment, carried = resolved(options), read_carried(options.file)
+    begun = time.monotonic()
+    experiment, carried = resolved(options), joined([read_carried(file) for file in options.files])
     if carried.mel != experiment.mel or carried.components.count != experiment.task_as(MusicConfig).components:
-        raise InputError(f"{options.file}: carries {carried.mel}, preset {options.preset} wants {experiment.mel}")
+        raise InputError(f"{options.files[0]}: carries {carried.mel}, preset {options.preset} wants {experiment.mel}")
     rate = matrix_rate(device)
     say(f"{device}, {rate / 1e12:.1f} TFLOP/s of matrix products, {carried.hours:.2f} hours of music")
     task = Music(experiment.task_as(MusicConfig), carried.components)
     windows, heldout = (
         DeviceWindows(carried, split, experiment.task_as(MusicConfig), device) for split in ("train", "heldout")
     )
-    look = heldout.evenly(HELD_OUT)
+    look, learned = heldout.evenly(HELD_OUT), windows.evenly(HELD_OUT)
     torch.manual_seed(experiment.train.seed)
     denoiser = experiment.build(task).to(device)
+    first = windows.batches(CALIBRATED, CALIBRATED)(0)
+    denoiser.calibrate(first.x, first.condition)
+    lay_out(denoiser, options.layout or fastest_layout(device, options.batch, options.compile))
     with FlopCounterMode(display=False) as counter:
         one_pass(denoiser, heldout.evenly(1))
     operations = 3 * counter.get_total_flops()  # forward, and backward for inputs and weights
@@ -161,40 +211,54 @@ def travel(options: argparse.Namespace) -> None:
     stem = options.out / f"{options.name}-teacher"
     folder = options.work / options.name
     speed = Speed(stem.name, options.batch, operations, rate)
+    training = replace(experiment.train, seconds=max(1.0, TEACHER_SHARE * options.seconds - (time.monotonic() - begun)))
     average = train(
         denoiser, denoising_loss(experiment.diffusion), windows.batches(options.batch), folder / "teacher",
-        experiment.train, Keeper(look, stem), device, speed,
+        training, Keeper(look, learned, stem, options.half), device, speed,
     )  # fmt: skip
-    save_in_parts(average, stem)
+    save_in_parts(average, stem, options.half)
     del denoiser
 
     def landed(num_steps: int, student: Denoiser, _: Denoiser) -> None:
-        save_in_parts(student, options.out / f"{options.name}-{num_steps:04d}")
+        save_in_parts(student, options.out / f"{options.name}-{num_steps:04d}", options.half)
 
-    teacher = frozen(average)
-    climb(
-        teacher, experiment.distill.rungs(1), experiment.distill, experiment.train,
-        lambda num_steps: windows.batches(options.batch, num_steps), folder / "ladder",
-        lambda num_steps: Keeper(look, options.out / f"{options.name}-{num_steps:04d}"), device,
-        Speed(f"{options.name} ladder", options.batch, operations * 5 / 3, rate), landed,
-        experiment.diffusion,
-    )  # fmt: skip
+    current, shares = frozen(average), 1.0
+    for index, num_steps in enumerate(experiment.distill.rungs(1)):
+        left = options.seconds - (time.monotonic() - begun)
+        share = RUNG_SHARES.get(num_steps, 0.1)
+        distill = replace(
+            experiment.distill,
+            seconds=max(1.0, left * share / shares),
+            guidance=experiment.distill.guidance if index == 0 else 0.0,
+        )
+        shares = max(1e-3, shares - share)
+        current = climb(
+            current, [num_steps], distill, training, lambda num_steps: windows.batches(options.batch, num_steps),
+            folder / "ladder",
+            lambda num_steps: Keeper(look, learned, options.out / f"{options.name}-{num_steps:04d}", options.half),
+            device, Speed(f"{options.name} ladder", options.batch, operations * 5 / 3, rate), landed,
+            experiment.diffusion,
+        )  # fmt: skip
+    say("done")
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="From carried data to a distilled model.")
-    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("files", type=Path, metavar="FILE", nargs="+")
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--seconds", type=float, default=400, help="for teacher and ladder together")
     parser.add_argument("--name", default="model", help="what the files begin with")
     parser.add_argument("--preset", choices=PRESETS, default="flagship")
     parser.add_argument("--work", type=Path, default=Path("trip"), help="folder for logs and checkpoints")
-    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=512)
+    parser.add_argument("--layout", choices=LAYOUTS, help="of convolutions; measured if not given")
+    parser.add_argument("--half", action="store_true", help="leave weights in half precision, not in bytes")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--rung-rate", type=float, default=3e-4)
     parser.add_argument("--precision", choices=("bf16", "fp32", "auto"), default="bf16")
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     parser.add_argument("--log-every", type=int, default=200)
+    parser.add_argument("--measure-every", type=int, default=2000)
     parser.add_argument("--device")
     options = parser.parse_args(arguments)
     try:

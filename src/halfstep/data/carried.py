@@ -8,7 +8,8 @@ import io
 import json
 import lzma
 import zipfile
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,12 @@ from halfstep.errors import InputError
 from halfstep.packing import Components, components_packing, fit_components
 
 FITTED_PATCHES = 40_000
-FINEST_STEP = 0.08
-"""Of a coordinate, where their mean variance is 1: quantised so, it gains noise of .023 deviations."""
+FINEST_STEP = 0.12
+"""Of a coordinate, where their mean variance is 1: quantised so, it gains noise of .035 deviations."""
 LARGEST = 127
 SPLITS = ("train", "heldout")
+FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 0, "lp": 0, "pb": 0}]
+"""Bytes that are quantised Gaussians: none tells anything of the next by its upper bits, or by its place."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,13 +89,13 @@ def fitted(library: Library, planes: int, count: int) -> Components:
         raise InputError(f"{library.path}: too little to fit components to ({fault}); prepare more music") from None
 
 
-def carry(library: Library, components: Components) -> Carried:
-    """The whole data set as components, in bytes."""
+def carry(library: Library, components: Components, judged: int | None = None) -> Carried:
+    """The whole data set as components, in bytes; of held-out tracks the first `judged` patches alone, or all."""
     packing = components_packing(components, library.mel.n_mels)
-    parts = [
-        patches_of(standardised_frames(library, track), packing.planes) @ components.matrix.T
-        for track in library.tracks
-    ]
+    parts: list[Float32[np.ndarray, "patches components"]] = []
+    for track in library.tracks:
+        patches = patches_of(standardised_frames(library, track), packing.planes)
+        parts.append(patches[: judged if track.split == "heldout" else None] @ components.matrix.T)
     x = np.concatenate(parts) * np.float32(components.scale)
     steps = np.maximum(np.abs(x).max(axis=0) / LARGEST, FINEST_STEP).astype(np.float32)
     return Carried(
@@ -108,13 +111,48 @@ def carry(library: Library, components: Components) -> Carried:
     )
 
 
+def parts_of(carried: Carried, count: int) -> list[Carried]:
+    """The same as `count` data sets that can each be learned from alone: every count-th training track, and every
+    held-out one.
+    """
+    train, every = np.flatnonzero(~carried.heldout), np.flatnonzero(carried.heldout)
+    return [_tracks(carried, np.sort(np.concatenate([train[part::count], every]))) for part in range(count)]
+
+
+def joined(parts: Sequence[Carried]) -> Carried:
+    """One data set of several parts of one; a track that lies in more than one is taken once. InputError if they are of
+    different ones.
+    """
+    first, *others = parts
+    for part in others:
+        if part.mel != first.mel or not np.array_equal(part.components.matrix, first.components.matrix):
+            raise InputError("the carried data sets are not parts of one; carry them together")
+    codes = np.concatenate([part.codes for part in parts])
+    offsets = np.cumsum([0, *(len(part.codes) for part in parts)])
+    everything = replace(
+        first, codes=codes, ends=np.concatenate([part.ends + at for part, at in zip(parts, offsets, strict=False)]),
+        heldout=np.concatenate([part.heldout for part in parts]), names=tuple(n for part in parts for n in part.names),
+    )  # fmt: skip
+    _, once = np.unique(np.array(everything.names), return_index=True)
+    return _tracks(everything, np.sort(once))
+
+
+def _tracks(carried: Carried, wanted: Int64[np.ndarray, "wanted"]) -> Carried:
+    begins = np.concatenate([[0], carried.ends[:-1]])
+    codes = [carried.codes[begins[track] : carried.ends[track]] for track in wanted]
+    return replace(
+        carried, codes=np.concatenate(codes), ends=np.cumsum([len(part) for part in codes]),
+        heldout=carried.heldout[wanted], names=tuple(carried.names[track] for track in wanted),
+    )  # fmt: skip
+
+
 def write_carried(carried: Carried, path: Path) -> None:
     """One file: numpy's archive of arrays, the codes compressed coordinate by coordinate."""
     facts = {
         "mel": asdict(carried.mel), "scale": carried.components.scale, "explained": carried.components.explained,
         "names": carried.names,
     }  # fmt: skip
-    packed = lzma.compress(np.ascontiguousarray(carried.codes.T).tobytes(), preset=1)
+    packed = lzma.compress(np.ascontiguousarray(carried.codes.T).tobytes(), filters=FILTERS)
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez(
             file, facts=np.array(json.dumps(facts)), matrix=carried.components.matrix, band_mean=carried.band_mean,

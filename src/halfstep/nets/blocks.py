@@ -102,7 +102,12 @@ class ResBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention over time, and over `tokens` [B, S, D] where the condition has them."""
+    """Self-attention over time, and over `tokens` [B, S, D] where the condition has them.
+
+    own_position_only: every position attends to itself, as to guide away from (`nets.guidance`).
+    """
+
+    own_position_only = False
 
     def __init__(self, channels: int, heads: int, token_features: int = 0) -> None:
         super().__init__()
@@ -113,6 +118,8 @@ class Attention(nn.Module):
         self.out = zeroed(nn.Conv1d(channels, channels, 1))
 
     def forward(self, h: Tensor, tokens: Tensor | None = None) -> Tensor:
+        if self.own_position_only:
+            return h + self.out(self.query_key_value(self.norm(h)).chunk(3, dim=1)[2])
         query, key, value = (self._split(p) for p in self.query_key_value(self.norm(h)).chunk(3, dim=1))
         if self.token_key_value is not None and tokens is not None:
             extra = self.token_key_value(tokens).transpose(1, 2).chunk(2, dim=1)

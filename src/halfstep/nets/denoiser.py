@@ -10,6 +10,7 @@ from halfstep.diffusion.rates import Rates
 from halfstep.diffusion.sampler import Prediction
 from halfstep.nets.condition import Condition
 from halfstep.nets.history import LossHistory
+from halfstep.nets.unet1d import UNet1d
 
 LOG_SNR_LIMIT = 20.0
 
@@ -49,6 +50,11 @@ class Denoiser(nn.Module):
         self.learned_variance = learned_variance
         self.history = history
         self._meaning = PARAMETERIZATIONS[parameterization]
+
+    def calibrate(self, x: Tensor, condition: Condition) -> None:
+        """Before training: let a preconditioned network measure a large batch x [B, C, L] and its condition."""
+        if isinstance(self.net, UNet1d):
+            self.net.calibrate(x, condition.aligned)
 
     def forward(self, z_t: Tensor, at_t: Rates, condition: Condition) -> Tensor:
         """v, shaped as z_t [B, C, ...]; `at_t` holds tensors [B, 1, ...] (see `rates_like`).

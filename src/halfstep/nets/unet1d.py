@@ -19,12 +19,17 @@ from halfstep.nets.blocks import (
 )
 from halfstep.nets.condition import Condition
 
+LEAST_DEVIATION = 1e-4
+"""Of a channel that carries something."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class UNet1dConfig:
     """widths: channels of each level, the finest first; each level halves the length. blocks: residual blocks a level
     and side. attention: which levels attend. embedding: features of the time embedding. direct: whether z_t also
-    goes straight to the output, each channel with a gain that depends on time.
+    goes straight to the output, each channel with a gain that depends on time. preconditioned: for a network that
+    predicts x; it is shown z_t at unit variance and predicts what the best linear guess from z_t leaves of x, channel
+    by channel; `calibrate` measures their deviations (Karras et al. 2022, arXiv:2206.00364, table 1: all channels one).
 
     A first width below the channels of x cannot carry the noise of v or eps (docs/experiments/ablations.md): predict x,
     or be wider.
@@ -36,6 +41,7 @@ class UNet1dConfig:
     attention_heads: int = 8
     embedding: int = 256
     direct: bool = False
+    preconditioned: bool = False
 
     def __post_init__(self) -> None:
         if not len(self.widths) == len(self.blocks) == len(self.attention):
@@ -83,6 +89,14 @@ class UNet1d(nn.Module):
         self.leave_norm = group_norm(c.widths[0])
         self.leave = zeroed(nn.Conv1d(c.widths[0], sizes.heads * sizes.channels, 1))
         self.direct = zeroed(nn.Linear(c.embedding, sizes.heads * sizes.channels)) if c.direct else None
+        self.precondition = Precondition(sizes) if c.preconditioned else None
+
+    def calibrate(self, x: Tensor, aligned: Tensor | None) -> None:
+        """Measure the deviations of x [B, C, L] and of what is aligned with it, before training; a network that is not
+        preconditioned needs none.
+        """
+        if self.precondition is not None:
+            self.precondition.measure(x, aligned)
 
     def _stage(self, level: int, channels_in: list[int]) -> nn.ModuleList:
         c = self.config
@@ -92,10 +106,16 @@ class UNet1d(nn.Module):
         return stage
 
     def forward(self, z_t: Tensor, log_snr: Tensor, condition: Condition) -> Tensor:
+        if self.precondition is None:
+            return self._predict(z_t, log_snr, condition, condition.aligned)
+        scaled, aligned = self.precondition.inputs(z_t, log_snr, condition.aligned)
+        return self.precondition.x(self._predict(scaled, log_snr, condition, aligned), z_t, log_snr)
+
+    def _predict(self, z_t: Tensor, log_snr: Tensor, condition: Condition, aligned: Tensor | None) -> Tensor:
         embedding = self.time(log_snr)
         if self.pooled is not None and condition.pooled is not None:
             embedding = embedding + self.pooled(condition.pooled)
-        h = self.enter(z_t if condition.aligned is None else torch.cat([z_t, condition.aligned], dim=1))
+        h = self.enter(z_t if aligned is None else torch.cat([z_t, aligned], dim=1))
         skips: list[Tensor] = []
         for shrink, stage in zip(self.shrink, self.down, strict=True):
             h = _run(stage, shrink(h), embedding, condition.tokens)
@@ -110,6 +130,45 @@ class UNet1d(nn.Module):
             return out
         gain = self.direct(F.silu(embedding))[:, :, None]
         return out + gain * torch.cat([z_t] * self.sizes.heads, dim=1)
+
+
+class Precondition(nn.Module):
+    """x of channels with deviations s, from a prediction F of unit variance: the linear part of E[x | z_t] for a
+    Gaussian x, a s^2 / (a^2 s^2 + b^2) z_t, plus F times the deviation that is left, s b / sqrt(a^2 s^2 + b^2), where
+    z_t = a x + b eps. So an error of the network weighs little where z_t says all.
+    """
+
+    deviation: Tensor
+    aligned_deviation: Tensor
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.register_buffer("deviation", torch.ones(sizes.channels))
+        self.register_buffer("aligned_deviation", torch.ones(sizes.aligned))
+
+    @torch.no_grad()
+    def measure(self, x: Tensor, aligned: Tensor | None) -> None:
+        """Root mean squares over a large batch; channels that are never used keep 1."""
+        for kept, values in ((self.deviation, x), (self.aligned_deviation, aligned)):
+            if values is not None:
+                measured = values.float().square().mean(dim=(0, 2)).sqrt()
+                kept.copy_(torch.where(measured > LEAST_DEVIATION, measured, torch.ones_like(measured)))
+
+    def inputs(self, z_t: Tensor, log_snr: Tensor, aligned: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """z_t and what is aligned with it, each channel at unit variance."""
+        total = self._rates(log_snr)[2]
+        return z_t * total.rsqrt(), None if aligned is None else aligned / self.aligned_deviation[:, None]
+
+    def x(self, prediction: Tensor, z_t: Tensor, log_snr: Tensor) -> Tensor:
+        """In the precision of z_t, whatever the network ran in."""
+        alpha_2, sigma_2, total = self._rates(log_snr)
+        s = self.deviation[:, None]
+        return alpha_2.sqrt() * s**2 / total * z_t + s * (sigma_2 / total).sqrt() * prediction.to(z_t.dtype)
+
+    def _rates(self, log_snr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """alpha^2 and sigma^2 [B, 1, 1], and the variance of z_t [B, C, 1]."""
+        alpha_2, sigma_2 = torch.sigmoid(log_snr)[:, None, None], torch.sigmoid(-log_snr)[:, None, None]
+        return alpha_2, sigma_2, alpha_2 * self.deviation[:, None] ** 2 + sigma_2
 
 
 def _run(stage: nn.Module, h: Tensor, embedding: Tensor, tokens: Tensor | None) -> Tensor:

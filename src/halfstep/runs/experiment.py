@@ -51,6 +51,9 @@ class Experiment:
         name, task, multiple = self.task_name, self.task, self.net.length_multiple
         if task.n_mels != self.mel.n_mels:
             raise ValueError(f"{name}.n_mels is {task.n_mels}, mel.n_mels {self.mel.n_mels}: the same was expected")
+        if getattr(self.net, "preconditioned", False) and self.diffusion.parameterization != "x":
+            given = self.diffusion.parameterization
+            raise ValueError(f"net.preconditioned is true and diffusion.parameterization {given!r}: 'x' was expected")
         if task.length % multiple:
             raise ValueError(f"{name} makes x of length {task.length}: the network expects a multiple of {multiple}")
 

@@ -24,6 +24,8 @@ from halfstep.training.loop import Progress, train
 from halfstep.training.team import joined, team
 
 TEACHER = "teacher.safetensors"
+CALIBRATED = 128
+"""Windows by which a preconditioned network learns the deviations of what it sees."""
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -85,6 +87,8 @@ def _train(run: Run, progress: Progress, start: dict[str, Tensor] | None) -> dic
     config = run.experiment.train
     torch.manual_seed(config.seed)
     denoiser = run.experiment.build(run.task)
+    first = run.batches(CALIBRATED)(0)
+    denoiser.calibrate(first.x, first.condition)
     if start is not None:
         try:
             denoiser.load_state_dict(start)

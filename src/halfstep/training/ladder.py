@@ -1,9 +1,12 @@
 """The ladder: N -> N/2 -> ... -> K steps, each rung a call of the one training loop (Algorithm 1)."""
 
+import contextlib
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias, cast
 
 import numpy as np
 import torch
@@ -14,6 +17,7 @@ from halfstep.diffusion.steps import ddim_step
 from halfstep.diffusion.target import TwoStepWeights, two_step_target, two_step_weights
 from halfstep.errors import InputError
 from halfstep.nets.denoiser import Denoiser, as_column, rates_like
+from halfstep.nets.guidance import Guided
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.denoising import DiffusionConfig, noised
 from halfstep.training.example import Example
@@ -27,6 +31,9 @@ class DistillConfig:
     """start_steps: DDIM steps of the first teacher, K times a power of two. updates: a rung's, each rung alike;
     seconds: the longest time a rung may take, see `TrainConfig`.
 
+    guidance: weight of the perturbed-attention guidance of the first teacher, which the first rung learns; 0 is off.
+    teacher_precision: "fp32", or "same" as the student's: targets are small differences of large numbers, unless the
+    network is preconditioned.
     weight: a key of WEIGHTS, on the student's error. Optimizer and annealing start again on every rung; there is no
     moving average, a rung's last raw weights are the next teacher (google-research/diffusion_distillation).
     """
@@ -37,6 +44,8 @@ class DistillConfig:
     batch_size: int = 32
     learning_rate: float = 3e-4
     weight: str = "truncated-snr"
+    guidance: float = 0.0
+    teacher_precision: str = "fp32"
     nonfinite_allowed: int = 10
 
     def __post_init__(self) -> None:
@@ -44,6 +53,10 @@ class DistillConfig:
             raise ValueError(f"start_steps is {self.start_steps}: a power of two from 2 on was expected")
         if self.weight not in WEIGHTS:
             raise ValueError(f"weight is {self.weight!r}: one of {', '.join(WEIGHTS)} was expected")
+        if not 0 <= self.guidance < math.inf:
+            raise ValueError(f"guidance is {self.guidance}: 0 or more was expected")
+        if self.teacher_precision not in ("fp32", "same"):
+            raise ValueError(f"teacher_precision is {self.teacher_precision!r}: one of fp32, same was expected")
         if self.updates < 1:
             raise ValueError(f"updates is {self.updates}: at least 1 was expected")
         self.training(TrainConfig(steps=1), 1)  # the rest is checked there
@@ -67,16 +80,19 @@ class DistillConfig:
         )  # fmt: skip
 
 
+Teacher: TypeAlias = Denoiser | Guided
+
 COSINE = DiffusionConfig()
 """The cosine schedule, of which every step turns by the same angle, and times drawn evenly."""
 
 
 def distillation_loss(
-    teacher: Denoiser, num_steps: int, weight: str, diffusion: DiffusionConfig = COSINE
+    teacher: Teacher, num_steps: int, weight: str, diffusion: DiffusionConfig = COSINE, exactly: bool = True
 ) -> LossFn[Denoiser]:
     """The student's loss at N = `num_steps`: t = i / N, target = two DDIM steps of the teacher, nothing clipped.
 
-    diffusion: how the teacher was trained: its schedule, and which times are drawn.
+    diffusion: how the teacher was trained: its schedule, and which times are drawn. exactly: the teacher runs in
+    float32, whatever the student runs in.
     """
     schedule, drawing, weigh = diffusion.process.noise, diffusion.drawing(), WEIGHTS[weight]
 
@@ -87,7 +103,7 @@ def distillation_loss(
         angles = angle_between(ends[0], ends[1]), angle_between(ends[1], ends[2])
         weights = TwoStepWeights(*(as_column(part, z_t) for part in two_step_weights(*angles)))
         at_t, at_mid = (rates_like(rates, z_t) for rates in ends[:2])
-        with torch.autocast(z_t.device.type, enabled=False):  # targets are small differences of large numbers
+        with torch.autocast(z_t.device.type, enabled=False) if exactly else contextlib.nullcontext():
             v_first = example.hold(teacher(z_t, at_t, example.condition), z_t, at_t)
             z_mid = ddim_step(z_t, v_first, at_t, at_mid)
             v_second = example.hold(teacher(z_mid, at_mid, example.condition), z_mid, at_mid)
@@ -132,7 +148,10 @@ def climb(
         if weights.exists() and weights.with_suffix(".json").exists():
             load_student(student, weights)
         else:
-            loss = distillation_loss(current, num_steps, config.weight, diffusion)
+            shown = Guided(current, config.guidance) if config.guidance and index == 0 else current
+            runs = cast("Teacher", torch.compile(shown)) if base.compile else shown
+            exactly = config.teacher_precision == "fp32"
+            loss = distillation_loss(runs, num_steps, config.weight, diffusion, exactly)
             training = config.training(base, num_steps)
             rung_progress = _rung_of(progress, index, len(rungs), num_steps)
             student = train(
