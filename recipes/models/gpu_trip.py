@@ -5,7 +5,7 @@
 
 FILEs are what recipes/models/carry.py wrote. The teacher trains for about 55 % of the seconds, the ladder for the rest,
 most of that for the rungs that ship; both by the one training loop, in bf16, compiled, with the data in the card's
-memory and the rate annealed by the clock, in the layout of convolutions that is measured to be the fastest here.
+memory and the rate annealed by the clock.
 OUT gets NAME-teacher.K.safetensors and NAME-NNNN.K.safetensors, each at most 15 MB, as soon as there is something worth
 keeping, and again as it gets better: stopped at any moment, what is there can be used. They are in eight bits a weight,
 or with --half in half precision. recipes/models/bring_back.py makes a run of them. The same command runs on a
@@ -17,7 +17,6 @@ Exit codes: 0 done, 2 the file is not as expected.
 import argparse
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,11 +29,7 @@ from halfstep.atomic import replacing
 from halfstep.data.carried import joined, read_carried
 from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.errors import InputError
-from halfstep.nets.blocks import Sizes
-from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser
-from halfstep.nets.layout import LAYOUTS, lay_out
-from halfstep.nets.unet1d import UNet1d, UNet1dConfig
 from halfstep.runs.experiment import Experiment
 from halfstep.runs.presets import PRESETS
 from halfstep.tasks.music.on_device import DeviceWindows
@@ -125,31 +120,6 @@ class Keeper:
         save_in_parts(denoiser, self.stem, self.half)
 
 
-def fastest_layout(device: torch.device, batch: int, compiled: bool) -> str:
-    """Which of LAYOUTS learns from a small network of the flagship's finest level in the least time."""
-    config = UNet1dConfig(widths=(320,), blocks=(1,), attention=(False,), embedding=64)
-    took: dict[str, float] = {}
-    for layout in LAYOUTS:
-        network = UNet1d(config, Sizes(channels=256)).to(device)
-        lay_out(network, layout)
-        run = torch.compile(network) if compiled else network
-        x, log_snr = torch.randn(batch, 256, 256, device=device), torch.zeros(batch, device=device)
-
-        def update(run: Callable[..., torch.Tensor] = run, x: torch.Tensor = x, at: torch.Tensor = log_snr) -> None:
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                run(x, at, Condition()).float().square().mean().backward()
-
-        for rounds in (2, 4):  # the first pays for the compiling
-            synchronise(device)
-            begun = time.perf_counter()
-            for _ in range(rounds):
-                update()
-            synchronise(device)
-            took[layout] = (time.perf_counter() - begun) / rounds
-        say(f"convolutions {layout}: {1e3 * took[layout]:.2f} ms an update of one level")
-    return min(took, key=lambda layout: took[layout])
-
-
 class Speed:
     """Progress as windows a second, and as a share of the device's matrix rate."""
 
@@ -201,7 +171,6 @@ def travel(options: argparse.Namespace) -> None:
     denoiser = experiment.build(task).to(device)
     first = windows.batches(CALIBRATED, CALIBRATED)(0)
     denoiser.calibrate(first.x, first.condition)
-    lay_out(denoiser, options.layout or fastest_layout(device, options.batch, options.compile))
     with FlopCounterMode(display=False) as counter:
         one_pass(denoiser, heldout.evenly(1))
     operations = 3 * counter.get_total_flops()  # forward, and backward for inputs and weights
@@ -246,14 +215,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="From carried data to a distilled model.")
     parser.add_argument("files", type=Path, metavar="FILE", nargs="+")
     parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument("--seconds", type=float, default=400, help="for teacher and ladder together")
+    parser.add_argument("--seconds", type=float, default=560, help="for teacher and ladder together")
     parser.add_argument("--name", default="model", help="what the files begin with")
     parser.add_argument("--preset", choices=PRESETS, default="flagship")
     parser.add_argument("--work", type=Path, default=Path("trip"), help="folder for logs and checkpoints")
     parser.add_argument("--batch", type=int, default=512)
-    parser.add_argument("--layout", choices=LAYOUTS, help="of convolutions; measured if not given")
     parser.add_argument("--half", action="store_true", help="leave weights in half precision, not in bytes")
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--rung-rate", type=float, default=3e-4)
     parser.add_argument("--precision", choices=("bf16", "fp32", "auto"), default="bf16")
     parser.add_argument("--no-compile", dest="compile", action="store_false")

@@ -10,6 +10,8 @@ from halfstep.data.carried import (
     Carried,
     carry,
     fitted,
+    joined,
+    parts_of,
     patches_of,
     read_carried,
     standardised_frames,
@@ -90,3 +92,26 @@ def test_what_is_no_such_file_is_refused_in_one_line(carried: Carried, tmp_path:
 def test_too_little_music_to_fit_to_is_the_inputs_fault(held: Library):
     with pytest.raises(InputError, match="too little to fit components to .*at most 125 was expected"):
         fitted(held, PLANES, 126)
+
+
+def test_of_a_held_out_track_the_first_patches_may_be_carried_alone(held: Library, carried: Carried):
+    short = carry(held, fitted(held, PLANES, COUNT), judged=7)
+    assert short.ends.tolist() == [75, 125, 132]
+    np.testing.assert_array_equal(short.codes[:125] * short.steps, carried.codes[:125] * carried.steps)
+
+
+def test_parts_hold_every_training_track_once_and_all_that_is_held_out(carried: Carried):
+    first, second = parts_of(carried, 2)
+    assert [part.heldout.tolist() for part in (first, second)] == [[False, True], [False, True]]
+    assert first.names[:1] + second.names == carried.names
+    np.testing.assert_array_equal(second.codes, carried.codes[75:])
+    together = joined([first, second])
+    assert sorted(together.names) == sorted(carried.names)
+    assert together.heldout.sum() == 1
+    assert together.hours == carried.hours
+    assert sorted(map(bytes, together.codes)) == sorted(map(bytes, carried.codes))
+
+
+def test_parts_of_different_data_sets_are_not_joined(held: Library, carried: Carried):
+    with pytest.raises(InputError, match="not parts of one"):
+        joined([carried, carry(held, fitted(held, PLANES, COUNT - 1))])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -32,6 +33,7 @@ NETS: dict[str, Callable[[], UNet1d | PaperUNet1d]] = {
         UNet1dConfig(widths=(16,), blocks=(2,), attention=(True,), attention_heads=4, embedding=12),
         Sizes(channels=6),
     ),
+    "current, preconditioned": lambda: UNet1d(dataclasses.replace(CURRENT, preconditioned=True), EVERYTHING),
     "paper": lambda: PaperUNet1d(PAPER, Sizes(channels=6, aligned=4)),
     "paper, nothing given, two heads": lambda: PaperUNet1d(PAPER, Sizes(channels=6, heads=2)),
 }
@@ -60,7 +62,7 @@ def stirred(net: Network) -> Network:
     return net
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", [name for name in NETS if "preconditioned" not in name])
 def test_starts_at_exactly_zero(name: str):
     """A residual network with zeroed ends says nothing before it has learned."""
     net = NETS[name]()
@@ -206,3 +208,50 @@ def test_exactly_the_same_on_the_same_input():
     net = stirred(NETS["current"]()).train()
     given = inputs(EVERYTHING, 2)
     np.testing.assert_array_equal(net(*given).detach().numpy(), net(*given).detach().numpy())
+
+
+def preconditioned(channels: int = 6, aligned: int = 0) -> UNet1d:
+    torch.manual_seed(0)
+    return UNet1d(
+        dataclasses.replace(CURRENT, preconditioned=True, direct=False), Sizes(channels=channels, aligned=aligned)
+    )
+
+
+def test_an_untrained_preconditioned_network_is_the_best_linear_guess():
+    """Of Gaussian x with deviations s: its error is s^2 sigma^2 / (alpha^2 s^2 + sigma^2), and no gain has less."""
+    net, s = preconditioned(2), torch.tensor([3.0, 0.2])
+    generator = torch.Generator().manual_seed(0)
+    x, eps = (torch.randn(64, 2, 512, generator=generator) for _ in range(2))
+    x = x * s[:, None]
+    net.calibrate(x, None)
+    assert net.precondition is not None
+    torch.testing.assert_close(net.precondition.deviation, s, rtol=0.02, atol=0)
+    for alpha in (0.999, 0.8, 0.3, 0.01):
+        sigma = (1 - alpha**2) ** 0.5
+        log_snr = torch.full((64,), 2 * math.log(alpha / sigma))
+        with torch.no_grad():
+            x_hat = net(alpha * x + sigma * eps, log_snr, Condition())
+        error = (x_hat - x).square().mean(dim=(0, 2))
+        torch.testing.assert_close(error, s**2 * sigma**2 / (alpha**2 * s**2 + sigma**2), rtol=0.03, atol=0)
+
+
+def test_a_preconditioned_network_sees_unit_variance_and_its_output_has_the_deviation_that_is_left():
+    net = preconditioned(2, aligned=3)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(64, 2, 512, generator=generator) * torch.tensor([[3.0], [0.2]])
+    aligned = torch.randn(64, 3, 512, generator=generator) * torch.tensor([[5.0], [0.1], [0.0]])
+    net.calibrate(x, aligned)
+    assert net.precondition is not None
+    log_snr = torch.full((64,), 1.0)
+    alpha_2 = 1 / (1 + math.exp(-1.0))
+    z_t = math.sqrt(alpha_2) * x + math.sqrt(1 - alpha_2) * torch.randn(64, 2, 512, generator=generator)
+    scaled, seen = net.precondition.inputs(z_t, log_snr, aligned)
+    torch.testing.assert_close(scaled.square().mean(dim=(0, 2)), torch.ones(2), rtol=0.03, atol=0)
+    assert seen is not None
+    torch.testing.assert_close(seen.square().mean(dim=(0, 2)), torch.tensor([1.0, 1.0, 0.0]))
+    left = net.precondition.x(torch.ones_like(z_t), z_t, log_snr) - net.precondition.x(
+        torch.zeros_like(z_t), z_t, log_snr
+    )
+    s = torch.tensor([3.0, 0.2])
+    wanted = (s**2 * (1 - alpha_2) / (alpha_2 * s**2 + 1 - alpha_2)).sqrt()
+    torch.testing.assert_close(left.mean(dim=(0, 2)), wanted, rtol=0.02, atol=0)

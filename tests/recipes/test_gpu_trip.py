@@ -69,30 +69,33 @@ def test_what_is_carried_has_the_presets_components(carried: Path, library: Path
     assert "carry: --preset tiny: its packing is patch, which has no components" in capsys.readouterr().err
 
 
-def test_a_trip_leaves_a_teacher_and_every_rung_in_half_precision(files: Path):
+def test_a_trip_leaves_a_teacher_and_every_rung_in_bytes(files: Path):
     assert {path.name for path in files.iterdir()} == {
         f"model-{name}.0.safetensors" for name in ("teacher", "0002", "0001")
     }
     weights = load_file(files / "model-0001.0.safetensors")
-    assert {tensor.dtype for tensor in weights.values()} == {torch.float16}
+    assert {tensor.dtype for name, tensor in weights.items() if tensor.dim() > 1} == {torch.int8}
     assert any(tensor.any() for tensor in weights.values())
 
 
+@pytest.mark.parametrize(("half", "error"), [(True, 1e-3), (False, 1 / 254)])
 def test_weights_larger_than_a_file_may_be_lie_in_several_and_come_back(
-    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    half: bool, error: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    """In bytes, every weight within half a step of a 127th of its row's largest."""
     import bring_back
     import gpu_trip
 
     network = torch.nn.Sequential(*(torch.nn.Linear(10, 10) for _ in range(4)))
     monkeypatch.setattr(gpu_trip, "LARGEST_FILE", 500)
-    gpu_trip.save_in_parts(network, tmp_path / "n")
+    gpu_trip.save_in_parts(network, tmp_path / "n", half)
     assert len(list(tmp_path.iterdir())) > 1
     assert all(path.stat().st_size < 500 + 1000 for path in tmp_path.iterdir())
     back = bring_back.whole(tmp_path, "n")
     assert back.keys() == network.state_dict().keys()
     for name, tensor in network.state_dict().items():
-        torch.testing.assert_close(back[name], tensor, rtol=1e-3, atol=1e-6)
+        largest = tensor.abs().amax(-1, keepdim=True)
+        assert ((back[name] - tensor).abs() <= largest * error * 1.01).all(), name
 
 
 def test_what_is_brought_back_is_a_run_that_is_exported(files: Path, carried: Path, library: Path, tmp_path: Path):
@@ -103,9 +106,9 @@ def test_what_is_brought_back_is_a_run_that_is_exported(files: Path, carried: Pa
     assert bring_back.main(words) == 0
     with open_run(tmp_path / "run") as run:
         assert list(finished_rungs(run)) == [2, 1]
-        student, wanted = finished_rungs(run)[1](), load_file(files / "model-0001.0.safetensors")
+        student, wanted = finished_rungs(run)[1](), bring_back.whole(files, "model-0001")
         for name, tensor in student.state_dict().items():
-            torch.testing.assert_close(tensor, wanted[name].float(), rtol=0, atol=0)
+            torch.testing.assert_close(tensor, wanted[name], rtol=0, atol=0)
         run.teacher()
     manifest = export_run(tmp_path / "run", tmp_path / "model", Card(id="pocket"))
     assert (manifest.packing, manifest.channels, manifest.steps) == ("components", 16, (1,))

@@ -55,7 +55,13 @@ class Case:
         height = COUNT if self.packing == COMPONENTS else 128
         return {
             "1-D": UNet1dConfig(
-                widths=(16, 16), blocks=(1, 1), attention=(False, True), attention_heads=4, embedding=8
+                widths=(16, 16),
+                blocks=(1, 1),
+                attention=(False, True),
+                attention_heads=4,
+                embedding=8,
+                direct=self.packing == COMPONENTS,
+                preconditioned=(self.parameterization, self.packing) == ("x", COMPONENTS),
             ),
             "the paper's 1-D": PaperUNet1dConfig(widths=(16, 16), kernels=(3, 5), attention_heads=4, embedding=8),
             "2-D": UNet2dConfig(n_mels=height, widths=(8, 8, 8), blocks=1, groups=4),

@@ -160,10 +160,11 @@ class Precondition(nn.Module):
         return z_t * total.rsqrt(), None if aligned is None else aligned / self.aligned_deviation[:, None]
 
     def x(self, prediction: Tensor, z_t: Tensor, log_snr: Tensor) -> Tensor:
-        """In the precision of z_t, whatever the network ran in."""
+        """In the precision of z_t, whatever the network ran in; further heads pass as they are."""
         alpha_2, sigma_2, total = self._rates(log_snr)
-        s = self.deviation[:, None]
-        return alpha_2.sqrt() * s**2 / total * z_t + s * (sigma_2 / total).sqrt() * prediction.to(z_t.dtype)
+        s, own, others = self.deviation[:, None], prediction[:, : z_t.shape[1]], prediction[:, z_t.shape[1] :]
+        x = alpha_2.sqrt() * s**2 / total * z_t + s * (sigma_2 / total).sqrt() * own.to(z_t.dtype)
+        return torch.cat([x, others.to(z_t.dtype)], dim=1) if others.shape[1] else x
 
     def _rates(self, log_snr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """alpha^2 and sigma^2 [B, 1, 1], and the variance of z_t [B, C, 1]."""

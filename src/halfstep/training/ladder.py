@@ -23,6 +23,7 @@ from halfstep.training.denoising import DiffusionConfig, noised
 from halfstep.training.example import Example
 from halfstep.training.loop import LossFn, Observer, Progress, StepRandom, TrainConfig, train
 from halfstep.training.loss import WEIGHTS, squared_v_error
+from halfstep.training.pace import ON
 from halfstep.training.team import team
 
 
@@ -149,7 +150,7 @@ def climb(
             load_student(student, weights)
         else:
             shown = Guided(current, config.guidance) if config.guidance and index == 0 else current
-            runs = cast("Teacher", torch.compile(shown)) if base.compile else shown
+            runs = cast("Teacher", torch.compile(shown)) if base.compile == ON else shown
             exactly = config.teacher_precision == "fp32"
             loss = distillation_loss(runs, num_steps, config.weight, diffusion, exactly)
             training = config.training(base, num_steps)
