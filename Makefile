@@ -10,11 +10,12 @@ WORKERS ?= 2
 # One arithmetic thread a test process: two processes with two threads each are slower than one.
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help music page test check format lock release clean
+.PHONY: help music page test accept check format lock release clean
 help:
 	@echo 'make music   a minute of music and its picture in out/, from the model inside the package'
 	@echo 'make page    the page, in your browser: press play and it never stops'
 	@echo 'make test    install everything and run every test'
+	@echo 'make accept  every fault of the list, counted; QUICK=--quick for the part of five minutes'
 	@echo 'make check   format, lint, types and the fast tests: what to run before a commit'
 	@echo 'make format  let ruff format and mend what it can'
 	@echo 'make lock    resolve requirements/*.txt anew (needs uv)'
@@ -30,6 +31,9 @@ page: $(VENV)/.page
 
 test: $(VENV)/.test
 	$(PYTEST) -m 'not gpu'
+
+accept: $(VENV)/.test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/acceptance/accept.py $(QUICK)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

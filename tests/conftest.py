@@ -41,6 +41,11 @@ PRELOADED = [
     "halfstep.runs.train", "halfstep.app.cli", "torch.utils.tensorboard", "matplotlib.figure", "torch._dynamo",
     "torch.distributed.fsdp", "torch.distributed.tensor",
 ]  # fmt: skip
+TINY = [
+    "net.widths=[16, 16]", "net.blocks=[1, 1]", "net.attention_heads=4", "net.embedding=8", "music.frames=24",
+    "train.batch_size=4", "train.log_every=2", "train.measure_every=20", "train.warmup_steps=3",
+]  # fmt: skip
+"""The preset `tiny`, smaller."""
 VARIANCE = 0.25
 """Of the Gaussian data the tiny model's network knows perfectly."""
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -146,6 +151,17 @@ def vocoder_settings() -> list[str]:
         "distill.start_steps=4",
         "distill.updates=2", "distill.batch_size=4",
     ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def command():
+    """command(data, run, steps=12) -> the words of a small `halfstep train`."""
+
+    def words(data: Path, run: Path, steps: int = 12) -> list[str]:
+        settings = [word for setting in TINY for word in ("--set", setting)]
+        return ["train", str(data), "--out", str(run), "--preset", "tiny", "--steps", str(steps), *settings]
+
+    return words
 
 
 class Apart:
