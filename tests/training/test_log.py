@@ -4,8 +4,11 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from halfstep.audio.files.writing import write
 from halfstep.training.log import TrainingLog, read_log
 
 
@@ -99,3 +102,19 @@ def test_a_torn_line_among_others_costs_only_itself(tmp_path: Path, torn: str):
     with TrainingLog(tmp_path, 30) as journal:
         journal.log(40, loss=1)
     assert steps(tmp_path) == [10, 30, 40]
+
+
+def test_tensorboard_shows_and_plays_what_was_sampled(tmp_path: Path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    (tmp_path / "samples").mkdir()
+    Image.new("RGB", (40, 30), (10, 200, 30)).save(tmp_path / "samples" / "step-00000007.png")
+    write(tmp_path / "samples" / "step-00000007.flac", [np.zeros((1, 800), np.float32)], 8000, {})
+    (tmp_path / "samples" / "step-00000008.png").write_text("another step's")
+    with TrainingLog(tmp_path, 0) as journal:
+        journal.show(7)
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    (picture,), (sound,) = events.Images("samples"), events.Audio("samples")
+    assert (picture.step, picture.width, picture.height) == (7, 40, 30)
+    assert (sound.step, sound.sample_rate, sound.length_frames) == (7, 8000, 800)

@@ -57,7 +57,7 @@ def _opened(
     data: Path, run: Path, name: str, settings: list[str], steps: int | None, start: Path | None, device: torch.device
 ) -> tuple[AnyRun, dict[str, Tensor] | None]:
     """The run, of which nothing is written yet, and the weights that it starts from."""
-    experiment = _resolved(data, name, settings, steps)
+    experiment = resolved(data, name, settings, steps)
     opened = new_run(run, experiment, Library(data), device)
     weights = None if start is None else _weights(start)
     for split in ("train", "heldout"):
@@ -132,7 +132,8 @@ def _weights(run: Path) -> dict[str, Tensor]:
     raise NamedError(f"{{start}} {unbraced(run)}: not a finished run (no {TEACHER}, no {WEIGHTS})")
 
 
-def _resolved(data: Path, name: str, settings: list[str], steps: int | None) -> Experiment | VocoderExperiment:
+def resolved(data: Path, name: str, settings: list[str], steps: int | None) -> Experiment | VocoderExperiment:
+    """The preset with its settings, for this data set. InputError where one does not fit."""
     experiment = with_settings(preset(name), settings)
     if steps is not None:
         if steps < 1:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -20,7 +21,8 @@ from halfstep.learned_vocoder.training import VocoderObserver, spectral_loss, vo
 from halfstep.runs.experiment import settings_from
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.devices import best_device
-from halfstep.training.loop import Progress, TrainConfig, train
+from halfstep.training.example import Example
+from halfstep.training.loop import LossFn, Progress, TrainConfig, train
 from halfstep.training.team import team
 
 WEIGHTS = "vocoder.safetensors"
@@ -83,6 +85,14 @@ class VocoderRun:
         """The split's clips, drawn under the run's seed."""
         return Windows(self.library, split, self.experiment.clip_frames, self.experiment.train.seed)
 
+    def trained(
+        self, config: TrainConfig
+    ) -> tuple[VocoderNet, LossFn[VocoderNet], Callable[[int], Example], Path, TrainConfig]:
+        """What `training.loop.train` is given: a new network, its loss, its batches, the folder and the settings."""
+        experiment = self.experiment
+        batches = vocoder_batches(self.windows("train"), experiment.mel, experiment.clips, config.batch_size)
+        return experiment.build(), spectral_loss(experiment.losses), batches, self.path, config
+
     def network(self) -> VocoderNet:
         """The finished networks, averaged. InputError if training has not finished, or they do not fit."""
         path = self.path / WEIGHTS
@@ -106,14 +116,12 @@ def train_vocoder(run: VocoderRun, progress: Progress, start: dict[str, torch.Te
     """The vocoder of the run, from the weights `start` if they are given; its last held-out figures."""
     experiment, config = run.experiment, run.experiment.train
     torch.manual_seed(config.seed)
-    net = experiment.build()
+    training = dataclasses.replace(config, steps=config.total_steps(run.windows("train").count), epochs=None)
+    net, loss, batches, folder, training = run.trained(training)
     if start is not None:
         net.load_state_dict(start)
-    windows = run.windows("train")
-    training = dataclasses.replace(config, steps=config.total_steps(windows.count), epochs=None)
     observer = VocoderObserver(run.windows("heldout").evenly(HELD_OUT), experiment.mel, run.device)
-    batches = vocoder_batches(windows, experiment.mel, experiment.clips, training.batch_size)
-    average = train(net, spectral_loss(experiment.losses), batches, run.path, training, observer, run.device, progress)
+    average = train(net, loss, batches, folder, training, observer, run.device, progress)
     if not team().leads:
         return {}
     figures = observer.measure(average)

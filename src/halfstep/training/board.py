@@ -1,9 +1,13 @@
-"""A run's figures as TensorBoard reads them."""
+"""A run's figures, and what it sampled, as TensorBoard reads them."""
 
 import os
 import time
 from pathlib import Path
 
+import numpy as np
+import soundfile
+import torch
+from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.summary.writer.record_writer import RecordWriter
@@ -25,6 +29,19 @@ class Board:
     def add(self, step: int, figures: dict[str, float]) -> None:
         values = [Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
         self._write(step, summary=Summary(value=values))
+
+    def show(self, step: int, path: Path) -> None:
+        """A picture or a sound of a step; other files are none of its business."""
+        from torch.utils.tensorboard import summary  # late: a second, and only some runs sample
+
+        if path.suffix == ".png":
+            with Image.open(path) as picture:
+                pixels = np.asarray(picture.convert("RGB"))
+            self._write(step, summary=summary.image("samples", pixels, dataformats="HWC"))
+        elif path.suffix in (".flac", ".wav"):
+            samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+            mono = torch.from_numpy(samples.mean(axis=1, keepdims=True).T)
+            self._write(step, summary=summary.audio("samples", mono, sample_rate=sample_rate))
 
     def flush(self) -> None:
         self._records.flush()

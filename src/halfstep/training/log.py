@@ -12,6 +12,9 @@ from halfstep.training.team import team
 if TYPE_CHECKING:
     from halfstep.training.board import Board
 
+SAMPLES = "samples"
+"""Where an observer writes what it samples, as step-00000100.png, .flac or .wav."""
+
 
 class TrainingLog:
     """`folder`/log.jsonl, one object a line with its step; lines after `first_step` (a killed run's) are dropped."""
@@ -46,6 +49,12 @@ class TrainingLog:
             self._board.add(step, figures)
         self.last_logged = step
 
+    def show(self, step: int) -> None:
+        """Samples of this step, pictures and sounds that lie in `folder`/samples, on TensorBoard."""
+        if self._board is not None:
+            for path in sorted((self.path.parent / SAMPLES).glob(f"step-{step:08d}*")):
+                self._board.show(step, path)
+
     def flush(self) -> None:
         """Put what is written on the disk: a checkpoint must not be ahead of its log."""
         self._file.flush()
@@ -68,6 +77,9 @@ class NoJournal:
 
     def log(self, step: int, **figures: float) -> None:
         self.last_logged = step
+
+    def show(self, step: int) -> None:
+        """Nothing: the first process does."""
 
     def flush(self) -> None:
         return None

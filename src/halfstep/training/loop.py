@@ -231,7 +231,9 @@ def train(
     clock = Clock(config.seconds)
     with open_journal(folder, first) as journal, Stop() as stop, _ahead(own, first, config.updates) as upcoming:
         saved, saved_at = first, time.monotonic()
-        last_log = saved_at
+        last_log, line = saved_at, f"going on from update {first}" if first else ""
+        if everyone.leads:
+            progress(first, config.updates, line)
         for step in range(first, config.updates):
             example = move(next(upcoming), device)
             share = clock.share
@@ -273,12 +275,14 @@ def train(
                     windows_per_second=speed,
                 )
                 last_log = now
-                if everyone.leads:
-                    progress(done, config.updates, f"loss {loss.item():.4f}, {speed:.0f} windows/s")
+                line = f"loss {loss.item():.4f}, {speed:.0f} windows/s"
+            if everyone.leads:
+                progress(max(done, round(share * config.updates)), config.updates, line)
             if done % config.measure_every == 0 or last:
                 journal.log(done, **observer.measure(learner.average()))
             if done % config.sample_every == 0 or last:
                 observer.sample(learner.average(), done)
+                journal.show(done)
 
             # What is kept of it
             due = time.monotonic() - saved_at > config.save_seconds

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -155,3 +156,39 @@ def test_a_run_of_another_format_or_another_mel_is_refused(data: Path, tmp_path:
     (run_folder / "config.json").write_text(noted)
     with open_run(run_folder) as whole:
         assert whole.experiment == opened.experiment
+
+
+TINY_TRAIN = ["--preset", "tiny", "--set", "train.batch_size=2", "--set", "train.log_every=1"]
+
+
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    command = ["train", str(data), "--out", str(tmp_path / "run"), *TINY_TRAIN, "--steps", "600", "--dry-run"]
+    assert run([*command, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["updates"] == 600 and said["seconds"] == pytest.approx(600 * said["seconds_per_update"])
+    assert said["memory_bytes"] > 1e8 and said["disk_bytes"] > 3 * 3 * 4 * said["parameters"]  # weights, average, Adam
+    assert not (tmp_path / "run").exists()
+
+
+def test_training_says_what_comes_next_and_goes_on_after_ctrl_c(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Interrupted at update 2 of 4; the bar of the second go begins there."""
+    command = ["train", str(data), "--out", str(tmp_path / "run"), *TINY_TRAIN, "--steps", "4"]
+    reports: list[tuple[float, float]] = []
+
+    def interrupt(done: float, of: float, word: str) -> None:
+        reports.append((done, of))
+        if done == 2 and len(reports) < 5:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("halfstep.app.progress._onward", lambda report: interrupt)
+    assert run(command) == 130
+    assert "saved after 2 updates; is it learning? too early" in capsys.readouterr().err
+    reports.clear()
+    reports.extend([(9.0, 9.0)] * 5)
+    assert run(command) == 0
+    assert reports[5] == (2, 4)
+    assert f"next: halfstep distill {tmp_path / 'run'}" in capsys.readouterr().out

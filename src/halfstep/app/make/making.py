@@ -2,6 +2,9 @@
 
 import json
 import os
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +15,7 @@ from halfstep.app.options import AsJson, preset_names
 from halfstep.app.progress import progress
 from halfstep.app.terminal import note, say
 from halfstep.atomic import disk_named
+from halfstep.printable import printable
 
 if TYPE_CHECKING:
     from halfstep.bundle import Manifest
@@ -93,6 +97,7 @@ def prepare(
             f"{done.heldout_seconds / 60:.1f} of them held out), "
             f"{len(done.skipped)} skipped, {len(done.failed)} failed"
         )
+        note(f"next: halfstep train {out} --out runs/{out.resolve().name} --preset {preset}")
     if strict and (done.skipped or done.failed or done.flagged):
         raise typer.Exit(STRICT)
 
@@ -114,6 +119,9 @@ def train(
             help="Begin with the weights of another run, or with those a model was exported --with-teacher.",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how long it would take here, and how much memory and disk.")
+    ] = False,
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
@@ -121,14 +129,24 @@ def train(
 
     On several processes or machines: torchrun ... -m halfstep train ... (docs/scale.md).
     """
+    if dry_run:
+        _rehearse(data, preset, settings or [], steps, device, as_json)
+        return
     from halfstep.runs.train import train_command
+    from halfstep.training.log import read_log
+    from halfstep.training.verdict import verdict
 
-    with disk_named(out), progress("train") as tell:
+    with disk_named(out), progress("train") as tell, _kept(lambda: _so_far(out)):
         figures = train_command(data, out, preset, settings or [], steps, tell, start, device)
-    if as_json and figures:
-        print(json.dumps({"run": str(out), "figures": figures}, indent=1))
-    elif figures:  # of the first process
-        note(f"{out}: finished; {_figures(figures)}")
+    if not figures:  # not the first process of a team
+        return
+    said = verdict(read_log(out))
+    if as_json:
+        print(json.dumps({"run": str(out), "figures": figures, "learning": said.learning, "said": said.said}, indent=1))
+        return
+    vocoder = preset.startswith("vocoder") and (out / "vocoder.safetensors").exists()
+    then = f"halfstep export {out} --into MODEL" if vocoder else f"halfstep distill {out}"
+    note(f"{out}: finished; {_figures(figures)}\n{said.said}\nnext: {then}")
 
 
 def distill(
@@ -142,12 +160,12 @@ def distill(
     from halfstep.runs.distill import distill_command
     from halfstep.runs.ladder_report import table
 
-    with disk_named(run), progress("distill") as tell:
+    with disk_named(run), progress("distill") as tell, _kept(lambda: "saved; the same command goes on"):
         rows = distill_command(run, to, updates, tell, device)
     if as_json and rows:
         print(json.dumps({"run": str(run), "rungs": rows}, indent=1))
     elif rows:
-        note(table(rows).rstrip("\n"))
+        note(table(rows) + f"next: halfstep export {run} --out models/{run.resolve().name} --weights int8")
 
 
 def export(
@@ -204,6 +222,46 @@ def export(
         note(f"{out}: has the vocoder of an installed model, {manifest.vocoder.licence}")
     size = f"{manifest.bytes / 1e6:.1f} MB, steps {', '.join(str(number) for number in manifest.steps)}"
     note(f"{out}: {size}; hear it: halfstep generate music.wav --model {out}")
+
+
+def _so_far(run: Path) -> str:
+    from halfstep.training.checkpoint import CHECKPOINTS, updates_done
+    from halfstep.training.log import read_log
+    from halfstep.training.verdict import verdict
+
+    if not (done := updates_done(run / CHECKPOINTS)):
+        return "nothing was trained yet; the same command begins again"
+    return f"saved after {done} updates; {verdict(read_log(run)).said}; the same command goes on"
+
+
+@contextmanager
+def _kept(said: Callable[[], str]) -> Generator[None, None, None]:
+    """What an interrupted piece of long work leaves, and how it goes on."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        print(f"halfstep: {printable(said())}", file=sys.stderr)
+        raise
+
+
+def _rehearse(data: Path, preset: str, settings: list[str], steps: int | None, device: str | None, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from halfstep.app.progress import lasting
+    from halfstep.runs.rehearsal import rehearse
+
+    rehearsed = rehearse(data, preset, settings, steps, device)
+    if as_json:
+        print(json.dumps(asdict(rehearsed), indent=1))
+        return
+    memory = "-" if rehearsed.memory_bytes is None else f"{rehearsed.memory_bytes / 1e9:.1f} GB"
+    model = f"{rehearsed.parameters / 1e6:.1f} M parameters, {rehearsed.windows} windows of music"
+    pace = f"{rehearsed.updates} updates of {rehearsed.seconds_per_update:.3g} s"
+    say(
+        f"preset {rehearsed.preset} on {rehearsed.device}: {model}\n"
+        f"{pace}: about {lasting(rehearsed.seconds)}, and what is measured and sampled on the way\n"
+        f"{memory} of memory, {rehearsed.disk_bytes / 1e9:.2g} GB of disk; nothing was written"
+    )
 
 
 def _exported(run: Path, out: Path, manifest: "Manifest", warning: str | None) -> dict[str, object]:
