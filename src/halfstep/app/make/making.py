@@ -244,7 +244,9 @@ def _kept(said: Callable[[], str]) -> Generator[None, None, None]:
         raise
 
 
-def _rehearse(data: Path, preset: str, settings: list[str], steps: int | None, device: str | None, as_json: bool) -> None:
+def _rehearse(
+    data: Path, preset: str, settings: list[str], steps: int | None, device: str | None, as_json: bool
+) -> None:
     from dataclasses import asdict
 
     from halfstep.app.progress import lasting
