@@ -2,14 +2,14 @@
 
 import pytest
 
-from halfstep.app.progress import Pace, lasting
+from halfstep.app.progress import Remaining, lasting
 
 
 def test_what_was_done_before_is_no_pace(monkeypatch: pytest.MonkeyPatch):
     """Goes on from 900 of 1000; 10 in 5 s, so 90 more take 45."""
     times = iter([100.0, 100.0, 105.0])
     monkeypatch.setattr("halfstep.app.progress.time.monotonic", lambda: next(times))
-    pace = Pace()
+    pace = Remaining()
     assert pace.left(900, 1000) is None
     assert pace.left(900, 1000) is None
     assert pace.left(910, 1000) == pytest.approx(45)

@@ -28,7 +28,7 @@ def progress(title: str) -> Generator[Report, None, None]:
         yield _onward(_lines(printable(title)))
 
 
-class Pace:
+class Remaining:
     """How long the rest takes, from how fast it went since the first report: what was done before does not count."""
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ def _bar(title: str) -> Generator[Report, None, None]:
 
 def _lines(title: str) -> Report:
     """A reporter that prints at most one line in ten seconds, and none for work shorter than that."""
-    last, pace = time.monotonic(), Pace()
+    last, pace = time.monotonic(), Remaining()
 
     def report(done: float, of: float, word: str) -> None:
         nonlocal last

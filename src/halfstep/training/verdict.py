@@ -14,38 +14,42 @@ WORSE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class LearningVerdict:
     """learning: None where it is too early to say. said: one line."""
 
     learning: bool | None
     said: str
 
 
-def verdict(lines: Sequence[Mapping[str, Any]]) -> Verdict:
+def verdict(lines: Sequence[Mapping[str, Any]]) -> LearningVerdict:
     """Of a run's log, in order; each measure is the mean of its held-out errors."""
     measures = [(line["step"], error) for line in lines if (error := _error(line)) is not None]
     if len(measures) < LEAST_MEASURES:
-        return Verdict(learning=None, said=f"is it learning? too early to say: measured {len(measures)} times so far")
+        return LearningVerdict(
+            learning=None, said=f"is it learning? too early to say: measured {len(measures)} times so far"
+        )
     errors = [error for _, error in measures]
     if not all(map(math.isfinite, errors)):
-        return Verdict(
+        return LearningVerdict(
             learning=False, said="it is not learning: the held-out error is no number; lower train.learning_rate"
         )
     begun, now, best = errors[0], errors[-1], min(errors)
     moved = f"held-out error {begun:.4g} at first, {now:.4g} now"
     if now > begun * (1 - MOVES):
-        return Verdict(
+        return LearningVerdict(
             learning=False,
             said=f"it is not learning: {moved}; lower train.learning_rate, or hear the music it has",
         )
     if now > best * (1 + WORSE):
         where = measures[errors.index(best)][0]
         said = f"it is no longer learning: {moved}, but {best:.4g} after {where} updates; more music would help"
-        return Verdict(learning=False, said=said)
+        return LearningVerdict(learning=False, said=said)
     before = errors[-1 - max(1, len(errors) // 4)]
     if now < before * (1 - MOVES):
-        return Verdict(learning=True, said=f"it is learning: {moved}, and still falling")
-    return Verdict(learning=True, said=f"it has learned: {moved}, and hardly falling; more updates will change little")
+        return LearningVerdict(learning=True, said=f"it is learning: {moved}, and still falling")
+    return LearningVerdict(
+        learning=True, said=f"it has learned: {moved}, and hardly falling; more updates will change little"
+    )
 
 
 def _error(line: Mapping[str, Any]) -> float | None:
