@@ -1,6 +1,7 @@
 """Any ONNX network of a model folder, loaded as a stranger's: checked, on stated threads, its interface compared."""
 
 import ctypes
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import onnxruntime
 
 from halfstep.arrays import Float32
+from halfstep.bundle.bounds import BEYOND, ENDED, MOST_BYTES, MOST_SECONDS, WATCH, bounded_memory, within_time
 from halfstep.bundle.onnx_bytes import onnx_problems
 from halfstep.errors import InputError
 from halfstep.fields import AGAIN
@@ -26,10 +28,12 @@ FORMER_NAMES = {
 """Of inputs and outputs in the vocoders of older model folders -> what they are called now."""
 
 
-def onnx_session(network: bytes | Path, threads: int = 1, *, optimised: bool = True) -> onnxruntime.InferenceSession:
+def onnx_session(
+    network: bytes | Path, threads: int = 1, *, optimised: bool = True, bounded: bool = False
+) -> onnxruntime.InferenceSession:
     """A network on the processor; ONNX Runtime's own exceptions, which share no base class, where it is none.
 
-    optimised: as it runs fastest; otherwise every node is computed as it was written.
+    optimised: as it runs fastest; otherwise every node is computed as it was written. bounded: within `bounds`.
     """
     onnxruntime.disable_telemetry_events()  # for who loaded it before `import halfstep` could say so
     options = onnxruntime.SessionOptions()
@@ -42,7 +46,13 @@ def onnx_session(network: bytes | Path, threads: int = 1, *, optimised: bool = T
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     source = network if isinstance(network, bytes) else str(network)
-    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    if not bounded:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    options.add_session_config_entry(bounded_memory(), "1")
+    return within_time(
+        lambda: onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"]),
+        lambda: options.set_load_cancellation_flag(True),
+    )
 
 
 class OnnxNetwork:
@@ -54,7 +64,7 @@ class OnnxNetwork:
         if problems:
             raise InputError(f"{where}: {problems[0]}; {AGAIN}")
         try:
-            self._session = onnx_session(data, threads)
+            self._session = onnx_session(data, threads, bounded=True)
         except Exception as error:  # its own exceptions share no base class
             raise _fault(error, f"{where}: ONNX Runtime refuses it") from error
         _give_back_memory()
@@ -67,11 +77,14 @@ class OnnxNetwork:
         self, inputs: Mapping[str, Float32[np.ndarray, "..."]], outputs: Sequence[str]
     ) -> list[Float32[np.ndarray, "..."]]:
         """The `outputs` asked for, in order. InputError if it fails, or one is not finite, or not of its shape."""
+        options = onnxruntime.RunOptions()
         try:
-            values = self._session.run(
-                [self._in_file.get(name, name) for name in outputs],
-                {self._in_file.get(name, name): array for name, array in inputs.items()},
-            )
+            with WATCH.ending(functools.partial(setattr, options, "terminate", True)):
+                values = self._session.run(
+                    [self._in_file.get(name, name) for name in outputs],
+                    {self._in_file.get(name, name): array for name, array in inputs.items()},
+                    options,
+                )
         except Exception as error:  # its own exceptions share no base class
             raise _fault(error, f"{self._where}: fails while it runs") from error
         arrays = [np.asarray(value, np.float32) for value in values]
@@ -118,6 +131,10 @@ def _name(node: Any) -> str:
 def _fault(error: Exception, what: str) -> Exception:
     """What to raise for a network that ONNX Runtime cannot work with; too little memory is not the network's fault."""
     said = str(error)
+    if BEYOND in said:
+        return InputError(f"{what} (it takes more than {MOST_BYTES >> 30} GiB); {AGAIN}")
+    if isinstance(error, TimeoutError) or ENDED in said:
+        return InputError(f"{what} (it takes more than {MOST_SECONDS:g} s); {AGAIN}")
     if isinstance(error, MemoryError) or any(sign in said for sign in OUT_OF_MEMORY):
         return MemoryError(said[:200])
     return InputError(f"{what} ({printable(' '.join(said.split())[:200])}); {AGAIN}")
