@@ -46,13 +46,17 @@ def onnx_session(
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     source = network if isinstance(network, bytes) else str(network)
-    if not bounded:
+
+    def load() -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+    def give_up() -> None:
+        options.set_load_cancellation_flag(True)
+
+    if not bounded:
+        return load()
     options.add_session_config_entry(bounded_memory(), "1")
-    return within_time(
-        lambda: onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"]),
-        lambda: options.set_load_cancellation_flag(True),
-    )
+    return within_time(load, give_up)
 
 
 class OnnxNetwork:
