@@ -187,11 +187,6 @@ def test_an_unknown_model_is_refused_with_what_is_installed(
         load_folder(name)
 
 
-def test_an_address_is_refused(tiny_model: Path):
-    with pytest.raises(InputError, match="an address; download the model folder first"):
-        load_folder("https://example.org/model")
-
-
 def test_a_broken_installed_model_hides_no_other(
     tmp_path: Path, write_model: WriteModel, monkeypatch: pytest.MonkeyPatch
 ):

@@ -11,6 +11,7 @@ import halfstep
 from halfstep.app.evaluate import evaluating
 from halfstep.app.failures import DONE, INTERRUPTED, exit_code_and_line
 from halfstep.app.generate import composing, vocoding
+from halfstep.app.hub import pushing
 from halfstep.app.inspect import inspecting
 from halfstep.app.make import making
 from halfstep.app.page import paging
@@ -55,6 +56,7 @@ inspecting.add_to(app)
 benching.add_to(app)
 vocoding.add_to(app)
 making.add_to(app)
+pushing.add_to(app)
 evaluating.add_to(app)
 
 

@@ -23,6 +23,8 @@ EXTRAS = {
     "diffusers": "baseline",
     "av": "aac",
     "sounddevice": "play",
+    "huggingface_hub": "hub",
+    "fsspec": "hub",
     "starlette": "serve",
     "uvicorn": "serve",
     "websockets": "serve",

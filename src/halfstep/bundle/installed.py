@@ -7,6 +7,7 @@ from pathlib import Path
 
 from halfstep.bundle.folder import ModelFolder, is_model_folder, open_folder
 from halfstep.bundle.manifest import Manifest
+from halfstep.bundle.remote import fetched, is_address
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.fields import PLAIN_NAME
 
@@ -28,8 +29,8 @@ def load_folder(id_or_dir: str | Path | None = None) -> ModelFolder:
             if isinstance(folder, ModelFolder) and folder.manifest.id == id_or_dir:
                 return folder
     shown = unbraced(id_or_dir)
-    if "://" in str(id_or_dir):
-        raise NamedError(f"{{model}} {shown}: an address; download the model folder first and name that")
+    if isinstance(id_or_dir, str) and is_address(id_or_dir):
+        return fetched(id_or_dir)
     if not Path(id_or_dir).is_dir():
         ids = ", ".join(manifest.id for manifest in installed()) or "none"
         raise NamedError(f"{{model}} {shown}: neither a folder nor an installed model (installed: {ids})")

@@ -1,6 +1,7 @@
 """Model: what `halfstep.load` gives. Seconds of music, a stream of it, a loop, what goes before, between or after."""
 
 import functools
+import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from halfstep.arrays import Float32, Float64, Shaped
+from halfstep.atomic import replacing_folder
 from halfstep.audio.circular import stretched
 from halfstep.audio.files.io import Audio, finite, read_blocks, resampled
 from halfstep.audio.limiter import GAIN, limit
 from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, OnnxDenoiser, OnnxVocoder, load_folder
+from halfstep.bundle.card import model_card
+from halfstep.bundle.model_json import FILE_NAME
+from halfstep.bundle.remote import HUB, publish
 from halfstep.diffusion.process import DDIM, Sampling
 from halfstep.errors import InputError, unbraced
 from halfstep.generation.canvas import Canvas, mel_stream
@@ -46,6 +51,7 @@ from halfstep.vocoders.revoicing import offset_of, revoiced
 
 Sound = Recording | Shaped[np.ndarray, "..."]
 """A recording: an Audio, where one is, or samples [n] or [channels, n] at the model's own rate."""
+EXAMPLE_SECONDS = 20.0
 Progress = Callable[[float, float], object]
 """(seconds done, seconds in all)."""
 
@@ -223,6 +229,30 @@ class Model:
         else:
             blocks = between(left, count, right, sampler, canvas, vocoder)
         return Coming(form, count + sum(declared), blocks)
+
+    @classmethod
+    def from_pretrained(cls, name: str, revision: str | None = None) -> "Model":
+        """The model USER/MODEL on the Hugging Face Hub, as `load("hf://USER/MODEL")` has it. Needs the extra hub."""
+        return cls(load_folder(f"{HUB}{name}" + (f"@{revision}" if revision else "")))
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Copy the model folder, whole or not at all, to `folder`, which is absent or empty."""
+        with replacing_folder(Path(folder)) as partial:
+            for name in (FILE_NAME, *self.manifest.files):
+                (partial / name).write_bytes((self.folder.path / name).read_bytes())
+
+    def push_to_hub(self, name: str, private: bool = False, examples: int = 2) -> str:
+        """Publish the model as USER/MODEL on the Hugging Face Hub, with a card and so many pieces to hear; its address.
+
+        InputError where it cannot be. Needs the extra hub.
+        """
+        beside: dict[str, bytes] = {}
+        for seed in range(examples):
+            with io.BytesIO() as file:
+                self.generate(EXAMPLE_SECONDS, seed=seed).save(file, format="mp3")
+                beside[f"examples/seed-{seed}.mp3"] = file.getvalue()
+        beside["README.md"] = model_card(self.manifest, name, list(beside)).encode("utf-8")
+        return publish(self.folder, f"{HUB}{name}", private, beside)
 
     def mels(self, seed: int = 0, steps: int | None = None) -> Iterator[Float32[np.ndarray, "bands frames"]]:
         """The music before it has a waveform: log-mel blocks [n_mels, k] without end. InputError as above."""
