@@ -19,7 +19,7 @@ FIGURES = {
 def model_card(manifest: Manifest, name: str, examples: Sequence[str] = ()) -> str:
     """Markdown with the hub's front matter. examples: sounds beside it, by their paths there."""
     parts = [
-        _front(manifest), f"# {manifest.id}\n\n{manifest.description}.\n", _heard(examples), _use(name),
+        _front(manifest), f"# {manifest.id}\n\n{manifest.description}.\n", _players(examples), _use(name),
         _figures(manifest), _licences(manifest), _origins("What it learned from", manifest.trained_on),
     ]  # fmt: skip
     if manifest.vocoder is not None:
@@ -40,7 +40,7 @@ def _plain(manifest: Manifest) -> str:
     return "".join(c if c.isalnum() or c in ".-" else "-" for c in manifest.licence.lower())[:60] or "not-stated"
 
 
-def _heard(examples: Sequence[str]) -> str:
+def _players(examples: Sequence[str]) -> str:
     return "\n".join(f'<audio controls src="{path}"></audio>\n' for path in examples)
 
 

@@ -115,15 +115,15 @@ def _fetch(system: Any, source: str, target: Path, entry: FileEntry) -> None:
             raise InputError(f"{source}: not the file that {FILE_NAME} tells of, by its size or sha256; fetch it again")
 
 
-def publish(folder: ModelFolder, address: str, private: bool, beside: Mapping[str, bytes]) -> str:
-    """Put the folder, and what is beside it, on the Hub in one commit; its address there. InputError where it cannot."""
+def publish(folder: ModelFolder, address: str, private: bool, extra_files: Mapping[str, bytes]) -> str:
+    """Put the folder and `extra_files` on the Hub in one commit; its address there. InputError where it cannot."""
     import huggingface_hub as hub
 
     name, revision = hub_name(address)
     try:
         api = hub.HfApi(endpoint=os.environ.get(ENDPOINT_VARIABLE))
         api.create_repo(name, private=private, exist_ok=True)
-        files = {file: folder.read(file) for file in folder.manifest.files} | dict(beside)
+        files = {file: folder.read(file) for file in folder.manifest.files} | dict(extra_files)
         files[FILE_NAME] = (folder.path / FILE_NAME).read_bytes()
         added = [hub.CommitOperationAdd(path, data) for path, data in sorted(files.items())]
         said = f"{folder.manifest.id}, made with {folder.manifest.made_with}"

@@ -246,13 +246,13 @@ class Model:
 
         InputError where it cannot be. Needs the extra hub.
         """
-        beside: dict[str, bytes] = {}
+        extra_files: dict[str, bytes] = {}
         for seed in range(examples):
             with io.BytesIO() as file:
                 self.generate(EXAMPLE_SECONDS, seed=seed).save(file, format="mp3")
-                beside[f"examples/seed-{seed}.mp3"] = file.getvalue()
-        beside["README.md"] = model_card(self.manifest, name, list(beside)).encode("utf-8")
-        return publish(self.folder, f"{HUB}{name}", private, beside)
+                extra_files[f"examples/seed-{seed}.mp3"] = file.getvalue()
+        extra_files["README.md"] = model_card(self.manifest, name, list(extra_files)).encode("utf-8")
+        return publish(self.folder, f"{HUB}{name}", private, extra_files)
 
     def mels(self, seed: int = 0, steps: int | None = None) -> Iterator[Float32[np.ndarray, "bands frames"]]:
         """The music before it has a waveform: log-mel blocks [n_mels, k] without end. InputError as above."""
