@@ -48,6 +48,13 @@ class Fields:
             raise self.fail(name, value, f"a whole number from {low} to {high}")
         return value
 
+    def format_number(self, newest: int) -> int:
+        """The member `format`, from 1 on. InputError for one newer than this halfstep reads."""
+        number = self.integer("format", 1, 10**6)
+        if number > newest:
+            raise InputError(f"{self.where}: format is {number}, this halfstep reads {newest}; update halfstep")
+        return number
+
     def integer_or_null(self, name: str, low: int, high: int) -> int | None:
         if self._left.get(name, 0) is None:
             return self.take(name)

@@ -63,9 +63,7 @@ def sha256_of(path: Path) -> str:
 def parse_manifest(value: object, where: str) -> Manifest:
     """A Manifest from parsed JSON. Raises InputError naming `where`, the field and its value."""
     fields = Fields(where, value)
-    version = fields.integer("format", 1, 10**6)
-    if version != FORMAT:
-        raise InputError(f"{where}: format is {version}, this halfstep reads {FORMAT}; update halfstep")
+    fields.format_number(FORMAT)
     mel = mel_from(fields.inside("mel"))
     packing = fields.choice("packing", {**PACKINGS, COMPONENTS: None})
     manifest = Manifest(

@@ -135,7 +135,5 @@ def _read(path: Path) -> Fields:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; {AGAIN}") from None
     fields = Fields(str(path), value, AGAIN)
-    format_number = fields.take("format")
-    if format_number != FORMAT or isinstance(format_number, bool):
-        raise fields.fail("format", format_number, f"{FORMAT}, which this version reads")
+    fields.format_number(FORMAT)
     return fields

@@ -158,9 +158,7 @@ def _config(path: Path) -> dict[str, Any]:
     except OSError as fault:
         raise InputError(f"{path}: {fault.strerror}; {RESTORE}") from None
     fields = Fields(str(path), value, RESTORE)
-    format_number = fields.take("format")
-    if format_number != FORMAT or isinstance(format_number, bool):
-        raise fields.fail("format", format_number, f"{FORMAT}, which this halfstep reads")
+    fields.format_number(FORMAT)
     noted: dict[str, Any] = {"format": FORMAT, "data": fields.text("data", LONGEST_NAME)}
     if fields.has("data_set"):
         data_set = fields.inside("data_set")

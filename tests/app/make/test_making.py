@@ -145,7 +145,7 @@ def test_a_run_of_another_format_or_another_mel_is_refused(data: Path, tmp_path:
     settle(opened)
     noted = (run_folder / "config.json").read_text()
     for old, new, said in (
-        ('"format": 1', '"format": 2', "format is 2, expected 1"),
+        ('"format": 1', '"format": 2', "format is 2, this halfstep reads 1; update halfstep"),
         ('"n_fft": 2048', '"n_fft": 1024', "its settings say MelConfig.*n_fft=1024.*was prepared with .*n_fft=2048"),
         ('"n_fft": 2048', '"n_fft": "2048"', "n_fft is '2048': int was expected"),
     ):
