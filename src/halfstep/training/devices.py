@@ -24,8 +24,7 @@ def device_named(name: str | None) -> torch.device:
     number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
     if number >= count:
         raise InputError(
-            f"process {number} of this machine has {count} CUDA devices; start no more processes than there are "
-            f"(torchrun --nproc-per-node {count})"
+            f"process {number} of this machine has {count} CUDA devices; start no more processes than there are"
         )
     torch.cuda.set_device(number)
     return torch.device("cuda", number)
