@@ -16,8 +16,8 @@ SAME_DB = -60.0
 SILENT_DB = -60.0
 """Level of one channel against the other."""
 CLIFF_DB = 30.0
-LOWEST_CUT_HZ, HIGHEST_CUT_SHARE = 2000.0, 0.7
-"""A cut-off above .7 of what the file's rate can hold is an ordinary codec's."""
+LOWEST_CUT_HZ, HIGHEST_CUT_SHARE = 2000.0, 0.93
+"""Where a cut-off is looked for; one nearer to what the file's rate can hold is the converter's own filter."""
 BESIDE_HZ = 1000.0
 ABOVE_HZ = 300.0
 """What a cut-off may take to fall."""

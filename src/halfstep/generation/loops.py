@@ -1,6 +1,6 @@
 """Music that repeats without a seam: from noise that repeats, on until what it gives repeats as well."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -15,7 +15,13 @@ LEAST_CLOSED = 4
 """Frames of a loop that is closed by filling its gap: two on either side of it."""
 
 
-def mel_loop(sampler: WindowSampler, noise: Noise, frames: int) -> Float32[np.ndarray, "bands {frames}"]:
+Share = Callable[[float], None]
+"""Is told the share that is done, 0 to 1; what it raises ends the work."""
+
+
+def mel_loop(
+    sampler: WindowSampler, noise: Noise, frames: int, progress: Share = lambda _: None
+) -> Float32[np.ndarray, "bands {frames}"]:
     """Log-mel [n_mels, frames] of one period, 1 frame or more.
 
     A stream whose noise repeats forgets how it began within two windows, and from then on repeats as its noise does.
@@ -27,19 +33,19 @@ def mel_loop(sampler: WindowSampler, noise: Noise, frames: int) -> Float32[np.nd
     loop is closed as a recording is, by music that leads from its end into its beginning. ValueError below 4 frames.
     """
     if not sampler.shifts:
-        return _closed(sampler, noise, frames)
+        return _closed(sampler, noise, frames, progress)
     size = sampler.layout
     period = max(1, round(frames / size.grain)) * size.grain
     settled, wrap = size.frames, min(size.crossfade, period)
     needed = settled + period + wrap
-    mel = _first_frames(mel_stream(sampler, Canvas(init_noise=repeating(noise, period))), needed)
+    mel = _first_frames(mel_stream(sampler, Canvas(init_noise=repeating(noise, period))), needed, progress)
     loop = mel[:, settled : settled + period].copy()
     loop[:, :wrap] = crossfaded(mel[:, settled + period :], loop[:, :wrap])
     # The wrap stands in the middle of what passes over: whoever measures it measures the join.
     return stretched(np.roll(loop, -(wrap // 2), axis=1), frames)
 
 
-def _closed(sampler: WindowSampler, noise: Noise, frames: int) -> Float32[np.ndarray, "bands frames"]:
+def _closed(sampler: WindowSampler, noise: Noise, frames: int, progress: Share) -> Float32[np.ndarray, "bands frames"]:
     """A stream's beginning, and a gap of a third of a window at most filled between its end and itself."""
     if frames < LEAST_CLOSED:
         raise ValueError(f"frames is {frames}: at least {LEAST_CLOSED} were expected")
@@ -47,7 +53,7 @@ def _closed(sampler: WindowSampler, noise: Noise, frames: int) -> Float32[np.nda
     gap = min(frames // 2, size.frames // CONTEXT_SHARE)
     end = frames - gap
     loop = np.zeros((sampler.n_mels, frames), np.float32)
-    loop[:, :end] = _first_frames(mel_stream(sampler, Canvas(init_noise=piece)), end)
+    loop[:, :end] = _first_frames(mel_stream(sampler, Canvas(init_noise=piece)), end, progress)
     before, after = loop[:, max(0, end - size.overlap) : end], loop[:, : min(end, size.overlap)]
     whole = filled(sampler, Canvas(init_noise=shifted(piece, end), before=before, frames=gap, after=after))
     opening, closing = (size.crossfade_with(part.shape[1]) for part in (before, after))
@@ -58,11 +64,12 @@ def _closed(sampler: WindowSampler, noise: Noise, frames: int) -> Float32[np.nda
 
 
 def _first_frames(
-    blocks: Iterator[Float32[np.ndarray, "bands frames"]], count: int
+    blocks: Iterator[Float32[np.ndarray, "bands frames"]], count: int, progress: Share
 ) -> Float32[np.ndarray, "bands frames"]:
     """The first `count` frames [n_mels, count]; no block beyond is asked for."""
     parts, have = [], 0
     while have < count:
         parts.append(next(blocks))
         have += parts[-1].shape[1]
+        progress(min(1.0, have / count))
     return np.concatenate(parts, axis=1)[:, :count]

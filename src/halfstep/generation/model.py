@@ -22,7 +22,7 @@ from halfstep.errors import InputError, unbraced
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.continuation import Samples, between, closed, continued_sound, least_samples
 from halfstep.generation.level import MEASURED_SECONDS, gain_for, measured_loudness, stated_loudness
-from halfstep.generation.loops import mel_loop
+from halfstep.generation.loops import Share, mel_loop
 from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
 from halfstep.generation.passages import Passage, passages
 from halfstep.generation.render import equal_blocks, first_samples, render, unlimited, without_first
@@ -54,6 +54,10 @@ Sound = Recording | Shaped[np.ndarray, "..."]
 EXAMPLE_SECONDS = 20.0
 Progress = Callable[[float, float], object]
 """(seconds done, seconds in all)."""
+
+
+DENOISING_SHARE = 0.6
+"""Of the time that a loop takes; the rest is the vocoder's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,15 +200,17 @@ class Model:
         """What was asked for as it comes; for the form of it see `coming`. Errors as there."""
         return self.coming(request).blocks
 
-    def coming(self, request: Request) -> Coming:
+    def coming(self, request: Request, progress: Share = lambda _: None) -> Coming:
         """What was asked for, in constant memory but for a loop and what fills a gap.
 
-        InputError before the first block for all that can be known by then.
+        progress: is told how far a loop is, 0 to 1, whose blocks all come at its end. InputError before the first block
+        for all that can be known by then.
         """
         if not request.recordings:
             assert isinstance(request, Timed), f"{type(request).__name__} asks for no music"
             form, count = Form(sample_rate=self.sample_rate, channels=1), request.samples(self.manifest.mel)
-            return Coming(form, count, self._loop(request, count) if request.loops else self._onward(request, count))
+            blocks = self._loop(request, count, progress) if request.loops else self._onward(request, count)
+            return Coming(form, count, blocks)
         takes = [Take(recording) for recording in request.recordings]
         form = form_of(takes)
         takes = [take.formed(form) for take in takes]
@@ -316,11 +322,12 @@ class Model:
         sound = (passage.samples for passage in self.passages(request, skipped // hop))
         return without_first(sound, skipped % hop)
 
-    def _loop(self, request: Timed, count: int) -> Iterator[Float32[np.ndarray, "..."]]:
+    def _loop(self, request: Timed, count: int, progress: Share) -> Iterator[Float32[np.ndarray, "..."]]:
         """One period of exactly `count` samples."""
         sampler = self._sampler(request)
         frames = round(count / self.manifest.mel.hop_length)
-        log_mel = mel_loop(sampler, self._canvas(request).init_noise, frames)
+        noise = self._canvas(request).init_noise
+        log_mel = mel_loop(sampler, noise, frames, lambda share: progress(DENOISING_SHARE * share))
         period = stretched(self.vocoder(request.seed, request.vocoder).loop(log_mel), count)
         yield limit(period[None], self._gain(request))
 

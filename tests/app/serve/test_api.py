@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import soundfile
 
 from halfstep.app.cli import run
+from halfstep.app.serve.decoding import decoded_upload
+from halfstep.app.serve.limits import USUAL
 
 from .conftest import Site, until
 
@@ -43,6 +46,30 @@ def test_an_upload_goes_on(site: Site, loop: bool):
     assert np.abs(np.fft.rfft(samples[4000:12000])).argmax() == 300
 
 
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT"])
+@pytest.mark.parametrize("loop", [False, True])
+def test_an_upload_keeps_its_channels_rate_depth_and_level(
+    site: Site, tiny_model: Path, tmp_path: Path, loop: bool, subtype: str
+):
+    """The bytes are the command line's, whose recordings come back as they were."""
+    times = np.arange(11025 * 2) / 11025
+    left = 0.01 * np.sin(2 * np.pi * 300 * times)
+    soundfile.write(tmp_path / "take.wav", np.stack([left, 0.3 * left], axis=1), 11025, subtype)
+    take = (tmp_path / "take.wav").read_bytes()
+    made = site.made(f"/api/continuations?seconds=1&seed=1&loop={str(loop).lower()}", take)
+    options = ["--continue", str(tmp_path / "take.wav"), "--seconds", "1", "--seed", "1", *["--loop"][:loop]]
+    assert made == by_command(tiny_model, tmp_path, *options)
+    info = soundfile.info(io.BytesIO(made))
+    assert (info.channels, info.samplerate, info.frames, info.subtype) == (2, 11025, 3 * 11025, subtype)
+
+
+def test_of_an_upload_as_much_is_used_as_is_allowed():
+    sound = io.BytesIO()
+    soundfile.write(sound, np.full((3000, 3), 0.25), 8000, format="WAV")
+    assert decoded_upload(sound.getvalue(), replace(USUAL, upload_seconds=0.1)).samples.shape == (3, 800)
+    assert decoded_upload(sound.getvalue(), replace(USUAL, upload_samples=300)).samples.shape == (3, 100)
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [
@@ -62,6 +89,15 @@ def test_what_makes_no_sense_is_refused_in_a_line(site: Site, path: str, said: s
     status, answer = site.json("POST", path)
     assert status == 400
     assert said in answer["error"]
+
+
+def test_a_loop_says_how_far_it_is(site: Site):
+    job = site.json("POST", "/api/loops?seconds=600&seed=1")[1]
+    shares: list[float] = []
+    until(lambda: shares.append(site.json("GET", f"/api/jobs/{job['id']}")[1]["progress"]) or 0 < shares[-1] < 1, 60)
+    assert shares == sorted(shares)
+    assert site.json("GET", f"/api/jobs/{job['id']}")[1]["seconds_left"] > 0
+    assert site.json("DELETE", f"/api/jobs/{job['id']}")[0] == 200
 
 
 def test_jobs_are_bounded_and_can_be_cancelled(site: Site):

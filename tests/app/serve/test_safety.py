@@ -138,7 +138,7 @@ def test_decoding_ends_in_time():
     from dataclasses import replace
 
     with pytest.raises(InputError, match="in less time"):
-        decoded_upload(bytes(1000), 8000, replace(USUAL, decode_seconds=-10 + 0.01))
+        decoded_upload(bytes(1000), replace(USUAL, decode_seconds=-10 + 0.01))
 
 
 @settings(max_examples=15)

@@ -1,8 +1,9 @@
 """An upload to sound, in a process of its own whose memory and time are bounded: what it is made of is a stranger's.
 
-The process reads the upload and writes float32 samples of one channel; it opens no other file.
+The process reads the upload and writes its samples, every channel as it is; it opens no other file.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -11,23 +12,28 @@ from pathlib import Path
 import numpy as np
 
 from halfstep.app.serve.limits import Limits
-from halfstep.audio.files.io import Audio, read_blocks
+from halfstep.audio.files.depth import BITS, FLOATING
+from halfstep.audio.files.io import HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS, Audio, read_blocks, read_info
 from halfstep.errors import InputError
+from halfstep.fields import Fields, parse_json
 
 DONE, NOT_SOUND = 0, 2
 CHILD = "import sys; from halfstep.app.serve.decoding import child; sys.exit(child(*sys.argv[1:]))"
 REFUSED = "the upload is not readable as sound; give WAV, FLAC, Ogg Vorbis, Opus, MP3 or AIFF"
+FINE = ("PCM_32", "DOUBLE")
+"""Samples that float32 would not hold."""
 SPARE_SECONDS = 10.0
 """By the clock, beyond the processor time that it is allowed: a machine may be busy."""
 
 
-def decoded_upload(data: bytes, sample_rate: int, limits: Limits) -> Audio:
-    """Mono, at `sample_rate`, its first `upload_seconds`. InputError if it is no sound, or takes too much to decode."""
-    most = round(limits.upload_seconds * sample_rate)
+def decoded_upload(data: bytes, limits: Limits) -> Audio:
+    """Its first `upload_seconds`, with the channels, the rate and the depth that it has; fewer seconds of more than
+    `upload_samples` in all. InputError if it is no sound, or takes too much to decode.
+    """
     with tempfile.TemporaryDirectory(prefix="halfstep-") as folder:
         source = Path(folder) / "upload"
         source.write_bytes(data)
-        numbers = (sample_rate, most, round(limits.decode_seconds), limits.decode_bytes)
+        numbers = (limits.upload_seconds, limits.upload_samples, round(limits.decode_seconds), limits.decode_bytes)
         command = [sys.executable, "-c", CHILD, str(source), *map(str, numbers)]
         try:
             done = subprocess.run(  # noqa: S603, ourselves
@@ -35,23 +41,34 @@ def decoded_upload(data: bytes, sample_rate: int, limits: Limits) -> Audio:
             )
         except subprocess.TimeoutExpired:
             raise InputError(f"{REFUSED}, in less time") from None
-    if done.returncode != DONE or len(done.stdout) % 4:
+    if done.returncode != DONE:
         raise InputError(REFUSED)
-    samples = np.frombuffer(done.stdout, "<f4").astype(np.float32)
-    if not samples.size or not np.isfinite(samples).all():
+    form, _, sound = done.stdout.partition(b"\n")
+    fields = Fields("the upload", parse_json(form, "the upload", REFUSED), REFUSED)
+    rate, channels = (
+        fields.integer("sample_rate", LOWEST_RATE, HIGHEST_RATE),
+        fields.integer("channels", 1, MOST_CHANNELS),
+    )
+    subtype = fields.take("subtype")
+    samples = np.frombuffer(sound, "<f8" if subtype in FINE else "<f4").reshape(-1, channels).T
+    if not samples.size:
         raise InputError(REFUSED)
-    return Audio(samples[None], sample_rate)
+    return Audio(np.ascontiguousarray(samples), rate, subtype)
 
 
-def child(source: str, sample_rate: str, most: str, seconds: str, room: str) -> int:
-    """In the process: decode to standard output. The exit code."""
+def child(source: str, most_seconds: str, most_samples: str, seconds: str, room: str) -> int:
+    """In the process: its form, a line of JSON, and its samples to standard output. The exit code."""
     _bound(int(seconds), int(room))
-    left = int(most)
     try:
-        for block in read_blocks(Path(source), int(sample_rate), mono=True):
-            kept = block[0, :left]
-            sys.stdout.buffer.write(kept.astype("<f4").tobytes())
-            left -= len(kept)
+        info = read_info(Path(source))
+        subtype = info.subtype if info.subtype in (*BITS, *FLOATING) else None
+        form = {"sample_rate": info.sample_rate, "channels": info.channels, "subtype": subtype}
+        sys.stdout.buffer.write(json.dumps(form).encode("ascii") + b"\n")
+        left = round(min(float(most_seconds) * info.sample_rate, int(most_samples) / info.channels))
+        for block in read_blocks(Path(source), mono=False, exact=True):
+            kept = block[:, :left]
+            sys.stdout.buffer.write(kept.T.astype("<f8" if subtype in FINE else "<f4").tobytes())
+            left -= kept.shape[1]
             if left <= 0:
                 break
     except (InputError, MemoryError):

@@ -27,6 +27,8 @@ class Limits:
     upload_bytes: int = 32 << 20
     upload_seconds: float = 300.0
     """Of sound in an upload; what goes on after that is cut."""
+    upload_samples: int = 300 * 48_000 * 2
+    """The same of all its channels together: what is decoded is held in memory."""
     decode_seconds: float = 20.0
     """Of processor time, to decode an upload."""
     decode_bytes: int = 2 << 30

@@ -98,7 +98,7 @@ class Kitchen:
         limits = self._limits
 
         def work(path: Path, report: Report) -> None:
-            context = decoded_upload(upload, model.sample_rate, limits) if order.upload else None
+            context = decoded_upload(upload, limits) if order.upload else None
             _make(model, request(context), path, report)
 
         about = {"kind": order.name, "model": model.manifest.id} | values
@@ -120,7 +120,7 @@ class Kitchen:
 
 
 def _make(model: Model, request: Request, path: Path, report: Report) -> None:
-    coming = model.coming(request)
+    coming = model.coming(request, report)
     stored = storing(path, coming.form)
     seconds = coming.samples / coming.form.sample_rate
     blocks = _reported(iter(BroughtDown(coming.blocks, stored)), coming.samples, report)
