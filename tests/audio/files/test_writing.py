@@ -2,6 +2,7 @@ import errno
 import hashlib
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -150,3 +151,12 @@ def test_a_disk_that_is_really_full(small_disk: Path, extension):
         write(small_disk / f"a{extension}", [noise], 44100, {})
     assert caught.value.errno == errno.ENOSPC
     assert [path.name for path in small_disk.iterdir()] == ["old.txt"]
+
+
+def test_floats_say_nothing_of_when_they_were_written(tmp_path: Path):
+    """Libsndfile's chunk PEAK has the second in it."""
+    for number in range(2):
+        write(tmp_path / f"{number}.wav", [np.full((2, 100), 0.5)], 8000, {}, "FLOAT", exact=True)
+        time.sleep(1.1)
+    assert (tmp_path / "0.wav").read_bytes() == (tmp_path / "1.wav").read_bytes()
+    assert b"PEAK" in (tmp_path / "0.wav").read_bytes()

@@ -1,6 +1,7 @@
 """Sound files, written whole or not at all; their bytes follow from the sound and the metadata alone."""
 
 import errno
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +119,23 @@ def _encode(
             raw.check()  # what libsndfile makes of a full disk says nothing, or nothing useful
     if encoding.format == "OGG":
         ogg.fix_serial(path)
+    if encoding.format == "WAV" and subtype in FLOATING:
+        _forget_when(path)
     return frames
+
+
+def _forget_when(path: Path) -> None:
+    """Libsndfile notes in the chunk PEAK of floats when they were written: the bytes follow from the sound alone."""
+    with path.open("r+b") as file:
+        size = file.seek(0, 2)
+        place = 12  # after RIFF, the size, WAVE
+        while place + 16 <= size:
+            file.seek(place)
+            name, length = struct.unpack("<4sI", file.read(8))
+            if name == b"PEAK":
+                file.seek(place + 12)  # its version first
+                file.write(bytes(4))
+            place += 8 + length + length % 2
 
 
 def write_samples(sound: soundfile.SoundFile, block: Float[np.ndarray, "..."], exact: bool) -> None:
