@@ -102,8 +102,10 @@ def wrong_command(line: str, capsys: pytest.CaptureFixture[str]) -> str | None:
     """What is wrong with a command line: an option or a file that does not exist; None if nothing."""
     program, *words = shlex.split(line.removeprefix("PYTHONPATH=src ").replace("...", ""), comments=True)
     if program == "make":
-        targets = re.findall(r"^([\w-]+):", read(ROOT / "Makefile"), re.MULTILINE)
-        return next((word for word in words if word not in targets), None)
+        makefile = read(ROOT / "Makefile")
+        targets = re.findall(r"^([\w-]+):", makefile, re.MULTILINE)
+        variables = re.findall(r"\$\((\w+)\)", makefile)
+        return next((word for word in words if word not in targets and word.partition("=")[0] not in variables), None)
     if program == "halfstep":
         code = run([*words, "--help"])  # options are read before help is shown
         said = capsys.readouterr()

@@ -132,7 +132,7 @@ def test_steady_tones_turn_alike(tab: Tab):
 
 
 @pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
-@pytest.mark.parametrize("steps", halfstep.load().steps)
+@pytest.mark.parametrize("steps", halfstep.load().manifest.steps)
 def test_the_browser_makes_the_music_of_the_command_line(tab: Tab, steps: int):
     """The bands agree to what a byte holds. The waveform cannot: its bass is a search that any rounding sends another
     way, on the command line too; so it is its bands that are compared.
