@@ -10,7 +10,7 @@ WORKERS ?= 2
 # One arithmetic thread a test process: two processes with two threads each are slower than one.
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help music page test accept check format lock release clean
+.PHONY: help music page test accept check format lock release site clean
 help:
 	@echo 'make music   a minute of music and its picture in out/, from the model inside the package'
 	@echo 'make page    the page, in your browser: press play and it never stops'
@@ -19,6 +19,7 @@ help:
 	@echo 'make check   format, lint, types and the fast tests: what to run before a commit'
 	@echo 'make format  let ruff format and mend what it can'
 	@echo 'make lock    resolve requirements/*.txt anew (needs uv)'
+	@echo 'make site    the documentation as a site, in build/site'
 	@echo 'make release build wheel and sdist in dist/, and check them from all sides'
 	@echo 'make clean   remove the virtual environment and what the tools cached'
 
@@ -75,6 +76,12 @@ lock:
 	$(COMPILE) -c requirements/test.txt pyproject.toml -o requirements/play.txt
 	$(COMPILE) --extra serve -c requirements/test.txt pyproject.toml -o requirements/serve.txt
 	printf 'hatchling\neditables\n' | $(COMPILE) -c requirements/test.txt - -o requirements/build.txt
+
+site: $(VENV)/.play
+	$(PIP) --group docs
+	@mkdir -p docs/sounds
+	$(BIN)/halfstep generate docs/sounds/piano.mp3 --seconds 30 --seed 7
+	$(BIN)/mkdocs build --quiet
 
 release: $(VENV)/.test
 	$(PIP) build twine

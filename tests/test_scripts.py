@@ -9,7 +9,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SCRIPTS = [
     path
-    for room in ("studies", "recipes/models", "recipes/judges", "recipes/music", "recipes/release", "benchmarks")
+    for room in (
+        "studies",
+        "recipes/models",
+        "recipes/judges",
+        "recipes/music",
+        "recipes/release",
+        "benchmarks",
+        "examples",
+    )
     for path in sorted((ROOT / room).glob("*.py"))
 ]
 
