@@ -103,6 +103,16 @@ def test_what_the_papers_presets_add_is_named_and_can_be_off(name: str):
     assert plain.distill.training(plain.train, 4).clip_norm == 0
 
 
+def test_ddpm_is_sampled_at_all_its_steps_unless_somebody_says():
+    """T_infer = T: 1000 network calls, the steps of the chain one after the other; a ladder begins with its own."""
+    ddpm, pdd = PRESETS["paper-ddpm-unet2d"](), PRESETS["paper-pdd-unet1d"]()
+    assert (ddpm.diffusion.sampling.sampler, ddpm.teacher_steps) == ("ancestral", 1000)
+    path = ddpm.diffusion.sampling.path(ddpm.teacher_steps)
+    assert len(path) == 1000
+    assert [s for _, s in path[:-1]] == [t for t, _ in path[1:]]
+    assert (pdd.diffusion.sampling.sampler, pdd.teacher_steps) == ("ddim", 1024)
+
+
 def test_settings_are_applied_in_json():
     changed = with_settings(
         PRESETS["tiny"](),
