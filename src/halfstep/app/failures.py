@@ -18,6 +18,7 @@ EXTRAS = {
     "scipy": "train",
     "onnx": "train",
     "pyloudnorm": "train",
+    "jinja2": "train",
     "tensorboard": "train",
     "matplotlib": "train",
     "diffusers": "baseline",
