@@ -28,7 +28,7 @@ from halfstep.runs.distill import finished_rungs
 from halfstep.runs.ladder_report import ladder_rows
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.tasks.contract import Played, Task
-from halfstep.training.checkpoint import notes_of, save_tensors
+from halfstep.training.checkpoint import CHECKPOINTS, notes_of, save_tensors, updates_done
 
 HALF_NOISE, KNOWS_NOTHING = "x_error/0.5", 0.5
 """The held-out figure at alpha = sigma, and what alpha z, the best guess that looks at each value alone, has there."""
@@ -57,7 +57,8 @@ def export_run(
 
     weights: how they are stored, a key of STORED; they are float32 again once loaded. with_teacher adds the averaged
     teacher as safetensors, to train on from. A run that was never distilled exports its teacher.
-    InputError if the run is not finished, lacks a rung, or `out` has something in it.
+    A training that is not finished gives its newest checkpoint, and the model says so.
+    InputError if nothing was trained yet, or the run lacks a rung, or `out` has something in it.
     """
     if weights not in STORED:
         raise NamedError(f"{{weights}} {unbraced(weights)}: one of {', '.join(STORED)} was expected")
@@ -118,7 +119,7 @@ def _chosen(run: Run, steps: tuple[int, ...]) -> list[Network]:
             most = experiment.diffusion.process.most_steps
             raise InputError(f"{run.path}: {num_steps} steps are asked for; its teacher knows {most}")
         if all(entry.most_steps is None for entry, _ in networks):
-            networks.append((_undistilled(run, num_steps), run.teacher()))
+            networks.append((_undistilled(run, num_steps), run.teacher_so_far()[0]))
     return networks
 
 
@@ -185,7 +186,14 @@ def write_denoiser(denoiser: Denoiser, task: Task, path: Path, weights: str = "f
 
 
 def _not_music_yet(run: Run) -> dict[str, str]:
-    """A word for `measured` where the teacher knows no more of a clip under noise than the level of each value."""
+    """A word for `measured` where the teacher is not finished, or knows no more of a clip under noise than the level of
+    each value.
+    """
+    finished = (run.path / "teacher.json").exists()
+    if not finished:
+        updates = updates_done(run.path / CHECKPOINTS)
+        of = run.experiment.train.total_steps(run.windows("train").count)
+        return {NOT_MUSIC: f"not music yet, perhaps: {updates} of {of} updates"}
     figures = notes_of(run.path / "teacher.safetensors").get("figures", {})
     error = figures.get(HALF_NOISE) if isinstance(figures, dict) else None
     if not isinstance(error, int | float) or error < KNOWS_NOTHING:

@@ -24,7 +24,7 @@ from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.experiment import Experiment
 from halfstep.runs.vocoder import VocoderExperiment, VocoderRun
 from halfstep.tasks.contract import Band, Task
-from halfstep.training.checkpoint import load_tensors
+from halfstep.training.checkpoint import CHECKPOINTS, latest_average, load_tensors
 from halfstep.training.devices import best_device
 from halfstep.training.example import Example
 from halfstep.training.observe import LadderObserver
@@ -102,6 +102,24 @@ class Run:
         except (ValueError, RuntimeError) as fault:
             raise InputError(f"{fault}; train again, or restore the file") from None
         return denoiser.eval()
+
+    def teacher_so_far(self) -> tuple[Denoiser, int | None]:
+        """The same of a training that goes on, from its newest checkpoint, and the updates in it; None: finished.
+
+        InputError where there is neither.
+        """
+        if (self.path / "teacher.json").exists():
+            return self.teacher(), None
+        latest = latest_average(self.path / CHECKPOINTS)
+        if latest is None:
+            return self.teacher(), None  # which says what is missing
+        average, updates = latest
+        denoiser = self.experiment.build(self.task)
+        try:
+            denoiser.load_state_dict(average)
+        except RuntimeError as fault:
+            raise InputError(f"{self.path / CHECKPOINTS}: {fault}; train again, or restore the file") from None
+        return denoiser.eval(), updates
 
 
 AnyRun: TypeAlias = Run | VocoderRun

@@ -79,6 +79,18 @@ def load_latest(folder: Path, state: TrainState) -> tuple[int, dict[str, int]]:
     return 0, {}
 
 
+def latest_average(folder: Path) -> tuple[dict[str, Tensor], int] | None:
+    """The averaged weights of the newest whole checkpoint, and its updates; None where there is none, or none yet."""
+    for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
+        try:
+            tensors, notes = load_tensors(path)
+            step, _ = _place(path, notes)
+        except ValueError:
+            continue
+        return (_part(tensors, "ema/"), step) if step else None
+    return None
+
+
 def _place(path: Path, notes: Mapping[str, Any]) -> tuple[int, dict[str, int]]:
     """Step and counts of a checkpoint. InputError naming it where its note does not say them."""
     fields = Fields(str(path.with_suffix(".json")), notes, "it is gone back to the one before")

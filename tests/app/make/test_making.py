@@ -187,6 +187,9 @@ def test_training_says_what_comes_next_and_goes_on_after_ctrl_c(
     monkeypatch.setattr("halfstep.app.progress._onward", lambda report: interrupt)
     assert run(command) == 130
     assert "saved after 2 updates; is it learning? too early" in capsys.readouterr().err
+    assert run(["export", str(tmp_path / "run"), "--out", str(tmp_path / "model")]) == 0
+    assert "not music yet, perhaps: 2 of 4 updates" in capsys.readouterr().out
+    assert run(["verify", str(tmp_path / "model")]) == 0
     reports.clear()
     reports.extend([(9.0, 9.0)] * 5)
     assert run(command) == 0
