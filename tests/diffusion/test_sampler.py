@@ -1,6 +1,7 @@
 """The sampler against closed forms (Gaussian data) and by order of convergence."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,9 +9,17 @@ import torch
 
 from halfstep.diffusion.forms import hold_known, v_from_x, x_from_v
 from halfstep.diffusion.process import Process, Sampling
-from halfstep.diffusion.rates import Rates, cosine_rates
+from halfstep.diffusion.rates import Rates, Signal, cosine_rates
 from halfstep.diffusion.sampler import Prediction, sample, sample_ancestral
-from halfstep.diffusion.steps import RESPACINGS, ancestral_step, ddim_step, forward_variance, respaced, step_times
+from halfstep.diffusion.steps import (
+    RESPACINGS,
+    ancestral_step,
+    ddim_step,
+    forward_variance,
+    jumping_times,
+    respaced,
+    step_times,
+)
 
 NOISE = np.random.default_rng(0).standard_normal((2, 3, 5))
 
@@ -227,6 +236,27 @@ def test_respaced_steps_are_these(respacing: str, ks: tuple[int, ...]):
     assert [round(t * 1000) for t, _ in respaced(4, 1000, respacing)] == list(ks)
 
 
+def test_a_jump_is_the_last_two_of_one_more_step():
+    assert jumping_times(3) == [(1, 0.75), (0.75, 0.5), (0.5, 0)]
+    assert jumping_times(1) == step_times(1)
+    path = Sampling(respacing="jump").path(7)
+    assert path[:-1] == Sampling().path(8)[:6]
+    assert path[-1] == (Sampling().path(8)[6][0], Sampling().path(8)[7][1])
+
+
+def test_a_jump_ends_at_what_the_network_says_at_its_middle():
+    """Two calls, the second where the signal and the noise of three steps are those of t = 2 / 3."""
+    asked: list[float] = []
+
+    def predict(z: Signal, at_t: Rates) -> Prediction:
+        asked.append(float(np.degrees(np.arctan2(at_t.sigma, at_t.alpha))))
+        return Prediction(0 * z)
+
+    x = Sampling(respacing="jump").sample(predict, NOISE, 2, lambda step: NOISE)
+    np.testing.assert_allclose(asked, [90, 60])
+    np.testing.assert_allclose(x, np.cos(np.radians(30)) * np.cos(np.radians(60)) * NOISE)
+
+
 @pytest.mark.parametrize("num_steps", [0, 1001])
 def test_more_steps_than_there_are_is_refused(num_steps: int):
     with pytest.raises(ValueError, match=f"num_steps is {num_steps}: 1 to 1000"):
@@ -246,9 +276,10 @@ def test_the_variance_of_a_respaced_chain_is_that_of_the_steps_it_skips():
         ({"sampler": "euler"}, "sampler is 'euler': one of ddim, ancestral"),
         ({"respacing": "linspace"}, "respacing is 'linspace': .* schedule 'cosine' is continuous"),
         ({"variance": "guessed"}, "variance is 'guessed'"),
+        ({"respacing": "jump", "process": Process(schedule="linear")}, "respacing is 'jump': .* 'linear' is a chain"),
     ],
 )
-def test_a_sampling_that_is_none_is_refused_by_name(settings: dict[str, str], says: str):
+def test_a_sampling_that_is_none_is_refused_by_name(settings: dict[str, Any], says: str):
     with pytest.raises(ValueError, match=says):
         Sampling(**settings)
 

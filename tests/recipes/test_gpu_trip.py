@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from halfstep.bundle import load_folder
 from halfstep.data.carried import read_carried
+from halfstep.errors import InputError
 from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.runs.distill import finished_rungs
 from halfstep.runs.export_model import Card, export_run
@@ -104,6 +105,10 @@ def test_what_is_brought_back_is_a_run_that_is_exported(files: Path, carried: Pa
 
     words = [str(files), str(library), str(tmp_path / "run"), "--preset", "pocket", "--carried", str(carried)]
     assert bring_back.main(words) == 0
+    jumping = export_run(tmp_path / "run", tmp_path / "jump", Card(id="jump"), steps=(2,), jump=True)
+    assert [(one.steps, one.file, one.respacing) for one in jumping.denoisers] == [(1, "denoiser-1.onnx", "jump")]
+    with pytest.raises(InputError, match="makes two networks of the same number of steps"):
+        export_run(tmp_path / "run", tmp_path / "both", Card(id="both"), steps=(2, 1), jump=True)
     with open_run(tmp_path / "run") as run:
         assert list(finished_rungs(run)) == [2, 1]
         student, wanted = finished_rungs(run)[1](), bring_back.whole(files, "model-0001")

@@ -142,5 +142,5 @@ def test_a_model_without_its_teacher_takes_no_other_steps(runs: tuple[Path, Path
     assert run(["export", str(runs[1]), "--out", str(tmp_path / "m"), "--steps", "4", "--steps", "16"]) == 0
     entries = read_manifest(tmp_path / "m").denoisers
     assert [(one.steps, one.most_steps) for one in entries] == [(4, None), (16, 4096)]
-    with pytest.raises(InputError, match="--teacher-steps 9000"), open_subject(str(tmp_path / "m"), tmp_path, (9000,)):
+    with pytest.raises(InputError, match="teacher_steps 9000"), open_subject(str(tmp_path / "m"), tmp_path, (9000,)):
         pass

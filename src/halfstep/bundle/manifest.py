@@ -33,7 +33,8 @@ class DenoiserFile:
     most_steps: int | None = None
     """None: distilled, for `steps` steps of DDIM. Else it serves any number up to this, `steps` where none is said."""
     sampler: str = DDIM
-    """How it is sampled unless another way is asked for: see `Sampling`. These three are an undistilled network's."""
+    """How it is sampled unless another way is asked for: see `Sampling`. A distilled network has another respacing at
+    most: it may jump at the end."""
     respacing: str = "trailing"
     variance: str = "posterior"
 

@@ -13,7 +13,7 @@ from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Ma
 from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.diffusion.process import DDIM, MOST_STEPS, SAMPLERS, VARIANCES, Process
 from halfstep.diffusion.schedule import SCHEDULES
-from halfstep.diffusion.steps import RESPACINGS
+from halfstep.diffusion.steps import ALL_RESPACINGS
 from halfstep.errors import InputError
 from halfstep.fields import AGAIN, PLAIN_NAME, Fields, read_json
 from halfstep.packing import COMPONENTS, PACKINGS
@@ -140,7 +140,7 @@ def _parse_denoiser(fields: Fields) -> DenoiserFile:
     parts: dict[str, Callable[[str], Any]] = {
         "most_steps": lambda name: fields.integer_or_null(name, 1, MOST_STEPS),
         "sampler": lambda name: fields.choice(name, dict.fromkeys(SAMPLERS)),
-        "respacing": lambda name: fields.choice(name, RESPACINGS),
+        "respacing": lambda name: fields.choice(name, dict.fromkeys(ALL_RESPACINGS)),
         "variance": lambda name: fields.choice(name, VARIANCES),
     }
     denoiser = DenoiserFile(

@@ -11,7 +11,7 @@ from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.diffusion.rates import Rates, Signal, plain
 from halfstep.diffusion.sampler import Hold, Path, Predict, no_hold, sample_ancestral, sample_ddim
 from halfstep.diffusion.schedule import SCHEDULES, Schedule
-from halfstep.diffusion.steps import RESPACINGS, respaced, step_times
+from halfstep.diffusion.steps import ALL_RESPACINGS, JUMP, jumping_times, respaced, step_times
 
 MOST_STEPS = 4096
 """Of a schedule that is continuous in t; a chain has its own T."""
@@ -83,8 +83,9 @@ def _check_among(name: str, value: str, among: Iterable[str]) -> None:
 class Sampling:
     """How noise becomes data under a process.
 
-    sampler: of SAMPLERS. respacing: a key of RESPACINGS, which of a chain's steps are visited; where t is continuous
-    there is "trailing" alone, N equal steps of t. variance: a key of VARIANCES, of the ancestral sampler.
+    sampler: of SAMPLERS. respacing: of ALL_RESPACINGS, which of a chain's steps are visited; where t is continuous
+    there are "trailing", N equal steps of t, and "jump", N + 1 of which the last two are one. variance: a key of
+    VARIANCES, of the ancestral sampler.
     widest: the largest deviation of a channel of x; |x_hat| is held within LOUDEST times that where an error of the
     prediction can become any error of x (eps near t = 1) or the sampler is DDPM's, which does so. num_steps: how many,
     where nobody says.
@@ -99,12 +100,17 @@ class Sampling:
 
     def __post_init__(self) -> None:
         _check_among("sampler", self.sampler, SAMPLERS)
-        _check_among("respacing", self.respacing, RESPACINGS)
+        _check_among("respacing", self.respacing, ALL_RESPACINGS)
         _check_among("variance", self.variance, VARIANCES)
-        if self.process.noise.chain is None and self.respacing != "trailing":
+        if self.process.noise.chain is None and self.respacing not in ("trailing", JUMP):
             raise ValueError(
                 f"respacing is {self.respacing!r}: it chooses among the steps of a chain, and schedule "
-                f"{self.process.schedule!r} is continuous; take trailing"
+                f"{self.process.schedule!r} is continuous; take trailing or jump"
+            )
+        if self.process.noise.chain is not None and self.respacing == JUMP:
+            raise ValueError(
+                f"respacing is {JUMP!r}: it is of a schedule that is continuous, and {self.process.schedule!r} is a "
+                f"chain; take trailing"
             )
 
     def changed(self, sampler: str | None = None, respacing: str | None = None) -> "Sampling":
@@ -121,7 +127,10 @@ class Sampling:
     def path(self, num_steps: int) -> Path:
         """The rates at both ends of every step. ValueError for more steps than the process has, or none."""
         chain = self.process.noise.chain
-        times = step_times(num_steps) if chain is None else respaced(num_steps, chain, self.respacing)
+        if chain is None:
+            times = jumping_times(num_steps) if self.respacing == JUMP else step_times(num_steps)
+        else:
+            times = respaced(num_steps, chain, self.respacing)
         return [(self.process.at(t), self.process.at(s)) for t, s in times]
 
     def sample(

@@ -65,6 +65,20 @@ def step_times(num_steps: int, start: float = 1.0) -> list[tuple[float, float]]:
     return list(itertools.pairwise(grid))
 
 
+TRAILING, JUMP = "trailing", "jump"
+"""The respacing where t is continuous that ends with a step of twice the length (`jumping_times`)."""
+
+
+def jumping_times(num_steps: int) -> list[tuple[float, float]]:
+    """The (t, s) of `num_steps` + 1 even steps from 1 down to 0 of which the last two are one.
+
+    What comes back is E[x | z_t] at the middle of the last two, without the detail that a network would draw below it:
+    each value's mean where there is little to choose is nearer to music than its draws (docs/experiments/flagship.md).
+    """
+    *steps, (t, _), (_, s) = step_times(num_steps + 1)
+    return [*steps, (t, s)]
+
+
 def _trailing(num_steps: int, chain: int) -> Float64[np.ndarray, "{num_steps}"]:
     """T i / N: from T down, the last one step N of N; what a distilled student does (Lin et al. 2023)."""
     return chain * np.arange(1, num_steps + 1) / num_steps
@@ -88,15 +102,17 @@ def _quadratic(num_steps: int, chain: int) -> Float64[np.ndarray, "{num_steps}"]
 
 
 RESPACINGS: dict[str, Callable[[int, int], Float64[np.ndarray, "steps"]]] = {
-    "trailing": _trailing,
+    TRAILING: _trailing,
     "linspace": _linspace,
     "leading": _leading,
     "quadratic": _quadratic,
 }
 """(N, T) -> the N steps of 1..T that sampling visits, upward, not yet rounded."""
+ALL_RESPACINGS = (*RESPACINGS, JUMP)
+"""Of chains, and of what is continuous in t: trailing and jump."""
 
 
-def respaced(num_steps: int, chain: int, respacing: str = "trailing") -> list[tuple[float, float]]:
+def respaced(num_steps: int, chain: int, respacing: str = TRAILING) -> list[tuple[float, float]]:
     """The (t, s) of N of a chain's T steps, as times k / T, from noise down to 0.
 
     What is between two of them counts as one step, whose beta follows from alpha at both (`forward_variance`): the

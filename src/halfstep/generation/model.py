@@ -337,10 +337,10 @@ class Model:
         """What samples windows in so many steps, the network loaded once. InputError for what it does not serve."""
         steps = self.manifest.default_steps if steps is None else steps
         entry = self.folder.entry(steps)
-        if entry.most_steps is None and (sampler not in (None, DDIM) or respacing not in (None, "trailing")):
+        if entry.most_steps is None and (sampler not in (None, DDIM) or respacing not in (None, entry.respacing)):
             refuse(
-                f"{{sampler}}, {{respacing}}: the network for {steps} steps is distilled, and follows {DDIM} in equal "
-                f"steps alone; leave them out, or ask for a number of steps of a network that was never distilled"
+                f"{{sampler}}, {{respacing}}: the network for {steps} steps is distilled, and follows {DDIM} in its "
+                f"own steps alone; leave them out, or ask for a number of steps of a network that was never distilled"
             )
         try:
             sampling = self.manifest.sampling(entry).changed(sampler, respacing)

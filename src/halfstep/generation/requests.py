@@ -12,7 +12,7 @@ from typing import ClassVar, NoReturn
 from halfstep.audio.files.io import Audio
 from halfstep.audio.mel import MelConfig
 from halfstep.diffusion.process import SAMPLERS
-from halfstep.diffusion.steps import RESPACINGS
+from halfstep.diffusion.steps import ALL_RESPACINGS
 from halfstep.errors import NamedError, unbraced
 from halfstep.generation.noise import SEEDS
 from halfstep.vocoders.base import GRIFFIN_LIM, MakeVocoder
@@ -45,8 +45,8 @@ class Request:
     variation: how far the noise is from the seed's own, 0 to 1 (all of `toward`'s, or the next seed's). toward: another
     seed; without `variation` the music drifts to it. vocoder: griffin-lim, or what makes one; None is the model's own.
     sampler: ddim or ancestral, and respacing: which of a chain's steps are visited, a key of
-    `diffusion.steps.RESPACINGS`; of a network that was never distilled, None is its own. loudness: LUFS, of new music
-    alone; None is as loud as the model makes it.
+    `diffusion.steps.ALL_RESPACINGS`; of a network that was never distilled, None is its own. loudness: LUFS, of new
+    music alone; None is as loud as the model makes it.
     """
 
     seed: int = 0
@@ -68,7 +68,7 @@ class Request:
         if self.variation is not None and not 0 <= self.variation <= 1:
             refuse(f"{{variation}} is {self.variation:g}: give a number from 0, the same, to 1, another piece")
         check_vocoder(self.vocoder)
-        for name, value, among in (("sampler", self.sampler, SAMPLERS), ("respacing", self.respacing, RESPACINGS)):
+        for name, value, among in (("sampler", self.sampler, SAMPLERS), ("respacing", self.respacing, ALL_RESPACINGS)):
             if value is not None and value not in among:
                 refuse(f"{{{name}}} is {unbraced(value)}: give one of {', '.join(among)}")
         self._check_loudness()

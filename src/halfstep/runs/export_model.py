@@ -19,6 +19,7 @@ from halfstep.bundle import (
     write_manifest,
 )
 from halfstep.diffusion.rates import Rates
+from halfstep.diffusion.steps import JUMP, TRAILING
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_writing import STORED, write_onnx
 from halfstep.nets.condition import Condition
@@ -50,13 +51,20 @@ class Card:
 
 
 def export_run(
-    run: Path, out: Path, card: Card, with_teacher: bool = False, weights: str = "fp32", steps: tuple[int, ...] = ()
+    run: Path,
+    out: Path,
+    card: Card,
+    with_teacher: bool = False,
+    weights: str = "fp32",
+    steps: tuple[int, ...] = (),
+    jump: bool = False,
 ) -> Manifest:
     """Write the model folder `out` for a run's students of `steps` steps (default: 4 and 1, or all there are); a number
     from the ladder's start_steps on means the teacher, which then plays at any number.
 
     weights: how they are stored, a key of STORED; they are float32 again once loaded. with_teacher adds the averaged
-    teacher as safetensors, to train on from. A run that was never distilled exports its teacher.
+    teacher as safetensors, to train on from. jump: a student of N > 1 steps takes its last two in one
+    (`jumping_times`), and is one of N - 1 steps then. A run that was never distilled exports its teacher.
     A training that is not finished gives its newest checkpoint, and the model says so.
     InputError if nothing was trained yet, or the run lacks a rung, or `out` has something in it.
     """
@@ -65,18 +73,30 @@ def export_run(
     if out.exists() and any(out.iterdir()):
         raise NamedError(f"{unbraced(out)}: not empty; choose another {{out}}, or remove it")
     with open_run(run) as opened:
-        return write_model(opened, out, card, with_teacher, weights, steps)
+        return write_model(opened, out, card, with_teacher, weights, steps, jump)
 
 
 def write_model(
-    run: Run, out: Path, card: Card, with_teacher: bool = False, weights: str = "fp32", steps: tuple[int, ...] = ()
+    run: Run,
+    out: Path,
+    card: Card,
+    with_teacher: bool = False,
+    weights: str = "fp32",
+    steps: tuple[int, ...] = (),
+    jump: bool = False,
 ) -> Manifest:
     """The same for an opened run; `out` is absent or empty."""
     export = run.experiment.kind.export
     if export is None:
         raise InputError(f"{run.path}: models {run.experiment.task_name}, which nothing plays: it cannot be exported")
     task = run.task
-    networks = _chosen(run, steps)
+    networks = _chosen(run, steps, jump)
+    calls = [entry.steps for entry, _ in networks]
+    if len(set(calls)) < len(calls):
+        raise NamedError("{jump}: makes two networks of the same number of steps; export fewer of {steps}")
+    if jump and run.experiment.diffusion.process.noise.chain is not None:
+        schedule = run.experiment.diffusion.schedule
+        raise NamedError(f"{{jump}}: a last step of twice the length is of continuous time, not of {schedule}'s chain")
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing_folder(out) as folder:
         for entry, denoiser in networks:
@@ -102,12 +122,12 @@ def carried_vocoder(folder: Path, mel: MelConfig) -> VocoderFiles | None:
     return None
 
 
-def _chosen(run: Run, steps: tuple[int, ...]) -> list[Network]:
+def _chosen(run: Run, steps: tuple[int, ...], jump: bool) -> list[Network]:
     """The students of so many steps; for a number that is the teacher's, the teacher, once."""
     rungs, experiment = finished_rungs(run), run.experiment
     first = experiment.distill.start_steps if experiment.diffusion.process.distillable else 1
     wanted = steps or tuple(n for n in (4, 1) if n in rungs) or tuple(rungs) or (experiment.teacher_steps,)
-    networks = [(_student(num_steps), rungs[num_steps]()) for num_steps in wanted if num_steps in rungs]
+    networks = [(_student(num_steps, jump), rungs[num_steps]()) for num_steps in wanted if num_steps in rungs]
     for num_steps in (n for n in wanted if n not in rungs):
         if num_steps < min(first, experiment.teacher_steps):
             have = ", ".join(map(str, rungs)) or "none"
@@ -123,8 +143,9 @@ def _chosen(run: Run, steps: tuple[int, ...]) -> list[Network]:
     return networks
 
 
-def _student(num_steps: int) -> DenoiserFile:
-    return DenoiserFile(steps=num_steps, file=f"denoiser-{num_steps}.onnx")
+def _student(num_steps: int, jump: bool) -> DenoiserFile:
+    calls, respacing = (num_steps - 1, JUMP) if jump and num_steps > 1 else (num_steps, TRAILING)
+    return DenoiserFile(steps=calls, file=f"denoiser-{calls}.onnx", respacing=respacing)
 
 
 def _undistilled(run: Run, num_steps: int) -> DenoiserFile:

@@ -20,6 +20,7 @@ from halfstep.app.serve.formats import levels
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.steady import steady_units
 from halfstep.bundle import Manifest
+from halfstep.diffusion.process import Sampling
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.noise import piece_noise, seed_noise
 from halfstep.generation.window import WindowSampler, layout_of
@@ -90,8 +91,9 @@ def test_drifts_and_variations_are_the_same(tab: Tab):
         np.testing.assert_allclose(found.reshape(-1, 8).T, expected, atol=2e-6)
 
 
-def test_windows_follow_each_other_as_they_do_here(tab: Tab, tiny_manifest: Manifest):
-    """With a network that is known in both: v = z / 2 - sigma x, and x the known frames."""
+@pytest.mark.parametrize("steps", [4, 3])
+def test_windows_follow_each_other_as_they_do_here(tab: Tab, tiny_manifest: Manifest, steps: int):
+    """In even steps and in three with a jump; by a network known in both: v = z / 2 - sigma x, x the known frames."""
     manifest, layout, bands = tiny_manifest, layout_of(tiny_manifest), tiny_manifest.mel.n_mels
 
     def network(z: np.ndarray, alpha: float, sigma: float, aligned: np.ndarray | None) -> np.ndarray:
@@ -102,16 +104,20 @@ def test_windows_follow_each_other_as_they_do_here(tab: Tab, tiny_manifest: Mani
         "frames": manifest.frames, "bands": bands, "planes": manifest.planes, "channels": manifest.channels, "scale": 1,
         "context": True, "overlap": layout.overlap, "crossfade": layout.crossfade,
         "mean": list(manifest.band_mean), "std": list(manifest.band_std), "floor": float(np.log(manifest.mel.floor)),
+        "jumps": [3],
     }  # fmt: skip
     script = f"""Promise.all([import('./sampling.js'), import('./noise.js')]).then(async ([sampling, noise]) => {{
       const run = async ({{ z, sigma, aligned }}) => z.map((value, at) => value / 2 - sigma * aligned[at]);
-      const sampler = new sampling.WindowSampler({json.dumps(about)}, null, 4, run), all = [];
+      const sampler = new sampling.WindowSampler({json.dumps(about)}, null, {steps}, run), all = [];
       for await (const block of sampling.bandStream(sampler, noise.seedNoise({bands}, 5n))) {{
         all.push(...block);
         if (all.length > 120 * {bands}) return all;
       }} }})"""
     found = numbers(tab, script).reshape(-1, bands).T
-    stream = mel_stream(WindowSampler(network, manifest, 4), Canvas(init_noise=seed_noise(bands, 5)))
+    sampling = Sampling(process=manifest.process, respacing="jump" if steps == 3 else "trailing")
+    stream = mel_stream(
+        WindowSampler(network, manifest, steps, None, sampling), Canvas(init_noise=seed_noise(bands, 5))
+    )
     expected = np.concatenate(list(islice(stream, 12)), axis=1)[:, : found.shape[1]]
     np.testing.assert_allclose(found, expected, atol=1e-4)
 

@@ -100,7 +100,7 @@ def generate(
     ] = None,
     respacing: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Which of DDPM's steps: trailing, linspace, leading or quadratic."),
+        typer.Option(metavar="NAME", help="Which of DDPM's steps: trailing, linspace, leading or quadratic; or jump."),
     ] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Write the spectrogram beside it, as a .png.")] = False,
     sample_rate: Annotated[

@@ -182,6 +182,10 @@ def export(
     steps: Annotated[
         list[int] | None, typer.Option(min=1, help="Students to take; may be given again. If not: 4 and 1.")
     ] = None,
+    jump: Annotated[
+        bool,
+        typer.Option("--jump", help="Students take their last two steps in one: quicker, and steadier notes."),
+    ] = False,
     id_: Annotated[str | None, typer.Option("--id", help="The model's name, if not that of its folder.")] = None,
     description: Annotated[str | None, typer.Option(help="What it plays, in a sentence.")] = None,
     licence: Annotated[str | None, typer.Option(help="Of the model.")] = None,
@@ -211,7 +215,7 @@ def export(
     said = {"description": description, "licence": licence, "output_licence": output_licence}
     given = {name: text for name, text in said.items() if text is not None}
     card = Card(id=_model_id(id_ or out.name), credits=tuple(credits_ or ()), **given)
-    manifest = export_run(run, out, card, with_teacher, weights, tuple(steps or ()))
+    manifest = export_run(run, out, card, with_teacher, weights, tuple(steps or ()), jump)
     warning = manifest.measured.get(NOT_MUSIC)
     if as_json:
         print(json.dumps(_exported(run, out, manifest, warning), indent=1))

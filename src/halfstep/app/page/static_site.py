@@ -22,6 +22,7 @@ from halfstep.audio.mel import band_edges_hz
 from halfstep.bundle import Manifest, ModelFolder, VocoderFiles
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.diffusion.process import DDIM
+from halfstep.diffusion.steps import JUMP
 from halfstep.errors import InputError
 from halfstep.generation.window import layout_of
 from halfstep.own_folder import SITE as SITE_FOLDER
@@ -133,6 +134,7 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
     return {
         "id": manifest.id, "description": manifest.description, "output_licence": manifest.output_licence,
         "steps": list(manifest.steps), "default_steps": manifest.default_steps,
+        "jumps": [one.steps for one in manifest.denoisers if one.respacing == JUMP],
         "credits": [{"title": one.title, "licence": one.licence} for one in manifest.trained_on],
         "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels,
         "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],

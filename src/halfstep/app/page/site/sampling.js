@@ -101,8 +101,9 @@ export class WindowSampler {
       aligned.set(mask, channels * length);
     }
     let z = this.packed(noise, 1);
-    for (let step = steps; step > 0; step--) {
-      const [alpha, sigma] = rates(step / steps), [alphaS, sigmaS] = rates((step - 1) / steps);
+    const times = path(steps, about.jumps?.includes(steps));
+    for (let step = 0; step < steps; step++) {
+      const [alpha, sigma] = rates(times[step]), [alphaS, sigmaS] = rates(times[step + 1]);
       const v = await this.run({ z, alpha, sigma, aligned });
       const next = new Float32Array(z.length);
       for (let at = 0; at < z.length; at++) {
@@ -113,6 +114,12 @@ export class WindowSampler {
     }
     return this.unpacked(z, scale);
   }
+}
+
+/** Where the steps begin and end: even ones, or one more of which the last two are one (diffusion/steps.py). */
+export function path(steps, jumps) {
+  const even = jumps ? steps + 1 : steps, times = Array.from({ length: even + 1 }, (_, at) => (even - at) / even);
+  return jumps ? [...times.slice(0, -2), 0] : times;
 }
 
 function rates(t) {
