@@ -63,9 +63,11 @@ def _track_notes(track: mido.MidiTrack) -> list[_Note]:
     return notes
 
 
-def _meta(midi: mido.MidiFile, kind: str) -> list[tuple[int, mido.MetaMessage]]:
-    """(tick, message) for each meta message of one kind in any track, in order of time."""
-    found = []
+def _meta(midi: mido.MidiFile, kind: str) -> list[tuple[int, Any]]:
+    """(tick, message) for each meta message of one kind in any track, in order of time; mido gives messages their
+    attributes at run time.
+    """
+    found: list[tuple[int, Any]] = []
     for track in midi.tracks:
         tick = 0
         for message in track:
