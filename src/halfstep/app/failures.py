@@ -24,6 +24,8 @@ EXTRAS = {
     "diffusers": "baseline",
     "av": "aac",
     "sounddevice": "play",
+    "pythonosc": "stage",
+    "mido": "stage",
     "huggingface_hub": "hub",
     "fsspec": "hub",
     "starlette": "serve",

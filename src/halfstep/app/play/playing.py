@@ -1,6 +1,7 @@
 """The command `play`. It imports late what it needs."""
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command(epilog="Example: halfstep play --seed 7 --steps 1")(play)
+    app.command(epilog="Example: halfstep play --seed 7 --steps 1\n\nhalfstep play --osc 9000")(play)
 
 
 def play(
@@ -26,10 +27,20 @@ def play(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Which piece; another each time if not given.")] = None,
     steps: Annotated[int | None, typer.Option(help="Sampling steps, of those the model serves.")] = None,
+    osc: Annotated[
+        int | None,
+        typer.Option(metavar="PORT", min=1, max=65535, help="Follow OSC: /halfstep/seed, /gain, /pause, /bpm."),
+    ] = None,
+    midi_clock: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Follow the clock of this MIDI input, in loops of bars; virtual makes one."),
+    ] = None,
+    bars: Annotated[int, typer.Option(min=1, max=64, help="Of a loop, where a tempo is followed.")] = 4,
 ) -> None:
     """Play music without end on this machine's speakers, until Ctrl-C.
 
-    It needs the extra `play`: pip install 'halfstep[play]'
+    What --osc and --midi-clock change is heard four seconds later. It needs the extra `play`, and for these two
+    `stage`: pip install 'halfstep[play,stage]'
     """
     keep_to_one_thread()
     import secrets
@@ -40,12 +51,23 @@ def play(
 
     loaded = halfstep.load(as_model(model))
     seed = secrets.randbelow(1 << 32) if seed is None else seed
-    blocks = loaded.stream(seed, steps, BLOCK_SECONDS)
+    ends: list[Callable[[], object]] = []
+    if osc is None and midi_clock is None:
+        blocks = loaded.stream(seed, steps, BLOCK_SECONDS)
+    else:
+        from halfstep.app.play.stage import MidiClock, Stage, Wanted, listen_midi, listen_osc, staged
+
+        stage = Stage(Wanted(seed=seed, steps=steps))
+        ends += [] if osc is None else [listen_osc(stage, osc)]
+        ends += [] if midi_clock is None else [listen_midi(MidiClock(stage), midi_clock)]
+        blocks = staged(loaded, stage, BLOCK_SECONDS, bars)
     player = Player(loaded.sample_rate)
     print(f"model {loaded.manifest.id}, seed {seed}; Ctrl-C ends it", file=sys.stderr)
     try:
         player.play(blocks)
     finally:
+        for end in ends:
+            end()
         if player.gaps:
             advice = "fewer --steps, or less work beside it, would help"
             print(f"{player.gaps} gaps: this machine did not keep up; {advice}", file=sys.stderr)
