@@ -202,11 +202,14 @@ def listen_midi(clock: MidiClock, name: str) -> Callable[[], None]:
     """
     import mido
 
+    def hear(message: Any) -> None:
+        clock.hear(message.type, time.monotonic())
+
     virtual = name == VIRTUAL
     try:
         port = mido.open_input(  # pyright: ignore[reportAttributeAccessIssue]  made as mido loads
             "halfstep" if virtual else name, virtual=virtual,
-            callback=lambda message: clock.hear(message.type, time.monotonic()),
+            callback=hear,
         )  # fmt: skip
     except (OSError, ImportError) as fault:
         raise InputError(f"--midi-clock {name}: cannot be opened ({fault}); name an input, or {VIRTUAL}") from fault
