@@ -5,9 +5,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
-from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.summary.writer.record_writer import RecordWriter
@@ -35,10 +33,14 @@ class Board:
         from torch.utils.tensorboard import summary  # late: a second, and only some runs sample
 
         if path.suffix == ".png":
+            from PIL import Image  # late, as below: a bare machine trains without either
+
             with Image.open(path) as picture:
                 pixels = np.asarray(picture.convert("RGB"))
             self._write(step, summary=summary.image("samples", pixels, dataformats="HWC"))
         elif path.suffix in (".flac", ".wav"):
+            import soundfile
+
             samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
             mono = torch.from_numpy(samples.mean(axis=1, keepdims=True).T)
             self._write(step, summary=summary.audio("samples", mono, sample_rate=sample_rate))
