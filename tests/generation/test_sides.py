@@ -8,7 +8,7 @@ import pytest
 
 from halfstep.audio.downmix import mix_weights
 from halfstep.bundle import Manifest
-from halfstep.generation.sides import Placer, gain_to_model, side_of
+from halfstep.generation.sides import Placer, Placing, gain_to_model, matched, side_of
 from halfstep.generation.takes import Form
 
 RATE = 8000
@@ -118,3 +118,18 @@ def test_at_another_rate_it_is_the_same_sound(tiny_manifest: Manifest, rate: int
     assert len(new) == pytest.approx(rate, abs=2)
     spectrum = np.abs(np.fft.rfft(new * np.hanning(len(new))))
     assert spectrum.argmax() * rate / len(new) == pytest.approx(500, abs=1.5)
+
+
+@pytest.mark.parametrize(("times", "wanted_db"), [(1.0, 0.0), (0.5, -6.02), (3.0, 9.54), (1e3, 12.16), (1e-3, -12.16)])
+def test_new_sound_gets_the_power_of_what_stands_beside_it(times: float, wanted_db: float):
+    """Up to 12 dB: a model that is off by more made a rest."""
+    placing = Placing(np.ones(1), np.zeros((1, 1)), np.zeros(1), 0.25)
+    noise = np.random.default_rng(0).standard_normal(8000).astype(np.float32)
+    gain = matched(placing, noise * np.float32(times), noise[::-1].copy()).gain
+    assert 20 / math.log(10) * (gain - 0.25) == pytest.approx(wanted_db, abs=0.01)
+
+
+@pytest.mark.parametrize(("beside", "new"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0)])
+def test_silence_has_no_level_to_be_matched(beside: float, new: float):
+    placing = Placing(np.ones(1), np.zeros((1, 1)), np.zeros(1), 0.25)
+    assert matched(placing, np.full(100, beside, np.float32), np.full(100, new, np.float32)) is placing

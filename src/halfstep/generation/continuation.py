@@ -14,7 +14,7 @@ from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.errors import InputError
 from halfstep.generation.canvas import Canvas, filled, mel_stream
 from halfstep.generation.render import first_samples, unlimited, without_first
-from halfstep.generation.sides import Placer, side_of
+from halfstep.generation.sides import MATCHED_SECONDS, Placer, matched, side_of
 from halfstep.generation.takes import Form, Take
 from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.base import Vocoder
@@ -105,8 +105,11 @@ def continued_sound(
     # The vocoder runs over the known frames too, so that it is in full swing where its sound begins.
     blocks = mel_stream(sampler, replace(canvas, before=known.log_mel))
     kept = known.log_mel[:, : known.log_mel.shape[1] - crossfade]
-    made = _after_silence(known.begin, unlimited(_before(kept, blocks), vocoder))
-    music = without_first(map(_within_full_scale, Placer(mel, form, side.placing).placed(made)), place)
+    border, some = known.end - known.begin, round(MATCHED_SECONDS * mel.sample_rate)
+    begun, rest = _begun(unlimited(_before(kept, blocks), vocoder), border + some)
+    placing = matched(side.placing, side.context[0, : known.end][-some:], begun[0, border:])
+    made = _after_silence(known.begin, _before(begun, rest))
+    music = without_first(map(_within_full_scale, Placer(mel, form, placing).placed(made)), place)
     old = tail.samples[:, place:]
     yield from first_samples(_joined_on(old, music), None if count is None else old.shape[1] + count)
 
@@ -150,7 +153,11 @@ def filling(
     before = known.log_mel if known else None
     whole = filled(sampler, replace(canvas, before=before, frames=gap, after=after))
     made = [np.concatenate([vocoder.push(whole), vocoder.finish()])[None]]
-    placer = Placer(mel, form, last.placing, right_side.placing, cut, cut + count)
+    some, opens = round(MATCHED_SECONDS * mel.sample_rate), known.end - known.begin if known else 0
+    new = made[0][0, opens : opens + max(1, round(begins))]
+    ending = matched(right_side.placing, right_side.context[0, :some], new[-some:])
+    opened = matched(last.placing, last.context[0, : known.end][-some:], new[:some]) if known else ending
+    placer = Placer(mel, form, opened, ending, cut, cut + count)
     blocks = placer.placed(_after_silence(known.begin if known else 0, made))
     sound = _within_full_scale(np.concatenate(list(blocks), axis=1))
     opening, closing = (0 if part is None else layout.crossfade_with(part.shape[1]) for part in (before, after))

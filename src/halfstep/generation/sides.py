@@ -6,7 +6,7 @@ and what comes of it is brought back: to the side's level, in its channels as lo
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import soxr
@@ -22,6 +22,10 @@ from halfstep.vocoders.revoicing import offset_of
 
 SILENT_NEPERS = 9.0
 """78 dB below the model's own level: nothing whose level could be had."""
+MATCHED_SECONDS = 2.0
+"""On either side of a border: what is new is as loud there as what stands beside it."""
+MOST_MATCHED = 1.4
+"""Nepers, 12 dB: a model that is off by more made other music there, such as a rest."""
 PLACED_AT_ONCE = 1 << 14
 NARROW = 0.03
 """Channels whose difference is 30 dB below what they share are one sound."""
@@ -75,6 +79,19 @@ def gain_to_model(context: Float32[np.ndarray, "samples"], manifest: Manifest) -
         bands = log_mel(context * np.float32(math.exp(gain)), mel).mean(axis=1, dtype=np.float64)
         gain += own - _level(bands, mel)
     return gain if gain < SILENT_NEPERS else 0.0
+
+
+def matched(placing: Placing, beside: Float32[np.ndarray, "beside"], new: Float32[np.ndarray, "new"]) -> Placing:
+    """As `placing`, for new sound that is to have the power of what stands beside it, both at the model's level.
+
+    What a model makes has its training music's level over bands on average (`gain_to_model`), and is some dB off where
+    it plays more or fewer notes than the recording.
+    """
+    powers = [float(np.square(part, dtype=np.float64).mean()) if part.size else 0.0 for part in (beside, new)]
+    if min(powers) <= math.exp(-2 * SILENT_NEPERS) * max(powers):
+        return placing
+    step = 0.5 * math.log(powers[0] / powers[1])
+    return replace(placing, gain=placing.gain + max(-MOST_MATCHED, min(MOST_MATCHED, step)))
 
 
 def _level(band_mean: Float64[np.ndarray, "bands"], mel: MelConfig) -> float:
