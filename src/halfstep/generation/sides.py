@@ -81,13 +81,13 @@ def gain_to_model(context: Float32[np.ndarray, "samples"], manifest: Manifest) -
     return gain if gain < SILENT_NEPERS else 0.0
 
 
-def matched(placing: Placing, beside: Float32[np.ndarray, "beside"], new: Float32[np.ndarray, "new"]) -> Placing:
+def matched(placing: Placing, context: Float32[np.ndarray, "context"], new: Float32[np.ndarray, "new"]) -> Placing:
     """As `placing`, for new sound that is to have the power of what stands beside it, both at the model's level.
 
     What a model makes has its training music's level over bands on average (`gain_to_model`), and is some dB off where
     it plays more or fewer notes than the recording.
     """
-    powers = [float(np.square(part, dtype=np.float64).mean()) if part.size else 0.0 for part in (beside, new)]
+    powers = [float(np.square(part, dtype=np.float64).mean()) if part.size else 0.0 for part in (context, new)]
     if min(powers) <= math.exp(-2 * SILENT_NEPERS) * max(powers):
         return placing
     step = 0.5 * math.log(powers[0] / powers[1])

@@ -1,4 +1,4 @@
-"""What listeners cost a server, and what they leave behind: `python benchmarks/serving.py [SECONDS]`.
+"""What listeners cost a server, and what they leave behind: `python benchmarks/listeners.py [SECONDS]`.
 
 100 listeners for SECONDS (300), 100 who do not read, 1000 who come and go. Memory, open files and threads of the
 server are read from /proc, so that it runs on Linux alone.
