@@ -31,7 +31,7 @@ fi
 [ -e "$work/run/config.json" ] ||
   "$python" "$here/bring_back.py" "$work/trip" "$work/data" "$work/run" --name piano --carried "$work/piano.0.npz"
 rm -rf "$work/model"
-halfstep export "$work/run" --out "$work/model" --id piano --steps 4 --weights int8 \
+halfstep export "$work/run" --out "$work/model" --id piano --steps 4 --jump --weights int8 \
   --description "Solo piano: struck notes and chords in tune, with a beat" \
   --licence "CC-BY-SA-4.0" \
   --output-licence "Yours to use; where it is close to a training piece, that encoding's licence (CC-BY-SA, CC-BY, CC0 or public domain) holds" \
