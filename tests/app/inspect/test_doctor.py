@@ -1,6 +1,7 @@
 """`halfstep doctor`: each lack comes with the command that mends it."""
 
 import json
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -66,3 +67,16 @@ def test_a_look_that_fails_hides_no_other(monkeypatch: pytest.MonkeyPatch, capsy
     shown = capsys.readouterr().out
     assert "missing  disk: OSError: no such disk" in shown
     assert "threads" in shown
+
+
+def test_portaudio_is_looked_for_behind_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """The package alone is there on Linux without the library."""
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert run(["doctor"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "extra play" in line)
+    assert "without PortAudio" in line
+    assert "apt install libportaudio2" in line

@@ -11,6 +11,7 @@ import soundfile
 import torch
 
 from halfstep.app.cli import run
+from halfstep.bundle import installed, read_manifest
 from halfstep.data.dataset import Library
 from halfstep.errors import InputError
 from halfstep.runs.presets import preset
@@ -111,7 +112,14 @@ def test_from_recordings_to_music(
     assert (
         run(["export", str(folder), "--out", str(model), "--id", "mine", "--licence", "CC0-1.0", "--with-teacher"]) == 0
     )
-    assert "not music yet: at half noise its error is " in capsys.readouterr().out
+    said, mine = capsys.readouterr().out, read_manifest(model)
+    assert "not music yet: at half noise its error is " in said
+    carried = next((one.vocoder for one in installed() if one.mel == mine.mel and one.vocoder is not None), None)
+    assert carried is not None, "the package has a vocoder for these bands"
+    assert mine.vocoder is not None
+    assert (mine.vocoder.licence, mine.vocoder.trained_on) == (carried.licence, carried.trained_on)
+    assert mine.licence == "CC0-1.0"  # of what was trained here; the vocoder keeps its own
+    assert f"has the vocoder of an installed model, {carried.licence}" in said
     for steps, advice in ((3, "students have a power of two below 8 steps"), (2, f"distill {folder} --to 2")):
         assert run(["export", str(folder), "--out", str(tmp_path / "other"), "--steps", str(steps)]) == 2
         assert advice in capsys.readouterr().err
