@@ -7,11 +7,13 @@ from typing import Annotated
 import checked_shapes
 import numpy as np
 import pytest
+import torch
 from jaxtyping import Float, Int, TypeCheckError
 
 from halfstep import arrays
 from halfstep.diffusion.forms import x_from_v
 from halfstep.diffusion.rates import cosine_rates
+from halfstep.nets.blocks import TimeEmbedding
 from halfstep.packing import PACKINGS
 
 
@@ -27,6 +29,11 @@ def test_methods_and_what_they_return_are_checked():
         PACKINGS["patch"].pack_frames(np.float32(1))
     with pytest.raises(TypeCheckError, match="noise"):
         PACKINGS["patch"].noise(np.ones((8, 24), int))
+
+
+def test_tensors_are_checked():
+    with pytest.raises(TypeCheckError, match="log_snr"):
+        TimeEmbedding(8)(torch.zeros(2, 3))
 
 
 @pytest.mark.parametrize(

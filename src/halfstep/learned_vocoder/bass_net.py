@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from halfstep.arrays import Float
 from halfstep.audio.bass import TINY, bass_bins, bass_grid, fit_to_mel, mel_ratio, on_sounded_grid
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.stft import reciprocal
@@ -70,7 +71,12 @@ class BassNet(nn.Module):
     def state_shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
         return (self.past + self.ahead, 2 * self._grid.bins), (self.ahead, self._grid.targets.shape[1])
 
-    def forward(self, log_mel: Tensor, frames: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self,
+        log_mel: Float[Tensor, "block bands"],
+        frames: Float[Tensor, "kept parts"],
+        targets: Float[Tensor, "ahead targets"],
+    ) -> tuple[Float[Tensor, "block sounded"], Float[Tensor, "kept parts"], Float[Tensor, "ahead targets"]]:
         """log_mel [block, n_mels] and the state -> spectra [block, 2 `bass_bins`], `ahead` frames behind, and the
         state.
         """
@@ -109,7 +115,7 @@ def bass_net(net: VocoderNet) -> BassNet | None:
     return BassNet(mel, ahead, block=block) if min(ahead, block) > 0 else None
 
 
-def _turning_on(past: Tensor, count: int) -> Tensor:
+def _turning_on(past: Float[Tensor, "kept parts"], count: int) -> Float[Tensor, "{count} parts"]:
     """Unit spectra [count, 2 b] of what follows past [k, 2 b]: each bin turns on as over the last TURNS hops."""
     real, imag = past[-1 - TURNS :].chunk(2, dim=1)
     step = _unit(*(part.sum(0) for part in turn((real[:-1], imag[:-1]), (real[1:], imag[1:]))))
@@ -121,7 +127,7 @@ def _turning_on(past: Tensor, count: int) -> Tensor:
     return torch.stack(frames)
 
 
-def _unit(real: Tensor, imag: Tensor) -> Pair:
+def _unit(real: Float[Tensor, "bins"], imag: Float[Tensor, "bins"]) -> Pair:
     size = (real * real + imag * imag + TINY**2).sqrt()
     return real / size, imag / size
 

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float, Float32
 from halfstep.audio.mel import MelConfig
 from halfstep.errors import InputError
 from halfstep.fields import read_json
@@ -77,7 +77,7 @@ class Snake(nn.Module):
         if two:
             self.beta = nn.Parameter(self.alpha.detach().clone())
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch channels samples"]) -> Float[Tensor, "batch channels samples"]:
         alpha = self.alpha[:, None]
         beta = self.beta[:, None] if hasattr(self, "beta") else alpha
         if self.logscale:
@@ -104,7 +104,7 @@ class AntiAliased(nn.Module):
         self.upsample = LowPass()
         self.downsample = nn.ModuleDict({"lowpass": LowPass()})
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch channels samples"]) -> Float[Tensor, "batch channels samples"]:
         """[B, C, n] -> [B, C, n]; ends repeat their last sample."""
         channels, side = x.shape[1], TAPS // 2 - 1
         up = self.upsample.filter.expand(channels, -1, -1)
@@ -116,7 +116,7 @@ class AntiAliased(nn.Module):
         return functional.conv1d(functional.pad(x, (side, side + 1), mode="replicate"), down, stride=2, groups=channels)
 
 
-def half_band() -> Tensor:
+def half_band() -> Float[Tensor, "1 1 taps"]:
     """A sinc cut off at a quarter of the sample rate under a Kaiser window, [1, 1, TAPS], of sum 1.
 
     Kaiser's rule for the attenuation of a transition .6 of the pass band wide gives the window's beta.
@@ -137,7 +137,7 @@ class ResidualBlock(nn.Module):
         self.convs2 = nn.ModuleList(_conv(channels, channels, kernel) for _ in dilations)
         self.activations = nn.ModuleList(act(channels) for _ in range(2 * len(dilations)))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch channels samples"]) -> Float[Tensor, "batch channels samples"]:
         first, second = self.activations[::2], self.activations[1::2]
         for dilated, plain, one, two in zip(self.convs1, self.convs2, first, second, strict=True):
             x = x + plain(two(dilated(one(x))))
@@ -170,7 +170,7 @@ class BigVGAN(nn.Module):
         self.activation_post = act(width[-1])
         self.conv_post = _conv(width[-1], 1, 7, bias=config.use_bias_at_final)
 
-    def forward(self, log_mel: Tensor) -> Tensor:
+    def forward(self, log_mel: Float[Tensor, "batch bands frames"]) -> Float[Tensor, "batch 1 samples"]:
         x, count = self.conv_pre(log_mel), len(self.config.resblock_kernel_sizes)
         for level, up in enumerate(self.ups):
             x = up.get_submodule("0")(x)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from halfstep.arrays import Float, Int
 from halfstep.audio.mel import MelConfig
 from halfstep.learned_vocoder.clips import HIGHEST_HZ, LOWEST_HZ, MOST_PARTIALS, SMOOTHING_REACH
 from halfstep.learned_vocoder.torch_bands import log_bands
@@ -43,17 +44,17 @@ class DeviceClipsConfig:
 class Clip(NamedTuple):
     """sound [B, frames * hop], and its bands [B, n_mels, frames]."""
 
-    sound: Tensor
-    bands: Tensor
+    sound: Float[Tensor, "batch samples"]
+    bands: Float[Tensor, "batch bands frames"]
 
 
 class PatchStatistics(NamedTuple):
     """mean, std [n_mels, 1] of bands; basis [GROUP * n_mels, most]; spread [most], standard deviations in it."""
 
-    mean: Tensor
-    std: Tensor
-    basis: Tensor
-    spread: Tensor
+    mean: Float[Tensor, "bands 1"]
+    std: Float[Tensor, "bands 1"]
+    basis: Float[Tensor, "grouped_bands components"]
+    spread: Float[Tensor, "components"]
 
 
 class DeviceClips:
@@ -83,7 +84,7 @@ class DeviceClips:
     def device(self) -> torch.device:
         return self._audio.device
 
-    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+    def uniform(self, low: float, high: float, *shape: int) -> Float[Tensor, "..."]:
         return low + (high - low) * torch.rand(*shape, generator=self._random, device=self.device)
 
     def draw(self, batch: int) -> Clip:
@@ -117,7 +118,7 @@ class DeviceClips:
         last = len(self._audio) - self._length
         return self.at([round(last * place / max(1, count - 1)) for place in range(count)])
 
-    def tones(self, count: int) -> Tensor:
+    def tones(self, count: int) -> Float[Tensor, "{count} samples"]:
         """Steady or dying harmonic tones [count, n], of any pitch, brightness and level."""
         seconds = torch.arange(self._length, device=self.device) / self.mel.sample_rate
         lowest, highest = np.log(LOWEST_HZ), np.log(min(HIGHEST_HZ, 0.4 * self.mel.sample_rate))
@@ -132,7 +133,7 @@ class DeviceClips:
         decay = self.uniform(0.5, 6.0, count, 1) * (self.uniform(0, 1, count, 1) < 0.5)
         return 10 ** self.uniform(-1.5, -0.1, count, 1) * torch.exp(-decay * seconds) * waves
 
-    def spoilt(self, bands: Tensor) -> Tensor:
+    def spoilt(self, bands: Float[Tensor, "batch bands frames"]) -> Float[Tensor, "batch bands frames"]:
         """[B, n_mels, L], L a multiple of GROUP."""
         c, batch = self.config, len(bands)
         smoothed = self.uniform(0, 1, batch, 1, 1) < c.smoothed
@@ -144,7 +145,7 @@ class DeviceClips:
         bands = torch.where(rounded, self._rounded(bands), bands)
         return bands.clamp(min=float(np.log(self.mel.floor)))
 
-    def _blurred(self, bands: Tensor) -> Tensor:
+    def _blurred(self, bands: Float[Tensor, "batch rows columns"]) -> Float[Tensor, "batch rows columns"]:
         """[B, n, m] convolved along m with a Gaussian of a drawn width, each clip its own."""
         shifts = torch.arange(-SMOOTHING_REACH, SMOOTHING_REACH + 1, device=self.device)
         width = self.uniform(0.1, self.config.blur, len(bands), 1)
@@ -153,7 +154,7 @@ class DeviceClips:
         padded = F.pad(bands, (SMOOTHING_REACH, SMOOTHING_REACH), mode="replicate").unfold(2, len(shifts), 1)
         return torch.einsum("bnms,bs->bnm", padded, weights)
 
-    def _rounded(self, bands: Tensor) -> Tensor:
+    def _rounded(self, bands: Float[Tensor, "batch bands frames"]) -> Float[Tensor, "batch bands frames"]:
         """[B, n_mels, L] as their first components have them: a drawn number, the last of them the more shrunk."""
         c, (mean, std, basis, spread) = self.config, self.components
         batch, n_mels, length = bands.shape
@@ -179,17 +180,17 @@ class DeviceClips:
         basis, spread = vectors.flip(1)[:, :most], values.flip(0)[:most].clamp(min=0).sqrt()
         return PatchStatistics(mean, std, basis.float().to(self.device), spread.float().to(self.device))
 
-    def _recorded(self, batch: int) -> Tensor:
+    def _recorded(self, batch: int) -> Float[Tensor, "{batch} samples"]:
         """Drawn pieces [B, n] of recordings, as they are."""
         places = torch.rand(batch, generator=self._random, device=self.device, dtype=torch.float64) * self._ends[-1]
         places = places.long()
         return self._cut(places + self._skips[torch.searchsorted(self._ends, places, right=True)])
 
-    def _cut(self, places: Tensor) -> Tensor:
+    def _cut(self, places: Int[Tensor, "batch"]) -> Float[Tensor, "batch samples"]:
         indices = places[:, None] + torch.arange(self._length, device=self.device)
         return self._audio[indices].float() / 32768
 
-    def _inside(self, sounds: Tensor, bands: Tensor) -> Clip:
+    def _inside(self, sounds: Float[Tensor, "batch samples"], bands: Float[Tensor, "batch bands frames"]) -> Clip:
         inside = slice(self.margin, self.margin + self.frames)
         hop = self.mel.hop_length
         return Clip(sounds[:, inside.start * hop : inside.stop * hop], bands[:, :, inside])

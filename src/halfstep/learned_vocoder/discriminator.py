@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
+from halfstep.arrays import Float
+
 RESOLUTIONS = (2048, 1024, 512)
 """Samples of a window; the hop is a quarter."""
 COMPRESSION = 0.3
@@ -40,14 +42,14 @@ class SpectrumJudge(nn.Module):
         )
         self.score = layer(width, 1, (3, 3))
 
-    def forward(self, sound: Tensor) -> Tensor:
+    def forward(self, sound: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch 1 frames bins"]:
         h = self.seen(sound).contiguous(memory_format=torch.channels_last)
         with torch.autocast(sound.device.type, torch.bfloat16, enabled=sound.device.type == "cuda"):
             for layer in self.layers:
                 h = F.leaky_relu(layer(h), 0.1)
             return self.score(h).float()
 
-    def seen(self, sound: Tensor) -> Tensor:
+    def seen(self, sound: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch 5 frames bins"]:
         """[B, n] -> [B, 5, frames, bins]."""
         hop = self.n_fft // 4
         window = torch.hann_window(self.n_fft, device=sound.device)
@@ -73,16 +75,16 @@ class Judges(nn.Module):
         super().__init__()
         self.judges = nn.ModuleList(SpectrumJudge(n_fft) for n_fft in RESOLUTIONS)
 
-    def forward(self, sound: Tensor) -> list[Tensor]:
+    def forward(self, sound: Float[Tensor, "batch samples"]) -> list[Tensor]:
         return [judge(sound) for judge in self.judges]
 
 
-def judging_loss(of_real: list[Tensor], of_made: list[Tensor]) -> Tensor:
+def judging_loss(of_real: list[Tensor], of_made: list[Tensor]) -> Float[Tensor, ""]:
     """The judges' own loss, a hinge; a scalar."""
     parts = [F.relu(1 - a).mean() + F.relu(1 + b).mean() for a, b in zip(of_real, of_made, strict=True)]
     return torch.stack(parts).mean()
 
 
-def deceiving_loss(of_made: list[Tensor]) -> Tensor:
+def deceiving_loss(of_made: list[Tensor]) -> Float[Tensor, ""]:
     """What those who made the sounds would lower; a scalar."""
     return torch.stack([-scores.mean() for scores in of_made]).mean()

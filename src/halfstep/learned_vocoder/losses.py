@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from halfstep.arrays import Float
 from halfstep.audio.bass import bass_share
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import MelConfig
@@ -46,7 +47,9 @@ class SpectralLossConfig:
     edge: int = 4
 
 
-def with_bass_of(real: Tensor, estimate: Tensor, mel: MelConfig) -> Tensor:
+def with_bass_of(
+    real: Float[Tensor, "batch samples"], estimate: Float[Tensor, "batch samples"], mel: MelConfig
+) -> Float[Tensor, "batch samples"]:
     """`estimate` [B, n] with the lowest frequencies of `real`, up to where `audio.bass` finds them."""
     grid = synthesis_grid(mel)
     bins_hz = np.arange(grid.bins) * (grid.sample_rate / grid.n_fft)
@@ -55,7 +58,9 @@ def with_bass_of(real: Tensor, estimate: Tensor, mel: MelConfig) -> Tensor:
     return estimate + torch.fft.irfft(torch.fft.rfft(real - estimate) * share, n=estimate.shape[1])
 
 
-def spectral_errors(estimate: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+def spectral_errors(
+    estimate: Float[Tensor, "batch samples"], real: Float[Tensor, "batch samples"]
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """Spectral convergence and mean |log-magnitude difference|, means over RESOLUTIONS; signals [B, n]."""
     convergence, logs = estimate.new_zeros(()), estimate.new_zeros(())
     for n_fft, hop, width in RESOLUTIONS:
@@ -72,12 +77,18 @@ class Comparison(NamedTuple):
     log-magnitude error of the prior.
     """
 
-    estimate: Tensor
-    real: Tensor
-    prior: Tensor
+    estimate: Float[Tensor, "batch samples"]
+    real: Float[Tensor, "batch samples"]
+    prior: Float[Tensor, ""]
 
 
-def compared(net: VocoderNet, sound: Tensor, log_mel: Tensor, start: Tensor, edge_frames: int) -> Comparison:
+def compared(
+    net: VocoderNet,
+    sound: Float[Tensor, "batch samples"],
+    log_mel: Float[Tensor, "batch bands frames"],
+    start: Float[Tensor, "batch bins"],
+    edge_frames: int,
+) -> Comparison:
     """The sound that `net` makes of log_mel [B, n_mels, L], beside the recording [B, L * hop]."""
     estimate, magnitude = net(log_mel, start)
     edge = edge_frames * net.mel.hop_length
@@ -88,7 +99,12 @@ def compared(net: VocoderNet, sound: Tensor, log_mel: Tensor, start: Tensor, edg
     return Comparison(with_bass_of(real, estimate, net.mel), real, prior)
 
 
-def sound_loss(estimate: Tensor, real: Tensor, mel: MelConfig, config: SpectralLossConfig) -> Tensor:
+def sound_loss(
+    estimate: Float[Tensor, "batch samples"],
+    real: Float[Tensor, "batch samples"],
+    mel: MelConfig,
+    config: SpectralLossConfig,
+) -> Float[Tensor, ""]:
     """How far estimate [B, n] is from real; a scalar."""
     grid = synthesis_grid(mel)
     errors = tagger_errors(estimate, real, mel.sample_rate)
@@ -100,7 +116,13 @@ def sound_loss(estimate: Tensor, real: Tensor, mel: MelConfig, config: SpectralL
     return config.convergence * convergence + logs + mels
 
 
-def vocoder_loss(net: VocoderNet, sound: Tensor, log_mel: Tensor, start: Tensor, config: SpectralLossConfig) -> Tensor:
+def vocoder_loss(
+    net: VocoderNet,
+    sound: Float[Tensor, "batch samples"],
+    log_mel: Float[Tensor, "batch bands frames"],
+    start: Float[Tensor, "batch bins"],
+    config: SpectralLossConfig,
+) -> Float[Tensor, ""]:
     """Loss of the sound that `net` gives of log_mel [B, n_mels, L] against the recording [B, L * hop]; a scalar."""
     estimate, real, prior = compared(net, sound, log_mel, start, config.edge)
     return sound_loss(estimate, real, net.mel, config) + config.prior * prior

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from halfstep.arrays import Float
 from halfstep.audio.mel import MelConfig, filterbank
 
 TAGGER_SECONDS = 0.032  # of a window; the hop is half of it
@@ -22,7 +23,9 @@ TAGGER_GAIN = 1e4
 LEAST_MOVE = 0.02
 
 
-def log_mel_error(estimate: Tensor, real: Tensor, mel: MelConfig) -> Tensor:
+def log_mel_error(
+    estimate: Float[Tensor, "batch samples"], real: Float[Tensor, "batch samples"], mel: MelConfig
+) -> Float[Tensor, ""]:
     """Mean |difference| of log-mels in nepers: of `mel` and of one with half its window and 5/8 of its bands."""
     finer = replace(mel, n_fft=mel.n_fft // 2, hop_length=mel.n_fft // 8, n_mels=mel.n_mels * 5 // 8)
     coarser = replace(mel, hop_length=mel.n_fft // 4)
@@ -43,12 +46,14 @@ class TaggerErrors(NamedTuple):
     to the next band. level: of each band's mean over time.
     """
 
-    error: Tensor
-    moves: Tensor
-    level: Tensor
+    error: Float[Tensor, ""]
+    moves: Float[Tensor, ""]
+    level: Float[Tensor, ""]
 
 
-def tagger_errors(estimate: Tensor, real: Tensor, sample_rate: int) -> TaggerErrors:
+def tagger_errors(
+    estimate: Float[Tensor, "batch samples"], real: Float[Tensor, "batch samples"], sample_rate: int
+) -> TaggerErrors:
     """How differently a tagger that is given 8 kHz of sound has the two."""
     n_fft = 4 * round(TAGGER_SECONDS * sample_rate / 4)
     top_hz = min(TAGGER_TOP_HZ, sample_rate / 2)
@@ -65,7 +70,7 @@ def tagger_errors(estimate: Tensor, real: Tensor, sample_rate: int) -> TaggerErr
     return TaggerErrors((a - b).abs().mean(), (moves[0] + moves[1]) / 2, (a - b).mean(2).abs().mean())
 
 
-def _power(signal: Tensor, grid: MelConfig) -> Tensor:
+def _power(signal: Float[Tensor, "batch samples"], grid: MelConfig) -> Float[Tensor, "batch bins frames"]:
     """[B, n] -> [B, bins, frames]."""
     window = torch.hann_window(grid.n_fft, device=signal.device)
     spectra = torch.stft(signal, grid.n_fft, grid.hop_length, grid.n_fft, window, return_complex=True)
@@ -73,5 +78,5 @@ def _power(signal: Tensor, grid: MelConfig) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _filters(grid: MelConfig, device: torch.device) -> Tensor:
+def _filters(grid: MelConfig, device: torch.device) -> Float[Tensor, "bands bins"]:
     return torch.from_numpy(filterbank(grid).copy()).to(device)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from halfstep.arrays import Float
 from halfstep.audio.grids import filters_on_grid, synthesis_grid
 from halfstep.audio.mel import MelConfig, band_edges_hz, tiles
 from halfstep.learned_vocoder.torch_steady import steady_units
@@ -89,7 +90,9 @@ class StreamedBlock(nn.Module):
         self.leave = nn.Linear(expand * width, width)
         self.gain = nn.Parameter(torch.full((width,), 0.1))
 
-    def forward(self, h: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, h: Float[Tensor, "batch width frames"], before: Float[Tensor, "batch width before"]
+    ) -> tuple[Float[Tensor, "batch width frames"], Float[Tensor, "batch width before"]]:
         """h [B, width, L], before [B, width, kernel - 1] -> the same, both moved on by L frames."""
         joined = torch.cat([before, h], dim=2)
         kept = before.shape[2]
@@ -110,7 +113,9 @@ class Trunk(nn.Module):
         self.state_shape = (len(ahead) * c.width, c.kernel - 1)
         self.delay = sum(ahead)
 
-    def forward(self, h: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, h: Float[Tensor, "batch width frames"], state: Float[Tensor, "batch states before"]
+    ) -> tuple[Float[Tensor, "batch frames width"], Float[Tensor, "batch states before"]]:
         """h [B, width, L] -> [B, L, width], normalised and `delay` frames behind, and the state after it."""
         states: list[Tensor] = []
         for block, before in zip(self.blocks, state.chunk(len(self.blocks), dim=1), strict=True):
@@ -148,7 +153,17 @@ class Prior(nn.Module):
     def delay(self) -> int:
         return self.trunk.delay
 
-    def forward(self, log_mel: Tensor, mels: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(
+        self,
+        log_mel: Float[Tensor, "batch frames bands"],
+        mels: Float[Tensor, "batch delay bands"],
+        state: Float[Tensor, "batch states before"],
+    ) -> tuple[
+        Float[Tensor, "batch frames bins"],
+        Float[Tensor, "batch frames width"],
+        Float[Tensor, "batch delay bands"],
+        Float[Tensor, "batch states before"],
+    ]:
         """log_mel [B, L, n_mels], mels [B, delay, n_mels] before it, state of the trunk.
 
         Comes back: magnitude [B, L, bins] and hidden [B, L, width], both `delay` frames behind; mels, state.
@@ -179,7 +194,9 @@ class Prior(nn.Module):
                 magnitude = magnitude * step
         return magnitude, h, joined[:, length:], state
 
-    def _on_grid(self, log_mel: Tensor, h: Tensor) -> Tensor:
+    def _on_grid(
+        self, log_mel: Float[Tensor, "batch frames bands"], h: Float[Tensor, "batch frames width"]
+    ) -> Float[Tensor, "batch frames bands"]:
         """Levels of bands [B, L, n_mels] under the window of the grid: sharper in time, as the trunk's h has it."""
         assert self.sharpen is not None
         return STARTING_SHARE * (log_mel + self.sharpen(h)).exp()
@@ -213,8 +230,16 @@ class Refiner(nn.Module):
         return self.trunk.delay
 
     def forward(
-        self, hidden: Tensor, magnitude: Tensor, planned: Tensor, consistent: Tensor, waiting: Tensor, state: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        self,
+        hidden: Float[Tensor, "batch frames width"],
+        magnitude: Float[Tensor, "batch frames bins"],
+        planned: Float[Tensor, "batch 2 frames bins"],
+        consistent: Float[Tensor, "batch 2 frames bins"],
+        waiting: Float[Tensor, "batch 5 delay bins"],
+        state: Float[Tensor, "batch states before"],
+    ) -> tuple[
+        Float[Tensor, "batch 2 frames bins"], Float[Tensor, "batch 5 delay bins"], Float[Tensor, "batch states before"]
+    ]:
         """hidden [B, L, width] and magnitude [B, L, bins] of the prior; planned [B, 2, L, bins], unit phases of the
         tones; consistent [B, 2, L, bins], the spectra of the signal they make; waiting [B, 5, delay, bins], the last
         three of the frames not yet answered; state of the trunk. Comes back: spectra [B, 2, L, bins], `delay` frames
@@ -252,7 +277,7 @@ class Refiner(nn.Module):
         return torch.cat([rotated, unturned], dim=3) * size, joined[:, :, length:], state
 
 
-def _next(bins: Tensor) -> Tensor:
+def _next(bins: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """What stands one bin higher; the highest as it is."""
     return torch.cat([bins[..., 1:], bins[..., -1:]], dim=-1)
 
@@ -277,7 +302,9 @@ class VocoderNet(nn.Module):
         self.prior = Prior(mel, config)
         self.refiner = Refiner(self.grid, config)
 
-    def forward(self, log_mel: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, log_mel: Float[Tensor, "batch bands frames"], start: Float[Tensor, "batch bins"]
+    ) -> tuple[Float[Tensor, "batch samples"], Float[Tensor, "batch settled bins"]]:
         """Log-mel [B, n_mels, L], phases to begin at [B, bins] -> the sound [B, k * hop] of its frames 0..k-1, where
         k is L less both delays, and the prior's magnitudes of them [B, k, bins].
         """

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from halfstep.arrays import Float
 from halfstep.atomic import folder_aside
 from halfstep.bundle import Manifest, VocoderFiles, read_manifest, verify, write_manifest
 from halfstep.bundle.model_json import FILE_NAME
@@ -23,7 +24,7 @@ Ranges = Mapping[str, Mapping[str, Range]]
 """prior or refiner -> weight -> the numbers it is multiplied with."""
 
 
-def input_ranges(net: VocoderNet, log_mel: Tensor) -> Ranges:
+def input_ranges(net: VocoderNet, log_mel: Float[Tensor, "batch bands frames"]) -> Ranges:
     """What comes into every linear layer of either network while it makes sound of log_mel [B, n_mels, L]."""
     ranges: dict[str, dict[str, Range]] = {"prior": {}, "refiner": {}}
 

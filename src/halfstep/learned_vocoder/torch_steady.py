@@ -5,11 +5,14 @@ import math
 import torch
 from torch import Tensor
 
+from halfstep.arrays import Complex, Float, Int
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.steady import TINY
 
 
-def steady_units(magnitude: Tensor, before: Tensor, config: MelConfig) -> Tensor:
+def steady_units(
+    magnitude: Float[Tensor, "batch frames bins"], before: Float[Tensor, "batch bins"], config: MelConfig
+) -> Complex[Tensor, "batch frames bins"]:
     """exp(i phase) of steady tones: magnitude [B, L, bins], phases before [B, bins] -> complex [B, L, bins].
 
     The same arithmetic as `audio.steady.steady_units`, of every bin as if it were a peak.
@@ -27,7 +30,7 @@ def steady_units(magnitude: Tensor, before: Tensor, config: MelConfig) -> Tensor
     return torch.complex(every.cos(), every.sin())
 
 
-def _nearest_peaks(magnitude: Tensor) -> Tensor:
+def _nearest_peaks(magnitude: Float[Tensor, "batch frames bins"]) -> Int[Tensor, "batch frames bins"]:
     """[B, L, bins]: of each bin, the peak that is nearest, the lower of two; bin 0 counts where there is no peak."""
     falling = magnitude[..., :-1] > magnitude[..., 1:]
     peak = torch.zeros_like(magnitude, dtype=torch.bool)
@@ -40,7 +43,7 @@ def _nearest_peaks(magnitude: Tensor) -> Tensor:
     return torch.where(high - number < number - low, high, low)
 
 
-def _turns(magnitude: Tensor, config: MelConfig) -> Tensor:
+def _turns(magnitude: Float[Tensor, "batch frames bins"], config: MelConfig) -> Float[Tensor, "batch frames bins"]:
     """[B, L, bins]: radians, less whole turns, by which a tone with its peak there turns in a hop; in float64."""
     logs = (magnitude + float(TINY)).log()
     left = torch.cat([logs[..., :1], logs[..., :-1]], dim=-1)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float, Float32
 from halfstep.audio.mel import MelConfig
 from halfstep.data.windows import Windows
 from halfstep.learned_vocoder.clips import ClipsConfig, vocoder_example
@@ -63,11 +63,11 @@ class VocoderObserver:
         """Nothing to write: `halfstep vocode` plays the finished one."""
 
 
-def _phases(rng: np.random.Generator, count: int, net: VocoderNet) -> Tensor:
+def _phases(rng: np.random.Generator, count: int, net: VocoderNet) -> Float[Tensor, "{count} bins"]:
     """Where `count` clips begin, [count, bins] radians."""
     return torch.from_numpy(rng.uniform(0, 2 * np.pi, (count, net.grid.bins)).astype(np.float32))
 
 
-def _bands(example: Example) -> Tensor:
+def _bands(example: Example) -> Float[Tensor, "batch bands frames"]:
     assert example.condition.aligned is not None, "a vocoder's clips come with their bands"
     return example.condition.aligned

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from halfstep.arrays import Float
+
 MOST_LEVELS, WIDEST, MOST_BLOCKS = 12, 16_384, 64
 """Of a network: beyond them nothing is built, let alone allocated."""
 
@@ -64,7 +66,7 @@ class TimeEmbedding(nn.Module):
         self.register_buffer("frequency", torch.logspace(math.log10(0.1), math.log10(100), frequencies))
         self.mlp = nn.Sequential(nn.Linear(2 * frequencies, features), nn.SiLU(), nn.Linear(features, features))
 
-    def forward(self, log_snr: Tensor) -> Tensor:
+    def forward(self, log_snr: Float[Tensor, "batch"]) -> Float[Tensor, "batch features"]:
         angle = log_snr[:, None] * self.frequency
         return self.mlp(torch.cat([angle.sin(), angle.cos()], dim=1))
 
@@ -94,7 +96,9 @@ class ResBlock(nn.Module):
         self.conv2 = zeroed(nn.Conv1d(channels_out, channels_out, kernel, padding=kernel // 2))
         self.skip = nn.Identity() if channels_in == channels_out else nn.Conv1d(channels_in, channels_out, 1)
 
-    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+    def forward(
+        self, h: Float[Tensor, "batch channels_in length"], embedding: Float[Tensor, "batch features"]
+    ) -> Float[Tensor, "batch channels_out length"]:
         scale, shift = self.modulate(F.silu(embedding))[:, :, None].chunk(2, dim=1)
         r = self.conv1(F.silu(self.norm1(h)))
         r = self.conv2(F.silu(self.norm2(r) * (1 + scale) + shift))
@@ -117,7 +121,9 @@ class Attention(nn.Module):
         self.token_key_value = nn.Linear(token_features, 2 * channels) if token_features else None
         self.out = zeroed(nn.Conv1d(channels, channels, 1))
 
-    def forward(self, h: Tensor, tokens: Tensor | None = None) -> Tensor:
+    def forward(
+        self, h: Float[Tensor, "batch channels length"], tokens: Float[Tensor, "batch tokens features"] | None = None
+    ) -> Float[Tensor, "batch channels length"]:
         if self.own_position_only:
             return h + self.out(self.query_key_value(self.norm(h)).chunk(3, dim=1)[2])
         query, key, value = (self._split(p) for p in self.query_key_value(self.norm(h)).chunk(3, dim=1))
@@ -128,7 +134,9 @@ class Attention(nn.Module):
         mixed = F.scaled_dot_product_attention(query, key, value)
         return h + self.out(mixed.transpose(2, 3).reshape(h.shape))
 
-    def _split(self, h: Tensor) -> Tensor:
+    def _split(
+        self, h: Float[Tensor, "batch channels length"]
+    ) -> Float[Tensor, "batch heads length channels//{self.heads}"]:
         """[B, C, L] -> [B, heads, L, C / heads]."""
         return h.view(h.shape[0], self.heads, -1, h.shape[2]).transpose(2, 3)
 
@@ -146,7 +154,9 @@ class PaperBlock(nn.Module):
         self.time = nn.Linear(embedding, channels_out)
         self.skip = nn.Identity() if channels_in == channels_out else nn.Conv1d(channels_in, channels_out, 1)
 
-    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+    def forward(
+        self, h: Float[Tensor, "batch channels_in length"], embedding: Float[Tensor, "batch features"]
+    ) -> Float[Tensor, "batch channels_out length"]:
         r = _mean(branch(h).relu() for branch in self.first) + self.time(F.relu(embedding))[:, :, None]
         return self.skip(h) + _mean(branch(r).relu() for branch in self.second)
 

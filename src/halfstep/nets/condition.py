@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from halfstep.arrays import Float
+
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
@@ -14,6 +16,6 @@ class Condition:
     tokens: [B, S, D], attended to (text).
     """
 
-    aligned: Tensor | None = None
-    pooled: Tensor | None = None
-    tokens: Tensor | None = None
+    aligned: Float[Tensor, "batch aligned length"] | None = None
+    pooled: Float[Tensor, "batch features"] | None = None
+    tokens: Float[Tensor, "batch tokens token_features"] | None = None

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from halfstep.arrays import Float64
+from halfstep.arrays import Float
 from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.diffusion.rates import Rates
 from halfstep.diffusion.sampler import Prediction
@@ -15,18 +15,20 @@ from halfstep.nets.unet1d import UNet1d
 LOG_SNR_LIMIT = 20.0
 
 
-def log_snr(at_t: Rates) -> Tensor:
+def log_snr(at_t: Rates) -> Float[Tensor, "..."]:
     """lambda_t = log(alpha_t^2 / sigma_t^2), held within +-20 where a rate is 0. Shaped as the rates."""
     raw = 2 * (torch.log(at_t.alpha) - torch.log(at_t.sigma))
     return raw.clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT)
 
 
-def rates_like(at_t: Rates, z_t: Tensor) -> Rates:
+def rates_like(at_t: Rates, z_t: Float[Tensor, "batch ..."]) -> Rates:
     """Rates of a batch ([B], numpy float64 or tensors) as tensors [B, 1, ...] of z_t's dtype and device."""
     return Rates(as_column(at_t.alpha, z_t), as_column(at_t.sigma, z_t))
 
 
-def as_column(values: Float64[np.ndarray, "..."] | Tensor, z_t: Tensor) -> Tensor:
+def as_column(
+    values: Float[np.ndarray | Tensor, "batch"], z_t: Float[Tensor, "batch ..."]
+) -> Float[Tensor, "batch ..."]:
     """[B] as [B, 1, ...], of z_t's dtype and device."""
     return torch.as_tensor(values).to(z_t).view((-1,) + (1,) * (z_t.dim() - 1))
 
@@ -56,14 +58,16 @@ class Denoiser(nn.Module):
         if isinstance(self.net, UNet1d):
             self.net.calibrate(x, condition.aligned)
 
-    def forward(self, z_t: Tensor, at_t: Rates, condition: Condition) -> Tensor:
+    def forward(
+        self, z_t: Float[Tensor, "batch channels *shape"], at_t: Rates, condition: Condition
+    ) -> Float[Tensor, "batch channels *shape"]:
         """v, shaped as z_t [B, C, ...]; `at_t` holds tensors [B, 1, ...] (see `rates_like`).
 
         The network may run in a lower precision (autocast); the change of form to v is in z_t's own.
         """
         return self.predict(z_t, at_t, condition).v
 
-    def predict(self, z_t: Tensor, at_t: Rates, condition: Condition) -> Prediction:
+    def predict(self, z_t: Float[Tensor, "batch channels *shape"], at_t: Rates, condition: Condition) -> Prediction:
         """The same, and the fraction of the reverse variance where it is learned: shaped as z_t, near 0 to 1."""
         output = self.net(z_t, log_snr(at_t).flatten(), condition).to(z_t.dtype)
         if not self.learned_variance:

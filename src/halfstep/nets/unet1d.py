@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from halfstep.arrays import Float
 from halfstep.nets.blocks import (
     MOST_BLOCKS,
     Attention,
@@ -105,7 +106,9 @@ class UNet1d(nn.Module):
             stage.append(Attention(c.widths[level], c.attention_heads, self.sizes.tokens))
         return stage
 
-    def forward(self, z_t: Tensor, log_snr: Tensor, condition: Condition) -> Tensor:
+    def forward(
+        self, z_t: Float[Tensor, "batch channels length"], log_snr: Float[Tensor, "batch"], condition: Condition
+    ) -> Float[Tensor, "batch heads_channels length"]:
         if self.precondition is None:
             return self._predict(z_t, log_snr, condition, condition.aligned)
         scaled, aligned = self.precondition.inputs(z_t, log_snr, condition.aligned)
@@ -172,7 +175,12 @@ class Precondition(nn.Module):
         return alpha_2, sigma_2, alpha_2 * self.deviation[:, None] ** 2 + sigma_2
 
 
-def _run(stage: nn.Module, h: Tensor, embedding: Tensor, tokens: Tensor | None) -> Tensor:
+def _run(
+    stage: nn.Module,
+    h: Float[Tensor, "batch channels_in length"],
+    embedding: Float[Tensor, "batch features"],
+    tokens: Float[Tensor, "batch tokens token_features"] | None,
+) -> Float[Tensor, "batch channels_out length"]:
     for block in stage.children():
         h = block(h, tokens) if isinstance(block, Attention) else block(h, embedding)
     return h
@@ -224,7 +232,9 @@ class PaperUNet1d(nn.Module):
         self.decoder = nn.ModuleList(PaperBlock(2 * n, n, c.embedding, c.kernels) for _, n in pairs)
         self.leave = zeroed(nn.Conv1d(c.widths[0], sizes.heads * sizes.channels, 1))
 
-    def forward(self, z_t: Tensor, log_snr: Tensor, condition: Condition) -> Tensor:
+    def forward(
+        self, z_t: Float[Tensor, "batch channels length"], log_snr: Float[Tensor, "batch"], condition: Condition
+    ) -> Float[Tensor, "batch heads_channels length"]:
         embedding = self.time(log_snr)
         h = z_t if condition.aligned is None else torch.cat([z_t, condition.aligned], dim=1)
         skips: list[Tensor] = []

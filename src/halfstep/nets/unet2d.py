@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from halfstep.arrays import Float
 from halfstep.errors import InputError
 from halfstep.nets.blocks import MOST_BLOCKS, Sizes, check_sizes, zeroed
 from halfstep.nets.condition import Condition
@@ -71,14 +72,18 @@ class UNet2d(nn.Module):
         )
         zeroed(self.net.conv_out)  # as DDPM's own; the library's is not
 
-    def forward(self, z_t: Tensor, log_snr: Tensor, condition: Condition) -> Tensor:
+    def forward(
+        self, z_t: Float[Tensor, "batch channels length"], log_snr: Float[Tensor, "batch"], condition: Condition
+    ) -> Float[Tensor, "batch heads_channels length"]:
         colours = [self._picture(z_t)]
         if condition.aligned is not None:
             colours += self._context(condition.aligned)
         time = (log_snr + LOG_SNR_LIMIT) * (1000 / (2 * LOG_SNR_LIMIT))  # the range its time embedding is made for
         return self.net(torch.cat(colours, dim=1), time, return_dict=False)[0].flatten(1, 2)
 
-    def _picture(self, h: Tensor) -> Tensor:
+    def _picture(
+        self, h: Float[Tensor, "batch channels length"]
+    ) -> Float[Tensor, "batch channels//{self.config.n_mels} {self.config.n_mels} length"]:
         return h.unflatten(1, (-1, self.config.n_mels))
 
     def _context_planes(self) -> int:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from halfstep.arrays import Float
 from halfstep.atomic import replacing_folder
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import (
@@ -179,8 +180,15 @@ class _Exported(nn.Module):
         self.fraction = fraction
 
     def forward(
-        self, z_t: Tensor, alpha: Tensor, sigma: Tensor, aligned: Tensor | None = None
-    ) -> Tensor | tuple[Tensor, Tensor]:
+        self,
+        z_t: Float[Tensor, "batch channels length"],
+        alpha: Float[Tensor, "batch"],
+        sigma: Float[Tensor, "batch"],
+        aligned: Float[Tensor, "batch aligned length"] | None = None,
+    ) -> (
+        Float[Tensor, "batch channels length"]
+        | tuple[Float[Tensor, "batch channels length"], Float[Tensor, "batch channels length"]]
+    ):
         at_t = Rates(alpha[:, None, None], sigma[:, None, None])
         made = self.denoiser.predict(z_t, at_t, Condition(aligned=aligned))
         v = made.v.reshape(self.shape)

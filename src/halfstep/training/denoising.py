@@ -6,6 +6,7 @@ from functools import cached_property
 
 from torch import Tensor
 
+from halfstep.arrays import Float
 from halfstep.diffusion.forms import velocity
 from halfstep.diffusion.process import ANCESTRAL, DDIM, LEARNED, Process, Sampling
 from halfstep.diffusion.rates import Rates, Signal
@@ -85,7 +86,7 @@ class DiffusionConfig:
         return TIMES[self.times](self.process.noise)
 
 
-def noised(x: Tensor, eps: Tensor, at_t: Rates) -> Signal:
+def noised(x: Float[Tensor, "*shape"], eps: Float[Tensor, "*shape"], at_t: Rates) -> Signal:
     """z_t = alpha_t x + sigma_t eps."""
     return at_t.alpha * x + at_t.sigma * eps
 

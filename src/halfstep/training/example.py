@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from halfstep.arrays import Float
 from halfstep.diffusion.forms import hold_known
 from halfstep.diffusion.rates import Rates, Signal
 from halfstep.nets.condition import Condition
@@ -17,12 +18,12 @@ class Example:
     known: 1 where x is given, shaped to broadcast against x, or None where nothing ever is.
     """
 
-    x: Tensor
+    x: Float[Tensor, "batch *shape"]
     condition: Condition
-    known: Tensor | None = None
+    known: Float[Tensor, "#batch ..."] | None = None
 
     @property
-    def counted(self) -> Tensor | None:
+    def counted(self) -> Float[Tensor, "..."] | None:
         """1 where the loss counts: what is not given."""
         return None if self.known is None else 1 - self.known
 

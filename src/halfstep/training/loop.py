@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from halfstep.arrays import Float
 from halfstep.training.checkpoint import CHECKPOINTS, TrainState, load_latest, save_checkpoint
 from halfstep.training.ema import Ema
 from halfstep.training.example import Example
@@ -125,7 +126,7 @@ class StepRandom:
         self._torch = torch.Generator(device).manual_seed(int(self.rng.integers(2**62)))
         self._device = device
 
-    def noise_like(self, x: Tensor) -> Tensor:
+    def noise_like(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Unit Gaussian noise of x's shape and dtype."""
         shape = (self.count(x), *x.shape[1:])
         return self.part.own(torch.randn(shape, generator=self._torch, device=self._device, dtype=x.dtype))

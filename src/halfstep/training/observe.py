@@ -6,7 +6,9 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from halfstep.arrays import Float
 from halfstep.diffusion.forms import velocity
 from halfstep.diffusion.process import Sampling
 from halfstep.diffusion.rates import Rates, cosine_rates
@@ -65,13 +67,13 @@ class LadderObserver(Observer[Denoiser], Protocol):
         ...
 
 
-def fixed_noise(x: torch.Tensor, seed: int) -> torch.Tensor:
+def fixed_noise(x: Float[Tensor, "*shape"], seed: int) -> Float[Tensor, "*shape"]:
     """Unit noise shaped as x, the same on every device."""
     return torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)).to(x.device)
 
 
 @torch.no_grad()
-def one_pass(denoiser: Denoiser, example: Example) -> torch.Tensor:
+def one_pass(denoiser: Denoiser, example: Example) -> Float[Tensor, "batch ..."]:
     """A single network call at pure noise: what a step costs."""
     at_t = rates_like(cosine_rates(np.ones(len(example.x))), example.x)
     return denoiser(torch.zeros_like(example.x), at_t, example.condition)
@@ -96,21 +98,21 @@ def errors_by_level(denoiser: Denoiser, example: Example, schedule: Schedule, se
 def sample_like(
     denoiser: Denoiser,
     example: Example,
-    noise: torch.Tensor,
+    noise: Float[Tensor, "batch *shape"],
     num_steps: int,
     sampling: Sampling,
-    fresh: Callable[[int], torch.Tensor] | None = None,
-) -> torch.Tensor:
+    fresh: Callable[[int], Tensor] | None = None,
+) -> Float[Tensor, "batch *shape"]:
     """x from `noise` under the example's condition, its known part held: [B, C, L].
 
     fresh: what DDPM's sampler adds at each step, from 1 on; if not given, the same at every call.
     """
 
-    def predict(z: torch.Tensor, at_t: Rates) -> Prediction:
+    def predict(z: Tensor, at_t: Rates) -> Prediction:
         rates = (np.full(len(z), rate) for rate in at_t)
         return denoiser.predict(z, rates_like(Rates(*rates), z), example.condition)
 
-    def usual(step: int) -> torch.Tensor:
+    def usual(step: int) -> Tensor:
         return fixed_noise(noise, FRESH + step)
 
     return sampling.sample(predict, noise, num_steps, usual if fresh is None else fresh, example.hold)

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float, Float32
 from halfstep.errors import InputError
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
 from halfstep.metrics.judges.vggish_mel import VGGISH_SAMPLES, vggish_mel
@@ -36,7 +36,7 @@ class VggishNet(nn.Module):
         pairs = pairwise(sizes)
         self.embeddings = nn.Sequential(*(layer for a, b in pairs for layer in (nn.Linear(a, b), nn.ReLU())))
 
-    def forward(self, mel: Tensor) -> Tensor:
+    def forward(self, mel: Float[Tensor, "batch 1 frames bands"]) -> Float[Tensor, "batch features"]:
         # TensorFlow's order, in which the dense layers were trained: time, band, channel.
         return self.embeddings(self.features(mel).permute(0, 2, 3, 1).flatten(1))
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from halfstep.arrays import Float, Int
 from halfstep.data.carried import Carried
 from halfstep.nets.condition import Condition
 from halfstep.tasks.music.task import SHORTEST, MusicConfig
@@ -48,22 +49,24 @@ class DeviceWindows:
         mask = x.new_zeros(size, 1, self.config.length)
         return Example(x=x, condition=Condition(aligned=torch.cat([0 * x, mask], dim=1)), known=mask)
 
-    def _drawn(self, random: torch.Generator, size: int) -> Tensor:
+    def _drawn(self, random: torch.Generator, size: int) -> Float[Tensor, "batch channels length"]:
         picked = torch.randint(len(self._starts), (size,), generator=random, device=self.device)
         return self._at(self._starts[picked])
 
-    def _at(self, starts: Tensor) -> Tensor:
+    def _at(self, starts: Int[Tensor, "batch"]) -> Float[Tensor, "batch channels length"]:
         """x [B, C, L] of the windows that begin at patches `starts` [B]."""
         rows = self._codes[starts[:, None] + self._along]
         return (rows.float() * self._steps).transpose(1, 2).contiguous()
 
-    def _given(self, x: Tensor, mask: Tensor, random: torch.Generator) -> Example:
+    def _given(
+        self, x: Float[Tensor, "batch channels length"], mask: Float[Tensor, "batch 1 length"], random: torch.Generator
+    ) -> Example:
         """The network is shown x where mask [B, 1, L] is 1, under noise of a drawn level."""
         noise = torch.randn(x.shape, generator=random, device=self.device)
         level = self.config.context_noise * torch.rand((len(x), 1, 1), generator=random, device=self.device)
         return Example(x=x, condition=Condition(aligned=torch.cat([(x + level * noise) * mask, mask], 1)), known=mask)
 
-    def _masks(self, random: torch.Generator, size: int) -> Tensor:
+    def _masks(self, random: torch.Generator, size: int) -> Float[Tensor, "{size} 1 length"]:
         """[size, 1, L]: nothing known, or else a beginning, an end, both, or one to three spans."""
         length, along = self.config.length, self._along[None]
 
@@ -91,5 +94,5 @@ class DeviceWindows:
         return (known & (uniform() >= self.config.nothing_share))[:, None].float()
 
 
-def _free(x: Tensor) -> Example:
+def _free(x: Float[Tensor, "batch channels length"]) -> Example:
     return Example(x=x, condition=Condition())
