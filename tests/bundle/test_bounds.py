@@ -94,8 +94,8 @@ def test_a_call_without_end_is_ended(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_loading_without_end_is_ended(monkeypatch: pytest.MonkeyPatch):
-    constant = [node("Sin", f"s{k}", to=f"s{k + 1}") for k in range(1000)]
-    nodes = [node("Tile", "one", "times", to="s0"), *constant, node("Identity", "s1000")]
+    constant = [node("Sin", f"s{k}", to=f"s{k + 1}") for k in range(200)]
+    nodes = [node("Tile", "one", "times", to="s0"), *constant, node("Identity", "s200")]
     data = network(nodes, one=[1.0] * 16, times=[1 << 17])
     monkeypatch.setattr(bounds, "MOST_SECONDS", 0.2)
     monkeypatch.setattr(bounds, "LOOKS_EVERY_SECONDS", 0.05)
@@ -103,6 +103,10 @@ def test_a_loading_without_end_is_ended(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(InputError, match=r"net: ONNX Runtime refuses it \(it takes more than .* s\)"):
         OnnxNetwork(data, "net", 1)
     assert time.monotonic() - began < 10
+    for thread in threading.enumerate():
+        if thread.name == "loading a network":
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 def test_calls_beside_each_other_are_watched_apart():

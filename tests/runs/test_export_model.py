@@ -14,7 +14,7 @@ from halfstep.export.onnx_writing import STORED, write_onnx
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser, rates_like
 from halfstep.runs.experiment import with_settings
-from halfstep.runs.export_model import write_denoiser
+from halfstep.runs.export_model import _calls, write_denoiser
 from halfstep.runs.presets import PRESETS
 from halfstep.tasks.music.task import Music, MusicConfig
 
@@ -119,3 +119,18 @@ def test_exported_file_tells_nothing_of_this_machine(denoiser: Denoiser, tmp_pat
     model = onnx.load(path)
     assert not any(entry.data_location == onnx.TensorProto.EXTERNAL for entry in model.graph.initializer)
     assert sorted(STORED) == ["fp16", "fp32", "int4", "int8"]
+
+
+@pytest.mark.parametrize(
+    ("students", "jump", "served"),
+    [
+        ([1, 4], False, {1: [1], 4: [4]}),
+        ([4], True, {4: [3, 2, 1]}),
+        ([1, 4], True, {1: [1], 4: [3, 2]}),
+        ([2, 8], True, {2: [1], 8: [7, 6, 5, 4, 3, 2]}),
+    ],
+)
+def test_with_a_jump_a_student_serves_every_number_below_its_own(
+    students: list[int], jump: bool, served: dict[int, list[int]]
+):
+    assert _calls(students, jump) == served

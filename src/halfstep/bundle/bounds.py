@@ -3,6 +3,7 @@ hours of work (Expand, ConstantOfShape, Range, Tile, Resize, a Concat of itself 
 known before it runs, so that memory and time are bounded there.
 """
 
+import atexit
 import functools
 import itertools
 import threading
@@ -19,6 +20,8 @@ window of the largest model here takes a hundredth of it."""
 MOST_SECONDS = 120.0
 """Of one call, and of loading; one of the largest model here takes a tenth of a second."""
 LOOKS_EVERY_SECONDS = 0.5
+LEFT_SECONDS = 20.0
+"""How long the process waits at its end for a loading that was given up."""
 BEYOND = "bfc_arena"
 """What ONNX Runtime says where a network asks for more than MOST_BYTES."""
 ENDED = "terminate flag"
@@ -60,6 +63,8 @@ def within_time(work: Callable[[], Result], give_up: Callable[[], None]) -> Resu
     thread.join(MOST_SECONDS)
     if thread.is_alive():
         give_up()
+        # A thread that comes back from ONNX Runtime while Python ends takes the process down with it.
+        atexit.register(thread.join, LEFT_SECONDS)
         raise TimeoutError
     if errors:
         raise errors[0]

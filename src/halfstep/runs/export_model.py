@@ -65,7 +65,7 @@ def export_run(
 
     weights: how they are stored, a key of STORED; they are float32 again once loaded. with_teacher adds the averaged
     teacher as safetensors, to train on from. jump: a student of N > 1 steps takes its last two in one
-    (`jumping_times`), and is one of N - 1 steps then. A run that was never distilled exports its teacher.
+    (`jumping_times`), and so serves N - 1 steps, and fewer. A run that was never distilled exports its teacher.
     A training that is not finished gives its newest checkpoint, and the model says so.
     InputError if nothing was trained yet, or the run lacks a rung, or `out` has something in it.
     """
@@ -92,15 +92,12 @@ def write_model(
         raise InputError(f"{run.path}: models {run.experiment.task_name}, which nothing plays: it cannot be exported")
     task = run.task
     networks = _chosen(run, steps, jump)
-    calls = [entry.steps for entry, _ in networks]
-    if len(set(calls)) < len(calls):
-        raise NamedError("{jump}: makes two networks of the same number of steps; export fewer of {steps}")
     if jump and run.experiment.diffusion.process.noise.chain is not None:
         schedule = run.experiment.diffusion.schedule
         raise NamedError(f"{{jump}}: a last step of twice the length is of continuous time, not of {schedule}'s chain")
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing_folder(out) as folder:
-        for entry, denoiser in networks:
+        for entry, denoiser in {entry.file: (entry, denoiser) for entry, denoiser in networks}.values():
             write_denoiser(denoiser, task, folder / entry.file, weights, entry.learned_variance)
         if with_teacher:
             save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
@@ -128,7 +125,10 @@ def _chosen(run: Run, steps: tuple[int, ...], jump: bool) -> list[Network]:
     rungs, experiment = finished_rungs(run), run.experiment
     first = experiment.distill.start_steps if experiment.diffusion.process.distillable else 1
     wanted = steps or tuple(n for n in (4, 1) if n in rungs) or tuple(rungs) or (experiment.teacher_steps,)
-    networks = [(_student(num_steps, jump), rungs[num_steps]()) for num_steps in wanted if num_steps in rungs]
+    networks: list[Network] = []
+    for num_steps, calls in _calls(sorted(n for n in wanted if n in rungs), jump).items():
+        student = rungs[num_steps]()
+        networks += [(entry, student) for entry in _student(num_steps, calls, jump)]
     for num_steps in (n for n in wanted if n not in rungs):
         if num_steps < min(first, experiment.teacher_steps):
             have = ", ".join(map(str, rungs)) or "none"
@@ -144,9 +144,23 @@ def _chosen(run: Run, steps: tuple[int, ...], jump: bool) -> list[Network]:
     return networks
 
 
-def _student(num_steps: int, jump: bool) -> DenoiserFile:
-    calls, respacing = (num_steps - 1, JUMP) if jump and num_steps > 1 else (num_steps, TRAILING)
-    return DenoiserFile(steps=calls, file=f"denoiser-{calls}.onnx", respacing=respacing)
+def _calls(students: list[int], jump: bool) -> dict[int, list[int]]:
+    """Student, fewest steps first -> the numbers of calls it serves: its own, or with a jump all below that the
+    students before it leave. InputError if one is left with nothing.
+    """
+    served: dict[int, list[int]] = {}
+    for student in students:
+        taken = {calls for others in served.values() for calls in others}
+        own = range(student - 1, 0, -1) if jump and student > 1 else [student]
+        served[student] = [calls for calls in own if calls not in taken]
+        if not served[student]:
+            raise NamedError(f"{{jump}}: leaves the student of {student} steps no number of steps of its own")
+    return served
+
+
+def _student(num_steps: int, calls: list[int], jump: bool) -> list[DenoiserFile]:
+    respacing = JUMP if jump and num_steps > 1 else TRAILING
+    return [DenoiserFile(steps=one, file=f"denoiser-{calls[0]}.onnx", respacing=respacing) for one in calls]
 
 
 def _undistilled(run: Run, num_steps: int) -> DenoiserFile:
