@@ -16,6 +16,7 @@ def test_a_process_runs_until_it_has_ended():
     assert not runs(child.pid)
 
 
-@pytest.mark.parametrize(("pid", "there"), [(os.getpid(), True), (1, True), (2**22 + 1, False), (2**70, False)])
+@pytest.mark.parametrize(("pid", "there"), [(1, True), (2**22 + 1, False), (2**70, False)])
 def test_numbers_of_any_kind_are_answered(pid: int, there: bool):
     assert runs(pid) == there
+    assert runs(os.getpid())
