@@ -142,6 +142,8 @@ def test_interrupted_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_a_stopped_generate_leaves_nothing_behind(number: signal.Signals, code: int, tiny_model: Path, tmp_path: Path):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip(f"{number.name} is ignored by whoever runs the tests, as nohup has it")
     out = tmp_path / "out.wav"
     going = process("generate", str(out), "--model", str(tiny_model), "--seconds", "80000")
     while not any(path.stat().st_size for path in tmp_path.iterdir()):
