@@ -181,7 +181,7 @@ def test_what_is_no_data_set_or_preset_is_refused(begin: Callable, tmp_path: Pat
         ("{", "not readable as JSON"),
         ("[]", r"is \[\], expected an object"),
         ("{}", "format is missing"),
-        ('{"format": 2, "data": "DATA", "experiment": {}}', "format is 2, expected 1"),
+        ('{"format": 2, "data": "DATA", "experiment": {}}', "format is 2, this halfstep reads 1"),
         ('{"format": 1, "data": 7, "experiment": {}}', "data is 7"),
         ('{"format": 1, "data": "DATA", "experiment": {}}', "its settings do not fit"),
         ('{"format": 1, "data": "DATA", "experiment": 3}', "its settings do not fit"),
@@ -190,9 +190,9 @@ def test_what_is_no_data_set_or_preset_is_refused(begin: Callable, tmp_path: Pat
 def test_a_spoiled_config_is_named(begin: Callable, tmp_path: Path, library: Path, content: str, says: str):
     enter(tmp_path, RUN)
     (tmp_path / "config.json").write_text(content.replace("DATA", str(library)))
-    with pytest.raises(InputError, match=f"config.json: {says}.*; restore it"):
+    with pytest.raises(InputError, match=f"config.json: {says}.*; (restore it|update halfstep)"):
         begin(tmp_path)
-    with pytest.raises(InputError, match=f"config.json: {says}.*; restore it"), open_run(tmp_path):
+    with pytest.raises(InputError, match=f"config.json: {says}.*; (restore it|update halfstep)"), open_run(tmp_path):
         pass
     assert not (tmp_path / "lock").exists()
 
