@@ -170,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("music", type=Path, nargs="?")
     parser.add_argument("--model")
-    parser.add_argument("--steps", type=int, nargs="+", default=[4, 1])
+    parser.add_argument("--steps", type=int, nargs="+", help="if not given, all that the model serves")
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--count", type=int, default=220, help="seams of each kind")
     parser.add_argument("--start", type=float, default=10.0, help="second of each recording to begin with")
@@ -178,7 +178,7 @@ def main() -> None:
     model = halfstep.load(options.model)
     print(f"{processor()}, model {model.manifest.id}")
     for kind in options.kinds:
-        for steps in options.steps:
+        for steps in options.steps or reversed(model.manifest.steps):
             began = time.process_time()
             places = KINDS[kind](model, steps, options.count, Music(options.music, options.start))
             test = seam_test(places["middle"], model.sample_rate, np.random.default_rng(0))

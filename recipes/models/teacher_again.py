@@ -8,7 +8,7 @@
 RUN is a run folder that every command opens; DATA is what the model learned from, whose bands its
 weights expect. A student of 4 steps knows all of the network but how
 to see little noise, so a fifth of the first training brings the held-out errors back to where they
-were (docs/experiments/same-noise.md).
+were (docs/experiments/same-noise.md). A model exported with --jump has the weights of such a student.
 """
 
 import argparse
@@ -54,7 +54,8 @@ def main() -> None:
         write_components(run.path / COMPONENTS_FILE, folder.packing.components)
     denoiser = run.experiment.build(run.task)
     shapes = {name: value.shape for name, value in denoiser.state_dict().items()}
-    denoiser.load_state_dict(weights_of(folder.path / "denoiser-4.onnx", shapes, "denoiser."))
+    entry = folder.entry(folder.manifest.default_steps)
+    denoiser.load_state_dict(weights_of(folder.path / entry.file, shapes, "denoiser."))
     average = train(
         denoiser, denoising_loss(base.diffusion), run.batches(training.batch_size, STREAM), run.path, training,
         NoObserver(), run.device, lambda done, of, line: print(done, of, line, flush=True) if done % 25 == 0 else None,

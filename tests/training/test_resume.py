@@ -87,8 +87,6 @@ def uncut(tmp_path_factory: pytest.TempPathFactory, apart: Callable, left: Calla
 def test_asked_to_stop_it_saves_first(
     uncut, apart: Callable, left: Callable, library: Path, command: Callable, tmp_path: Path, number: int, code: int
 ):
-    if signal.getsignal(number) is signal.SIG_IGN:
-        pytest.skip(f"signal {number} is ignored by whoever runs the tests, as nohup has it")
     run = tmp_path / "run"
     words = command(library, run)
     assert apart(command=words, signal_at=[6, int(number)], stderr=str(tmp_path / "printed.txt")) == code

@@ -97,5 +97,6 @@ class BroughtDown:
         """Of what was clipped."""
         decibels = 20 * math.log10(self._peak)
         return (
-            f"{self.samples} samples of the recording are above full scale, by up to {decibels:.1f} dB: clipped to it"
+            f"{self.samples} samples of the recording, or as loud beside it, are above full scale, by up to "
+            f"{decibels:.1f} dB: clipped to it"
         )
