@@ -13,8 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
+from parts import whole
 
 from halfstep.data.carried import read_carried
 from halfstep.data.dataset import Library
@@ -25,22 +24,6 @@ from halfstep.runs.presets import PRESETS
 from halfstep.runs.run_folder import Run, settle
 from halfstep.tasks.music.export import COMPONENTS_FILE
 from halfstep.training.checkpoint import save_tensors
-
-SCALE = "#scale"
-
-
-def whole(folder: Path, stem: str) -> dict[str, torch.Tensor]:
-    """The weights of STEM.0.safetensors, STEM.1... together, in float32; bytes come with a scale for every row, as
-    `gpu_trip.py` writes them. InputError if there are none.
-    """
-    parts = sorted(folder.glob(f"{stem}.*.safetensors"))
-    if not parts:
-        raise InputError(f"{folder}: no {stem}.0.safetensors; name the folder that gpu_trip.py wrote to")
-    kept = {name: tensor.float() for part in parts for name, tensor in load_file(part).items()}
-    scales = {name.removesuffix(SCALE): kept.pop(name) for name in list(kept) if name.endswith(SCALE)}
-    for name, scale in scales.items():
-        kept[name] *= scale.view(-1, *[1] * (kept[name].dim() - 1))
-    return kept
 
 
 def bring_back(options: argparse.Namespace) -> list[int]:

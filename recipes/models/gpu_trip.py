@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """From carried data to a distilled model in minutes, on a bare machine: Python, PyTorch, and this repository's src.
 
-    PYTHONPATH=src python recipes/models/gpu_trip.py FILE... OUT --seconds 600 [--name piano] [--preset flagship]
+    PYTHONPATH=src python recipes/models/gpu_trip.py FILE... OUT --seconds 560 [--name piano] [--preset flagship]
 
 FILEs are what recipes/models/carry.py wrote. The teacher trains for about 55 % of the seconds, the ladder for the rest,
 most of that for the rungs that ship; both by the one training loop, in bf16, compiled, with the data in the card's
@@ -21,11 +21,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
-from torch import nn
+from parts import save_in_parts
 from torch.utils.flop_counter import FlopCounterMode
 
-from halfstep.atomic import replacing
 from halfstep.data.carried import joined, read_carried
 from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.errors import InputError
@@ -40,44 +38,15 @@ from halfstep.training.ladder import climb, frozen
 from halfstep.training.loop import train
 from halfstep.training.observe import errors_by_level, one_pass
 
-LARGEST_FILE = 15_000_000
 TEACHER_SHARE = 0.55
 RUNG_SHARES = {16: 0.14, 8: 0.14, 4: 0.26, 2: 0.18, 1: 0.28}
 HELD_OUT = 32
 CALIBRATED = 1024
-SCALE = "#scale"
 FOREVER = 10**9
 
 
 def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
-
-
-def save_in_parts(network: nn.Module, stem: Path, half: bool = False) -> None:
-    """Weights as STEM.0.safetensors, STEM.1..., none above LARGEST_FILE, each whole or absent: in half precision, or
-    (`bring_back.py` knows) matrices in bytes with a scale for every row.
-    """
-    parts: list[dict[str, torch.Tensor]] = [{}]
-    room = LARGEST_FILE
-    for name, tensor in network.state_dict().items():
-        for part_of, kept in packed(name, tensor.detach().float().cpu(), half).items():
-            if kept.nbytes > room and parts[-1]:
-                parts.append({})
-                room = LARGEST_FILE
-            parts[-1][part_of] = kept
-            room -= kept.nbytes
-    for number, part in enumerate(parts):
-        with replacing(stem.with_name(f"{stem.name}.{number}.safetensors")) as partial:
-            save_file(part, partial)
-
-
-def packed(name: str, tensor: torch.Tensor, half: bool) -> dict[str, torch.Tensor]:
-    """A tensor as it is written."""
-    if half or tensor.dim() < 2:
-        return {name: tensor.to(torch.float32 if tensor.dim() < 2 else torch.float16).contiguous()}
-    scale = tensor.flatten(1).abs().amax(1).clamp(min=1e-12) / 127
-    codes = (tensor / scale.view(-1, *[1] * (tensor.dim() - 1))).round().to(torch.int8)
-    return {name: codes.contiguous(), name + SCALE: scale}
 
 
 def matrix_rate(device: torch.device) -> float:
@@ -139,7 +108,7 @@ def resolved(options: argparse.Namespace) -> Experiment:
     """The preset with this trip's batches, rates, times and precision."""
     experiment = PRESETS[options.preset]()
     training = replace(
-        experiment.train, steps=FOREVER, epochs=None, seconds=TEACHER_SHARE * options.seconds,
+        experiment.train, steps=FOREVER, epochs=None,
         batch_size=options.batch, learning_rate=options.learning_rate, warmup_steps=200, ema_decay=0.999,
         precision=options.precision, compile=options.compile, nonfinite_allowed=20, log_every=options.log_every,
         measure_every=options.measure_every, sample_every=options.measure_every, save_seconds=1e9,

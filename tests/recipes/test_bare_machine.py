@@ -13,6 +13,7 @@ class Missing:
             raise ModuleNotFoundError(f"No module named {{name}}", name=name)
 sys.meta_path.insert(0, Missing())
 for recipe in sys.argv[1:]:
+    sys.path.insert(0, recipe.rpartition("/")[0])  # as for a script
     runpy.run_path(recipe)
 from halfstep.training.log import TrainingLog
 from pathlib import Path
