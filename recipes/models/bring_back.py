@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-from parts import whole
+from weight_parts import whole
 
 from halfstep.data.carried import read_carried
 from halfstep.data.dataset import Library

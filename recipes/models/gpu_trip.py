@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from parts import save_in_parts
 from torch.utils.flop_counter import FlopCounterMode
+from weight_parts import save_in_parts
 
 from halfstep.data.carried import joined, read_carried
 from halfstep.diffusion.schedule import SCHEDULES

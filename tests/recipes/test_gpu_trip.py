@@ -84,14 +84,14 @@ def test_weights_larger_than_a_file_may_be_lie_in_several_and_come_back(
     half: bool, error: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """In bytes, every weight within half a step of a 127th of its row's largest."""
-    import parts
+    import weight_parts
 
     network = torch.nn.Sequential(*(torch.nn.Linear(10, 10) for _ in range(4)))
-    monkeypatch.setattr(parts, "LARGEST_FILE", 500)
-    parts.save_in_parts(network, tmp_path / "n", half)
+    monkeypatch.setattr(weight_parts, "LARGEST_FILE", 500)
+    weight_parts.save_in_parts(network, tmp_path / "n", half)
     assert len(list(tmp_path.iterdir())) > 1
     assert all(path.stat().st_size < 500 + 1000 for path in tmp_path.iterdir())
-    back = parts.whole(tmp_path, "n")
+    back = weight_parts.whole(tmp_path, "n")
     assert back.keys() == network.state_dict().keys()
     for name, tensor in network.state_dict().items():
         largest = tensor.abs().amax(-1, keepdim=True)
@@ -101,7 +101,7 @@ def test_weights_larger_than_a_file_may_be_lie_in_several_and_come_back(
 def test_what_is_brought_back_is_a_run_that_is_exported(files: Path, carried: Path, library: Path, tmp_path: Path):
     """The model's network is the trip's own, its components those that were carried."""
     import bring_back
-    import parts
+    import weight_parts
 
     words = [str(files), str(library), str(tmp_path / "run"), "--preset", "pocket", "--carried", str(carried)]
     assert bring_back.main(words) == 0
@@ -111,7 +111,7 @@ def test_what_is_brought_back_is_a_run_that_is_exported(files: Path, carried: Pa
         export_run(tmp_path / "run", tmp_path / "both", Card(id="both"), steps=(2, 1), jump=True)
     with open_run(tmp_path / "run") as run:
         assert list(finished_rungs(run)) == [2, 1]
-        student, wanted = finished_rungs(run)[1](), parts.whole(files, "model-0001")
+        student, wanted = finished_rungs(run)[1](), weight_parts.whole(files, "model-0001")
         for name, tensor in student.state_dict().items():
             torch.testing.assert_close(tensor, wanted[name], rtol=0, atol=0)
         run.teacher()
