@@ -228,6 +228,10 @@ def test_a_decision_has_its_parts(path: Path):
     assert parts[:-3] in ([], ["Status"])
 
 
+def test_each_decision_has_a_number_of_its_own():
+    assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+
+
 def test_superseded_decisions_say_so_in_their_header():
     index = read(DECISIONS[0].with_name("README.md"))
     superseded = re.findall(r"\]\(([^)]+)\) \| superseded by (\d+) \|$", index, re.MULTILINE)
