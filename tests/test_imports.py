@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,14 @@ HEAVY = (
 )
 
 
-def modules() -> list[Path]:
-    return sorted(SOURCE.rglob("*.py"))
+@cache
+def modules() -> tuple[Path, ...]:
+    return tuple(sorted(SOURCE.rglob("*.py")))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def layer_of(name: str) -> str:
@@ -66,20 +73,23 @@ def name_of(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
+@cache
+def imports(path: Path) -> tuple[tuple[str, bool], ...]:
     """(dotted name, whether it is imported as the module loads); what only type checkers see is left out."""
-    waiting: list[tuple[ast.AST, bool]] = [(ast.parse(path.read_text(encoding="utf-8")), True)]
+    waiting: list[tuple[ast.AST, bool]] = [(tree(path), True)]
+    imported: list[tuple[str, bool]] = []
     while waiting:
         node, at_load = waiting.pop()
         if isinstance(node, ast.Import):
-            yield from ((alias.name, at_load) for alias in node.names)
+            imported += [(alias.name, at_load) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative imports hide where an arrow points"
-            yield from ((f"{node.module}.{alias.name}", at_load) for alias in node.names)
+            imported += [(f"{node.module}.{alias.name}", at_load) for alias in node.names]
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
         inside = at_load and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         waiting += [(child, inside) for child in ast.iter_child_nodes(node)]
+    return tuple(imported)
 
 
 def arrows(path: Path) -> Iterator[tuple[str, bool]]:
@@ -94,8 +104,12 @@ def test_every_module_has_a_layer():
     assert {layer_of(name_of(path)) for path in modules()} <= {*LAYERS, "", "__main__"}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_imports_point_one_way(path: Path):
+def test_imports_point_one_way():
+    assert {path: wrong for path in modules() if (wrong := astray(path))} == {}
+
+
+def astray(path: Path) -> set[str]:
+    """The layers that a module imports and may not."""
     layer = layer_of(name_of(path))
     if layer == "":
         allowed, late = {"errors"}, {"generation"}
@@ -103,8 +117,7 @@ def test_imports_point_one_way(path: Path):
         allowed, late = {*PLAYING, "app"}, set(MAKING)
     else:
         allowed, late = set(LAYERS[: LAYERS.index(layer) + 1]), set()
-    wrong = {to for to, at_load in arrows(path) if to not in allowed and (at_load or to not in late)}
-    assert not wrong, f"{layer} imports {', '.join(sorted(wrong))}"
+    return {to for to, at_load in arrows(path) if to not in allowed and (at_load or to not in late)}
 
 
 def playing_modules() -> list[str]:
@@ -156,7 +169,7 @@ FOUND_ON_DISK = ("data/sources.py", "data/catalogue.py", "data/preparing.py", "d
 
 def names(path: Path) -> Iterator[str]:
     """Every name that a module gives or uses, but for Python's own exceptions."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Name):
@@ -167,28 +180,45 @@ def names(path: Path) -> Iterator[str]:
             yield node.arg or ""
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_names_are_the_fields(path: Path):
+def test_names_are_the_fields():
+    assert {path: own for path in modules() if (own := named_by_us(path))} == {}
+
+
+def named_by_us(path: Path) -> set[str]:
+    """The names of a module that hold words of our own."""
     allowed = {"found"} if path.relative_to(SOURCE).as_posix() in FOUND_ON_DISK else set()
     used = {name for name in names(path) if not name.endswith("NotFoundError")}
     own = {name: set(re.findall("[a-z]+", re.sub("(?=[A-Z])", "_", name).lower())) & OWN_WORDS for name in used}
-    assert not {name for name, words in own.items() if words - allowed}
+    return {name for name, words in own.items() if words - allowed}
 
 
 FORBIDDEN_CALLS = {"eval", "exec", "torch.load", "pickle.load", "pickle.loads", "os.system", "yaml.load"}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_nothing_executes_what_a_file_says(path: Path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    assert not {ast.unparse(call.func) for call in calls} & FORBIDDEN_CALLS
-    unsafe = {"allow_pickle": True, "shell": True}
-    for call in calls:
-        for keyword in call.keywords:
-            constant = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
-            assert not (keyword.arg in unsafe and constant is True), ast.unparse(call)
-    assert "pickle" not in {name.partition(".")[0] for name, _ in imports(path)}
+def test_nothing_executes_what_a_file_says():
+    assert {path: calls for path in modules() if (calls := dangerous(path))} == {}
+
+
+def dangerous(path: Path) -> set[str]:
+    """What a module calls, or imports, that would run what it reads."""
+    calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+    unsafe = {"allow_pickle", "shell"}
+    return (
+        ({ast.unparse(call.func) for call in calls} & FORBIDDEN_CALLS)
+        | ({name.partition(".")[0] for name, _ in imports(path)} & {"pickle"})
+        | {
+            ast.unparse(call)
+            for call in calls
+            for keyword in call.keywords
+            if keyword.arg in unsafe and isinstance(keyword.value, ast.Constant) and keyword.value.value is True
+        }
+    )
+
+
+def test_what_is_dangerous_is_seen(tmp_path: Path):
+    path = tmp_path / "module.py"
+    path.write_text("import pickle\nnumpy.load(path, allow_pickle=True)\neval('1')\nnumpy.load(path)\n")
+    assert dangerous(path) == {"pickle", "numpy.load(path, allow_pickle=True)", "eval"}
 
 
 SAME_PART = {"kind.py", "task.py", "observer.py", "export.py"}
@@ -212,17 +242,17 @@ def test_classes_of_one_name_are_one():
     classes = [
         node.name
         for path in modules()
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for node in tree(path).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     ]
     assert not {name for name in classes if classes.count(name) > 1}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_a_task_is_named_in_its_folder_and_in_presets_alone(path: Path):
+def test_a_task_is_named_in_its_folder_and_in_presets_alone():
     folders = {folder.name for folder in (SOURCE / "tasks").iterdir() if (folder / "kind.py").exists()}
     assert {"music", "diffusion_vocoder"} <= folders
-    named = {name.split(".")[2] for name, _ in imports(path) if name.startswith("halfstep.tasks.")} & folders
-    inside = path.relative_to(SOURCE).parts
-    allowed = {inside[1]} if inside[0] == "tasks" and len(inside) > 2 else set()
-    assert inside == ("runs", "presets.py") or named <= allowed
+    for path in modules():
+        named = {name.split(".")[2] for name, _ in imports(path) if name.startswith("halfstep.tasks.")} & folders
+        inside = path.relative_to(SOURCE).parts
+        allowed = {inside[1]} if inside[0] == "tasks" and len(inside) > 2 else set()
+        assert inside == ("runs", "presets.py") or named <= allowed, path
