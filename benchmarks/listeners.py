@@ -1,9 +1,11 @@
-"""What listeners cost a server, and what they leave behind: `python benchmarks/listeners.py [SECONDS]`.
+"""What listeners cost a server, and what they leave behind: `python benchmarks/listeners.py [SECONDS] [LISTENERS]`.
 
-100 listeners for SECONDS (300), 100 who do not read, 1000 who come and go. Memory, open files and threads of the
-server are read from /proc, so that it runs on Linux alone.
+100 listeners for SECONDS (300), as many who do not read, 1000 who come and go. Memory, open files and threads of the
+server are read from /proc, so that it runs on Linux alone. Beside them stands what else the machine does: how many
+processes want a core, on average.
 """
 
+import os
 import selectors
 import socket
 import subprocess
@@ -11,12 +13,13 @@ import sys
 import time
 from pathlib import Path
 
-LISTENERS, SILENT_SECONDS, VISITS = 100, 60, 1000
+SILENT_SECONDS, VISITS = 60, 1000
 REQUEST = b"GET /stream/piano.mp3 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 300.0
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 100
     command = [sys.executable, "-m", "halfstep", "serve", "--model", "piano", "--port", "0"]
     with subprocess.Popen(  # noqa: S603, ourselves
         command, stdout=subprocess.PIPE, text=True
@@ -25,9 +28,10 @@ def main() -> None:
         port = int(server.stdout.readline().split("http://127.0.0.1:")[1].split("/")[0])
         try:
             first_sound(port)
+            first_sound(port)
             facts(server.pid, "after the first listener")
-            listening(port, server.pid, seconds)
-            silent(port, server.pid)
+            listening(port, server.pid, seconds, count)
+            silent(port, server.pid, count)
             visits(port, server.pid)
         finally:
             server.terminate()
@@ -51,10 +55,10 @@ def first_sound(port: int) -> None:
     print(f"first 1.5 kB {took:.2f} s after the request", flush=True)
 
 
-def listening(port: int, pid: int, seconds: float) -> None:
+def listening(port: int, pid: int, seconds: float, count: int) -> None:
     """All read as fast as it comes; memory ten times on the way, and what each of them was sent."""
-    chosen, heard = selectors.DefaultSelector(), dict.fromkeys(range(LISTENERS), 0)
-    listeners = [joined(port) for _ in range(LISTENERS)]
+    chosen, heard = selectors.DefaultSelector(), dict.fromkeys(range(count), 0)
+    listeners = [joined(port) for _ in range(count)]
     for number, listener in enumerate(listeners):
         listener.setblocking(False)
         chosen.register(listener, selectors.EVENT_READ, number)
@@ -66,16 +70,16 @@ def listening(port: int, pid: int, seconds: float) -> None:
             heard[key.data] += len(data)
         if now > looked * seconds / 10:
             looked += 1
-            facts(pid, f"{LISTENERS} listeners, {now:.0f} s")
+            facts(pid, f"{count} listeners, {now:.0f} s")
     print(f"each was sent {min(heard.values()) / 20e3:.0f} to {max(heard.values()) / 20e3:.0f} s of sound")
     for listener in listeners:
         listener.close()
 
 
-def silent(port: int, pid: int) -> None:
-    listeners = [joined(port) for _ in range(LISTENERS)]
+def silent(port: int, pid: int, count: int) -> None:
+    listeners = [joined(port) for _ in range(count)]
     time.sleep(SILENT_SECONDS)
-    facts(pid, f"{LISTENERS} who do not read, {SILENT_SECONDS} s")
+    facts(pid, f"{count} who do not read, {SILENT_SECONDS} s")
     for listener in listeners:
         listener.close()
 
@@ -96,7 +100,8 @@ def facts(pid: int, when: str) -> None:
     files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
     memory = int(status["VmRSS"].split()[0]) / 1e3
     print(
-        f"{when}: {memory:.0f} MB, {files} files, {status['Threads'].strip()} threads, {processor:.0f} s of processor",
+        f"{when}: {memory:.0f} MB, {files} files, {status['Threads'].strip()} threads, {processor:.1f} s of processor; "
+        f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
         flush=True,
     )
 

@@ -145,7 +145,7 @@ class Packing:
         (C + mask_channels), and held, 1 where x is given. Of components, a place is given where all its frames are
         known.
         """
-        packed_mask = np.ascontiguousarray(self.pack_frames(mask))
+        packed_mask = np.copy(self.pack_frames(mask), order="C")
         if self.components is None:
             shown = self.flat(known * mask[..., None, :])
             held = np.repeat(packed_mask, known.shape[-2], axis=-2)
@@ -159,7 +159,7 @@ class Packing:
         self, window: Float[np.ndarray, "*batch n_mels frames"]
     ) -> Float[np.ndarray, "*batch folded length"]:
         packed = self.pack(window)
-        return np.ascontiguousarray(packed.reshape(*packed.shape[:-3], -1, packed.shape[-1]))
+        return np.copy(packed.reshape(*packed.shape[:-3], -1, packed.shape[-1]), order="C")
 
     def _checked_order(self, frames: int) -> Int[np.ndarray, "planes length"]:
         if frames == 0 or frames % self.planes:

@@ -132,6 +132,7 @@ ROWS = (
     Row(34, "values out of range, huge bodies", (
         f"{SAFETY}::test_what_is_out_of_range_is_refused_before_any_work", f"{SAFETY}::test_no_query_is_our_fault",
         f"{SAFETY}::test_a_body_that_is_too_large_is_refused_at_once",
+        f"{SAFETY}::test_a_thousand_ranges_are_no_work",
         f"{SAFETY}::test_nor_is_one_that_does_not_say_its_length")),
     Row(35, "path traversal, names with scripts", (
         f"{SAFETY}::test_no_address_leads_out", f"{SAFETY}::test_only_models_of_the_list_are_played")),
@@ -139,8 +140,9 @@ ROWS = (
         f"{SAFETY}::test_another_name_is_not_answered", f"{SAFETY}::test_a_page_of_a_stranger_can_change_nothing",
         f"{SAFETY}::test_its_own_names_are")),
     Row(37, "a server killed, a generator that fails", (
-        f"{STREAMS}::test_a_generator_that_fails_is_one_line_and_the_next_listener_is_served",),
-        "no test kills the server and times how soon its listeners are back"),
+        f"{SERVE}/test_restart.py",
+        f"{STREAMS}::test_a_generator_that_fails_is_one_line_and_the_next_listener_is_served",
+        "tests/app/page/test_page.py::test_a_generator_that_fails_is_heard_again_within_five_seconds")),
     Row(38, "the same seed", (
         f"{GENERATE}/test_generate.py::test_the_same_command_gives_the_same_bytes",
         f"{GENERATE}/test_generate.py::test_the_beginning_of_a_longer_file_is_the_shorter_one",

@@ -126,10 +126,7 @@ def _tiles(config: MelConfig) -> tuple[tuple[slice, slice, Float32[np.ndarray, "
 
 def bands_of(spectrum: Float[np.ndarray, "bins frames"], config: MelConfig) -> Float32[np.ndarray, "bands frames"]:
     """filterbank @ spectrum: [bins, frames] -> [n_mels, frames]."""
-    result = np.empty((config.n_mels, spectrum.shape[1]), np.float32)
-    for bands, bins, filters in _tiles(config):
-        np.matmul(filters, spectrum[bins], out=result[bands])
-    return result
+    return np.concatenate([filters @ spectrum[bins] for _, bins, filters in _tiles(config)])
 
 
 def spread_over_bins(

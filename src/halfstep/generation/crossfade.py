@@ -20,9 +20,9 @@ def crossfaded(
     rise = ((np.arange(frames, dtype=np.float32) + 1) / (frames + 1)).astype(np.float32)
     slow_old, slow_new = _smoothed(old), _smoothed(new)
     fast_old, fast_new = old - slow_old, new - slow_new
-    product = float((fast_old * fast_new).sum())
-    shared = product / max(float(np.sqrt((fast_old**2).sum() * (fast_new**2).sum())), 1e-9)
-    power = (1 - rise) ** 2 + rise**2 + 2 * rise * (1 - rise) * np.float32(np.clip(shared, 0, 1))
+    product = (fast_old * fast_new).sum().astype(np.float64)
+    shared = product / np.maximum(np.sqrt((fast_old**2).sum() * (fast_new**2).sum()).astype(np.float64), 1e-9)
+    power = (1 - rise) ** 2 + rise**2 + 2 * rise * (1 - rise) * np.clip(shared, 0, 1).astype(np.float32)
     fast = ((1 - rise) * fast_old + rise * fast_new) / np.sqrt(power)
     return (1 - rise) * slow_old + rise * slow_new + fast
 

@@ -73,7 +73,7 @@ def gain_to_model(context: Float32[np.ndarray, "samples"], manifest: Manifest) -
     each band has on average. 0 for silence, which has no level.
     """
     mel = manifest.mel
-    own = _level(np.asarray(manifest.band_mean, np.float64), mel)
+    own = model_level(manifest)
     gain = 0.0
     for _ in range(2):  # what lay below the floor at first counts once it is brought up
         bands = log_mel(context * np.float32(math.exp(gain)), mel).mean(axis=1, dtype=np.float64)
@@ -94,10 +94,20 @@ def matched(placing: Placing, context: Float32[np.ndarray, "context"], new: Floa
     return replace(placing, gain=placing.gain + max(-MOST_MATCHED, min(MOST_MATCHED, step)))
 
 
+def model_level(manifest: Manifest) -> float:
+    """Nepers: of a model's training music."""
+    return _level(np.asarray(manifest.band_mean, np.float64), manifest.mel)
+
+
+def band_widths_hz(mel: MelConfig) -> Float64[np.ndarray, "bands"]:
+    """From each band's lower edge to its upper one."""
+    edges = band_edges_hz(mel)
+    return edges[2:] - edges[:-2]
+
+
 def _level(band_mean: Float64[np.ndarray, "bands"], mel: MelConfig) -> float:
     """Nepers: bands are averages of magnitude over their width."""
-    edges = band_edges_hz(mel)
-    return 0.5 * math.log(float(((edges[2:] - edges[:-2]) * np.exp(2 * band_mean)).sum()))
+    return 0.5 * math.log(float((band_widths_hz(mel) * np.exp(2 * band_mean)).sum()))
 
 
 def _width(

@@ -163,7 +163,18 @@ class WindowSampler:
         """
         if self.sampling.sampler != DDIM:
             return noise
-        optimised, rate = noise.copy(), np.float32(OPTIMISING_RATE * self._packing.scale)
+        optimised = noise
         for _ in range(OPTIMISING_ROUNDS):
-            optimised += rate * target * (known - self.inpainted(optimised, known, mask))
+            optimised = nearer(optimised, known, self.inpainted(optimised, known, mask), target, self._packing.scale)
         return optimised
+
+
+def nearer(
+    noise: Float32[np.ndarray, "bands frames"],
+    known: Float32[np.ndarray, "bands frames"],
+    rendered: Float32[np.ndarray, "bands frames"],
+    target: Float32[np.ndarray, "frames"],
+    scale: float,
+) -> Float32[np.ndarray, "bands frames"]:
+    """One step along the error of what the noise renders; scale: of the packing. `WindowSampler.optimised` says why."""
+    return noise + np.float32(OPTIMISING_RATE * scale) * target * (known - rendered)

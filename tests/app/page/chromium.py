@@ -30,7 +30,7 @@ class Tab:
         number = next(self._ids)
         message = {"id": number, "method": method, "params": parameters, "sessionId": self._session}
         self._socket.send(json.dumps(message))
-        while (answer := json.loads(self._socket.recv(240))).get("id") != number:
+        while (answer := json.loads(self._socket.recv(900))).get("id") != number:
             self.events.append(answer)
         assert "error" not in answer, answer
         return answer["result"]

@@ -7,8 +7,10 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -17,12 +19,14 @@ import halfstep
 from halfstep.app.cli import run
 from halfstep.app.page.runtime import RUNTIME_FILES
 from halfstep.app.serve.formats import levels
+from halfstep.audio.circular import stretched
+from halfstep.audio.joining import joined
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.steady import steady_units
 from halfstep.bundle import Manifest
-from halfstep.diffusion.process import Sampling
-from halfstep.generation.canvas import Canvas, mel_stream
-from halfstep.generation.noise import piece_noise, seed_noise
+from halfstep.generation import canvas
+from halfstep.generation.canvas import Canvas, mel_stream, placements
+from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
 from halfstep.generation.window import WindowSampler, layout_of
 
 from .chromium import BINARY, Tab, browser
@@ -91,35 +95,108 @@ def test_drifts_and_variations_are_the_same(tab: Tab):
         np.testing.assert_allclose(found.reshape(-1, 8).T, expected, atol=2e-6)
 
 
-@pytest.mark.parametrize("steps", [4, 3])
-def test_windows_follow_each_other_as_they_do_here(tab: Tab, tiny_manifest: Manifest, steps: int):
-    """In even steps and in three with a jump; by a network known in both: v = z / 2 - sigma x, x the known frames."""
-    manifest, layout, bands = tiny_manifest, layout_of(tiny_manifest), tiny_manifest.mel.n_mels
+CANVASES = [
+    (0, None, 0),
+    (3, None, 0),
+    (40, None, 0),
+    (0, 5, 30),
+    (40, 3, 40),
+    (40, 17, 9),
+    (25, 70, 40),
+    (40, 200, 40),
+]
 
-    def network(z: np.ndarray, alpha: float, sigma: float, aligned: np.ndarray | None) -> np.ndarray:
-        assert aligned is not None
-        return (0.5 * z - np.float32(sigma) * aligned[:, : z.shape[1]]).astype(np.float32)
 
-    about = {
-        "frames": manifest.frames, "bands": bands, "planes": manifest.planes, "channels": manifest.channels, "scale": 1,
-        "context": True, "overlap": layout.overlap, "crossfade": layout.crossfade,
-        "mean": list(manifest.band_mean), "std": list(manifest.band_std), "floor": float(np.log(manifest.mel.floor)),
-        "jumps": [3],
-    }  # fmt: skip
+def test_windows_lie_where_they_do_here(tab: Tab, tiny_manifest: Manifest):
+    layout = layout_of(tiny_manifest)
+    script = f"""import('./sampling.js').then(({{ placements }}) => {json.dumps(CANVASES)}.map((canvas) => {{
+      const all = [];
+      for (const place of placements({json.dumps(asdict(layout))}, ...canvas)) {{
+        if (all.push(place) > 6) break; }}
+      return all; }}))"""
+    expected = [[asdict(place) for place in islice(placements(layout, *canvas), 7)] for canvas in CANVASES]
+    assert tab.run(script) == expected
+
+
+class Halved:
+    """A sampler whose windows are half their noise, and what is known where it is known: in a browser, the same."""
+
+    shifts, n_mels = True, 2
+    SCRIPT = """{ about, logMel: async (x) => x, standardised: async (x) => x,
+      async inpainted(noise, known, mask) {
+        return noise.map((one, at) => mask[Math.floor(at / 2)] ? known[at] : one / 2); },
+      async optimised(noise, known, mask, target) {
+        return noise.map((one, at) => one + target[Math.floor(at / 2)] * (known[at] - one / 2)); },
+      graphs: { async crossfaded({ old, new: young }) {
+        return { joined: old.map((one, at) => (one + 3 * young[at]) / 4) }; } } }"""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.layout = layout_of(manifest)
+
+    def standardised(self, bands: np.ndarray) -> np.ndarray:
+        return bands
+
+    log_mel = standardised
+
+    def inpainted(self, noise: np.ndarray, known: np.ndarray, mask: np.ndarray, fresh: object = None) -> np.ndarray:
+        return np.where(mask == 1, known, noise / 2)
+
+    def optimised(self, noise: np.ndarray, known: np.ndarray, mask: np.ndarray, target: np.ndarray) -> np.ndarray:
+        return noise + target * (known - noise / 2)
+
+
+@pytest.mark.parametrize(("before", "frames", "after"), [(0, None, 0), (40, None, 0), (40, 150, 40), (20, 9, 40)])
+def test_windows_follow_each_other_as_they_do_here(
+    tab: Tab, tiny_manifest: Manifest, monkeypatch: pytest.MonkeyPatch, before: int, frames: int | None, after: int
+):
+    """Streams, continuations and gaps, with a window that is arithmetic: what formulas give is tested as graphs."""
+    monkeypatch.setattr(canvas, "crossfaded", lambda old, new: (old + 3 * new) / 4)
+    layout, rng = layout_of(tiny_manifest), np.random.default_rng(0)
+    sides = [rng.standard_normal((2, size)).astype(np.float32) if size else None for size in (before, after)]
+    about = {**asdict(layout), "bands": 2, "optimising_rounds": 1}
+    rows = [None if side is None else side.T.ravel().tolist() for side in sides]
     script = f"""Promise.all([import('./sampling.js'), import('./noise.js')]).then(async ([sampling, noise]) => {{
-      const run = async ({{ z, sigma, aligned }}) => z.map((value, at) => value / 2 - sigma * aligned[at]);
-      const sampler = new sampling.WindowSampler({json.dumps(about)}, null, {steps}, run), all = [];
-      for await (const block of sampling.bandStream(sampler, noise.seedNoise({bands}, 5n))) {{
+      const about = {json.dumps(about)};
+      const [before, after] = {json.dumps(rows)}.map((one) => one && Float32Array.from(one));
+      const canvas = {{ noise: noise.seedNoise(2, 5n), boundary: noise.seedNoise(2, 5n, noise.BOUNDARY),
+        before, after, frames: {json.dumps(frames)} }}, sampler = {Halved.SCRIPT}, all = [];
+      if (after) return await sampling.filled(sampler, canvas, () => {{}});
+      for await (const block of sampling.bandStream(sampler, canvas)) {{
         all.push(...block);
-        if (all.length > 120 * {bands}) return all;
+        if (all.length > 400) return all;
       }} }})"""
-    found = numbers(tab, script).reshape(-1, bands).T
-    sampling = Sampling(process=manifest.process, respacing="jump" if steps == 3 else "trailing")
-    stream = mel_stream(
-        WindowSampler(network, manifest, steps, None, sampling), Canvas(init_noise=seed_noise(bands, 5))
+    found = numbers(tab, script).reshape(-1, 2).T
+    one = Canvas(
+        init_noise=seed_noise(2, 5), boundary_noise=seed_noise(2, 5, BOUNDARY),
+        before=sides[0], after=sides[1], frames=frames,
+    )  # fmt: skip
+    sampler = cast(WindowSampler, Halved(tiny_manifest))
+    if after:
+        expected = canvas.filled(sampler, one)
+    else:
+        expected = np.concatenate(list(islice(mel_stream(sampler, one), 12)), axis=1)[:, : found.shape[1]]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [100, 9000])
+def test_sounds_join_as_they_do_here(tab: Tab, count: int):
+    times = np.arange(count) / 8000
+    left, right = (np.sin(2 * np.pi * 440 * times + phase).astype(np.float32) for phase in (0.0, 2.0))
+    rows = json.dumps([left.tolist(), right.tolist()])
+    script = (
+        f"""import('./joining.js').then(({{ joined }}) => joined(...{rows}.map((one) => Float32Array.from(one))))"""
     )
-    expected = np.concatenate(list(islice(stream, 12)), axis=1)[:, : found.shape[1]]
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(numbers(tab, script), joined(left, right), atol=2e-3)
+
+
+@pytest.mark.parametrize(("count", "size"), [(900, 907), (907, 900), (64, 66)])
+def test_what_repeats_is_stretched_as_it_is_here(tab: Tab, count: int, size: int):
+    places = np.arange(count) / count
+    period = np.sin(2 * np.pi * 5 * places + 1).astype(np.float32) + np.cos(2 * np.pi * 17 * places).astype(np.float32)
+    both = json.dumps(np.stack([period, 2 * period], axis=1).ravel().tolist())
+    script = f"import('./joining.js').then(({{ stretched }}) => stretched(Float32Array.from({both}), 2, {size}))"
+    found = numbers(tab, script).reshape(size, 2).T
+    np.testing.assert_allclose(found, stretched(np.stack([period, 2 * period]), size), atol=5e-3)
 
 
 def test_steady_tones_turn_alike(tab: Tab):

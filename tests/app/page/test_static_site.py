@@ -3,17 +3,21 @@
 import base64
 import hashlib
 import json
+import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import halfstep
 from halfstep.app.cli import run
 from halfstep.app.page.runtime import RUNTIME_FILES, runtime_folder
+from halfstep.app.page.static_site import SITE
 from halfstep.errors import InputError
+
+GRAPHS = re.findall(r'"(\w+)"', re.findall(r"GRAPHS = \[(.*?)\]", (SITE / "maker.js").read_text())[0])
+"""What the worker loads."""
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +74,10 @@ def test_every_file_it_names_is_there_and_is_that_file(site: Path):
     for file in model["files"].values():
         data = (site / file["path"].partition("?")[0]).read_bytes()
         assert file["integrity"] == "sha256-" + base64.b64encode(hashlib.sha256(data).digest()).decode()
-    matrix = np.frombuffer((site / model["files"]["components"]["path"].partition("?")[0]).read_bytes(), "<f4")
-    assert len(matrix) == model["channels"] * model["planes"] * model["bands"]
+    assert set(GRAPHS) < set(model["files"])
+    assert {steps: len(path) for steps, path in model["paths"].items()} == {
+        str(steps): steps for steps in manifest.steps
+    }
     for name in RUNTIME_FILES:
         assert (site / "ort" / name).read_bytes() == b"export {}"
 

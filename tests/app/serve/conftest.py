@@ -89,6 +89,8 @@ def serving(model: Path, limits: Limits = QUICK, hls: Path | None = None, seed: 
         sock.close()
         server.close()
         assert not thread.is_alive()
+        # ONNX Runtime, still at work as Python ends, would bring the process down.
+        assert not [one.name for one in threading.enumerate() if one.name.startswith("station")]
 
 
 @pytest.fixture

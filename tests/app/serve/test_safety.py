@@ -48,6 +48,12 @@ def test_only_models_of_the_list_are_played(site: Site, path: str):
         "/__init__.py",
         "/stream/..%2f..%2fpiano.mp3", "/stream/http:%2f%2fevil.example%2fm.mp3", "/stream/%3Cscript%3E.mp3",
         "/api/jobs/..%2f..%2fetc/audio", "/api/jobs/%2e%2e/audio", "//etc/passwd", "/./x", "/C:%5Cwindows%5Cwin.ini",
+        "/../index.html", "/....//etc/passwd", "/..%252f..%252fetc/passwd", "/%c0%ae%c0%ae/etc/passwd", "/..%5c..%5cx",
+        "/%5c%5cevil.example%5cx", "/stream/../../etc/passwd", "/stream/%2e%2e%2fpiano.mp3", "/stream/..%5cpiano.mp3",
+        "/stream/file:%2f%2f%2fetc%2fpasswd.mp3", "/stream/%00.mp3", "/stream/tiny-gauss.mp3%00.js", "/stream/~.mp3",
+        "/stream/tiny-gauss.mp3/..", "/live/..%2f..%2fx", "/api/models/../x", "/api/..%2fmodels", "/api/jobs/%00",
+        "/api/jobs/%00/audio", "/api/jobs//audio", "/api/jobs/x/../y", "/proc/self/environ", "/.git/config", "/.env",
+        "/site/page.js", "/page.js%20", "/PAGE.JS", "/%70age.js%2fx", "/page.js%2f..%2findex.html",
     ],
 )  # fmt: skip
 def test_no_address_leads_out(site: Site, path: str):
@@ -57,6 +63,15 @@ def test_no_address_leads_out(site: Site, path: str):
     assert headers["x-content-type-options"] == "nosniff"
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "unsafe-inline" not in headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("count", [3000, 10_000])
+def test_a_thousand_ranges_are_no_work(site: Site, count: int):
+    began = time.monotonic()
+    status, _, body = site.ask("GET", "/page.js", headers={"Range": "bytes=" + ",".join(["0-0"] * count)})
+    assert status == 416
+    assert len(body) < 1000
+    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(

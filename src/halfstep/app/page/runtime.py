@@ -1,6 +1,6 @@
 """onnxruntime-web, which runs networks in a browser: one pinned version, from the npm registry or a folder.
 
-It is 14 MB, so that it is in no repository; npm, whatever registry it is set up for, brings it when a site is written.
+It is 31 MB, so that it is in no repository; npm, whatever registry it is set up for, brings it when a site is written.
 """
 
 import base64
@@ -18,7 +18,11 @@ from halfstep.errors import InputError
 
 PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
 INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
-RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+RUNTIME_FILES = (
+    "ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm",
+    "ort.jspi.min.mjs", "ort-wasm-simd-threaded.jspi.mjs", "ort-wasm-simd-threaded.jspi.wasm",
+)  # fmt: skip
+"""What runs on the processor; then the same with WebGPU, which a browser fetches in its place where it can use it."""
 LICENCE = "onnxruntime-web: MIT, Copyright (c) Microsoft Corporation"
 SECONDS = 300
 REMEDY = f"get it with: npm pack {PACKAGE}@{VERSION}, unpack it, and name its dist folder with --runtime"

@@ -14,17 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from halfstep.app.page.graphs import SPECTRA_AT_ONCE, graphs
 from halfstep.app.page.runtime import RUNTIME_FILES
 from halfstep.atomic import folder_aside, replacing
 from halfstep.audio.bass import bass_bins, bass_share
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import band_edges_hz
-from halfstep.bundle import Manifest, ModelFolder, VocoderFiles
+from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, VocoderFiles
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.diffusion.process import DDIM
-from halfstep.diffusion.steps import JUMP
 from halfstep.errors import InputError
-from halfstep.generation.window import layout_of
+from halfstep.generation.sides import band_widths_hz, model_level
+from halfstep.generation.window import OPTIMISING_ROUNDS, layout_of
 from halfstep.own_folder import SITE as SITE_FOLDER
 from halfstep.own_folder import check, enter, members
 
@@ -104,18 +105,13 @@ def _write_files(out: Path, folder: ModelFolder) -> None:
     place.mkdir(parents=True, exist_ok=True)
     for name in _files(folder, _vocoder_of(folder.manifest)).values():
         (place / name).write_bytes(folder.read(name))
-    matrix = _matrix(folder)
-    if matrix is not None:
-        (place / COMPONENTS).write_bytes(matrix)
+    for name, data in graphs(folder).items():
+        (place / f"graph-{name}.onnx").write_bytes(data)
 
 
-COMPONENTS = "components.bin"
-
-
-def _matrix(folder: ModelFolder) -> bytes | None:
-    """The components' directions, row after row, as little-endian float32."""
-    components = folder.packing.components
-    return None if components is None else components.matrix.astype("<f4").tobytes()
+def _path(manifest: Manifest, one: DenoiserFile) -> list[tuple[float, float, float, float]]:
+    """alpha and sigma at the two ends of every step."""
+    return [(*at_t, *at_s) for at_t, at_s in manifest.sampling(one).path(one.steps)]
 
 
 def _described(folder: ModelFolder) -> dict[str, Any]:
@@ -124,24 +120,25 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
     layout, mel, packing = layout_of(manifest), manifest.mel, folder.packing
     vocoder = _vocoder_of(manifest)
     named = {name: (file, folder.read(file)) for name, file in _files(folder, vocoder).items()}
-    matrix = _matrix(folder)
-    if matrix is not None:
-        named["components"] = (COMPONENTS, matrix)
-    if manifest.process.schedule != "cosine" or any(one.sampler != DDIM for one in manifest.denoisers):
-        raise InputError(f"model {manifest.id}: browsers play DDIM under the cosine schedule; this one has another")
+    named |= {name: (f"graph-{name}.onnx", data) for name, data in graphs(folder).items()}
+    if not manifest.process.distillable or any(one.sampler != DDIM for one in manifest.denoisers):
+        raise InputError(f"model {manifest.id}: browsers sample by DDIM; this one is sampled otherwise")
     if not packing.shifts:
         raise InputError(f"model {manifest.id}: its packing {packing.name} is not one that browsers play")
     return {
         "id": manifest.id, "description": manifest.description, "output_licence": manifest.output_licence,
         "steps": list(manifest.steps), "default_steps": manifest.default_steps,
-        "jumps": [one.steps for one in manifest.denoisers if one.respacing == JUMP],
+        "paths": {one.steps: _path(manifest, one) for one in manifest.denoisers},
         "credits": [{"title": one.title, "licence": one.licence} for one in manifest.trained_on],
         "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels,
         "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],
         "frames": manifest.frames, "window_seconds": manifest.seconds, "planes": manifest.planes,
-        "channels": manifest.channels, "scale": packing.scale, "context": manifest.context,
-        "overlap": layout.overlap, "crossfade": layout.crossfade,
-        "mean": list(manifest.band_mean), "std": list(manifest.band_std),
+        "channels": manifest.channels, "length": manifest.length, "masks": packing.mask_channels,
+        "context": manifest.context,
+        "overlap": layout.overlap, "crossfade": layout.crossfade, "grain": layout.grain,
+        "optimising_rounds": OPTIMISING_ROUNDS, "spectra_at_once": SPECTRA_AT_ONCE,
+        "level": model_level(manifest), "band_width_hz": band_widths_hz(mel).tolist(),
+        "mel": {"n_fft": mel.n_fft, "window": mel.window, "lead": mel.lead},
         "floor": float(np.log(mel.floor)),
         "floor_magnitude": mel.floor,
         "grid": _grid(manifest), "vocoder": _shapes(folder, vocoder),

@@ -72,8 +72,9 @@ class Server:
         return Guard(_Quiet(Starlette(routes=routes, exception_handlers=handlers)), hosts, self.limits.upload_bytes)
 
     def close(self) -> None:
-        """End every job."""
+        """End every job, and wait for what makes music."""
         self.jobs.close()
+        self.stations.finish()
 
     async def _index(self, request: Request) -> Response:
         return self._page_file("index.html")

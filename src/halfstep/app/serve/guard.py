@@ -13,7 +13,9 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOCAL_NAMES = frozenset({"localhost"})
-MISDIRECTED, FORBIDDEN, TOO_LARGE = 421, 403, 413
+MISDIRECTED, FORBIDDEN, TOO_LARGE, NOT_SATISFIABLE = 421, 403, 413, 416
+MOST_RANGES = 8
+"""Of a file, in one request; players ask for one."""
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; manifest-src 'self'; font-src 'none'; "
@@ -57,6 +59,8 @@ class Guard:
         declared = headers.get("content-length", "0")
         if not declared.isascii() or not declared.isdigit() or int(declared) > self._upload_bytes:
             return TOO_LARGE, f"a body of at most {self._upload_bytes} bytes was expected"
+        if headers.get("range", "").count(",") >= MOST_RANGES:
+            return NOT_SATISFIABLE, f"at most {MOST_RANGES} ranges were expected"
         return None
 
     def _is_ours(self, host: str) -> bool:

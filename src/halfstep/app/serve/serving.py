@@ -55,6 +55,7 @@ def serve(
     """
     keep_to_one_thread()
     import logging
+    import threading
     import webbrowser
     from dataclasses import replace
 
@@ -63,6 +64,7 @@ def serve(
     from halfstep.app.serve.application import Server
     from halfstep.app.serve.limits import USUAL
     from halfstep.app.serve.running import Running, bound, serve_on, warm_up
+    from halfstep.app.serve.station import LAST_SECONDS
     from halfstep.bundle import installed
     from halfstep.generation.requests import Request
 
@@ -75,11 +77,12 @@ def serve(
     logging.basicConfig(format="halfstep: %(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # its warnings are of listeners who left
     server = Server(models, replace(USUAL, listeners=listeners), seed)
+    warming: list[threading.Thread] = []
 
     def ready() -> None:
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{sock.getsockname()[1]}/"
-        warm_up(server)
+        warming.append(warm_up(server))
         print(f"halfstep plays at {address}  (Ctrl-C ends it)", flush=True)
         for name in models:
             print(f"  {address}stream/{name}.mp3   .ogg", flush=True)
@@ -92,3 +95,5 @@ def serve(
         serve_on(sock, running)
     finally:
         server.close()
+        for thread in warming:
+            thread.join(LAST_SECONDS)

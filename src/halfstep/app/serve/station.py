@@ -21,6 +21,8 @@ from halfstep.generation.passages import Passage
 LOG = logging.getLogger("halfstep.serve")
 LONGEST_WAIT = 0.1
 """Seconds after which the thread looks again whether anybody listens."""
+LAST_SECONDS = 20.0
+"""That a thread has to come to its end: networks that are running when Python ends bring the process down."""
 
 
 class Station:
@@ -89,6 +91,12 @@ class Station:
             for channel in self._channels.values():
                 channel.end()
             self._channels.clear()
+
+    def finish(self) -> None:
+        """Wait until nothing is made any more; once nobody listens."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(LAST_SECONDS)
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         try:

@@ -111,6 +111,11 @@ class Stations:
         for station in self._all():
             station.end()
 
+    def finish(self) -> None:
+        """Wait until nothing is made any more; after `end`."""
+        for station in self._all():
+            station.finish()
+
     def _new(self, tune: Tune) -> Station:
         model = self._models[tune.model]
         first = round(tune.at * model.manifest.mel.frames_per_second)

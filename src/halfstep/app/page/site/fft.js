@@ -1,10 +1,12 @@
 // The transform of real frames under a Hann window, scaled as audio/stft.py scales it: a complex one of half the size.
 
 export class RealFft {
-  constructor(size) {
+  /** window: samples of a frame, in the middle of `size`. */
+  constructor(size, window = size) {
     const half = size / 2;
-    Object.assign(this, { size, half });
-    this.hann = Float32Array.from({ length: size }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / size));
+    Object.assign(this, { size, half, window });
+    this.hann = new Float32Array(size);
+    for (let i = 0; i < window; i++) this.hann[(size - window) / 2 + i] = 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / window);
     this.cos = Float64Array.from({ length: half + 1 }, (_, i) => Math.cos((2 * Math.PI * i) / size));
     this.sin = Float64Array.from({ length: half + 1 }, (_, i) => Math.sin((2 * Math.PI * i) / size));
     this.re = new Float64Array(half);

@@ -1,23 +1,35 @@
-// A worker that makes music in this browser: the networks run in onnxruntime-web, the rest is in the files beside it.
-import * as ort from "./ort/ort.wasm.min.mjs";
-import { defaultRng, tuneNoise } from "./noise.js";
+// A worker that makes music in this browser: networks and formulas run in onnxruntime-web, the rest is in the files beside it.
+import { BOUNDARY, defaultRng, seedNoise, tuneNoise } from "./noise.js";
+import { closed, continued, loop } from "./pieces.js";
 import { bandStream, WindowSampler } from "./sampling.js";
 import { Vocoder } from "./vocoder.js";
 
 const BLOCK = 128; // frames that the vocoder takes at once, as on the command line
 const LEAD_IN_WINDOWS = 2, LEAD_IN_FRAMES = 64; // generation/passages.py
 const LOWEST = -11.5, HIGHEST = 6.5;
+const GRAPHS = ["packed", "stepped", "unpacked", "crossfaded", "log_mel", "standardised", "analysed", "nearer"];
 
+// What comes before all is loaded waits.
+const early = [];
+self.onmessage = (event) => early.push(event);
+
+// The build with WebGPU is larger, and needs JavaScript's promises inside WebAssembly: it is fetched where both are.
+const adapter = "Suspending" in WebAssembly ? await navigator.gpu?.requestAdapter().catch(() => null) : null;
+const ort = await import(adapter ? "./ort/ort.jspi.min.mjs" : "./ort/ort.wasm.min.mjs");
 ort.env.wasm.wasmPaths = new URL("ort/", import.meta.url).href;
 ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.max(1, Math.min(4, navigator.hardwareConcurrency - 1)) : 1;
 ort.env.logLevel = "error";
 
-const sessions = new Map(); // address -> promise of a session
+const sessions = new Map(); // address and place -> promise of a session
+const given = new Set(); // numbers of pieces that are no longer wanted
 let music = null; // what is open: {id, blocks}
+let on = "wasm"; // where denoisers run
 
 self.onmessage = async ({ data }) => {
   try {
     if (data.warm) await warm(data.about);
+    if (data.cancel) given.add(data.id);
+    if (data.make) await make(data);
     if (data.open) music = { id: data.id, blocks: passages(data.about, data.open) };
     if (data.open || data.pull) {
       const mine = music;
@@ -25,37 +37,67 @@ self.onmessage = async ({ data }) => {
       const began = performance.now(), { value } = await mine.blocks.next();
       if (music !== mine) return;
       const took = (performance.now() - began) / 1000;
-      self.postMessage({ id: data.id, took, threads: ort.env.wasm.numThreads, ...value }, [value.int16.buffer, value.levels.buffer]);
+      const place = on === "webgpu" ? "the graphics card" : ort.env.wasm.numThreads > 1 ? `${ort.env.wasm.numThreads} threads` : "";
+      self.postMessage({ id: data.id, took, place, ...value }, [value.int16.buffer, value.levels.buffer]);
     }
   } catch (error) {
     self.postMessage({ id: data.id, error: error.message });
   }
 };
+for (const event of early.splice(0)) self.onmessage(event);
 
 /** Everything loaded, and run once: the first run of a network is the slowest. */
 async function warm(about) {
-  const vocoder = await vocoderOf(about, 0n), sampler = await samplerOf(about, about.default_steps);
-  await vocoder.push(new Float32Array(BLOCK * about.bands).fill(about.floor));
-  const { channels, length } = sampler, masks = sampler.matrix ? 1 : about.planes;
-  const aligned = about.context ? new Float32Array((channels + masks) * length) : null;
-  await sampler.run({ z: new Float32Array(channels * length), alpha: 0, sigma: 1, aligned });
+  const vocoder = await vocoderOf(about, 0n);
+  if (adapter) await choose(about);
+  const sampler = await samplerOf(about, about.default_steps), { frames, bands } = about;
+  await vocoder.push(new Float32Array(BLOCK * bands).fill(about.floor));
+  await sampler.inpainted(new Float32Array(frames * bands), new Float32Array(frames * bands), new Float32Array(frames));
   self.postMessage({ warm: true });
 }
 
-async function load(file) {
-  if (!sessions.has(file.path)) sessions.set(file.path, (async () => {
+/** A denoiser runs on the graphics card where that takes less time. */
+async function choose(about) {
+  const { channels, length } = about, took = {};
+  for (const place of ["wasm", "webgpu"]) {
+    try {
+      const denoise = await denoiserOf(about, about.default_steps, place), z = new Float32Array(channels * length);
+      const aligned = about.context ? new Float32Array((channels + about.masks) * length) : null;
+      for (let run = 0; run < 3; run++) { // the first one compiles
+        const began = performance.now();
+        await denoise(z, 0, 1, aligned);
+        took[place] = performance.now() - began;
+      }
+    } catch {
+      took[place] = Infinity;
+    }
+  }
+  if (took.webgpu < took.wasm) on = "webgpu";
+}
+
+async function load(file, place = "wasm") {
+  const key = `${place} ${file.path}`;
+  if (!sessions.has(key)) sessions.set(key, (async () => {
     // `integrity`: the very file that the site was written with.
     const answer = await fetch(file.path, { integrity: file.integrity });
     if (!answer.ok) throw new Error(`${file.path} is missing`);
     const bytes = new Uint8Array(await answer.arrayBuffer());
-    return await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
+    return await alone(() => ort.InferenceSession.create(bytes, { executionProviders: [place], graphOptimizationLevel: "all" }));
   })());
   try {
-    return await sessions.get(file.path);
+    return await sessions.get(key);
   } catch (error) {
-    sessions.delete(file.path);
+    sessions.delete(key);
     throw error;
   }
+}
+
+let last = Promise.resolve();
+/** One after the other: what plays, and what is made beside it. */
+function alone(does) {
+  const mine = last.then(does);
+  last = mine.catch(() => {});
+  return mine;
 }
 
 // Of inputs and outputs in the vocoders of older model folders: what they are called now, as in bundle/session.py.
@@ -64,15 +106,24 @@ const FORMER_NAMES = {
 };
 
 /** A network as a function: {name: [values, dims]} -> {name: values}. */
-async function network(file) {
-  const session = await load(file);
+async function network(file, place) {
+  const session = await load(file, place);
   return async (inputs) => {
     const fed = Object.fromEntries(session.inputNames.map((name) => {
       const [values, dims] = inputs[FORMER_NAMES[name] ?? name];
       return [name, new ort.Tensor("float32", values, dims)];
     }));
-    const answers = Object.entries(await session.run(fed));
+    const answers = Object.entries(await alone(() => session.run(fed)));
     return Object.fromEntries(answers.map(([name, tensor]) => [FORMER_NAMES[name] ?? name, tensor.data]));
+  };
+}
+
+/** A graph as a function: {name: values} -> {name: values}; its shapes are its own. */
+async function graph(file) {
+  const session = await load(file), shapes = Object.fromEntries(session.inputMetadata.map((one) => [one.name, one.shape]));
+  return async (inputs) => {
+    const fed = Object.fromEntries(session.inputNames.map((name) => [name, new ort.Tensor("float32", inputs[name], shapes[name])]));
+    return Object.fromEntries(Object.entries(await alone(() => session.run(fed))).map(([name, tensor]) => [name, tensor.data]));
   };
 }
 
@@ -82,21 +133,36 @@ async function vocoderOf(about, seed) {
   return new Vocoder(about, networks, defaultRng(seed), BLOCK);
 }
 
-async function samplerOf(about, steps) {
-  const denoise = await network(about.files[`denoiser-${steps}`]);
-  let matrix = null;
-  if (about.files.components) {
-    const answer = await fetch(about.files.components.path, { integrity: about.files.components.integrity });
-    matrix = new Float32Array(await answer.arrayBuffer());
-  }
-  const length = about.frames / about.planes, { channels } = about;
-  return new WindowSampler(about, matrix, steps, async ({ z, alpha, sigma, aligned }) => {
+/** (z, alpha, sigma, aligned or null) -> v. */
+async function denoiserOf(about, steps, place) {
+  const denoise = await network(about.files[`denoiser-${steps}`], place), { channels, length } = about;
+  return async (z, alpha, sigma, aligned) => {
     const inputs = {
       z_t: [z, [1, channels, length]], alpha: [Float32Array.of(alpha), [1]], sigma: [Float32Array.of(sigma), [1]],
     };
     if (aligned) inputs.aligned = [aligned, [1, aligned.length / length, length]];
     return (await denoise(inputs)).v;
-  });
+  };
+}
+
+async function samplerOf(about, steps) {
+  const graphs = {};
+  for (const name of GRAPHS) graphs[name] = await graph(about.files[name]);
+  return new WindowSampler(about, graphs, steps, await denoiserOf(about, steps, on));
+}
+
+/** A loop, or what a recording becomes: all of its samples, once they are made. */
+async function make({ id, about, make: kind, tune: asked, count, recording }) {
+  const tune = { ...asked, seed: BigInt(asked.seed), toward: null };
+  const parts = { about, sampler: await samplerOf(about, tune.steps), vocoder: await vocoderOf(about, tune.seed) };
+  const piece = tuneNoise(about.bands, tune, count / about.hop_length), noises = { piece, boundary: seedNoise(about.bands, tune.seed, BOUNDARY) };
+  const progress = (share) => {
+    if (given.delete(id)) throw new Error("cancelled");
+    self.postMessage({ id, progress: share });
+  };
+  const channels = kind === "loops" ? await loop(parts, piece, count, progress)
+    : await (asked.loop ? closed : continued)(parts, noises, recording, count, progress);
+  self.postMessage({ id, channels }, channels.map((one) => one.buffer));
 }
 
 /** Blocks {frame, frames, int16, levels} without end, from `at` seconds of a tune on. */
@@ -110,7 +176,7 @@ async function* passages(about, asked) {
   const whole = tuneNoise(bands, tune, ((tune.over ?? 120) * sample_rate) / hop);
   let skip = Math.max(0, first - start - LEAD_IN_FRAMES), frame = start + skip;
   let waiting = new Float32Array(0), sound = new Float32Array(0);
-  for await (const block of bandStream(sampler, (from, to) => whole(from + start, to + start))) {
+  for await (const block of bandStream(sampler, { noise: (from, to) => whole(from + start, to + start) })) {
     const kept = block.subarray(Math.min(skip * bands, block.length));
     skip = Math.max(0, skip - block.length / bands);
     for (let at = 0; at < kept.length; at += BLOCK * bands) {

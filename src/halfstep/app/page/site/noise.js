@@ -99,12 +99,14 @@ function normal(bits) {
   }
 }
 
+export const PIECE = 0, BOUNDARY = 1; // streams of one seed, as generation/noise.py has them
+
 /** The noise of a piece: (start, stop) -> unit noise, time-major [frames * bands]. seed: BigInt. */
-export function seedNoise(bands, seed) {
+export function seedNoise(bands, seed, stream = PIECE) {
   const kept = new Map();
   const chunk = (index) => {
     if (!kept.has(index)) {
-      const bits = new Philox(seed, 0, index), frames = new Float32Array(CHUNK_FRAMES * bands);
+      const bits = new Philox(seed, stream, index), frames = new Float32Array(CHUNK_FRAMES * bands);
       for (let band = 0; band < bands; band++)
         for (let frame = 0; frame < CHUNK_FRAMES; frame++) frames[frame * bands + band] = normal(bits);
       kept.set(index, frames);

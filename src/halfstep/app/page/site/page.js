@@ -29,7 +29,6 @@ async function begin() {
     say(error.message);
     return;
   }
-  for (const one of document.querySelectorAll("[data-needs=server]")) one.hidden = kind !== "server";
   $("model").replaceChildren(...models.map((model) => new Option(model.id, model.id)));
   showModel();
   fromLink();
@@ -160,11 +159,11 @@ function open(asked) {
     },
     status: (text) => { if (id === number) say(text); },
     left: () => (player.state.id === id ? player.state.left : player.sent),
-    speed(times, slow) {
+    speed(times, slow, place) {
       if (id !== number) return;
       document.documentElement.dataset.speed = times.toFixed(2);
       if (slow) tooSlow(times);
-      else if (player.state.running) say(`made in this browser, ${times.toFixed(1)} × as fast as it plays`);
+      else if (player.state.running) say(`made in this browser${place && ` on ${place}`}, ${times.toFixed(1)} × as fast as it plays`);
     },
     ended(error) {
       if (id !== number || !playing) return;
@@ -477,7 +476,7 @@ function drops() {
   addEventListener("dragenter", (event) => { event.preventDefault(); inside++; set(true); });
   addEventListener("dragleave", () => { inside = Math.max(0, inside - 1); if (!inside) set(false); });
   addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => { event.preventDefault(); inside = 0; set(false); if (!$("drop").closest("section").hidden) choose(event.dataTransfer.files[0]); });
+  addEventListener("drop", (event) => { event.preventDefault(); inside = 0; set(false); choose(event.dataTransfer.files[0]); });
 }
 
 function keys() {

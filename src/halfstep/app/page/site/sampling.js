@@ -1,152 +1,139 @@
-// From noise to bands: windows that share their noise, as generation/window.py and canvas.py have it.
+// From noise to bands: where windows lie and what each of them knows, as generation/canvas.py has it. What is computed
+// of a window is in graphs, traced from the formulas of numpy (app/page/graphs.py).
 // Bands and noise are time-major here: [frames * bands].
 
-/** The mean over 9 frames around each, over fewer at the edges; then what crossfade.py does. */
-export function crossfaded(old, young, frames, bands) {
-  const smoothed = (values) => {
-    const sums = new Float64Array((frames + 1) * bands), out = new Float32Array(frames * bands);
-    for (let at = 0; at < frames * bands; at++) sums[at + bands] = sums[at] + values[at];
-    for (let frame = 0; frame < frames; frame++) {
-      const low = Math.max(0, frame - 4), top = Math.min(frames, frame + 5);
-      for (let band = 0; band < bands; band++)
-        out[frame * bands + band] = (sums[top * bands + band] - sums[low * bands + band]) / (top - low);
-    }
-    return out;
-  };
-  const slowOld = smoothed(old), slowYoung = smoothed(young);
-  let product = 0, powerOld = 0, powerYoung = 0;
-  for (let at = 0; at < frames * bands; at++) {
-    const a = old[at] - slowOld[at], b = young[at] - slowYoung[at];
-    product += a * b;
-    powerOld += a * a;
-    powerYoung += b * b;
-  }
-  const shared = Math.max(0, Math.min(1, product / Math.max(Math.sqrt(powerOld * powerYoung), 1e-9)));
-  const out = new Float32Array(frames * bands);
-  for (let frame = 0; frame < frames; frame++) {
-    const rise = (frame + 1) / (frames + 1), fall = 1 - rise;
-    const power = Math.sqrt(fall ** 2 + rise ** 2 + 2 * rise * fall * shared);
-    for (let at = frame * bands; at < (frame + 1) * bands; at++) {
-      const fast = (fall * (old[at] - slowOld[at]) + rise * (young[at] - slowYoung[at])) / power;
-      out[at] = fall * slowOld[at] + rise * slowYoung[at] + fast;
-    }
-  }
-  return out;
-}
-
 export class WindowSampler {
-  /** run(inputs) -> v as Float32Array; about: what site.json says of the model. */
-  constructor(about, matrix, steps, run) {
-    Object.assign(this, { about, matrix, steps, run });
-    const { frames, bands, planes } = about;
-    this.length = frames / planes;
-    this.channels = about.channels;
-    this.patch = planes * bands;
+  /** graphs: name -> inputs -> outputs, each {name: values}; denoise(z, alpha, sigma, aligned) -> v. */
+  constructor(about, graphs, steps, denoise) {
+    Object.assign(this, { about, graphs, denoise, path: about.paths[steps] });
   }
 
-  /** [frames * bands] -> [channels * length]; only the first `places`. */
-  packed(values, scale, places = this.length) {
-    const { length, channels, patch, matrix } = this, out = new Float32Array(channels * length);
-    for (let at = 0; at < places; at++) {
-      const one = values.subarray(at * patch, (at + 1) * patch); // adjacent frames share a place
-      for (let channel = 0; channel < channels; channel++) {
-        let sum = 0;
-        if (matrix) {
-          const row = channel * patch;
-          for (let i = 0; i < patch; i++) sum += matrix[row + i] * one[i];
-        } else sum = one[channel];
-        out[channel * length + at] = sum * scale;
-      }
+  /** A standardised window from its noise, knowing `known` where mask [frames] is 1. */
+  async inpainted(noise, known, mask) {
+    const { context } = this.about, { packed, stepped, unpacked } = this.graphs;
+    let { z, known_x, held, aligned } = await packed({ noise, known, mask });
+    for (const [alpha_t, sigma_t, alpha_s, sigma_s] of this.path) {
+      const v = await this.denoise(z, alpha_t, sigma_t, context ? aligned : null);
+      const rates = { alpha_t: [alpha_t], sigma_t: [sigma_t], alpha_s: [alpha_s], sigma_s: [sigma_s] };
+      z = (await stepped({ z, v, known_x, held, ...rates })).z_s;
     }
-    return out;
+    return (await unpacked({ z })).window;
   }
 
-  unpacked(x, scale) {
-    const { length, channels, patch, matrix } = this, { bands, frames } = this.about;
-    const out = new Float32Array(frames * bands), one = new Float32Array(patch);
-    for (let at = 0; at < length; at++) {
-      if (matrix) {
-        one.fill(0);
-        for (let channel = 0; channel < channels; channel++) {
-          const value = x[channel * length + at] / scale, row = channel * patch;
-          for (let i = 0; i < patch; i++) one[i] += matrix[row + i] * value;
-        }
-      } else for (let channel = 0; channel < channels; channel++) one[channel] = x[channel * length + at];
-      out.set(one, at * patch);
-    }
-    return out;
+  /** The noise, changed where `target` is above 0, so that the window comes near `known` there. */
+  async optimised(noise, known, mask, target, rounds) {
+    for (let round = 0; round < rounds; round++)
+      noise = (await this.graphs.nearer({ noise, known, rendered: await this.inpainted(noise, known, mask), target })).nearer;
+    return noise;
   }
 
-  /** A standardised window from its noise, knowing its first `knownFrames` frames. */
-  async inpainted(noise, known, knownFrames) {
-    const { length, channels, about, steps } = this, { planes, frames } = about, scale = about.scale;
-    const masks = this.matrix ? 1 : planes;
-    const whole = this.matrix ? Math.floor(knownFrames / planes) : length;
-    const mask = new Float32Array(masks * length), held = new Float32Array(channels * length);
-    for (let at = 0; at < length; at++) {
-      for (let plane = 0; plane < planes; plane++) {
-        const is = at * planes + plane < knownFrames ? 1 : 0;
-        if (this.matrix) { if (plane === planes - 1) mask[at] = at < whole ? 1 : 0; }
-        else {
-          mask[plane * length + at] = is;
-          for (let band = 0; band < about.bands; band++) held[(plane * about.bands + band) * length + at] = is;
-        }
-      }
-      if (this.matrix && at < whole) for (let channel = 0; channel < channels; channel++) held[channel * length + at] = 1;
+  /** As many frames of standardised bands as come, in logarithms of magnitude; and the other way. */
+  logMel(window) { return this.padded(window, "log_mel", "window", "bands"); }
+  standardised(bands) { return this.padded(bands, "standardised", "bands", "window"); }
+
+  async padded(values, graph, input, output) {
+    const size = this.about.frames * this.about.bands, all = new Float32Array(values.length);
+    for (let at = 0; at < values.length; at += size) {
+      const part = new Float32Array(size);
+      part.set(values.subarray(at, at + size));
+      all.set((await this.graphs[graph]({ [input]: part }))[output].subarray(0, Math.min(size, values.length - at)), at);
     }
-    const knownX = this.packed(known, scale, whole);
-    const aligned = about.context ? new Float32Array((channels + masks) * length) : null;
-    if (aligned) {
-      for (let at = 0; at < channels * length; at++) aligned[at] = knownX[at] * held[at];
-      aligned.set(mask, channels * length);
-    }
-    let z = this.packed(noise, 1);
-    const times = path(steps, about.jumps?.includes(steps));
-    for (let step = 0; step < steps; step++) {
-      const [alpha, sigma] = rates(times[step]), [alphaS, sigmaS] = rates(times[step + 1]);
-      const v = await this.run({ z, alpha, sigma, aligned });
-      const next = new Float32Array(z.length);
-      for (let at = 0; at < z.length; at++) {
-        const one = held[at] ? (alpha * z[at] - knownX[at]) / sigma : v[at];
-        next[at] = alphaS * (alpha * z[at] - sigma * one) + sigmaS * (sigma * z[at] + alpha * one);
-      }
-      z = next;
-    }
-    return this.unpacked(z, scale);
+    return all;
   }
 }
 
-/** Where the steps begin and end: even ones, or one more of which the last two are one (diffusion/steps.py). */
-export function path(steps, jumps) {
-  const even = jumps ? steps + 1 : steps, times = Array.from({ length: even + 1 }, (_, at) => (even - at) / even);
-  return jumps ? [...times.slice(0, -2), 0] : times;
+/** The windows of a canvas {before, frames, after}, counted in frames: for ever where `frames` is null. */
+export function* placements(layout, before, frames = null, after = 0) {
+  const { frames: size, overlap, grain } = layout, hop = size - overlap;
+  const most = Math.min(overlap, before), fade = (recorded) => Math.min(layout.crossfade, Math.floor(recorded / 2));
+  let start = -(frames === null || frames > hop ? most : Math.min(most, Math.max(1, Math.floor((size - frames) / 2))));
+  let filled = 0, crossfade = fade(before);
+  while (frames === null || start + size <= frames + layout.crossfade) {
+    yield { start, filled, crossfade, closing: null };
+    filled = frames === null ? start + size : filledBy();
+    start = filled - overlap;
+    crossfade = layout.crossfade;
+  }
+  yield { start, filled, crossfade, closing: fade(after) };
+
+  /** Up to where the window at `start` fills the gap: the last one is left enough to lead over. */
+  function filledBy() {
+    const least = hop - layout.crossfade - 1, cut = Math.min(start + size, frames - Math.min(overlap, least));
+    const aligned = cut - ((((cut - overlap - start) % grain) + grain) % grain);
+    return frames - aligned <= least || cut === start + size ? cut : aligned;
+  }
 }
 
-function rates(t) {
-  return [t === 1 ? 0 : Math.cos((Math.PI / 2) * t), t === 0 ? 0 : Math.sin((Math.PI / 2) * t)];
-}
-
-/** Log-bands without end, in blocks {bands: Float32Array}, from a noise (start, stop) -> frames. */
-export async function* bandStream(sampler, noise) {
-  const { frames, bands, overlap, crossfade, mean, std, floor } = sampler.about;
-  let start = 0, past = new Float32Array(0), fade = 0;
+/** Log-bands without end, a block a window, of a canvas {noise(start, stop), boundary, before}. */
+export async function* bandStream(sampler, canvas) {
+  const { bands, overlap, crossfade, grain, frames } = sampler.about, layout = { frames, overlap, crossfade, grain };
+  let past = canvas.before ? (await sampler.standardised(canvas.before)).slice(-overlap * bands) : new Float32Array(0);
+  const plan = placements(layout, past.length / bands);
+  let place = plan.next().value;
   for (;;) {
-    const had = past.length / bands, known = new Float32Array(frames * bands);
-    known.set(past);
-    const window = await sampler.inpainted(noise(start, start + frames), known, had - fade);
-    if (fade) {
-      const from = (had - fade) * bands, to = had * bands;
-      window.set(crossfaded(past.subarray(from, to), window.subarray(from, to), fade, bands), from);
-    }
-    const begin = had - fade, stop = frames - crossfade;
-    const out = window.slice(begin * bands, stop * bands);
-    for (let at = 0; at < out.length; at++) {
-      const band = at % bands;
-      out[at] = Math.max(out[at] * std[band] + mean[band], floor);
-    }
-    yield out;
-    past = window.slice((frames - overlap) * bands);
-    start += frames - overlap;
-    fade = crossfade;
+    const window = await windowAt(sampler, canvas, place, past), next = plan.next().value, at = (frame) => (frame - place.start) * bands;
+    yield await sampler.logMel(window.slice(at(place.filled - place.crossfade), at(next.filled - next.crossfade)));
+    past = window.slice(at(next.start), at(next.filled));
+    place = next;
   }
+}
+
+/** Log-bands [before + frames + after] of a canvas whose gap is filled. progress: is told the share that is done. */
+export async function filled(sampler, canvas, progress) {
+  const { bands, overlap, crossfade, grain, frames: size } = sampler.about, { frames } = canvas;
+  const before = canvas.before ? await sampler.standardised(canvas.before) : new Float32Array(0);
+  const after = await sampler.standardised(canvas.after), zero = before.length / bands;
+  const whole = new Float32Array(before.length + frames * bands + after.length);
+  whole.set(before);
+  whole.set(after, before.length + frames * bands);
+  for (const place of placements({ frames: size, overlap, crossfade, grain }, zero, frames, after.length / bands)) {
+    const start = zero + place.start, past = whole.slice(start * bands, (zero + place.filled) * bands);
+    const window = await windowAt(sampler, canvas, place, past, after);
+    const last = place.closing !== null, begin = last ? zero + place.filled - place.crossfade : start;
+    const stop = last ? zero + frames + place.closing : Math.min(start + size, zero + frames);
+    whole.set(window.subarray((begin - start) * bands, (stop - start) * bands), begin * bands);
+    progress(Math.min(1, (stop - zero) / frames));
+  }
+  return await sampler.logMel(whole);
+}
+
+/** The window at a place, given the frames that it begins with; it has passed over from them and, the last, to `after`. */
+async function windowAt(sampler, canvas, place, past, after = null) {
+  const { frames, bands, optimising_rounds } = sampler.about, end = past.length / bands, fade = end - place.crossfade;
+  const known = new Float32Array(frames * bands), mask = new Float32Array(frames), target = new Float32Array(frames);
+  known.set(past);
+  mask.fill(1, 0, fade);
+  if (place.filled === 0) target.set(fading(place.crossfade), fade);
+  const begin = place.closing === null ? frames : canvas.frames - place.start;
+  if (place.closing !== null) {
+    const reached = Math.min(frames - begin, after.length / bands);
+    known.set(after.subarray(0, reached * bands), begin * bands);
+    mask.fill(1, begin + place.closing, begin + reached);
+    target.set(fading(place.closing).reverse(), begin);
+  }
+  let noise = noiseOf(canvas, place.start, place.start + frames, bands);
+  if (target.some((one) => one)) noise = await sampler.optimised(noise, known, mask, target, optimising_rounds);
+  const window = await sampler.inpainted(noise, known, mask);
+  if (place.crossfade) await crossfade(sampler, past.subarray(fade * bands), window, fade, true);
+  if (place.closing) await crossfade(sampler, after.subarray(0, place.closing * bands), window, begin, false);
+  return window;
+}
+
+/** Frames of a window from `at` on pass over from `held` to those they are, or from those to `held`. */
+async function crossfade(sampler, held, window, at, opens) {
+  const { bands } = sampler.about, own = window.slice(at * bands, at * bands + held.length);
+  const { joined } = await sampler.graphs.crossfaded(opens ? { old: held, new: own } : { old: own, new: held });
+  window.set(joined, at * bands);
+}
+
+/** How much of what is known is wanted of frames that pass away from it: from near 1 evenly to near 0. */
+function fading(frames) { return Float32Array.from({ length: frames }, (_, at) => (frames - at) / (frames + 1)); }
+
+function noiseOf(canvas, start, stop, bands) {
+  if (start >= 0) return canvas.noise(start, stop);
+  if (!canvas.boundary) throw new Error("a canvas whose recording has no noise");
+  const all = new Float32Array((stop - start) * bands);
+  all.set(canvas.boundary(0, -start));
+  all.set(canvas.noise(0, stop), -start * bands);
+  return all;
 }

@@ -89,14 +89,17 @@ export class Vocoder {
   }
 
   /** Log-bands [frames * bands] -> the samples that are settled by now, limited. */
-  async push(bands) {
+  async push(bands) { return (await this.unlimited(bands)).map((sample) => limit(sample)); }
+
+  /** The same, as loud as the bands say. */
+  async unlimited(bands) {
     this.mels.push(bands.map((level) => Math.min(level, LOUDEST)));
     const parts = [];
     while (this.mels.frames >= this.block) parts.push(await this.next(this.mels.take(this.block)));
     const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
     let at = 0;
     for (const part of parts) { all.set(part, at); at += part.length; }
-    return all.map(limit);
+    return all;
   }
 
   skip(name, values, frames) {
@@ -229,8 +232,9 @@ export class Vocoder {
   }
 }
 
-function limit(sample) {
-  const scaled = sample * GAIN, over = Math.abs(scaled) - KNEE;
+/** audio/limiter.py. */
+export function limit(sample, gain = GAIN) {
+  const scaled = sample * gain, over = Math.abs(scaled) - KNEE;
   if (over <= 0) return scaled;
   return Math.sign(scaled) * (KNEE + (CEILING - KNEE) * Math.tanh(over / (CEILING - KNEE)));
 }

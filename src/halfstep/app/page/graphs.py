@@ -1,0 +1,83 @@
+"""What browsers compute of a window around its network, as ONNX graphs: the formulas of `generation/`, traced.
+
+Bands and noise are time-major in browsers: [frames, bands].
+"""
+
+from typing import Any
+
+import numpy as np
+
+from halfstep.app.page.tracing import onnx_graph
+from halfstep.audio.mel import magnitude_to_log_mel
+from halfstep.bundle import ModelFolder
+from halfstep.diffusion.forms import hold_known
+from halfstep.diffusion.rates import Rates
+from halfstep.diffusion.steps import ddim_step
+from halfstep.generation.crossfade import crossfaded
+from halfstep.generation.window import WindowSampler, layout_of, nearer
+
+SPECTRA_AT_ONCE = 32
+"""Frames of a recording that are analysed together."""
+Array = Any
+"""An array that is traced."""
+
+
+def graphs(folder: ModelFolder) -> dict[str, bytes]:
+    """What the page calls a graph -> its file. `packed` and `unpacked` lead into the network and out of it, `stepped`
+    is one step of the sampler, `crossfaded` joins windows, `log_mel`, `standardised` and `analysed` are about bands,
+    `nearer` is a round of the search for the noise of what is known.
+    """
+    manifest, packing = folder.manifest, folder.packing
+    mel, frames, bands = manifest.mel, manifest.frames, manifest.mel.n_mels
+    layout, sampler = layout_of(manifest), WindowSampler(_no_network, manifest, manifest.default_steps, packing)
+    window, x = (frames, bands), (1, manifest.channels, manifest.length)
+
+    def packed(noise: Array, known: Array, mask: Array) -> tuple[Array, ...]:
+        aligned, held = packing.context(known.T, mask)
+        parts = (packing.noise(noise.T), packing.flat(known.T), held, aligned)
+        return tuple(part[None] for part in parts)
+
+    def stepped(
+        z: Array, v: Array, known: Array, held: Array, alpha_t: Array, sigma_t: Array, alpha_s: Array, sigma_s: Array
+    ) -> Array:
+        at_t, at_s = Rates(alpha_t, sigma_t), Rates(alpha_s, sigma_s)
+        return ddim_step(z, hold_known(v, z, known, held, at_t), at_t, at_s)
+
+    def unpacked(z: Array) -> Array:
+        return packing.unflat(z[0]).T
+
+    def of_bands(old: Array, new: Array) -> Array:
+        return crossfaded(old.T, new.T).T
+
+    def log_mel(standardised: Array) -> Array:
+        return sampler.log_mel(standardised.T).T
+
+    def standardised(log_mel: Array) -> Array:
+        return sampler.standardised(log_mel.T).T
+
+    def analysed(magnitude: Array) -> Array:
+        return magnitude_to_log_mel(magnitude.T, mel).T
+
+    def closer(noise: Array, known: Array, rendered: Array, target: Array) -> Array:
+        return nearer(noise.T, known.T, rendered.T, target, packing.scale).T
+
+    one = dict.fromkeys(("alpha_t", "sigma_t", "alpha_s", "sigma_s"), (1,))
+    fade = (layout.crossfade, bands)
+    return {
+        "packed": onnx_graph(
+            packed, {"noise": window, "known": window, "mask": (frames,)}, ["z", "known_x", "held", "aligned"]
+        ),
+        "stepped": onnx_graph(stepped, {"z": x, "v": x, "known_x": x, "held": x, **one}, ["z_s"]),
+        "unpacked": onnx_graph(unpacked, {"z": x}, ["window"]),
+        "crossfaded": onnx_graph(of_bands, {"old": fade, "new": fade}, ["joined"]),
+        "log_mel": onnx_graph(log_mel, {"window": window}, ["bands"]),
+        "standardised": onnx_graph(standardised, {"bands": window}, ["window"]),
+        "analysed": onnx_graph(analysed, {"magnitude": (SPECTRA_AT_ONCE, mel.bins)}, ["bands"]),
+        "nearer": onnx_graph(
+            closer, {"noise": window, "known": window, "rendered": window, "target": (frames,)}, ["nearer"]
+        ),
+    }
+
+
+def _no_network(*_: Any) -> np.ndarray:
+    raise AssertionError("formulas alone are asked of it")

@@ -1,0 +1,228 @@
+// Pieces with an end: loops (generation/loops.py), and what a recording is continued with or closed by
+// (generation/continuation.py, sides.py). A recording comes at the model's rate: browsers decode to any.
+// Bands are time-major: [frames * bands].
+import { RealFft } from "./fft.js";
+import { joined, stretched } from "./joining.js";
+import { repeating } from "./noise.js";
+import { bandStream, filled } from "./sampling.js";
+import { limit } from "./vocoder.js";
+
+const WRAP_FRAMES = 64, MATCHED_SECONDS = 2, MOST_MATCHED = 1.4, SILENT_NEPERS = 9, CANCELLED = 0.1, EDGE = 64;
+
+/** One period of exactly `count` samples. parts: {about, sampler, vocoder}; progress: is told shares. */
+export async function loop({ about, sampler, vocoder }, noise, count, progress) {
+  const { bands, grain, hop_length: hop, frames: settled, crossfade: wrap } = about;
+  const frames = roundEven(count / hop), period = Math.max(1, roundEven(frames / grain)) * grain;
+  if (period < wrap) throw new Error(`a loop takes at least ${seconds(wrap * hop, about)} s here`);
+  const needed = settled + period + wrap;
+  const whole = await firstFrames(bandStream(sampler, { noise: repeating(bands, noise, period) }), needed, bands, (share) => progress(0.7 * share));
+  const once = whole.slice(settled * bands, (settled + period) * bands);
+  const { joined: wrapped } = await sampler.graphs.crossfaded({ old: whole.slice((settled + period) * bands), new: once.slice(0, wrap * bands) });
+  once.set(wrapped);
+  // The wrap stands in the middle of what passes over.
+  const turned = new Float32Array(once.length), by = Math.floor(wrap / 2) * bands;
+  turned.set(once.subarray(by));
+  turned.set(once.subarray(0, by), once.length - by);
+  return [stretched(await period_of(vocoder, stretched(turned, bands, frames), about, progress), 1, count).map((one) => limit(one))];
+}
+
+/** One period of bands that repeat: a stream of them goes on past its end, and that passes into how it began. */
+async function period_of(vocoder, bands, about, progress) {
+  const hop = about.hop_length, width = about.bands, frames = bands.length / width;
+  const over = Math.min(WRAP_FRAMES, Math.floor(frames / 2)), begin = WRAP_FRAMES * hop, size = frames * hop, lap = over * hop;
+  const sound = [];
+  for (let have = 0, block = 0; have < begin + size + lap; block++) {
+    const part = await vocoder.unlimited(at(bands, width, block * vocoder.block, vocoder.block));
+    sound.push(part);
+    have += part.length;
+    progress(0.7 + 0.3 * Math.min(1, have / (begin + size + lap)));
+  }
+  const all = flat(sound), period = all.slice(begin, begin + size);
+  period.set(joined(all.slice(begin + size, begin + size + lap), all.slice(begin, begin + lap)));
+  // It begins with the frame after those that were left out.
+  const turned = new Float32Array(size), by = begin % size;
+  turned.set(period.subarray(0, size - by), by);
+  turned.set(period.subarray(size - by));
+  return turned;
+}
+
+/** `frames` frames from a place on of bands that repeat. */
+function at(bands, width, place, frames) {
+  const out = new Float32Array(frames * width), count = bands.length / width;
+  for (let frame = 0; frame < frames; frame++) {
+    const from = ((place + frame) % count) * width;
+    out.set(bands.subarray(from, from + width), frame * width);
+  }
+  return out;
+}
+
+/** The recording [channels][n], its very end crossfaded, then `count` new samples. */
+export async function continued(parts, noises, recording, count, progress) {
+  const { about, sampler, vocoder } = parts, { bands, hop_length: hop, sample_rate: rate, crossfade } = about;
+  const tail = recording.map((channel) => channel.slice(-tailSamples(about, about.overlap) - EDGE)), length = tail[0].length;
+  const side = await sideOf(parts, tail), known = await knownEnd(parts, side.context);
+  const place = known.end - crossfade * hop, border = known.end - known.begin, some = Math.min(count, MATCHED_SECONDS * rate);
+  const needed = length - known.begin + count;
+  const stream = bandStream(sampler, { noise: noises.piece, boundary: noises.boundary, before: known.bands });
+  // The vocoder runs over the known frames too, so that it is in full swing where its sound begins.
+  const sound = [await vocoder.unlimited(known.bands.slice(0, known.bands.length - crossfade * bands))];
+  for (let have = sound[0].length; have < Math.max(needed, border + some); progress(Math.min(1, have / needed))) {
+    const part = await vocoder.unlimited((await stream.next()).value);
+    sound.push(part);
+    have += part.length;
+  }
+  const made = flat(sound);
+  const gain = matched(side.gain, side.context.subarray(Math.max(0, known.end - some), known.end), made.subarray(border, border + some));
+  return recording.map((channel, which) => {
+    const old = tail[which].slice(place), whole = new Float32Array(channel.length + count);
+    const music = made.slice(place - known.begin, needed).map((one) => limit(one * side.shared[which] * Math.exp(gain), 1));
+    whole.set(channel);
+    whole.set(joined(old, music.slice(0, old.length)), channel.length - old.length);
+    whole.set(music.subarray(old.length), channel.length);
+    return whole;
+  });
+}
+
+/** The recording [channels][n], then `count` new samples that lead back into it. */
+export async function closed(parts, noises, recording, count, progress) {
+  const { about, sampler, vocoder } = parts, { hop_length: hop, sample_rate: rate, crossfade, overlap } = about;
+  const size = tailSamples(about, overlap + 1) + EDGE, total = recording[0].length;
+  const tail = recording.map((channel) => channel.slice(-size)), head = recording.map((channel) => channel.slice(0, size));
+  const last = await sideOf(parts, tail), next = await sideOf(parts, head), cut = tail[0].length;
+  const known = await knownEnd(parts, last.context), begins = cut + count - known.end;
+  const gap = Math.ceil((begins + about.mel.lead) / hop);
+  const after = await knownStart(parts, next.context.subarray(0, tailSamples(about, overlap + 1)), gap * hop - begins);
+  const canvas = { noise: noises.piece, boundary: noises.boundary, before: known.bands, frames: gap, after };
+  const whole = await filled(sampler, canvas, (share) => progress(0.8 * share));
+  const needed = cut + count + after.length / about.bands * hop - known.begin, sound = [await vocoder.unlimited(whole)];
+  for (let have = sound[0].length; have < needed; ) {
+    sound.push(await vocoder.unlimited(new Float32Array(vocoder.block * about.bands).fill(about.floor)));
+    have += sound[sound.length - 1].length;
+  }
+  const made = flat(sound), opens = known.end - known.begin, some = MATCHED_SECONDS * rate;
+  const fresh = made.subarray(opens, opens + begins);
+  const opened = matched(last.gain, last.context.subarray(Math.max(0, known.end - some), known.end), fresh.subarray(0, some));
+  const ended = matched(next.gain, next.context.subarray(0, some), fresh.subarray(-some));
+  const begin = known.end - crossfade * hop, end = Math.min(head[0].length, (gap + crossfade) * hop - begins);
+  if (total - (cut - begin) < end) throw new Error(`the recording to loop: at least ${seconds(cut - begin + end, about)} s are needed`);
+  return recording.map((channel, which) => {
+    const placed = (place) => {
+      const share = Math.max(0, Math.min(1, (place - cut) / count)), shared = last.shared[which] + share * (next.shared[which] - last.shared[which]);
+      return limit((made[place - known.begin] ?? 0) * shared * Math.exp(opened + share * (ended - opened)), 1);
+    };
+    const music = Float32Array.from({ length: cut + count + end - begin }, (_, i) => placed(begin + i));
+    const all = new Float32Array(total + count), opening = cut - begin;
+    all.set(channel);
+    all.set(joined(tail[which].slice(begin), music.slice(0, opening)), total - opening);
+    all.set(music.subarray(opening, opening + count), total);
+    // The file begins where the recording does: with what the end of the new music has passed into.
+    all.set(joined(music.slice(opening + count), head[which].slice(0, end)));
+    return all;
+  });
+}
+
+/** One channel of a side of a recording, at the level of the model's training music; and the way back: nepers, and how
+ * much of it each channel has. */
+async function sideOf(parts, channels) {
+  const { about } = parts, count = channels.length, length = channels[0].length;
+  const covariance = channels.map((one) => channels.map((other) => one.reduce((sum, value, at) => sum + value * other[at], 0) / Math.max(1, length)));
+  let weights = channels.map(() => 1 / count);
+  const mixed = () => weights.map((_, one) => weights.reduce((sum, weight, other) => sum + covariance[one][other] * weight, 0));
+  const powerOf = (row) => row.reduce((sum, value, at) => sum + weights[at] * value, 0);
+  const apart = covariance.reduce((sum, row, at) => sum + row[at] / count ** 2, 0);
+  if (powerOf(mixed()) < CANCELLED * apart) {
+    const strongest = covariance.reduce((best, row, at) => (row[at] > covariance[best][best] ? at : best), 0);
+    weights = weights.map((weight, at) => (covariance[strongest][at] < 0 ? -weight : weight));
+  }
+  const row = mixed(), power = powerOf(row);
+  const context = new Float32Array(length);
+  channels.forEach((channel, at) => channel.forEach((value, place) => { context[place] += weights[at] * value; }));
+  let gain = 0;
+  for (let round = 0; round < 2; round++) // what lay below the floor at first counts once it is brought up
+    gain += about.level - levelOf(await analysed(parts, context.map((one) => one * Math.exp(gain))), about);
+  if (gain >= SILENT_NEPERS) gain = 0;
+  return { context: context.map((one) => one * Math.exp(gain)), gain: -gain, shared: row.map((value) => (power > 0 ? value / power : 1)) };
+}
+
+function levelOf(logBands, { bands, band_width_hz }) {
+  const frames = logBands.length / bands, mean = new Float64Array(bands);
+  for (let at = 0; at < logBands.length; at++) mean[at % bands] += logBands[at] / frames;
+  return 0.5 * Math.log(mean.reduce((sum, value, band) => sum + band_width_hz[band] * Math.exp(2 * value), 0));
+}
+
+/** The gain, nepers, with which new sound has the power of what stands beside it. */
+function matched(gain, context, fresh) {
+  const powers = [context, fresh].map((part) => (part.length ? part.reduce((sum, value) => sum + value * value, 0) / part.length : 0));
+  if (Math.min(...powers) <= Math.exp(-2 * SILENT_NEPERS) * Math.max(...powers)) return gain;
+  return gain + Math.max(-MOST_MATCHED, Math.min(MOST_MATCHED, 0.5 * Math.log(powers[0] / powers[1])));
+}
+
+const leadHops = ({ mel, hop_length }) => Math.ceil(mel.lead / hop_length);
+const tailSamples = (about, frames) => (leadHops(about) + frames) * about.hop_length + about.mel.lead;
+
+/** The frames of a recording's end whose whole window lies in it, and the samples where they begin and end. */
+async function knownEnd(parts, tail) {
+  const { about } = parts, hop = about.hop_length, first = leadHops(about), end = Math.floor((tail.length - about.mel.lead) / hop);
+  expectFrames(end - first, about);
+  const bands = (await analysed(parts, tail)).slice(first * about.bands, end * about.bands);
+  return { bands, begin: first * hop, end: end * hop };
+}
+
+/** The frames of a recording's beginning, the first of them at its sample `start`. */
+async function knownStart(parts, head, start) {
+  const { about } = parts, hop = about.hop_length, lead = leadHops(about), before = lead * hop - start;
+  const padded = new Float32Array(head.length + before);
+  padded.set(head.subarray(Math.max(0, -before)), Math.max(0, before));
+  const whole = Math.min(about.overlap, Math.floor((padded.length - about.mel.lead) / hop) - lead);
+  expectFrames(whole, about);
+  const bands = await analysed(parts, padded.slice(0, (lead + whole) * hop + about.mel.lead));
+  return bands.slice(lead * about.bands, (lead + whole) * about.bands);
+}
+
+function expectFrames(frames, about) {
+  const least = 2 * about.crossfade;
+  if (frames < least) throw new Error(`the recording is too short: at least ${seconds(tailSamples(about, least) + about.hop_length, about)} s are needed`);
+}
+
+/** Log-bands of a signal, zeros outside it: audio/mel.py. */
+async function analysed({ about, sampler }, samples) {
+  const { n_fft, window, lead } = about.mel, { hop_length: hop, bands, spectra_at_once: atOnce } = about;
+  const fft = new RealFft(n_fft, window), bins = n_fft / 2 + 1, frames = Math.ceil(samples.length / hop);
+  const margin = (n_fft - window) / 2 + lead, padded = new Float32Array(frames * hop + 2 * margin + n_fft);
+  padded.set(samples, margin);
+  const real = new Float64Array(bins), imag = new Float64Array(bins), all = new Float32Array(frames * bands);
+  for (let start = 0; start < frames; start += atOnce) {
+    const magnitude = new Float32Array(atOnce * bins), count = Math.min(atOnce, frames - start);
+    for (let frame = 0; frame < count; frame++) {
+      fft.forward(padded, (start + frame) * hop, real, imag);
+      for (let bin = 0; bin < bins; bin++) magnitude[frame * bins + bin] = Math.hypot(real[bin], imag[bin]);
+    }
+    all.set((await sampler.graphs.analysed({ magnitude })).bands.subarray(0, count * bands), start * bands);
+  }
+  return all;
+}
+
+async function firstFrames(blocks, count, bands, progress) {
+  const parts = [];
+  for (let have = 0; have < count; progress(Math.min(1, have / count))) {
+    const part = (await blocks.next()).value;
+    parts.push(part);
+    have += part.length / bands;
+  }
+  return flat(parts).slice(0, count * bands);
+}
+
+function flat(parts) {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) { all.set(part, at); at += part.length; }
+  return all;
+}
+
+function seconds(samples, about) { return (Math.ceil((samples / about.sample_rate) * 10) / 10).toFixed(1); }
+
+/** To the nearest whole number, halves to the even one: as Python does. */
+function roundEven(value) {
+  const low = Math.floor(value), rest = value - low;
+  return rest < 0.5 || (rest === 0.5 && low % 2 === 0) ? low : low + 1;
+}
