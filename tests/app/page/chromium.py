@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -17,6 +18,8 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--no-first-run", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--remote-debugging-port=0", "--mute-audio",
 )  # fmt: skip
+AXE = Path(os.environ.get("HALFSTEP_AXE", "/nowhere"))
+"""axe-core's axe.min.js, which npm brings (MPL 2.0); no part of this repository."""
 
 
 class Tab:
@@ -62,8 +65,11 @@ class Tab:
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
 
-    def key(self, key: str) -> None:
-        text = {"text": key} if len(key) == 1 else {}
+    def key(self, key: str, code: int = 0) -> None:
+        """code: Windows' number of a key that is no letter."""
+        text: dict[str, Any] = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
+        if code:
+            text["windowsVirtualKeyCode"] = code
         self.send("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
         self.send("Input.dispatchKeyEvent", type="keyUp", key=key)
 
@@ -76,6 +82,16 @@ class Tab:
             " let text = ''; for (const byte of bytes) text += String.fromCharCode(byte); return btoa(text); })()"
         )
         return base64.b64decode(self.run(into))
+
+
+def serious(tab: Tab) -> list[Any]:
+    """What axe finds on the page that is serious or worse: its rule, and where."""
+    tab.run(AXE.read_text(encoding="utf-8"))
+    found = tab.run("axe.run(document).then((all) => all.violations)")
+    return [
+        (one["id"], [node["target"] for node in one["nodes"]])
+        for one in found if one["impact"] in ("serious", "critical")
+    ]  # fmt: skip
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import base64
 import functools
 import http.server
+import io
 import json
 import os
 import threading
@@ -14,6 +15,7 @@ from typing import cast
 
 import numpy as np
 import pytest
+import soundfile
 
 import halfstep
 from halfstep.app.cli import run
@@ -27,6 +29,7 @@ from halfstep.bundle import Manifest
 from halfstep.generation import canvas
 from halfstep.generation.canvas import Canvas, mel_stream, placements
 from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
+from halfstep.generation.requests import ClosedLoop, Continuation, Loop
 from halfstep.generation.window import WindowSampler, layout_of
 
 from .chromium import BINARY, Tab, browser
@@ -174,7 +177,7 @@ def test_windows_follow_each_other_as_they_do_here(
     if after:
         expected = canvas.filled(sampler, one)
     else:
-        expected = np.concatenate(list(islice(mel_stream(sampler, one), 12)), axis=1)[:, : found.shape[1]]
+        expected = np.concatenate(list(islice(mel_stream(sampler, one), 24)), axis=1)[:, : found.shape[1]]
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -246,3 +249,37 @@ def test_the_browser_makes_the_music_of_the_command_line(tab: Tab, steps: int):
     here = model.generate(len(samples) / 44100, seed=7, steps=steps).samples[0]
     ours, theirs = (log_mel(one, model.manifest.mel) for one in (here, samples))
     assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
+def test_the_browser_makes_loops_and_goes_on_from_a_recording(tab: Tab, tmp_path: Path):
+    """As many samples as the command line makes, the recording's own among them; the bands of what is new agree."""
+    from halfstep.audio.mel import log_mel
+
+    model, take = halfstep.load(), tmp_path / "take.wav"
+    mel = model.manifest.mel
+    recorded = model.generate(5, seed=9, steps=1).samples
+    soundfile.write(take, recorded.T, 44100, "PCM_16")
+    given = base64.b64encode(take.read_bytes()).decode()
+
+    def made(kind: str, asked: str, file: str) -> np.ndarray:
+        data = tab.saved(f"""halfstep.source.make('{kind}', {{ seed: '7', steps: 1, {asked} }}, {file}, () => {{}},
+          new AbortController().signal)""")
+        return soundfile.read(io.BytesIO(data), dtype="float32")[0]
+
+    file = f"new File([Uint8Array.from(atob('{given}'), (one) => one.charCodeAt(0))], 'take.wav')"
+    loops = Loop(seconds=2, seed=7, steps=1)
+    going = Continuation(seconds=2, seed=7, steps=1, context=take)
+    closing = ClosedLoop(seconds=2, seed=7, steps=1, context=take)
+    for request, kind, asked, sent in (
+        (loops, "loops", "seconds: 2", "null"),
+        (going, "continuations", "seconds: 2", file),
+        (closing, "continuations", "seconds: 2, loop: true", file),
+    ):
+        theirs, ours = made(kind, asked, sent), model.play(request).samples[0]
+        assert len(theirs) == len(ours)
+        first = 0 if sent == "null" else len(recorded[0])
+        one, other = (log_mel(samples[first:], mel) for samples in (theirs, ours))
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.97, kind
+        if sent != "null":
+            np.testing.assert_array_equal(theirs[80_000:150_000], ours[80_000:150_000])

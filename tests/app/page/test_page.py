@@ -15,10 +15,12 @@ import soundfile
 import halfstep
 from halfstep.app.cli import run
 from halfstep.app.serve.formats import as_int16
+from halfstep.app.serve.station import Station
+from halfstep.generation.passages import Passage
 from halfstep.generation.requests import Piece
 
 from ..serve.conftest import QUICK, Site, serving
-from .chromium import BINARY, Tab, browser
+from .chromium import AXE, BINARY, Tab, browser, serious
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(BINARY is None, reason="no Chromium on this machine")]
 
@@ -181,6 +183,67 @@ def test_a_dropped_recording_goes_on(tab: Tab):
     tab.until("!document.getElementById('made-wav').hidden")
     data = tab.saved("halfstep.made['made-wav']")
     assert len(soundfile.read(io.BytesIO(data))[0]) == 24000
+
+
+def test_a_generator_that_fails_is_heard_again_within_five_seconds(
+    tab: Tab, site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    """The page's own listener is sent away, and asks again."""
+    real, failures = Station._remember, iter([RuntimeError("gone")])
+
+    def remember(self: Station, passage: Passage) -> None:
+        if error := next(failures, None):
+            raise error
+        real(self, passage)
+
+    playing(tab)
+    number = tab.run("halfstep.player.state.id")
+    monkeypatch.setattr(Station, "_remember", remember)
+    tab.until(f"halfstep.player.state.id > {number} && halfstep.player.state.running")
+    assert next(failures, None) is None
+    assert tab.run("document.getElementById('play').getAttribute('aria-label')") == "Pause"
+
+
+ROLES = {"button", "link", "slider", "textbox", "spinbutton", "radio", "combobox", "checkbox", "img", "progressbar"}
+
+
+def test_everything_has_a_name_that_a_screen_reader_says(tab: Tab):
+    tab.run("for (const one of document.querySelectorAll('details')) one.open = true")
+    nodes = tab.send("Accessibility.getFullAXTree")["nodes"]
+    seen = {
+        (node["role"]["value"], node.get("name", {}).get("value", "").strip())
+        for node in nodes if not node["ignored"] and node.get("role", {}).get("value") in ROLES
+    }  # fmt: skip
+    assert {role for role, name in seen if not name} == set()
+    names = {name for _, name in seen}
+    assert {"Play", "Model", "Seed", "Volume", "Mute", "Copy link", "Save WAV", "Make the loop", "Continue it"} <= names
+
+
+def test_the_keyboard_reaches_everything_in_the_order_it_is_read(tab: Tab):
+    tab.run("document.getElementById('more').open = true")
+    order: list[str] = []
+    for _ in range(32):
+        tab.key("Tab", 9)
+        order.append(tab.run("document.activeElement.id || document.activeElement.tagName"))
+    wanted = ["theme", "play", "mute", "volume", "link", "model", "seed", "another", "variation", "toward", "save-wav"]
+    places = [order.index(id) for id in (*wanted, "make-loop", "file")]
+    assert places == sorted(places)
+    ring = "getComputedStyle(document.activeElement).outlineStyle"
+    tab.run("document.getElementById('play').focus()")
+    tab.key("Tab", 9)
+    assert tab.run(ring) != "none"
+    tab.run("document.getElementById('play').focus()")
+    tab.key("Enter", 13)
+    tab.until("halfstep.player.state.running")
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="HALFSTEP_AXE names no axe.min.js")
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_nothing_serious(tab: Tab, theme: str):
+    tab.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+    tab.run("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert serious(tab) == []
+    tab.send("Emulation.setEmulatedMedia", features=[])
 
 
 @pytest.mark.parametrize("width", [390, 900, 1600])

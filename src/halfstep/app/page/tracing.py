@@ -51,10 +51,10 @@ class Graph:
         message = b"".join(_text(1, name) for name in inputs) + _text(2, output) + _text(4, operator)
         for name, value in attributes.items():
             if isinstance(value, int):
-                told = _number(3, value) + _number(20, 2)
+                written = _number(3, value) + _number(20, 2)
             else:
-                told = b"".join(_number(8, one) for one in value) + _number(20, 7)
-            message += _field(5, _text(1, name) + told)
+                written = b"".join(_number(8, one) for one in value) + _number(20, 7)
+            message += _field(5, _text(1, name) + written)
         self.nodes.append(message)
         return output
 

@@ -60,7 +60,7 @@ export function* placements(layout, before, frames = null, after = 0) {
   function filledBy() {
     const least = hop - layout.crossfade - 1, cut = Math.min(start + size, frames - Math.min(overlap, least));
     const aligned = cut - ((((cut - overlap - start) % grain) + grain) % grain);
-    return frames - aligned <= least || cut === start + size ? cut : aligned;
+    return frames - aligned <= least || cut === start + size ? aligned : cut;
   }
 }
 
