@@ -19,6 +19,7 @@ SOURCE = Path(halfstep.__file__).parent
 PLAYING = (
     *(
         "errors",
+        "addresses",
         "arrays",
         "printable",
         "fields",
@@ -34,7 +35,7 @@ PLAYING = (
 )
 MAKING = (
     *("nets", "data", "metrics", "training", "export", "tasks", "learned_vocoder"),
-    *("runs", "evaluation"),
+    *("runs", "evaluation", "cluster"),
 )
 LAYERS = (*PLAYING, *MAKING, "app")
 HEAVY = (
@@ -49,6 +50,7 @@ HEAVY = (
     "diffusers",
     "visqol",
     "zimtohrli",
+    "ray",
 )
 
 

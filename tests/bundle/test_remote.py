@@ -10,8 +10,9 @@ import pytest
 from fake_hub import fake_hub
 
 import halfstep
+from halfstep.addresses import cache_folder
 from halfstep.app.cli import run
-from halfstep.bundle.remote import cache_folder, hub_name
+from halfstep.bundle.remote import hub_name
 from halfstep.errors import InputError
 
 

@@ -14,6 +14,7 @@ from halfstep.app.generate import composing, vocoding
 from halfstep.app.hub import pushing
 from halfstep.app.inspect import inspecting
 from halfstep.app.make import making
+from halfstep.app.options import with_address
 from halfstep.app.page import paging
 from halfstep.app.play import benching, playing
 from halfstep.app.serve import serving
@@ -71,7 +72,7 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run one command line (without the program's name); its exit code. Errors become one line on stderr."""
     debug = "--debug" in arguments
-    words = [word for word in arguments if word not in ANYWHERE] or ["--help"]
+    words = with_address([word for word in arguments if word not in ANYWHERE]) or ["--help"]
     QUIET.set("--quiet" in arguments)
     try:
         code = app(words, prog_name="halfstep", standalone_mode=False)

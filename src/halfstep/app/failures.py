@@ -31,6 +31,8 @@ EXTRAS = {
     "starlette": "serve",
     "uvicorn": "serve",
     "websockets": "serve",
+    "ray": "cluster",
+    "s3fs": "cluster",
     "visqol": "quality",
     "zimtohrli": "quality",
 }
@@ -41,7 +43,7 @@ OPTIONS = {
     "steps": "--steps", "model": "--model", "preset": "--preset", "settings": "--set", "out": "--out",
     "start": "--from", "to": "--to", "updates": "--updates", "weights": "--weights", "credits": "--credits",
     "data": "--data", "teacher_steps": "--teacher-steps", "beside": "--beside", "embedding": "--embedding",
-    "sampler": "--sampler", "respacing": "--respacing", "jump": "--jump",
+    "ray": "--ray", "sampler": "--sampler", "respacing": "--respacing", "jump": "--jump",
 }  # fmt: skip
 """Argument -> the option that gives it; `generate` has more."""
 

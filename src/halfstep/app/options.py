@@ -1,10 +1,36 @@
 """Options that several commands have, and what a shell offers for them."""
 
-from typing import Annotated
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from halfstep.cluster.ray_cluster import Cluster
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[ADDRESS]",
+        help="Work on a Ray cluster: host:port, auto for the one this machine is part of; "
+        "without an address, on this machine alone.",
+    ),
+]
+RAY = "--ray"
+ADDRESS = re.compile(r"auto|local|(ray://)?[\w.-]+:\d+|(ray://)?\[[0-9a-fA-F:]+\]:\d+")
+
+
+def with_address(words: list[str]) -> list[str]:
+    """The command line with an address after every --ray that has none: that of this machine alone."""
+    said: list[str] = []
+    for place, word in enumerate(words):
+        said.append(word)
+        if word == RAY and not ADDRESS.fullmatch(" ".join(words[place + 1 : place + 2])):
+            said.append("local")
+    return said
 
 
 def model_ids(incomplete: str) -> list[str]:
@@ -21,3 +47,15 @@ def preset_names(incomplete: str) -> list[str]:
     except ImportError:
         return []
     return [name for name in PRESETS if name.startswith(incomplete)]
+
+
+@contextmanager
+def joined(address: str | None) -> "Generator[Cluster | None, None, None]":
+    """The cluster at `address` while the block runs; None where none is asked for."""
+    if address is None:
+        yield None
+        return
+    from halfstep.cluster.ray_cluster import Cluster
+
+    with Cluster(address) as cluster:
+        yield cluster

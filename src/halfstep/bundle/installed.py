@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
+from halfstep.addresses import is_address
 from halfstep.bundle.folder import ModelFolder, is_model_folder, open_folder
 from halfstep.bundle.manifest import Manifest
-from halfstep.bundle.remote import fetched, is_address
+from halfstep.bundle.remote import fetched
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.fields import PLAIN_NAME
 

@@ -12,21 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from halfstep.addresses import HUB, cache_folder
 from halfstep.atomic import replacing, replacing_folder
 from halfstep.bundle.folder import ModelFolder, open_folder
 from halfstep.bundle.manifest import FileEntry
 from halfstep.bundle.model_json import FILE_NAME, read_manifest
 from halfstep.errors import InputError, NamedError, unbraced
 
-HUB = "hf://"
-CACHE_VARIABLE, ENDPOINT_VARIABLE = "HALFSTEP_CACHE", "HF_ENDPOINT"
+ENDPOINT_VARIABLE = "HF_ENDPOINT"
 LONGEST_MANIFEST = 1 << 24
 AT_ONCE = 1 << 20
-
-
-def is_address(name: object) -> bool:
-    """Whether it names something elsewhere: hf://, https://, s3://, zip:: and the like."""
-    return isinstance(name, str) and ("://" in name or "::" in name)
 
 
 def fetched(address: str) -> ModelFolder:
@@ -46,14 +41,6 @@ def hub_name(address: str) -> tuple[str, str | None]:
     if name.count("/") != 1 or not all(name.split("/")):
         raise NamedError(f"{{model}} {unbraced(address)}: give {HUB}USER/MODEL, with @REVISION if you like")
     return name, revision or None
-
-
-def cache_folder() -> Path:
-    """Where fetched models are kept: HALFSTEP_CACHE, or `halfstep` in the user's cache folder."""
-    if named := os.environ.get(CACHE_VARIABLE):
-        return Path(named)
-    usual = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(usual) if usual else Path.home() / ".cache") / "halfstep"
 
 
 def _from_hub(address: str) -> ModelFolder:

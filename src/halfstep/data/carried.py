@@ -67,7 +67,7 @@ class Carried:
 
 def standardised_frames(library: Library, track: Track) -> Float32[np.ndarray, "frames bands"]:
     """A track's log-mel [frames, n_mels], every band of mean 0 and deviation 1 over the training split."""
-    return (library.array(track).astype(np.float32) - library.band_mean) / library.band_std
+    return (library.array(track)[:].astype(np.float32) - library.band_mean) / library.band_std
 
 
 def patches_of(frames: Float32[np.ndarray, "frames bands"], planes: int) -> Float32[np.ndarray, "patches patch"]:

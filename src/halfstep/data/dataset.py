@@ -1,15 +1,19 @@
 """A prepared data set as it lies on disk: dataset.json, and one array a track. Read as strictly as a stranger's."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from halfstep.addresses import is_address
 from halfstep.audio.mel_fields import mel_from
+from halfstep.data.far import FarFolder, FarRows
 from halfstep.data.stores import LOG_MEL, STORES, WAVEFORM, Rows
+from halfstep.data.track_file import header_bytes
 from halfstep.errors import InputError
-from halfstep.fields import Fields, open_regular, read_json
+from halfstep.fields import Fields, open_regular, parse_json, read_json
 
 FORMAT = 1
 MANIFEST_NAME = "dataset.json"
@@ -51,12 +55,15 @@ class Track:
 class Library:
     """Read access to a prepared data set. InputError if `path` holds none, or one that is not whole.
 
+    path: a folder, or an address that fsspec reads, whose tracks stay where they are (`data/far.py`).
     stores: what it keeps of each frame, a key of STORES. band_mean and band_std are of its log-mels in either case.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
+        self._far = FarFolder(str(path)) if is_address(path) else None
+        self._sizes: dict[str, int] | None = None
         self.path = Path(path)
-        fields = _read(self.path / MANIFEST_NAME)
+        fields = _read(self.path / MANIFEST_NAME) if self._far is None else _read_far(self._far)
         self.stores: str = fields.choice("stores", STORES) if fields.has("stores") else LOG_MEL
         self.mel = mel_from(fields.inside("mel"))
         bands = fields.inside("bands")
@@ -72,11 +79,18 @@ class Library:
         """Values a frame: n_mels of a log-mel, hop_length of a waveform."""
         return STORES[self.stores].width(self.mel)
 
-    def array(self, track: Track) -> Rows:
-        """The track as stored, [frames, width], read from the disk as it is used.
+    @property
+    def name(self) -> str:
+        """What another process opens it by: the address, or the whole path."""
+        return str(self.path.resolve()) if self._far is None else self._far.address
+
+    def array(self, track: Track) -> Rows | FarRows:
+        """The track as stored, [frames, width], read from the disk, or the address, as it is used.
 
         InputError if its file is not there, leads out of the data set, or is not what was declared.
         """
+        if self._far is not None:
+            return self._far_rows(self._far, track)
         path = self.path / track.file
         try:
             if not path.resolve().is_relative_to(self.path.resolve()):
@@ -95,6 +109,15 @@ class Library:
             raise InputError(f"{path}: {stored.dtype} {stored.shape}, declared {wanted}; {AGAIN}")
         rows = stored.view(np.ndarray)  # a memmap's own indexing is several times slower
         return rows[track.first_frame : last]
+
+    def _far_rows(self, folder: FarFolder, track: Track) -> FarRows:
+        if self._sizes is None:
+            self._sizes = folder.sizes(TRACKS_FOLDER)
+        last, dtype = track.first_frame + track.frames, STORES[self.stores].dtype
+        least = header_bytes(self.width, dtype) + last * self.width * dtype.itemsize
+        if (size := self._sizes.get(track.file)) is None or size < least:
+            raise InputError(f"{folder.address}/{track.file}: {size or 0} bytes, declared {least}; {AGAIN}")
+        return FarRows(folder, track.file, dtype, self.width, (track.first_frame, last))
 
     def split(self, name: str) -> list[Track]:
         """The tracks of `train` or `heldout`."""
@@ -125,6 +148,20 @@ def _track(fields: Fields, stores: str) -> Track:
             fields.take(name)
     fields.done()
     return track
+
+
+def manifest_sha256(path: Path | str) -> str:
+    """Of the file that says what a data set holds."""
+    if is_address(path):
+        return hashlib.sha256(FarFolder(str(path)).read(MANIFEST_NAME, LONGEST_MANIFEST)).hexdigest()
+    return hashlib.sha256((Path(path) / MANIFEST_NAME).read_bytes()).hexdigest()
+
+
+def _read_far(folder: FarFolder) -> Fields:
+    where = f"{folder.address}/{MANIFEST_NAME}"
+    fields = Fields(where, parse_json(folder.read(MANIFEST_NAME, LONGEST_MANIFEST), where, AGAIN), AGAIN)
+    fields.format_number(FORMAT)
+    return fields
 
 
 def _read(path: Path) -> Fields:

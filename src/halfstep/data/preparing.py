@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -70,6 +70,8 @@ class Progress:
 
 
 Tell = Callable[[Progress], None]
+RunJobs = Callable[[Sequence[Job], int, float, Callable[[Job, float], None]], Iterator[tuple[Job, Answer]]]
+"""As `run_jobs`: (jobs, workers, hang_seconds, beat)."""
 
 
 class NothingUsable(InputError):
@@ -86,10 +88,12 @@ def prepare(
     config: PrepareConfig,
     workers: int,
     progress: Tell = lambda _: None,
+    jobs: RunJobs = run_jobs,
 ) -> Report:
     """Make `out` the data set of all that is found under `sources`; do only what is not done yet.
 
     Killed at any moment, the same call goes on from there, and ends with the bytes it would have ended with.
+    jobs: who does the work: processes of this machine, or a cluster (`cluster/recordings.py`).
 
     Raises:
         InputError: a source is not there, nothing usable is found, or another process works on `out`.
@@ -98,7 +102,7 @@ def prepare(
     found = find(sources, leave_out=out)
     enter(out, DATA_SET, _is_data_set)
     with folder_lock(out):
-        run = _Run(found, out, config, workers, progress)
+        run = _Run(found, out, config, workers, progress, jobs)
         try:
             run.identify()
             run.decode()
@@ -118,8 +122,11 @@ def _is_data_set(folder: Path) -> bool:
 class _Run:
     """One call of prepare: what is known of each file, and how the rest is learned."""
 
-    def __init__(self, found: list[Found], out: Path, config: PrepareConfig, workers: int, tell: Tell) -> None:
+    def __init__(
+        self, found: list[Found], out: Path, config: PrepareConfig, workers: int, tell: Tell, jobs: RunJobs
+    ) -> None:
         self._found, self._out, self._config, self._workers, self._tell = found, out, config, workers, tell
+        self._run_jobs = jobs
         self._settings = _settings_hash(config.decode)
         self._journal = Journal(out / JOURNAL_NAME)
         self._trouble: dict[str, Answer] = {}  # by path, or by track once that is known
@@ -191,7 +198,7 @@ class _Run:
             seconds[job["path"]] = so_far
             tell()
 
-        for job, answer in run_jobs(jobs, self._workers, self._config.hang_seconds, beat):
+        for job, answer in self._run_jobs(jobs, self._workers, self._config.hang_seconds, beat):
             if "disk_full" in answer:
                 raise OSError(errno.ENOSPC, answer["disk_full"])
             done += 1

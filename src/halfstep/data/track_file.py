@@ -38,6 +38,11 @@ class TrackWriter:
         assert written == self._header_bytes, "the header leaves room for any number of frames"
 
 
+def header_bytes(width: int, dtype: np.dtype[Any]) -> int:
+    """How many bytes stand before the rows of a track, however many frames it has."""
+    return len(_header(0, width, dtype))
+
+
 def _header(frames: int, width: int, dtype: np.dtype) -> bytes:
     """numpy pads the header so that the first axis may grow in place."""
     header = BytesIO()

@@ -3,7 +3,8 @@
 import numpy as np
 
 from halfstep.data.dataset import Library, Track
-from halfstep.data.stores import STORES
+from halfstep.data.far import FarRows, read_together
+from halfstep.data.stores import STORES, Rows
 from halfstep.errors import InputError, NamedError, unbraced
 
 
@@ -50,11 +51,11 @@ class Windows:
         """Batch `number`: clips [size, ...], and the generator for whatever else is drawn with it."""
         rng = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 1, number]))
         places = rng.integers(0, self._ends[-1], size)
-        return np.stack([self._window(int(place)) for place in places]), rng
+        return self._windows([int(place) for place in places]), rng
 
     def evenly(self, size: int) -> np.ndarray:
         """`size` clips spread evenly over the split, always the same: for measuring."""
-        return np.stack([self._window(place) for place in self._even_places(size)])
+        return self._windows(self._even_places(size))
 
     def places(self, size: int) -> list[tuple[Track, int]]:
         """Of the clips of `evenly(size)`: the track, and the frame at which each begins."""
@@ -76,8 +77,7 @@ class Windows:
     def clips(self, places: list[tuple[Track, int]]) -> np.ndarray:
         """The clips that begin there, [n, ...]."""
         arrays = {track.id: array for track, array in zip(self.tracks, self._arrays, strict=True)}
-        clips = (arrays[track.id][start : start + self.frames] for track, start in places)
-        return np.stack([self._clip(rows, self._mean, self._inverse) for rows in clips])
+        return self._clips([(arrays[track.id], start) for track, start in places])
 
     def _even_places(self, size: int) -> list[int]:
         return [int(place) for place in np.linspace(0, self._ends[-1] - 1, size).astype(np.int64)]
@@ -86,6 +86,12 @@ class Windows:
         which = int(np.searchsorted(self._ends, place, side="right"))
         return which, place - (int(self._ends[which - 1]) if which else 0)
 
-    def _window(self, place: int) -> np.ndarray:
-        which, start = self._located(place)
-        return self._clip(self._arrays[which][start : start + self.frames], self._mean, self._inverse)
+    def _windows(self, places: list[int]) -> np.ndarray:
+        return self._clips([(self._arrays[which], start) for which, start in map(self._located, places)])
+
+    def _clips(self, begins: "list[tuple[Rows | FarRows, int]]") -> np.ndarray:
+        """Of each track the clip that begins at a frame; far ones are asked for together."""
+        spans = [(array, slice(start, start + self.frames)) for array, start in begins]
+        far = [(array, span) for array, span in spans if isinstance(array, FarRows)]
+        rows = read_together(far) if far else [array[span] for array, span in spans if not isinstance(array, FarRows)]
+        return np.stack([self._clip(one, self._mean, self._inverse) for one in rows])

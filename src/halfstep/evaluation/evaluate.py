@@ -7,6 +7,7 @@ from typing import Any
 
 from halfstep.atomic import remove_partials, replacing, write_json
 from halfstep.data.dataset import Library
+from halfstep.evaluation.elsewhere import STREAMS, GiveOut, there, window_rows
 from halfstep.evaluation.facts import (
     bias_facts,
     bound_facts,
@@ -22,11 +23,11 @@ from halfstep.evaluation.facts import (
 )
 from halfstep.evaluation.figures import rounded
 from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, JudgedRow, Row, Tell, listen_to_all, listen_to_music
-from halfstep.evaluation.real import REFERENCE, noise_row, real_rows
+from halfstep.evaluation.real import REFERENCE
 from halfstep.evaluation.report import markdown, text_tables, web_page
 from halfstep.evaluation.settings import Options, fingerprint, is_report
 from halfstep.evaluation.streams import stream_rows
-from halfstep.evaluation.subject import BASELINE, Subject, comparable, fits, open_subject
+from halfstep.evaluation.subject import Subject, comparable, fits, open_subject
 from halfstep.lock import folder_lock
 from halfstep.metrics.judges.embedding import embedding
 from halfstep.own_folder import REPORT, enter
@@ -34,9 +35,10 @@ from halfstep.own_folder import REPORT, enter
 FORMAT = 2
 
 
-def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
+def evaluate_command(subject: str, options: Options, tell: Tell, give: GiveOut | None = None) -> str:
     """Judge the model or run at `subject` on a data set; write report.json, report.md, report.html and speed.json.
 
+    give: what gives the windows out to other machines (`Cluster.answers`); they are heard here if None.
     The table comes back, as Markdown. InputError where the subject, the data set or an option does not fit.
     """
     library = Library(options.data)
@@ -45,11 +47,8 @@ def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
     with folder_lock(options.out), _opened(subject, options) as (opened, *others):
         remove_partials(options.out)
         fits(opened, library.mel, options.data)
-        rows, notes = real_rows(library, opened, options)
-        rows += opened.rows(rows[0].windows, options.seed, opened.vocoder)
-        for one in others:
-            rows += one.rows(rows[0].windows, options.seed, opened.vocoder, BASELINE)
-        rows.append(noise_row(library, opened, rows[0].windows, options.seed))
+        rows, notes = window_rows(library, opened, others, options)
+        elsewhere = None if give is None else there(give, (opened, *others), options)
         theirs = {f"{one.name}: {name}": sha256 for one in others for name, sha256 in one.files.items()}
         settings = fingerprint(options, opened.files | theirs) | {
             "format": FORMAT,  # what an older one heard are other windows
@@ -58,14 +57,14 @@ def evaluate_command(subject: str, options: Options, tell: Tell) -> str:
         }
         rate, work = library.mel.sample_rate, options.out / WORK_FOLDER
         hearing = Hearing(work, listen_to_all(rate, listener), settings)
-        judged = hearing.hear_all(rows, tell, options.workers)
+        judged = hearing.hear_all(rows, tell, options.workers, elsewhere)
         streams, said = stream_rows(library, opened, options)
         of_streams = settings | {
             "stream_seconds": options.stream_seconds,
             "streams": [[row.name, row.windows] for row in streams],
         }
-        streaming = Hearing(work / "streams", listen_to_music(rate), of_streams, at_once=1)
-        streamed = streaming.hear_all(streams, tell, options.workers)
+        streaming = Hearing(work / STREAMS, listen_to_music(rate), of_streams, at_once=1)
+        streamed = streaming.hear_all(streams, tell, options.workers, elsewhere)
         tell(1, 1, "figures")
         report = {
             "format": FORMAT, "subject": opened.facts, "data": data_facts(library), "settings": of_streams,

@@ -98,7 +98,7 @@ def memory_facts(
     facts: dict[str, Any] = {}
     for name, one in ((row.name, judged[row.name]) for row in rows if row.kind == "student"):
         if one.log_mel is not None:
-            nearness = memory(one.log_mel, real, (library.array(track) for track in library.split("train")))
+            nearness = memory(one.log_mel, real, (library.array(track)[:] for track in library.split("train")))
             facts[name] = {
                 "ratio": nearness.ratio, "flagged": nearness.flagged, "threshold": nearness.threshold,
                 "windows": len(nearness.generated), "heldout_windows": heldout.windows,

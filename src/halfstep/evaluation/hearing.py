@@ -4,7 +4,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -67,6 +67,12 @@ class Row:
         return "".join(c if c.isalnum() else "-" for c in self.name.lower())
 
 
+Part = tuple[Row, range]
+"""Some windows of a row, by their numbers: one piece of work."""
+Elsewhere = Callable[[Path, list[Part]], Iterator[tuple[Row, range, int]]]
+"""(work, parts) -> each part as it is done, into the folder `work`, and how many of its windows had still to be."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class JudgedRow:
     """What came of a row: clips [CLIPS, samples] to listen to; processor seconds a window; log_mel if kept.
@@ -97,6 +103,30 @@ def _forget(work: Path) -> None:
         path.unlink()
 
 
+def part_path(work: Path, row: Row, numbers: range) -> Path:
+    """Where what was heard of these windows is kept."""
+    return work / row.slug / f"{numbers.start:06d}.npz"
+
+
+def hear_part(work: Path, row: Row, numbers: range, listen: Listen) -> int:
+    """Hear these windows into the folder `work`, unless they were; how many had still to be judged."""
+    path = part_path(work, row, numbers)
+    if path.exists():
+        return 0
+    sounds = row.source(numbers)
+    began = time.thread_time()
+    kept = listen(sounds.samples)
+    seconds = [sounds.make_seconds, sounds.voice_seconds, time.thread_time() - began]
+    arrays = kept | {"seconds": np.array(seconds)}
+    if numbers.start == 0:
+        arrays["clips"] = sounds.samples[:CLIPS]
+    if row.keep_mels and sounds.log_mel is not None:
+        arrays["log_mel"] = sounds.log_mel.astype(np.float16)
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    return len(numbers)
+
+
 class Hearing:
     """Hears rows into the folder `work`, `at_once` windows a file. What other settings left there is thrown away."""
 
@@ -112,47 +142,42 @@ class Hearing:
         self._work.mkdir(parents=True, exist_ok=True)
         write_json(noted, settings)
 
-    def hear_all(self, rows: list[Row], tell: Tell, workers: int | None = None) -> dict[str, JudgedRow]:
-        """Every row by name. Each few windows are one piece of work, the same in any process and order."""
+    def hear_all(
+        self, rows: list[Row], tell: Tell, workers: int | None = None, elsewhere: Elsewhere | None = None
+    ) -> dict[str, JudgedRow]:
+        """Every row by name. Each few windows are one piece of work, the same in any process and order.
+
+        elsewhere: who does the pieces; this process, in so many threads, if None.
+        """
         began, total = time.perf_counter(), sum(row.windows for row in rows)
-        waiting = [(row, numbers) for row in rows for numbers in self._parts(row)]
         for row in rows:
             (self._work / row.slug).mkdir(exist_ok=True)
             remove_partials(self._work / row.slug)
+        waiting = [(row, numbers) for row in rows for numbers in self._parts(row)]
+        parts = self._in_threads(waiting, workers) if elsewhere is None else elsewhere(self._work, waiting)
         done = 0
-        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-            futures = [(row, numbers, pool.submit(self._hear, row, numbers)) for row, numbers in waiting]
-            try:
-                for row, numbers, future in futures:
-                    self.windows += future.result()
-                    done += len(numbers)
-                    tell(done, total, row.name)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        for row, numbers, judged in parts:
+            self.windows += judged
+            done += len(numbers)
+            tell(done, total, row.name)
         self.seconds += time.perf_counter() - began
         return {row.name: self._read(row) for row in rows}
 
-    def _path(self, row: Row, numbers: range) -> Path:
-        return self._work / row.slug / f"{numbers.start:06d}.npz"
+    def _in_threads(self, waiting: list[Part], workers: int | None) -> Iterator[tuple[Row, range, int]]:
+        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+            futures = [
+                (row, numbers, pool.submit(hear_part, self._work, row, numbers, self._listen))
+                for row, numbers in waiting
+            ]
+            try:
+                for row, numbers, future in futures:
+                    yield row, numbers, future.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
-    def _hear(self, row: Row, numbers: range) -> int:
-        """How many windows had still to be judged."""
-        path = self._path(row, numbers)
-        if path.exists():
-            return 0
-        sounds = row.source(numbers)
-        began = time.thread_time()
-        kept = self._listen(sounds.samples)
-        seconds = [sounds.make_seconds, sounds.voice_seconds, time.thread_time() - began]
-        arrays = kept | {"seconds": np.array(seconds)}
-        if numbers.start == 0:
-            arrays["clips"] = sounds.samples[:CLIPS]
-        if row.keep_mels and sounds.log_mel is not None:
-            arrays["log_mel"] = sounds.log_mel.astype(np.float16)
-        with replacing(path) as partial, partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        return len(numbers)
+    def _path(self, row: Row, numbers: range) -> Path:
+        return part_path(self._work, row, numbers)
 
     def _read(self, row: Row) -> JudgedRow:
         parts = [dict(np.load(self._path(row, numbers))) for numbers in self._parts(row)]

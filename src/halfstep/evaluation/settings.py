@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import halfstep
-from halfstep.data.dataset import MANIFEST_NAME
+from halfstep.data.dataset import manifest_sha256
 from halfstep.metrics.judges import FOLDER
 from halfstep.own_folder import members
 
@@ -18,7 +18,7 @@ class Options:
     models whose rows are added.
     """
 
-    data: Path
+    data: Path | str
     out: Path
     windows: int = 256
     seed: int = 0
@@ -44,7 +44,7 @@ def fingerprint(options: Options, model: dict[str, str]) -> dict[str, Any]:
         "windows": options.windows,
         "seed": options.seed,
         "embedding": options.embedding,
-        "data": _sha256(options.data / MANIFEST_NAME),
+        "data": manifest_sha256(options.data),
         "judges": {path.name: _sha256(path) for path in judges},
         "model": model,
     }

@@ -86,7 +86,7 @@ def open_subject(path: str, work: Path, teacher_steps: tuple[int, ...] = ()) -> 
         with open_run(Path(path)) as run:
             yield _checked(_of_run(run, work, teacher_steps))
     else:
-        yield _checked(_of_model(Model(load_folder(path)), teacher_steps))
+        yield _checked(subject_of(Model(load_folder(path)), teacher_steps))
 
 
 def _checked(subject: Subject) -> Subject:
@@ -99,7 +99,8 @@ def _checked(subject: Subject) -> Subject:
     return subject
 
 
-def _of_model(model: Model, teacher_steps: tuple[int, ...]) -> Subject:
+def subject_of(model: Model, teacher_steps: tuple[int, ...] = ()) -> Subject:
+    """A model that is judged."""
     manifest = model.manifest
     facts = {
         "kind": "model", "id": manifest.id, "licence": manifest.licence, "parameters": manifest.parameters,
@@ -121,7 +122,7 @@ def griffin_lim(mel: MelConfig) -> NewVocoder:
     return lambda: GriffinLimStream(mel, seed=0)
 
 
-def fits(subject: Subject, mel: MelConfig, data: Path) -> None:
+def fits(subject: Subject, mel: MelConfig, data: Path | str) -> None:
     """InputError where the data set's mel is not the subject's."""
     if subject.mel != mel:
         raise NamedError(

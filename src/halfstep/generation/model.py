@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from halfstep.addresses import HUB
 from halfstep.arrays import Float32, Float64, Shaped
 from halfstep.atomic import replacing_folder
 from halfstep.audio.circular import stretched
@@ -16,7 +17,7 @@ from halfstep.audio.limiter import GAIN, limit
 from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, OnnxDenoiser, OnnxVocoder, load_folder
 from halfstep.bundle.card import model_card
 from halfstep.bundle.model_json import FILE_NAME
-from halfstep.bundle.remote import HUB, publish
+from halfstep.bundle.remote import publish
 from halfstep.diffusion.process import DDIM, Sampling
 from halfstep.errors import InputError, unbraced
 from halfstep.generation.canvas import Canvas, mel_stream

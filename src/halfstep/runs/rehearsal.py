@@ -42,7 +42,9 @@ class Rehearsal:
     """Of the checkpoints."""
 
 
-def rehearse(data: Path, preset: str, settings: list[str], steps: int | None, device: str | None = None) -> Rehearsal:
+def rehearse(
+    data: Path | str, preset: str, settings: list[str], steps: int | None, device: str | None = None
+) -> Rehearsal:
     """UPDATES updates of what `train_command` would do, nothing of which is kept. Errors as there."""
     experiment = resolved(data, preset, settings, steps)
     with tempfile.TemporaryDirectory(prefix="halfstep-rehearsal-") as folder:

@@ -129,7 +129,7 @@ def settle(run: AnyRun) -> None:
     """Note the settings of a new run; refuse others for one that has begun, all but those FREE."""
     path = run.path / "config.json"
     wanted = {
-        "format": FORMAT, "data": str(run.library.path.resolve()), "data_set": _data_set(run.library),
+        "format": FORMAT, "data": run.library.name, "data_set": _data_set(run.library),
         "experiment": run.experiment.to_json(), "machine": _machine(),
     }  # fmt: skip
     if path.exists():
@@ -218,7 +218,7 @@ def open_any_run(path: Path, device: torch.device | None = None) -> Generator[An
         raise InputError(f"{path}: not a run folder (no config.json); make one with `halfstep train DATA --out {path}`")
     with folder_lock(path) if team().leads else nullcontext():
         noted = _config(config)
-        library = Library(Path(noted["data"]))
+        library = Library(noted["data"])
         now = _data_set(library)
         for name, old, new in _differences(noted.get("data_set", now), now):
             raise InputError(

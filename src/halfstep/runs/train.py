@@ -30,7 +30,7 @@ UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def train_command(
-    data: Path, run: Path, name: str, settings: list[str], steps: int | None, progress: Progress,
+    data: Path | str, run: Path, name: str, settings: list[str], steps: int | None, progress: Progress,
     start: Path | None = None, device: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Train (or go on training) `run` on the data set `data`, as the preset `name` says.
@@ -54,7 +54,13 @@ def train_command(
 
 
 def _opened(
-    data: Path, run: Path, name: str, settings: list[str], steps: int | None, start: Path | None, device: torch.device
+    data: Path | str,
+    run: Path,
+    name: str,
+    settings: list[str],
+    steps: int | None,
+    start: Path | None,
+    device: torch.device,
 ) -> tuple[AnyRun, dict[str, Tensor] | None]:
     """The run, of which nothing is written yet, and the weights that it starts from."""
     experiment = resolved(data, name, settings, steps)
@@ -132,7 +138,7 @@ def _weights(run: Path) -> dict[str, Tensor]:
     raise NamedError(f"{{start}} {unbraced(run)}: not a finished run (no {TEACHER}, no {WEIGHTS})")
 
 
-def resolved(data: Path, name: str, settings: list[str], steps: int | None) -> Experiment | VocoderExperiment:
+def resolved(data: Path | str, name: str, settings: list[str], steps: int | None) -> Experiment | VocoderExperiment:
     """The preset with its settings, for this data set. InputError where one does not fit."""
     experiment = with_settings(preset(name), settings)
     if steps is not None:

@@ -1,11 +1,13 @@
 """The command `halfstep evaluate`. It imports late what it needs."""
 
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
 
-from halfstep.app.options import AsJson, model_ids
+from halfstep.addresses import HUB, is_address
+from halfstep.app.mirror import at_hand, place
+from halfstep.app.options import AsJson, Ray, joined, model_ids
 from halfstep.app.progress import progress
 from halfstep.app.terminal import note
 from halfstep.app.threads import keep_to_one_thread
@@ -22,8 +24,8 @@ def add_to(app: typer.Typer) -> None:
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option(metavar="DATA", help="A data set that `halfstep prepare` made.")],
-    out: Annotated[Path, typer.Option(metavar="REPORT", help="The folder of the report.")],
+    data: Annotated[str, typer.Option(metavar="DATA", help="A data set that `halfstep prepare` made.")],
+    out: Annotated[str, typer.Option(metavar="REPORT", help="The folder of the report, or an address.")],
     subject: Annotated[
         str | None,
         typer.Argument(
@@ -53,6 +55,7 @@ def evaluate(
         bool, typer.Option("--controls", help="Instead: whether every measure is worse for music spoilt on purpose.")
     ] = False,
     as_json: AsJson = False,
+    ray: Ray = None,
 ) -> None:
     """Judge a model or a run against real music: one page to hear and read, JSON and Markdown beside it.
 
@@ -62,23 +65,36 @@ def evaluate(
     keep_to_one_thread()
     if controls == (subject is not None):
         raise InputError("evaluate: give either RUN|MODEL or --controls")
+    if controls and ray is not None:
+        raise InputError("--ray: --controls are heard on this machine; leave one of the two out")
     from halfstep.evaluation.settings import Options
 
-    options = Options(
-        data=data, out=out, windows=windows, seed=seed, embedding=embedding, seams=seams, streams=streams,
-        stream_seconds=stream_seconds, workers=workers,
-        teacher_steps=tuple(teacher_steps or ()), baselines=tuple(baselines or ()),
-    )  # fmt: skip
-    with disk_named(out), progress("evaluate") as tell:
-        if subject is None:
-            from halfstep.evaluation.control_report import controls_command
+    with ExitStack() as stack:
+        folder = stack.enter_context(at_hand(out))
+        subject = subject and _judged(subject, stack)
+        others = tuple(_judged(one, stack) for one in baselines or ())
+        options = Options(
+            data=place(data), out=folder, windows=windows, seed=seed, embedding=embedding, seams=seams,
+            streams=streams, stream_seconds=stream_seconds, workers=workers,
+            teacher_steps=tuple(teacher_steps or ()), baselines=others,
+        )  # fmt: skip
+        with disk_named(folder), progress("evaluate") as tell, joined(ray) as cluster:
+            if subject is None:
+                from halfstep.evaluation.control_report import controls_command
 
-            text = controls_command(options, tell)
-        else:
-            from halfstep.evaluation.evaluate import evaluate_command
+                text = controls_command(options, tell)
+            else:
+                from halfstep.evaluation.evaluate import evaluate_command
 
-            text = evaluate_command(subject, options, tell)
+                text = evaluate_command(subject, options, tell, None if cluster is None else cluster.answers)
+        said = (folder / "report.json").read_text(encoding="utf-8")
     if as_json:
-        print((out / "report.json").read_text(encoding="utf-8"), end="")
+        print(said, end="")
         return
-    note(f"{text}{out / 'report.html'}: the page")
+    note(f"{text}{out.rstrip('/')}/report.html: the page")
+
+
+def _judged(name: str, stack: ExitStack) -> str:
+    """The same; of a run or model at an address, the folder here that stands for it while `stack` lasts."""
+    fetched = is_address(name) and not name.startswith(HUB)
+    return str(stack.enter_context(at_hand(name))) if fetched else name

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from halfstep.app.failures import OPTIONS as EVERYWHERE
-from halfstep.app.options import AsJson, model_ids
+from halfstep.app.options import AsJson, Ray, joined, model_ids
 from halfstep.errors import InputError, NamedError
 
 MostPieces = 1000
@@ -35,7 +35,9 @@ halfstep generate drift.wav --seed 7 --toward 8 --seconds 30
 
 halfstep generate teacher.wav --model runs/mine --steps 64
 
-halfstep generate studio.wav --sample-rate 48000 --bit-depth 24 --loudness -16"""
+halfstep generate studio.wav --sample-rate 48000 --bit-depth 24 --loudness -16
+
+halfstep generate many.flac --count 1000 --ray auto"""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -117,6 +119,7 @@ def generate(
         str, typer.Option("--format", metavar="wav|raw", help="What standard output gets; raw is bare samples.")
     ] = "wav",
     as_json: AsJson = False,
+    ray: Ray = None,
 ) -> None:
     """Write music to a file. The first minute of a longer piece is the one-minute piece."""
     from halfstep.app.threads import keep_to_one_thread
@@ -127,6 +130,8 @@ def generate(
     from halfstep.generation.requests import request_for
 
     length = _seconds(seconds, bars, bpm, beats)
+    if ray is not None:  # another machine has another current folder
+        continue_, into, mend = (None if path is None else path.absolute() for path in (continue_, into, mend))
     try:
         request = request_for(
             seconds=length, context=continue_, into=into, loop=loop, mend=mend, start=from_, stop=to, seed=seed,
@@ -134,7 +139,8 @@ def generate(
             loudness=loudness,
         )  # fmt: skip
         delivery = Delivery(sample_rate=sample_rate, bits=bit_depth, standard=format_, as_json=as_json)
-        generate_files(out, request, model=model, count=count, plot=plot, delivery=delivery)
+        with joined(ray) as cluster:
+            generate_files(out, request, model=model, count=count, plot=plot, delivery=delivery, cluster=cluster)
     except NamedError as error:
         raise InputError(error.named(OPTIONS)) from error
 

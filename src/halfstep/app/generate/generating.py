@@ -4,8 +4,10 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import halfstep
 from halfstep.app.generate.delivering import STANDARD, Delivery, at_rate, check_standard, to_standard
@@ -18,18 +20,50 @@ from halfstep.app.terminal import note
 from halfstep.app.thumbnail import Thumbnail
 from halfstep.audio.files.io import Audio, write
 from halfstep.generation.continuation import Samples
-from halfstep.generation.model import Model
+from halfstep.generation.model import Coming, Model
 from halfstep.generation.requests import Request, RequestError
 from halfstep.printable import printable
+
+if TYPE_CHECKING:
+    from halfstep.cluster.ray_cluster import Cluster
 
 USUAL = Delivery()
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PieceOrder:
+    """One piece of several: what it is, the folder of the model that plays it, and how it is stored where."""
+
+    path: Path
+    piece: Request
+    model: Path
+    plot: bool
+    stored: Stored
+    delivery: Delivery
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What is said of a piece: facts for a machine, a line, and how much was clipped if anything was."""
+
+    facts: dict[str, object]
+    line: str
+    clipped: str | None
+
+
 def generate_files(
-    out: Path, request: Request, *, model: str | None, count: int, plot: bool, delivery: Delivery = USUAL
+    out: Path,
+    request: Request,
+    *,
+    model: str | None,
+    count: int,
+    plot: bool,
+    delivery: Delivery = USUAL,
+    cluster: "Cluster | None" = None,
 ) -> None:
     """Write `count` pieces, from the request's seed on; to standard output where `out` is `-`.
 
+    cluster: whose machines make them, each piece on one; this one if None.
     InputError for what the user can mend, OSError for a full disk.
     """
     if request.loops and out.suffix.lower() == ".mp3":
@@ -49,24 +83,69 @@ def generate_files(
         check_room(out, samples, count, form.channels, stored.bits)
         make_folders(paths)
 
+    folder = loaded.folder.path.absolute()
+    orders = [
+        PieceOrder(path=path, piece=piece, model=folder, plot=plot, stored=stored, delivery=delivery)
+        for path, piece in zip(paths, pieces, strict=True)
+    ]
+    made = _by_hand(loaded, orders, music) if cluster is None or piped else _on(cluster, orders)
     facts: list[dict[str, object]] = []
-    for path, piece, coming in zip(paths, pieces, music, strict=True):
-        what = described(loaded, piece)
-        began = time.perf_counter()
-        down = BroughtDown(coming.blocks, stored)
-        with progress(path.name) as report, stoppable(_counted(iter(down), samples, report)) as counted:
-            if piped:
-                to_standard(counted, stored, samples, delivery.standard, bool(piece.recordings))
-            else:
-                write_piece(path, counted, loaded, what, samples / form.sample_rate, piece, plot, stored)
-        took = time.perf_counter() - began
-        facts.append(_facts(path, loaded, piece, stored, samples, took))
+    for one in made:
+        facts.append(one.facts)
         if not delivery.as_json:
-            note(_line(path, facts[-1], stored, what, keeps=bool(request.recordings)), aside=piped)
-        if down.samples:
-            print(f"{printable(path)}: {down.said}", file=sys.stderr)
+            note(one.line, aside=piped)
+        if one.clipped:
+            print(one.clipped, file=sys.stderr)
     if delivery.as_json:
         print(json.dumps({"pieces": facts}, indent=1))
+
+
+def _by_hand(loaded: Model, orders: list[PieceOrder], music: list[Coming]) -> Iterator[Made]:
+    for order, coming in zip(orders, music, strict=True):
+        with progress(order.path.name) as report:
+            made = _make(order, loaded, coming, report)
+        yield made
+
+
+def _on(cluster: "Cluster", orders: list[PieceOrder]) -> list[Made]:
+    """All of them, in their order."""
+    made: dict[Path, Made] = {}
+    # This machine's names for files are the other machines' too, but not its current folder.
+    there = [replace(order, path=order.path.absolute()) for order in orders]
+    with progress("generate") as report:
+        for order, one in cluster.answers(made_there, there):
+            made[order.path] = one
+            report(len(made), len(orders), order.path.name)
+    return [made[order.path] for order in there]
+
+
+def made_there(order: PieceOrder) -> Made:
+    """On a machine of a cluster."""
+    loaded = _loaded(order.model)
+    coming = at_rate(loaded.coming(order.piece), order.delivery.sample_rate, order.piece.loops)
+    return _make(order, loaded, coming, lambda done, of, word: None)
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: Path) -> Model:
+    return halfstep.load(folder)
+
+
+def _make(order: PieceOrder, loaded: Model, coming: Coming, report: Report) -> Made:
+    """Write one piece."""
+    path, piece, stored, samples = order.path, order.piece, order.stored, coming.samples
+    what = described(loaded, piece)
+    began = time.perf_counter()
+    down = BroughtDown(coming.blocks, stored)
+    with stoppable(_counted(iter(down), samples, report)) as counted:
+        if path == STANDARD:
+            to_standard(counted, stored, samples, order.delivery.standard, bool(piece.recordings))
+        else:
+            seconds = samples / stored.form.sample_rate
+            write_piece(path, counted, loaded, what, seconds, piece, order.plot, stored)
+    facts = _facts(path, loaded, piece, stored, samples, time.perf_counter() - began)
+    line = _line(path, facts, stored, what, keeps=bool(piece.recordings))
+    return Made(facts=facts, line=line, clipped=f"{printable(path)}: {down.said}" if down.samples else None)
 
 
 def _facts(path: Path, model: Model, piece: Request, stored: Stored, samples: int, took: float) -> dict[str, object]:

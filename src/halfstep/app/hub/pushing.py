@@ -28,7 +28,8 @@ def push(
     """
     keep_to_one_thread()
     import halfstep
-    from halfstep.bundle.remote import HUB, hub_name
+    from halfstep.addresses import HUB
+    from halfstep.bundle.remote import hub_name
 
     name, _ = hub_name(to)
     address = halfstep.load(model).push_to_hub(name, private, examples)

@@ -4,14 +4,16 @@ import json
 import os
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from halfstep.app.failures import STRICT
-from halfstep.app.options import AsJson, preset_names
+from halfstep.app.mirror import at_hand, place
+from halfstep.app.options import AsJson, Ray, joined, preset_names
 from halfstep.app.progress import progress
 from halfstep.app.terminal import note, say
 from halfstep.atomic import disk_named
@@ -19,7 +21,8 @@ from halfstep.printable import printable
 
 if TYPE_CHECKING:
     from halfstep.bundle import Manifest
-    from halfstep.data.preparing import PrepareConfig
+    from halfstep.cluster.ray_cluster import Cluster
+    from halfstep.data.preparing import PrepareConfig, RunJobs
 
 DEFAULT_PRESET = "base"
 
@@ -34,7 +37,7 @@ Preset = Annotated[
 Device = Annotated[
     str | None, typer.Option(metavar="cuda|mps|cpu", help="Where the network is; the best that is here if not given.")
 ]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of the run.")]
+RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="The folder of the run, or its address.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -47,13 +50,14 @@ def add_to(app: typer.Typer) -> None:
 
 def prepare(
     audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Recordings, and folders of them.")],
-    out: Annotated[Path, typer.Option(metavar="DATA", help="The folder of the data set.")],
+    out: Annotated[str, typer.Option(metavar="DATA", help="The folder of the data set, or an address like s3://.")],
     preset: Preset = DEFAULT_PRESET,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the report there too, besides DATA/report.json."),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
+    ray: Ray = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 3 if any file could not be used as it is.")
     ] = False,
@@ -71,13 +75,14 @@ def prepare(
         report.parent.mkdir(parents=True, exist_ok=True)
     config = _prepare_config(preset)
     try:
-        with disk_named(out), progress("prepare") as tell:
+        with at_hand(out) as folder, disk_named(folder), progress("prepare") as tell, joined(ray) as cluster:
             done = preparing.prepare(
                 audio,
-                out,
+                folder if cluster is None else folder.absolute(),
                 config,
                 workers or os.cpu_count() or 1,
                 lambda p: tell(p.share, 1, f"{p.stage}, {p.audio_seconds / 60:.0f} min of sound"),
+                _jobs(cluster),
             )
     except preparing.NothingUsable as refusal:
         if report is not None:
@@ -97,14 +102,14 @@ def prepare(
             f"{done.heldout_seconds / 60:.1f} of them held out), "
             f"{len(done.skipped)} skipped, {len(done.failed)} failed"
         )
-        note(f"next: halfstep train {out} --out runs/{out.resolve().name} --preset {preset}")
+        note(f"next: halfstep train {out} --out runs/{folder.resolve().name} --preset {preset}")
     if strict and (done.skipped or done.failed or done.flagged):
         raise typer.Exit(STRICT)
 
 
 def train(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that `halfstep prepare` made.")],
-    out: Annotated[Path, typer.Option(metavar="RUN", help="The folder of the run.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A data set that `halfstep prepare` made.")],
+    out: Annotated[str, typer.Option(metavar="RUN", help="The folder of the run, or an address like s3://.")],
     preset: Preset = DEFAULT_PRESET,
     settings: Annotated[
         list[str] | None,
@@ -130,21 +135,21 @@ def train(
     On several processes or machines: torchrun ... -m halfstep train ... (docs/scale.md).
     """
     if dry_run:
-        _rehearse(data, preset, settings or [], steps, device, as_json)
+        _rehearse(place(data), preset, settings or [], steps, device, as_json)
         return
     from halfstep.runs.train import train_command
     from halfstep.training.log import read_log
     from halfstep.training.verdict import verdict
 
-    with disk_named(out), progress("train") as tell, _kept(lambda: _so_far(out)):
-        figures = train_command(data, out, preset, settings or [], steps, tell, start, device)
+    with at_hand(out) as run, disk_named(run), progress("train") as tell, _kept(lambda: _so_far(run)):
+        figures = train_command(place(data), run, preset, settings or [], steps, tell, start, device)
     if not figures:  # not the first process of a team
         return
-    said = verdict(read_log(out))
+    said = verdict(read_log(run))
     if as_json:
         print(json.dumps({"run": str(out), "figures": figures, "learning": said.learning, "said": said.said}, indent=1))
         return
-    vocoder = preset.startswith("vocoder") and (out / "vocoder.safetensors").exists()
+    vocoder = preset.startswith("vocoder") and (run / "vocoder.safetensors").exists()
     then = f"halfstep export {out} --into MODEL" if vocoder else f"halfstep distill {out}"
     note(f"{out}: finished; {_figures(figures)}\n{said.said}\nnext: {then}")
 
@@ -160,17 +165,18 @@ def distill(
     from halfstep.runs.distill import distill_command
     from halfstep.runs.ladder_report import table
 
-    with disk_named(run), progress("distill") as tell, _kept(lambda: "saved; the same command goes on"):
-        rows = distill_command(run, to, updates, tell, device)
+    kept = _kept(lambda: "saved; the same command goes on")
+    with at_hand(run) as folder, disk_named(folder), progress("distill") as tell, kept:
+        rows = distill_command(folder, to, updates, tell, device)
     if as_json and rows:
         print(json.dumps({"run": str(run), "rungs": rows}, indent=1))
     elif rows:
-        note(table(rows) + f"next: halfstep export {run} --out models/{run.resolve().name} --weights int8")
+        note(table(rows) + f"next: halfstep export {run} --out models/{folder.resolve().name} --weights int8")
 
 
 def export(
     run: RunFolder,
-    out: Annotated[Path | None, typer.Option(metavar="MODEL", help="The model folder to make.")] = None,
+    out: Annotated[str | None, typer.Option(metavar="MODEL", help="The model folder to make, or an address.")] = None,
     into: Annotated[
         Path | None,
         typer.Option(metavar="MODEL", help="The model folder that gets the vocoder, for a run of one."),
@@ -198,13 +204,25 @@ def export(
 ) -> None:
     """Turn a run into a model folder that generate, serve and play read; a vocoder's, into a part of one."""
     from halfstep.errors import InputError
-    from halfstep.runs.export_model import NOT_MUSIC, Card, export_run
-    from halfstep.runs.export_vocoder import export_vocoder, holds_vocoder
 
     if (out is None) == (into is None):
         raise InputError("--out MODEL, or for a vocoder --into MODEL: one of the two was expected")
+    said = {"description": description, "licence": licence, "output_licence": output_licence}
+    card = {name: text for name, text in said.items() if text is not None} | {"credits": tuple(credits_ or ())}
+    with at_hand(run) as folder, nullcontext() if out is None else at_hand(out) as model:
+        _export(folder, model, into, with_teacher, weights, tuple(steps or ()), jump, id_, card, as_json)
+
+
+def _export(
+    run: Path, out: Path | None, into: Path | None, with_teacher: bool, weights: str, steps: tuple[int, ...],
+    jump: bool, id_: str | None, card: dict[str, Any], as_json: bool,
+) -> None:  # fmt: skip
+    from halfstep.errors import InputError
+    from halfstep.runs.export_model import NOT_MUSIC, Card, export_run
+    from halfstep.runs.export_vocoder import export_vocoder, holds_vocoder
+
     if holds_vocoder(run):
-        done = export_vocoder(run, weights, tuple(credits_ or ()), licence, into, out)
+        done = export_vocoder(run, weights, card["credits"], card.get("licence"), into, out)
         if as_json:
             print(json.dumps({"run": str(run), "out": str(out or into), "vocoder": done}, indent=1))
         else:
@@ -212,10 +230,8 @@ def export(
         return
     if out is None:
         raise InputError(f"--into {into}: {run} holds no vocoder; make a model folder of it with --out")
-    said = {"description": description, "licence": licence, "output_licence": output_licence}
-    given = {name: text for name, text in said.items() if text is not None}
-    card = Card(id=_model_id(id_ or out.name), credits=tuple(credits_ or ()), **given)
-    manifest = export_run(run, out, card, with_teacher, weights, tuple(steps or ()), jump)
+    made = Card(id=_model_id(id_ or out.name), **card)
+    manifest = export_run(run, out, made, with_teacher, weights, steps, jump)
     warning = manifest.measured.get(NOT_MUSIC)
     if as_json:
         print(json.dumps(_exported(run, out, manifest, warning), indent=1))
@@ -226,6 +242,17 @@ def export(
         note(f"{out}: has the vocoder of an installed model, {manifest.vocoder.licence}")
     size = f"{manifest.bytes / 1e6:.1f} MB, steps {', '.join(str(number) for number in manifest.steps)}"
     note(f"{out}: {size}; hear it: halfstep generate music.wav --model {out}")
+
+
+def _jobs(cluster: "Cluster | None") -> "RunJobs":
+    """Who does the work of `prepare`."""
+    if cluster is None:
+        from halfstep.data.supervisor import run_jobs
+
+        return run_jobs
+    from halfstep.cluster.recordings import run_jobs_on
+
+    return partial(run_jobs_on, cluster)
 
 
 def _so_far(run: Path) -> str:
@@ -249,7 +276,7 @@ def _kept(said: Callable[[], str]) -> Generator[None, None, None]:
 
 
 def _rehearse(
-    data: Path, preset: str, settings: list[str], steps: int | None, device: str | None, as_json: bool
+    data: Path | str, preset: str, settings: list[str], steps: int | None, device: str | None, as_json: bool
 ) -> None:
     from dataclasses import asdict
 
