@@ -10,11 +10,12 @@ WORKERS ?= 2
 # One arithmetic thread a test process: two processes with two threads each are slower than one.
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help music page test accept check format lock release site clean
+.PHONY: help music page test cluster-test accept check format lock release site clean
 help:
 	@echo 'make music   a minute of music and its picture in out/, from the model inside the package'
 	@echo 'make page    the page, in your browser: press play and it never stops'
 	@echo 'make test    install everything and run every test'
+	@echo 'make cluster-test  Ray on two machines that are processes here, and an object store: installs 400 MB more'
 	@echo 'make accept  every fault of the list, counted; QUICK=--quick for the part of five minutes'
 	@echo 'make check   format, lint, types and the fast tests: what to run before a commit'
 	@echo 'make format  let ruff format and mend what it can'
@@ -32,6 +33,9 @@ page: $(VENV)/.page
 
 test: $(VENV)/.test
 	$(PYTEST) -m 'not gpu'
+
+cluster-test: $(VENV)/.cluster
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/cluster
 
 accept: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python tests/acceptance/accept.py $(QUICK)
@@ -68,12 +72,20 @@ $(VENV)/.test: $(VENV)/.play requirements/test.txt requirements/torch.txt
 	$(PIP) -r requirements/torch.txt
 	@touch $@
 
+$(VENV)/.cluster: $(VENV)/.test requirements/cluster.txt
+	$(HASHED) -r requirements/cluster.txt
+	@touch $@
+
 # Requirement files hold versions and hashes but no addresses, so that any mirror serves them.
 COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --custom-compile-command 'make lock'
+TESTED := --extra train --extra play --extra stage --extra serve --extra hub --extra aac --extra quality --extra baseline --extra dev
 lock:
-	$(COMPILE) --all-extras -c requirements/torch.txt --no-emit-package torch --no-emit-package libsvm-official pyproject.toml -o requirements/test.txt
+	$(COMPILE) $(TESTED) -c requirements/torch.txt --no-emit-package torch --no-emit-package libsvm-official pyproject.toml -o requirements/test.txt
 	$(COMPILE) -c requirements/test.txt pyproject.toml -o requirements/play.txt
+	@mkdir -p build
+	sed '/^python-dateutil/,/[^\\]$$/d' requirements/test.txt > build/shared.txt  # botocore wants an older one
+	$(COMPILE) --extra cluster --group store -c build/shared.txt pyproject.toml -o requirements/cluster.txt
 	$(COMPILE) --extra serve -c requirements/test.txt pyproject.toml -o requirements/serve.txt
 	printf 'hatchling\neditables\n' | $(COMPILE) -c requirements/test.txt - -o requirements/build.txt
 

@@ -83,7 +83,19 @@ def test_what_a_machine_refuses_is_refused_here_and_memory_stays_flat(machines):
 
 def test_an_evaluation_is_that_of_one_machine(machines, tmp_path: Path, evaluated):
     data, model = evaluated
-    words = ["evaluate", str(model), "--data", str(data), "--windows", "10", "--seams", "0", "--streams", "0", "--quiet"]
+    words = [
+        "evaluate",
+        str(model),
+        "--data",
+        str(data),
+        "--windows",
+        "10",
+        "--seams",
+        "0",
+        "--streams",
+        "0",
+        "--quiet",
+    ]
     assert run([*words, "--out", str(tmp_path / "alone")]) == 0
     assert run([*words, "--out", str(tmp_path / "ray"), "--ray", machines.address]) == 0
     reports = [json.loads((tmp_path / name / "report.json").read_text()) for name in ("alone", "ray")]
