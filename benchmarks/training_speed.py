@@ -92,7 +92,7 @@ def looped(run: Run, steps: int, clock: Clock) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         train(
-            run.experiment.build(run.task), loss, run.batches(config.batch_size), Path(folder), config, Quiet(),
+            run.network(), loss, run.batches(config.batch_size), Path(folder), config, Quiet(),
             run.device, lambda done, of, line: None,
         )  # fmt: skip
 
@@ -101,7 +101,7 @@ def bare(run: Run, steps: int, clock: Clock) -> None:
     """Forward, backward and step; everything else is made beforehand."""
     torch.manual_seed(0)
     config, diffusion = run.experiment.train, run.experiment.diffusion
-    denoiser, batches = run.experiment.build(run.task).to(run.device), run.batches(config.batch_size)
+    denoiser, batches = run.network().to(run.device), run.batches(config.batch_size)
     optimizer = torch.optim.Adam(denoiser.parameters(), lr=config.learning_rate, betas=config.betas, fused=True)
     ready = []
     for number in range(4):

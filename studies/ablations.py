@@ -81,7 +81,7 @@ def _trained(run: Run, steps: int, folder: Path) -> tuple[Denoiser, float]:
     config = dataclasses.replace(run.experiment.train, steps=steps)
     before = time.process_time()
     net = train(
-        run.experiment.build(run.task), denoising_loss(run.experiment.diffusion), run.batches(config.batch_size),
+        run.network(), denoising_loss(run.experiment.diffusion), run.batches(config.batch_size),
         folder, config, NoObserver(), run.device, lambda *_: None,
     )  # fmt: skip
     return net, time.process_time() - before

@@ -84,7 +84,7 @@ def _teacher(run: Run, updates: int) -> Denoiser:
     """Train it, or go on, or load it: the averaged weights."""
     path = run.path / "teacher.safetensors"
     torch.manual_seed(run.experiment.train.seed)
-    denoiser = run.experiment.build(run.task)
+    denoiser = run.network()
     if path.with_suffix(".json").exists():
         denoiser.load_state_dict(load_tensors(path)[0])
         return frozen(denoiser)
@@ -196,7 +196,7 @@ def _finished(run: Run, row: Row) -> Denoiser | None:
     weights = run.path / (f"ladder/{row.steps:04d}/student.safetensors" if row.student else "teacher.safetensors")
     if not weights.with_suffix(".json").exists():
         return None
-    denoiser = run.experiment.build(run.task)
+    denoiser = run.network()
     load_student(denoiser, weights)
     return frozen(denoiser).to(run.device)
 

@@ -25,7 +25,7 @@ from halfstep.atomic import write_json
 from halfstep.audio.files.writing import write
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import DenoiserFile, Manifest, Origin, write_manifest
-from halfstep.data.dataset import FORMAT, MANIFEST_NAME, TRACKS_FOLDER
+from halfstep.data.dataset import FORMAT, MANIFEST_NAME, PLAIN_FORMAT, TRACKS_FOLDER
 from halfstep.data.decode import DecodeConfig
 from halfstep.data.preparing import PrepareConfig, prepare
 from halfstep.data.stores import WAVEFORM
@@ -96,9 +96,17 @@ def tiny_manifest() -> Manifest:
 
 @pytest.fixture(scope="session")
 def write_library():
-    """write_library(folder, train=(300, 200), heldout=(80,)) -> a data set of tracks of so many frames."""
+    """write_library(folder, train=(300, 200), heldout=(80,)) -> a data set of tracks of so many frames.
 
-    def write(folder: Path, train: tuple[int, ...] = (300, 200), heldout: tuple[int, ...] = (80,)) -> Path:
+    styles: labels, one after another, of the tracks; of the bands in as many parts, that of its own is the loudest.
+    """
+
+    def write(
+        folder: Path,
+        train: tuple[int, ...] = (300, 200),
+        heldout: tuple[int, ...] = (80,),
+        styles: tuple[str, ...] = (),
+    ) -> Path:
         mel = MelConfig()
         rng = np.random.default_rng(0)
         (folder / TRACKS_FOLDER).mkdir(parents=True)
@@ -106,18 +114,28 @@ def write_library():
         for number, (split, frames) in enumerate([("train", n) for n in train] + [("heldout", n) for n in heldout]):
             slow = np.cumsum(rng.standard_normal((frames, 1)), axis=0) / 10
             content = (-4 + slow + rng.standard_normal((frames, mel.n_mels))).astype(np.float16)
+            own = number % len(styles) if styles else 0
+            if styles:
+                content[:, own * mel.n_mels // len(styles) : (own + 1) * mel.n_mels // len(styles)] += np.float16(4)
             file = f"{TRACKS_FOLDER}/{number}.npy"
             np.save(folder / file, content)
             contents.append(content.astype(np.float64))
             tracks.append({
                 "id": f"{number:016d}", "source": f"{number}.wav", "group": str(number), "seconds": frames / 86.13,
                 "frames": frames, "loudness_lufs": -20.0, "trimmed_seconds": [0.0, 0.0], "split": split, "file": file,
+                **({"labels": {"style": [styles[own]]}} if styles else {}),
             })  # fmt: skip
         learned = np.concatenate(contents[: len(train)]) if train else np.zeros((2, mel.n_mels))
         bands = {"mean": learned.mean(0).tolist(), "std": np.maximum(learned.std(0), 0.1).tolist()}
         write_json(
             folder / MANIFEST_NAME,
-            {"format": FORMAT, "mel": asdict(mel), "bands": bands, "tracks": tracks, "near_duplicates": []},
+            {
+                "format": FORMAT if styles else PLAIN_FORMAT,
+                "mel": asdict(mel),
+                "bands": bands,
+                "tracks": tracks,
+                "near_duplicates": [],
+            },
         )
         return folder
 
@@ -228,11 +246,14 @@ def gaussian_denoiser(manifest: Manifest) -> onnx.ModelProto:
     """The best v for data ~ N(0, VARIANCE) per value: x_hat = alpha s2 z / (alpha^2 s2 + sigma^2).
 
     v = alpha sigma (1 - s2) z / (alpha^2 s2 + sigma^2) in v form. With context, a hundredth of what is
-    known, on average, is added, so that a test can tell whether the network was shown it.
+    known, on average, is added, so that a test can tell whether the network was shown it. With conditions the mean of
+    what is asked, its values counted from 1, is taken off likewise.
     """
     sizes = {"z_t": ["batch", manifest.channels, manifest.length], "alpha": ["batch"], "sigma": ["batch"]}
     if manifest.context:
         sizes["aligned"] = ["batch", manifest.aligned_channels, manifest.length]
+    if manifest.conditions:
+        sizes["pooled"] = ["batch", manifest.asks.width]
     constants = {"s2": [VARIANCE], "rest": [1 - VARIANCE], "hundredth": [0.01], "column": [-1, 1, 1]}
     nodes = [
         helper.make_node("Reshape", ["alpha", "column"], ["a"]),
@@ -244,13 +265,20 @@ def gaussian_denoiser(manifest: Manifest) -> onnx.ModelProto:
         helper.make_node("Add", ["signal", "b_b"], ["variance"]),
         helper.make_node("Mul", ["a_b", "rest"], ["numerator"]),
         helper.make_node("Div", ["numerator", "variance"], ["gain"]),
-        helper.make_node("Mul", ["gain", "z_t"], ["v" if not manifest.context else "v_alone"]),
+        helper.make_node("Mul", ["gain", "z_t"], ["v" if not (manifest.context or manifest.conditions) else "v_alone"]),
     ]
+    if manifest.conditions:
+        constants["counted"] = [[number + 1.0] for number in range(manifest.asks.width)]
+        nodes += [
+            helper.make_node("MatMul", ["pooled", "counted"], ["asked"]),
+            helper.make_node("Reshape", ["asked", "column"], ["asked_column"]),
+            helper.make_node("Sub", ["v_alone", "asked_column"], ["v" if not manifest.context else "v_asked"]),
+        ]
     if manifest.context:
         nodes += [
             helper.make_node("ReduceMean", ["aligned"], ["shown"], axes=[1, 2], keepdims=1),
             helper.make_node("Mul", ["shown", "hundredth"], ["hint"]),
-            helper.make_node("Add", ["v_alone", "hint"], ["v"]),
+            helper.make_node("Add", ["v_asked" if manifest.conditions else "v_alone", "hint"], ["v"]),
         ]
     graph = helper.make_graph(
         nodes,

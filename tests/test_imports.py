@@ -31,7 +31,7 @@ PLAYING = (
         "machine",
         "markdown",
     ),
-    *("diffusion", "audio", "packing", "bundle", "vocoders", "generation"),
+    *("diffusion", "audio", "packing", "conditioning", "bundle", "vocoders", "generation"),
 )
 MAKING = (
     *("nets", "data", "metrics", "training", "export", "tasks", "learned_vocoder"),

@@ -41,7 +41,7 @@ def bring_back(options: argparse.Namespace) -> list[int]:
         if options.carried is not None:
             write_components(options.run / COMPONENTS_FILE, read_carried(options.carried).components)
         settle(run)
-        run.experiment.build(run.task).load_state_dict(teacher)  # before anything is kept: does it fit?
+        run.network().load_state_dict(teacher)  # before anything is kept: does it fit?
         save_tensors(options.run / "teacher.safetensors", teacher, {"steps": 0, "figures": {}})
         for steps, tensors in weights.items():
             folder = options.run / "ladder" / f"{steps:04d}"

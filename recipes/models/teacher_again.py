@@ -52,7 +52,7 @@ def main() -> None:
     settle(run)
     if folder.packing.components is not None:  # fitted to this data anew they might turn the other way
         write_components(run.path / COMPONENTS_FILE, folder.packing.components)
-    denoiser = run.experiment.build(run.task)
+    denoiser = run.network()
     shapes = {name: value.shape for name, value in denoiser.state_dict().items()}
     entry = folder.entry(folder.manifest.default_steps)
     denoiser.load_state_dict(weights_of(folder.path / entry.file, shapes, "denoiser."))

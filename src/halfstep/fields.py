@@ -90,6 +90,16 @@ class Fields:
             raise self.fail(name, value, f"printable text of at most {longest} characters")
         return value
 
+    def texts(self, name: str, most: int, longest: int) -> tuple[str, ...]:
+        """One to `most` texts as `text` has them, each of at most `longest` characters."""
+        values = self.take(name)
+        if not isinstance(values, list) or not 1 <= len(values) <= most:
+            raise self.fail(name, values, f"a list of 1 to {most} texts")
+        return tuple(
+            Fields(f"{self.where}: {name}", {str(place): value}, self.remedy).text(str(place), longest)
+            for place, value in enumerate(values)
+        )
+
     def plain_name(self, name: str) -> str:
         """A file name of letters, digits and ._- that can lead nowhere else."""
         return self._plain_name(name, self.take(name))

@@ -15,6 +15,7 @@ import typer
 from halfstep.app.cli import app, run
 from halfstep.audio.files.io import Audio
 from halfstep.bundle import DenoiserFile
+from halfstep.conditioning import LabelCondition
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 
 
@@ -34,8 +35,8 @@ def workplace(
     for name in ("take.mp3", "take.wav", "take.flac", "a.wav", "b.wav"):
         Audio(noise, 8000).save(tmp_path / name)
     write_model(tmp_path / "runs" / "mine", denoisers=(DenoiserFile(steps=64, file="denoiser-64.onnx"),))
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "mine").symlink_to(tiny_model)
+    styles = LabelCondition(name="style", values=("piano", "strings"))
+    write_model(tmp_path / "models" / "mine", conditions=(styles,))
     # a module whose name in its package is that of its function
     monkeypatch.setattr(sys.modules["halfstep.bundle.installed"], "model_places", lambda: [tiny_model.parent])
     return tmp_path

@@ -59,3 +59,24 @@ def test_attention_to_its_own_position_is_attention_of_a_single_position():
     alone = torch.cat([attention(h[:, :, at : at + 1]) for at in range(5)], dim=2)
     attention.own_position_only = True
     torch.testing.assert_close(attention(h), alone)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_guidance_by_a_condition_goes_on_from_what_is_asked_nothing(weight: float):
+    """v + w (v - v_free), beside the other guidance or alone; without a condition, as without guidance."""
+    torch.manual_seed(0)
+    net = UNet1d(TINY, Sizes(channels=6, pooled=3))
+    for parameter in net.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    denoiser = Denoiser(net, "x").eval()
+    z_t = torch.randn(2, 6, 16, generator=torch.Generator().manual_seed(1))
+    at_t = Rates(torch.full((2, 1, 1), 0.6), torch.full((2, 1, 1), 0.8))
+    asked = Condition(pooled=torch.eye(3)[:2])
+    with torch.no_grad():
+        better, free = denoiser(z_t, at_t, asked), denoiser(z_t, at_t, Condition())
+        torch.testing.assert_close(denoiser(z_t, at_t, Condition(pooled=torch.zeros(2, 3))), free)
+        assert (better - free).abs().max() > 1e-3
+        other = Guided(denoiser, weight)
+        expected = other(z_t, at_t, asked) + 2 * (better - free)
+        torch.testing.assert_close(Guided(denoiser, weight, 2.0)(z_t, at_t, asked), expected)
+        torch.testing.assert_close(Guided(denoiser, weight, 2.0)(z_t, at_t, Condition()), other(z_t, at_t, Condition()))

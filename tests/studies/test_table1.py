@@ -130,7 +130,7 @@ def net1d(library: Library, tmp_path: Path):
         cells = experiments(SCALES["tiny"]())
         run = Run(tmp_path, replace(cells["1d"], diffusion=cells[diffusion].diffusion), library)
         generator = torch.Generator().manual_seed(0)
-        denoiser = run.experiment.build(run.task).eval().requires_grad_(False)
+        denoiser = run.network().eval().requires_grad_(False)
         for parameter in denoiser.parameters():
             parameter += 0.03 * torch.randn(parameter.shape, generator=generator)
         return run, denoiser

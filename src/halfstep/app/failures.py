@@ -43,7 +43,8 @@ OPTIONS = {
     "steps": "--steps", "model": "--model", "preset": "--preset", "settings": "--set", "out": "--out",
     "start": "--from", "to": "--to", "updates": "--updates", "weights": "--weights", "credits": "--credits",
     "data": "--data", "teacher_steps": "--teacher-steps", "beside": "--beside", "embedding": "--embedding",
-    "ray": "--ray", "sampler": "--sampler", "respacing": "--respacing", "jump": "--jump",
+    "ray": "--ray", "sampler": "--sampler", "respacing": "--respacing", "jump": "--jump", "label": "--label",
+    "style": "--style",
 }  # fmt: skip
 """Argument -> the option that gives it; `generate` has more."""
 

@@ -1,15 +1,28 @@
 """Options that several commands have, and what a shell offers for them."""
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from halfstep.cluster.ray_cluster import Cluster
 
+Style = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[:WEIGHT],...",
+        help="Of a model that has styles (`halfstep models`); NAME..NAME drifts from one to the other.",
+    ),
+]
+Controls = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--control", metavar="NAME=VALUE", help="Whatever else the model can be asked for; may be given again."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
 Ray = Annotated[
     str | None,
@@ -59,3 +72,21 @@ def joined(address: str | None) -> "Generator[Cluster | None, None, None]":
 
     with Cluster(address) as cluster:
         yield cluster
+
+
+def asked_for(controls: list[str] | None, **named: str | None) -> Mapping[str, Any]:
+    """What --control and the options that are named after a condition ask for together. InputError for one that is
+    no NAME=VALUE, or given twice.
+    """
+    from halfstep.errors import InputError
+
+    asked = {name: value for name, value in named.items() if value is not None}
+    for control in controls or ():
+        name, given, value = control.partition("=")
+        name = name.strip().replace("-", "_")
+        if not given or not name:
+            raise InputError(f"--control {control}: NAME=VALUE was expected")
+        if name in asked:
+            raise InputError(f"--control {control}: {name} is given twice; leave one of them out")
+        asked[name] = value
+    return asked

@@ -6,6 +6,7 @@ from typing import Any
 
 import halfstep
 from halfstep.audio.mel import MelConfig
+from halfstep.conditioning import Conditions, NamedCondition
 from halfstep.diffusion.process import DDIM, LEARNED, Process, Sampling
 from halfstep.packing import PACKINGS, Packing
 
@@ -87,7 +88,8 @@ class FileEntry:
 class Manifest:
     """A model folder's model.json.
 
-    The denoisers see [B, channels, length] and, if `context`, [B, aligned_channels, length] beside it.
+    The denoisers see [B, channels, length] and, if `context`, [B, aligned_channels, length] beside it; with conditions,
+    [B, asks.width] as well.
     """
 
     id: str
@@ -111,6 +113,8 @@ class Manifest:
     """What it was trained under."""
     components: ComponentsFile | None = None
     """Given with the packing "components", and with no other."""
+    conditions: tuple[NamedCondition, ...] = ()
+    """What it can be asked for; with any, the denoisers see a vector of their weights besides."""
     vocoder: VocoderFiles | None = None
     """None: waveforms come from Griffin-Lim."""
     measured: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -142,6 +146,11 @@ class Manifest:
         """The known window, packed, and its packed mask; 0 without context."""
         masks = self.planes if self.components is None else 1
         return self.channels + masks if self.context else 0
+
+    @property
+    def asks(self) -> Conditions:
+        """What it can be asked for, as its networks see it."""
+        return Conditions(self.conditions)
 
     def denoiser(self, steps: int) -> DenoiserFile | None:
         """The network for so many steps: the one distilled for them, or else one that serves any number."""

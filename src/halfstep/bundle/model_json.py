@@ -10,6 +10,7 @@ from typing import Any
 from halfstep.atomic import write_json
 from halfstep.audio.mel_fields import mel_from
 from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, VocoderFiles
+from halfstep.conditioning import MOST_CONDITIONS, NamedCondition, condition_from
 from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.diffusion.process import DDIM, MOST_STEPS, SAMPLERS, VARIANCES, Process
 from halfstep.diffusion.schedule import SCHEDULES
@@ -46,6 +47,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     }
     manifest = replace(manifest, files=files)
     value = {"format": FORMAT} | asdict(manifest)
+    if not manifest.conditions:
+        del value["conditions"]  # older versions read it then, and models without any stay as they were
     parse_manifest(json.loads(json.dumps(value, allow_nan=False)), str(folder / FILE_NAME))
     write_json(folder / FILE_NAME, value)
     return manifest
@@ -82,6 +85,7 @@ def parse_manifest(value: object, where: str) -> Manifest:
         parameters=fields.integer("parameters", 1, 10**12),
         process=_parse_process(fields),
         components=_parse_components(fields),
+        conditions=_parse_conditions(fields),
         vocoder=_parse_vocoder(fields),
         measured=_parse_measured(fields),
         files=_parse_files(fields.inside("files")),
@@ -187,6 +191,17 @@ def _parse_components(outer: Fields) -> ComponentsFile | None:
     )
     fields.done()
     return components
+
+
+def _parse_conditions(outer: Fields) -> tuple[NamedCondition, ...]:
+    """Absent from folders of models that can be asked for nothing."""
+    if not outer.has("conditions"):
+        return ()
+    conditions = tuple(condition_from(fields) for fields in outer.objects("conditions", MOST_CONDITIONS))
+    names = [condition.name for condition in conditions]
+    if len(set(names)) != len(names):
+        raise outer.fail("conditions", names, "each with its own name")
+    return conditions
 
 
 def _parse_vocoder(outer: Fields) -> VocoderFiles | None:

@@ -9,7 +9,7 @@ from halfstep.diffusion.sampler import Prediction
 
 
 class OnnxDenoiser:
-    """(z_t, alpha_t, sigma_t, aligned) -> v, on `threads` threads of one processor.
+    """(z_t, alpha_t, sigma_t, aligned, pooled) -> v, on `threads` threads of one processor.
 
     The rates come in as two numbers, so that the network knows of no schedule.
     """
@@ -27,6 +27,9 @@ class OnnxDenoiser:
         inputs: dict[str, tuple[int | None, ...]] = {"z_t": x, "alpha": (None,), "sigma": (None,)}
         if manifest.context:
             inputs["aligned"] = (None, manifest.aligned_channels, manifest.length)
+        self._asks = manifest.asks.width
+        if self._asks:
+            inputs["pooled"] = (None, self._asks)
         self._outputs = ["v", "fraction"] if learned_variance else ["v"]
         self._network.expect(inputs, dict.fromkeys(self._outputs, x))
 
@@ -36,9 +39,10 @@ class OnnxDenoiser:
         alpha_t: float,
         sigma_t: float,
         aligned: Float32[np.ndarray, "batch aligned length"] | None = None,
+        pooled: Float32[np.ndarray, "batch features"] | None = None,
     ) -> Float32[np.ndarray, "batch channels length"]:
         """The network's v, [B, C, L]: `predict` without the rest."""
-        return self.predict(z_t, alpha_t, sigma_t, aligned).v
+        return self.predict(z_t, alpha_t, sigma_t, aligned, pooled).v
 
     def predict(
         self,
@@ -46,6 +50,7 @@ class OnnxDenoiser:
         alpha_t: float,
         sigma_t: float,
         aligned: Float32[np.ndarray, "..."] | None = None,
+        pooled: Float32[np.ndarray, "..."] | None = None,
     ) -> Prediction:
         """v [B, C, L], and the fraction of the reverse variance [B, C, L] where it is learned. InputError if one is not
         finite.
@@ -54,6 +59,7 @@ class OnnxDenoiser:
             z_t: [B, C, L], the noised window, packed.
             alpha_t, sigma_t: signal and noise in it.
             aligned: [B, A, L], the known window and its mask; only for a model with context.
+            pooled: [B, D], the weights of what is asked for (`Conditions`); None is nothing, or no such model.
         """
         batch = z_t.shape[0]
         inputs = {
@@ -64,6 +70,8 @@ class OnnxDenoiser:
         if self._context:
             assert aligned is not None, "a model with context always sees it, or that there is none"
             inputs["aligned"] = aligned
+        if self._asks:
+            inputs["pooled"] = np.zeros((batch, self._asks), np.float32) if pooled is None else pooled
         values = self._network(inputs, self._outputs)
         for name, value in zip(self._outputs, values, strict=True):
             if value.shape != z_t.shape:

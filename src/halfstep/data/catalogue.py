@@ -1,13 +1,14 @@
 """What became of each file found, and the manifest and report that say so."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from halfstep.audio.mel import MelConfig
 from halfstep.data.bands import BandMoments, merged
-from halfstep.data.dataset import FORMAT, TRACKS_FOLDER
+from halfstep.data.dataset import FORMAT, PLAIN_FORMAT, TRACKS_FOLDER
 from halfstep.data.fingerprint import Fingerprint, near_duplicates
+from halfstep.data.labels import Labels
 from halfstep.data.sources import Found
 from halfstep.data.splits import held_end, heldout_groups, linked_groups
 from halfstep.data.stores import LOG_MEL
@@ -73,11 +74,17 @@ def counted_once(outcomes: Iterable[Outcome]) -> list[Outcome]:
 
 
 def manifest(
-    outcomes: Sequence[Outcome], mel: MelConfig, heldout_share: float, stores: str = LOG_MEL, window: int = 1
+    outcomes: Sequence[Outcome],
+    mel: MelConfig,
+    heldout_share: float,
+    stores: str = LOG_MEL,
+    window: int = 1,
+    labels: Mapping[str, Labels] | None = None,
 ) -> Json:
     """dataset.json, of outcomes of which one at least is used; what it `stores` is said where it is not log-mel.
 
     Of one recording, or variants of one, the end is held out: `window` frames at least.
+    labels: name of a file -> what it is labelled with.
     """
     used = [outcome for outcome in outcomes if isinstance(outcome, Used)]
     pairs = _near_duplicates(used)
@@ -86,12 +93,12 @@ def manifest(
     heldout = heldout_groups(set(linked.values()), heldout_share)
     trained = [one for one in used if linked[one.file.group] not in heldout]
     rate = mel.frames_per_second
-    tracks = [_entry(one, linked[one.file.group] in heldout) for one in used]
+    tracks = [_entry(one, linked[one.file.group] in heldout, (labels or {}).get(one.file.name, {})) for one in used]
     if not heldout:
         tracks = [part for track in tracks for part in _with_end_held(track, heldout_share, window, rate)]
     bands = merged(BandMoments.from_json(one.facts["moments"]) for one in trained)
     return {
-        "format": FORMAT,
+        "format": FORMAT if any("labels" in track for track in tracks) else PLAIN_FORMAT,
         **({} if stores == LOG_MEL else {"stores": stores}),
         "mel": asdict(mel),
         "bands": {"mean": bands.mean.tolist(), "std": bands.std.tolist()},
@@ -100,7 +107,7 @@ def manifest(
     }
 
 
-def _entry(one: Used, heldout: bool) -> Json:
+def _entry(one: Used, heldout: bool, labels: Labels) -> Json:
     copied = ("seconds", "frames", "loudness_lufs", "trimmed_seconds", "notes", "format", "mel_sha256")
     return {
         "id": one.track.split("-")[0],
@@ -110,6 +117,7 @@ def _entry(one: Used, heldout: bool) -> Json:
         "file": f"{TRACKS_FOLDER}/{one.track}.npy",
         **{key: one.facts[key] for key in copied},
         **{key: one.facts[key] for key in ("stored_sha256",) if key in one.facts},
+        **({"labels": {name: list(some) for name, some in labels.items()}} if labels else {}),
     }
 
 

@@ -2,20 +2,25 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from halfstep.addresses import is_address
 from halfstep.audio.mel_fields import mel_from
+from halfstep.conditioning import LONGEST_LABEL, NAME
 from halfstep.data.far import FarFolder, FarRows
+from halfstep.data.labels import MOST_LABELS
 from halfstep.data.stores import LOG_MEL, STORES, WAVEFORM, Rows
 from halfstep.data.track_file import header_bytes
 from halfstep.errors import InputError
 from halfstep.fields import Fields, open_regular, parse_json, read_json
 
-FORMAT = 1
+FORMAT = 2
+"""Of what has labels; a data set without any is still of the first, which older versions read."""
+PLAIN_FORMAT = 1
 MANIFEST_NAME = "dataset.json"
 REPORT_NAME = "report.json"
 JOURNAL_NAME = "journal.jsonl"
@@ -23,6 +28,8 @@ TRACKS_FOLDER = "tracks"
 AGAIN = "prepare again"
 LONGEST_MANIFEST = 64 << 20
 """Bytes: some hundred thousand tracks."""
+MOST_NAMES = 16
+"""Of what a track is labelled with."""
 MOST_TRACKS, MOST_FRAMES = 1_000_000, 10**9
 LONGEST_NAME = 20_000  # of a path whose every byte is escaped
 TRACK_FILE = re.compile(rf"{TRACKS_FOLDER}/[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}\.npy")
@@ -50,6 +57,8 @@ class Track:
     first_frame: int = 0
     sha256: str | None = None
     """Of its rows as they lie on the disk; None where an older version did not note it."""
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]], hash=False)
+    """Condition -> its labels (`data.labels`); none in data sets of format 1."""
 
 
 class Library:
@@ -119,6 +128,10 @@ class Library:
             raise InputError(f"{folder.address}/{track.file}: {size or 0} bytes, declared {least}; {AGAIN}")
         return FarRows(folder, track.file, dtype, self.width, (track.first_frame, last))
 
+    def labels(self, name: str) -> tuple[str, ...]:
+        """All labels of that name in the training split, in order."""
+        return tuple(sorted({label for track in self.split("train") for label in track.labels.get(name, ())}))
+
     def split(self, name: str) -> list[Track]:
         """The tracks of `train` or `heldout`."""
         return [track for track in self.tracks if track.split == name]
@@ -142,6 +155,7 @@ def _track(fields: Fields, stores: str) -> Track:
         file=file,
         sha256=checksums.get(CHECKSUMS[stores]),
         first_frame=fields.integer("first_frame", 0, MOST_FRAMES) if fields.has("first_frame") else 0,
+        labels=_labels(fields.inside("labels")) if fields.has("labels") else {},
     )
     for name in ("notes", "format"):  # of the recording, for people
         if fields.has(name):
@@ -162,6 +176,13 @@ def _read_far(folder: FarFolder) -> Fields:
     fields = Fields(where, parse_json(folder.read(MANIFEST_NAME, LONGEST_MANIFEST), where, AGAIN), AGAIN)
     fields.format_number(FORMAT)
     return fields
+
+
+def _labels(fields: Fields) -> dict[str, tuple[str, ...]]:
+    names = fields.names()
+    if len(names) > MOST_NAMES or not all(NAME.fullmatch(name) for name in names):
+        raise fields.fail("the list of names", names, f"at most {MOST_NAMES} names of conditions")
+    return {name: fields.texts(name, MOST_LABELS, LONGEST_LABEL) for name in names}
 
 
 def _read(path: Path) -> Fields:

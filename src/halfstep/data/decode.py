@@ -16,6 +16,7 @@ from halfstep.audio.files.aac import MP4, AacRecording
 from halfstep.audio.files.endings import UNKNOWN_FRAMES, cut_off
 from halfstep.audio.mel import MelConfig
 from halfstep.data import not_audio
+from halfstep.data.labels import GENRE
 from halfstep.data.odd import ChannelMeter
 from halfstep.data.sources import Stamp, stamp_of
 from halfstep.data.stores import LOG_MEL, STORES
@@ -69,6 +70,12 @@ def identify(path: Path, stamp: Stamp, beat: Beat) -> Facts:
     _expect_unchanged(path, stamp)
     declared = info.frames_declared if info.frames_declared < UNKNOWN_FRAMES else 0
     return {"sha256": sha256, "seconds": round(declared / info.sample_rate, 3)}
+
+
+def genre_of(path: Path) -> str:
+    """The genre that a file's own tags name; "" where there is none, or none that is read (MP4)."""
+    with io.open_sound(path) as sound:
+        return sound.tags.get(GENRE, "") if isinstance(sound, io.Recording) else ""
 
 
 def _why_not_opened(path: Path, error: soundfile.LibsndfileError) -> str:

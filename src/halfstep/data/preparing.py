@@ -17,12 +17,13 @@ from halfstep.data.catalogue import Failed, Outcome, Report, Skipped, Used, coun
 from halfstep.data.dataset import CHECKSUMS, JOURNAL_NAME, MANIFEST_NAME, REPORT_NAME, TRACKS_FOLDER, Library
 from halfstep.data.decode import DecodeConfig
 from halfstep.data.journal import Journal, holds_facts
+from halfstep.data.labels import TAGS, Labels, LabelSource
 from halfstep.data.sources import Found, find
 from halfstep.data.stores import LOG_MEL, STORES
 from halfstep.data.supervisor import run_jobs
 from halfstep.data.track_file import is_whole
-from halfstep.data.worker import Answer, Job, decode_job, identify_job
-from halfstep.errors import InputError
+from halfstep.data.worker import Answer, Job, decode_job, identify_job, tag_job
+from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.lock import folder_lock
 from halfstep.own_folder import DATA_SET, enter, members
 from halfstep.printable import printable
@@ -34,6 +35,7 @@ RECIPE = 3
 TRACK_NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
 """The start of a recording's sha256, then that of its settings'."""
 READING, READING_SHARE = "reading", 0.1
+LABELLING = "reading tags"
 SMALLEST_BITRATE = 6000  # bits a second of sound; a header that claims more seconds than that is not believed
 
 
@@ -45,6 +47,8 @@ class PrepareConfig:
     heldout_share: float = 0.1
     hang_seconds: float = 120.0
     """A decoder that shows no progress for so long is given up."""
+    labels: tuple[LabelSource, ...] = ()
+    """Whence the labels of the recordings come."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.heldout_share < 1:
@@ -162,12 +166,14 @@ class _Run:
         used = {outcome.track for outcome in outcomes if isinstance(outcome, Used)}
         if not used:
             self._refuse(outcomes)
+        labels = self._labels([outcome.file for outcome in outcomes if isinstance(outcome, Used)])
         dataset = manifest(
             outcomes,
             self._config.decode.mel,
             self._config.heldout_share,
             self._config.decode.stores,
             self._config.decode.min_frames,
+            labels,
         )
         done = report(outcomes, dataset)
         write_json(self._out / REPORT_NAME, asdict(done))
@@ -184,6 +190,25 @@ class _Run:
         free = shutil.disk_usage(self._out).free
         message = f"No space left on device: about {needed} bytes needed for {len(files)} more tracks, {free} free"
         raise OSError(errno.ENOSPC, message, str(self._out)) from error
+
+    def _labels(self, files: list[Found]) -> dict[str, Labels]:
+        """Name of a file -> its labels, by all sources there are. InputError where one has none for any file."""
+        sources = self._config.labels
+        names, genres = {str(file.path): file.name for file in files}, dict[str, str]()
+        if any(source.source == TAGS for source in sources):
+            for job, answer in self._answers(LABELLING, [tag_job(file) for file in files]):
+                genres[names[job["path"]]] = answer["done"][TAGS] if "done" in answer else ""
+        labels: dict[str, dict[str, tuple[str, ...]]] = {}
+        for source in sources:
+            of_source = source.of(list(names.values()), genres)
+            if not of_source:
+                raise NamedError(
+                    f"{{label}} {unbraced(source.name)}={unbraced(source.source)}: labels none of {len(files)} "
+                    f"recordings; put them into folders, or list them in a file"
+                )
+            for name, some in of_source.items():
+                labels.setdefault(name, {})[source.name] = some
+        return dict[str, Labels](labels)
 
     def _answers(self, stage: str, jobs: list[Job]) -> Iterator[tuple[Job, Answer]]:
         seconds: dict[str, float] = {}

@@ -49,9 +49,17 @@ class Windows:
 
     def batch(self, number: int, size: int) -> tuple[np.ndarray, np.random.Generator]:
         """Batch `number`: clips [size, ...], and the generator for whatever else is drawn with it."""
+        places, rng = self._drawn(number, size)
+        return self._windows(places), rng
+
+    def drawn(self, number: int, size: int) -> list[tuple[Track, int]]:
+        """Of the clips of `batch(number, size)`: the track, and the frame at which each begins."""
+        places, _ = self._drawn(number, size)
+        return [(self.tracks[which], start) for which, start in map(self._located, places)]
+
+    def _drawn(self, number: int, size: int) -> tuple[list[int], np.random.Generator]:
         rng = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 1, number]))
-        places = rng.integers(0, self._ends[-1], size)
-        return self._windows([int(place) for place in places]), rng
+        return [int(place) for place in rng.integers(0, self._ends[-1], size)], rng
 
     def evenly(self, size: int) -> np.ndarray:
         """`size` clips spread evenly over the split, always the same: for measuring."""

@@ -15,7 +15,8 @@ from typing import Any
 
 from halfstep.atomic import FULL
 from halfstep.audio.mel import MelConfig
-from halfstep.data.decode import Beat, DecodeConfig, decode, identify
+from halfstep.data.decode import Beat, DecodeConfig, decode, genre_of, identify
+from halfstep.data.labels import TAGS
 from halfstep.data.sources import Found
 from halfstep.data.track_builder import UnusableError
 
@@ -32,6 +33,14 @@ def decode_job(file: Found, out: Path, config: dict[str, Any]) -> Job:
     return {"task": "decode", "path": str(file.path), "stamp": file.stamp, "out": str(out), "config": config}
 
 
+def tag_job(file: Found) -> Job:
+    return {"task": "tags", "path": str(file.path)}
+
+
+def _tags(job: Job, beat: Beat) -> Answer:
+    return {TAGS: genre_of(Path(job["path"]))}
+
+
 def _identify(job: Job, beat: Beat) -> Answer:
     return identify(Path(job["path"]), tuple(job["stamp"]), beat)
 
@@ -42,7 +51,7 @@ def _decode(job: Job, beat: Beat) -> Answer:
     return decode(path, stamp, out, DecodeConfig(**settings), beat)
 
 
-TASKS: dict[str, Callable[[Job, Beat], Answer]] = {"identify": _identify, "decode": _decode}
+TASKS: dict[str, Callable[[Job, Beat], Answer]] = {"identify": _identify, "decode": _decode, "tags": _tags}
 
 
 def answer_to(job: Job, beat: Beat) -> Answer:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from halfstep.arrays import Float32
+from halfstep.conditioning import Along
 from halfstep.generation.crossfade import crossfaded
 from halfstep.generation.noise import Noise
 from halfstep.generation.window import Layout, WindowSampler
@@ -29,6 +30,7 @@ class Canvas:
         before: log-mel [n_mels, k] of the recording that the piece continues. None: nothing.
         frames: how many are to be made; None: without end.
         after: log-mel [n_mels, k], k 2 or more, of the recording it leads into; with `frames` alone.
+        asked: frame -> what is asked for there, which a window has of its middle. None: nothing.
     """
 
     init_noise: Noise
@@ -36,6 +38,7 @@ class Canvas:
     before: Float32[np.ndarray, "bands before"] | None = None
     frames: int | None = None
     after: Float32[np.ndarray, "bands after"] | None = None
+    asked: Along | None = None
 
     def noise(self, start: int, stop: int, step: int = 0) -> Float32[np.ndarray, "bands frames"]:
         """[n_mels, stop - start] of a step, whose frame 0 of the canvas is that of the piece."""
@@ -119,6 +122,8 @@ def _inpainted(
     them and, where it is the last, to those `after`.
     """
     frames, end = sampler.layout.frames, past.shape[1]
+    if canvas.asked is not None:
+        sampler = sampler.asked(canvas.asked(place.start + frames / 2))
     known, (mask, target) = np.zeros((len(past), frames), np.float32), np.zeros((2, frames), np.float32)
     fade = slice(end - place.crossfade, end)
     known[:, :end], mask[: fade.start] = past, 1

@@ -18,6 +18,7 @@ from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, OnnxDenoiser, O
 from halfstep.bundle.card import model_card
 from halfstep.bundle.model_json import FILE_NAME
 from halfstep.bundle.remote import publish
+from halfstep.conditioning import Asked, Course
 from halfstep.diffusion.process import DDIM, Sampling
 from halfstep.errors import InputError, unbraced
 from halfstep.generation.canvas import Canvas, mel_stream
@@ -105,6 +106,7 @@ class Model:
         respacing: str | None = None,
         loudness: float | None = None,
         progress: Progress | None = None,
+        **asked: Asked,
     ) -> Audio:
         """Exactly round(seconds * sample_rate) samples of new music, and the recordings around it; [1, n] without any.
 
@@ -131,6 +133,8 @@ class Model:
             respacing: which of the steps of DDPM's chain are visited: "trailing", "linspace", "leading", "quadratic".
             loudness: LUFS; by one gain, from how loud the model's music is on average (`generation/level.py`).
             progress: is called with the seconds that are done and those that there will be, block by block.
+            asked: of the model's conditions (`manifest.conditions`), by name: style="piano", style="piano:2,strings",
+                style={"piano": 2, "strings": 1}; style="piano..strings" drifts over the length of the piece.
 
         Raises:
             InputError: a value out of range, a recording that cannot be read, a model that is not whole.
@@ -138,7 +142,7 @@ class Model:
         request = request_for(
             seconds=seconds, context=None if context is None else self._sound(context),
             into=None if into is None else self._sound(into), loop=loop, seed=seed, steps=steps, variation=variation,
-            toward=toward, vocoder=vocoder, sampler=sampler, respacing=respacing, loudness=loudness,
+            toward=toward, vocoder=vocoder, sampler=sampler, respacing=respacing, loudness=loudness, asked=asked,
         )  # fmt: skip
         return self.play(request, progress)
 
@@ -151,10 +155,12 @@ class Model:
         steps: int | None = None,
         *,
         progress: Progress | None = None,
+        **asked: Asked,
     ) -> Audio:
         """The recording as it was, new from `start` to `stop` seconds, its ends included. Errors as for `generate`."""
         recording = self._sound(recording)
-        return self.play(Mend(recording=recording, start=start, stop=stop, seed=seed, steps=steps), progress)
+        mend = Mend(recording=recording, start=start, stop=stop, seed=seed, steps=steps, asked=asked)
+        return self.play(mend, progress)
 
     def play(self, request: Request, progress: Progress | None = None) -> Audio:
         """All that was asked for. Errors and `progress` as for `generate`."""
@@ -178,10 +184,11 @@ class Model:
         loudness: float | None = None,
         over_seconds: float = 60.0,
         start: float = 0.0,
+        **asked: Asked,
     ) -> Iterator[Audio]:
         """Blocks of music without end, in constant memory; arguments and errors as for `generate`.
 
-        Toward another seed it drifts for `over_seconds`; from then on it is that seed's music. start: seconds of the
+        Toward another seed, or style, it drifts for `over_seconds`; from then on it is there. start: seconds of the
         piece that are passed over; the music is the same from there on, the phases of its tones are not.
         """
         context = None if context is None else self._sound(context)
@@ -190,7 +197,7 @@ class Model:
         samples_in(over_seconds, "over_seconds", self.sample_rate)
         request = request_for(
             seconds=over_seconds, context=context, seed=seed, steps=steps, variation=variation, toward=toward,
-            vocoder=vocoder, sampler=sampler, respacing=respacing, loudness=loudness,
+            vocoder=vocoder, sampler=sampler, respacing=respacing, loudness=loudness, asked=asked,
         )  # fmt: skip
         assert isinstance(request, Piece | Continuation)
         onward = self._onward(request, None) if start == 0 else self._from(request, start)
@@ -207,6 +214,8 @@ class Model:
         progress: is told how far a loop is, 0 to 1, whose blocks all come at its end. InputError before the first block
         for all that can be known by then.
         """
+        if self._course(request).drifts and request.loops:
+            refuse("{loop}: ends where it began, so what is asked of it cannot drift; leave `..` out")
         if not request.recordings:
             assert isinstance(request, Timed), f"{type(request).__name__} asks for no music"
             form, count = Form(sample_rate=self.sample_rate, channels=1), request.samples(self.manifest.mel)
@@ -325,7 +334,7 @@ class Model:
 
     def _loop(self, request: Timed, count: int, progress: Share) -> Iterator[Float32[np.ndarray, "..."]]:
         """One period of exactly `count` samples."""
-        sampler = self._sampler(request)
+        sampler = self._sampler(request).asked(self._course(request).at(0) if request.asked else None)
         frames = round(count / self.manifest.mel.hop_length)
         noise = self._canvas(request).init_noise
         log_mel = mel_loop(sampler, noise, frames, lambda share: progress(DENOISING_SHARE * share))
@@ -363,13 +372,18 @@ class Model:
         return self.sampler(request.steps, request.sampler, request.respacing)
 
     def _canvas(self, request: Timed) -> Canvas:
-        """The noise of the piece; one that drifts is at its goal after the request's seconds."""
-        mel = self.manifest.mel
+        """The noise of the piece, and what is asked for; one that drifts is at its goal after the request's seconds."""
+        mel, course = self.manifest.mel, self._course(request)
         frames = request.samples(mel) / mel.hop_length
         return Canvas(
             init_noise=piece_noise(mel.n_mels, request.seed, request.toward, request.variation, frames),
             boundary_noise=seed_noise(mel.n_mels, request.seed, BOUNDARY),
+            asked=(lambda frame: course.at(frame / max(1.0, frames))) if request.asked else None,
         )
+
+    def _course(self, request: Request) -> Course:
+        """What is asked for. InputError for what the model does not know."""
+        return self.manifest.asks.course(request.asked, self.manifest.id)
 
     def _gain(self, request: Request) -> float:
         """Of the limiter."""

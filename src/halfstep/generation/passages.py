@@ -7,6 +7,7 @@ import numpy as np
 
 from halfstep.arrays import Float32
 from halfstep.audio.limiter import GAIN, limit
+from halfstep.conditioning import Along
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.noise import shifted
 from halfstep.generation.render import without_first
@@ -43,11 +44,15 @@ def passages(
     layout = sampler.layout
     window = max(0, first_frame // layout.hop - LEAD_IN_WINDOWS)
     start = window * layout.hop
-    begun = replace(canvas, init_noise=shifted(canvas.init_noise, start))
+    begun = replace(canvas, init_noise=shifted(canvas.init_noise, start), asked=_later(canvas.asked, start))
     skipped = max(0, first_frame - start - LEAD_IN_FRAMES)
     mels = without_first(mel_stream(sampler, begun), skipped)
     paired = _paired(mels, vocoder, sampler.manifest.mel.hop_length, start + skipped, gain)
     return _from(paired, first_frame)
+
+
+def _later(asked: Along | None, frames: int) -> Along | None:
+    return None if asked is None else lambda frame: asked(frame + frames)
 
 
 def _paired(

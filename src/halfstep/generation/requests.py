@@ -5,12 +5,14 @@ the steps it serves, the length of a recording) is said when it is asked: `sampl
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
 from halfstep.audio.files.io import Audio
 from halfstep.audio.mel import MelConfig
+from halfstep.conditioning import Asked
 from halfstep.diffusion.process import SAMPLERS
 from halfstep.diffusion.steps import ALL_RESPACINGS
 from halfstep.errors import NamedError, unbraced
@@ -46,7 +48,7 @@ class Request:
     seed; without `variation` the music drifts to it. vocoder: griffin-lim, or what makes one; None is the model's own.
     sampler: ddim or ancestral, and respacing: which of a chain's steps are visited, a key of
     `diffusion.steps.ALL_RESPACINGS`; of a network that was never distilled, None is its own. loudness: LUFS, of new
-    music alone; None is as loud as the model makes it.
+    music alone; None is as loud as the model makes it. asked: of the model's conditions, by name (`conditioning`).
     """
 
     seed: int = 0
@@ -57,6 +59,7 @@ class Request:
     sampler: str | None = None
     respacing: str | None = None
     loudness: float | None = None
+    asked: Mapping[str, Asked] = field(default_factory=dict[str, Asked], hash=False)
 
     loops: ClassVar[bool] = False
     """Whether the end leads back into the beginning."""
@@ -176,7 +179,7 @@ class Mend(Request):
         """A piece of the same noise, so long."""
         return Piece(
             seconds=seconds, seed=self.seed, steps=self.steps, variation=self.variation, toward=self.toward,
-            vocoder=self.vocoder, sampler=self.sampler, respacing=self.respacing,
+            vocoder=self.vocoder, sampler=self.sampler, respacing=self.respacing, asked=self.asked,
         )  # fmt: skip
 
     def span(self, samples: int, sample_rate: int, least: int) -> tuple[int, int]:
@@ -215,6 +218,7 @@ def request_for(
     sampler: str | None = None,
     respacing: str | None = None,
     loudness: float | None = None,
+    asked: Mapping[str, Asked] | None = None,
 ) -> Request:
     """The request that these make together; None and False are not given, but for `seconds`, which is then 30.
 
@@ -229,6 +233,7 @@ def request_for(
         sampler=sampler,
         respacing=respacing,
         loudness=loudness,
+        asked=dict(asked or {}),
     )
     if mend is not None:
         for name, given in (("context", context is not None), ("loop", loop), ("seconds", seconds is not None)):

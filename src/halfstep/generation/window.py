@@ -1,5 +1,6 @@
 """One window: from noise, and what is known of it, to music; and the noise from which known music comes."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from halfstep.arrays import Float32
 from halfstep.bundle import Manifest, OnnxDenoiser
+from halfstep.conditioning import Weights
 from halfstep.diffusion.forms import hold_known
 from halfstep.diffusion.process import DDIM, Sampling
 from halfstep.diffusion.rates import Rates
@@ -17,7 +19,8 @@ Network = Callable[
     [Float32[np.ndarray, "batch channels length"], float, float, Float32[np.ndarray, "batch aligned length"] | None],
     Float32[np.ndarray, "batch channels length"],
 ]
-"""(z_t [B, C, L], alpha_t, sigma_t, aligned [B, A, L]) -> v [B, C, L]; an OnnxDenoiser is one."""
+"""(z_t [B, C, L], alpha_t, sigma_t, aligned [B, A, L]) -> v [B, C, L]; an OnnxDenoiser is one, and it alone can be
+asked for something."""
 Fresh = Callable[[int], Float32[np.ndarray, "..."]]
 """Number of a sampling step, from 1 on -> the unit noise [n_mels, frames] that it adds."""
 
@@ -83,6 +86,13 @@ class WindowSampler:
         self._mean, self._std = (
             np.array(values, np.float32)[:, None] for values in (manifest.band_mean, manifest.band_std)
         )
+        self._pooled: Weights | None = None
+
+    def asked(self, pooled: Weights | None) -> "WindowSampler":
+        """The same sampler asked for this vector of `manifest.asks`; None is nothing."""
+        sampler = copy.copy(self)
+        sampler._pooled = pooled
+        return sampler
 
     @property
     def n_mels(self) -> int:
@@ -142,7 +152,8 @@ class WindowSampler:
         self, z_t: Float32[np.ndarray, "..."], at_t: Rates, aligned: Float32[np.ndarray, "..."] | None
     ) -> Prediction:
         if isinstance(self._network, OnnxDenoiser):
-            return self._network.predict(z_t, at_t.alpha, at_t.sigma, aligned)
+            pooled = None if self._pooled is None else self._pooled[None]
+            return self._network.predict(z_t, at_t.alpha, at_t.sigma, aligned, pooled)
         return Prediction(self._network(z_t, at_t.alpha, at_t.sigma, aligned))
 
     def optimised(

@@ -12,7 +12,7 @@ class Condition:
     """Three optional parts.
 
     aligned: [B, C, L] on the time grid of x, concatenated to z_t (mask and context, a mel, a low band).
-    pooled: [B, D], one vector a clip that modulates every block (a class, a style).
+    pooled: [B, D], one vector a clip that modulates every block (a class, a style); None is the same as 0.
     tokens: [B, S, D], attended to (text).
     """
 

@@ -1,6 +1,7 @@
-"""A teacher guided away from a worse version of itself, for a ladder to learn."""
+"""A teacher guided away from a worse version of itself, or from one that is asked nothing, for a ladder to learn."""
 
 import copy
+from dataclasses import replace
 
 from torch import Tensor, nn
 
@@ -12,13 +13,17 @@ from halfstep.nets.denoiser import Denoiser
 
 
 class Guided(nn.Module):
-    """v + weight (v - v_worse), called as a `Denoiser` is; the worse one's attention looks at its own position alone
-    (perturbed-attention guidance, Ahn et al. 2024, arXiv:2403.17377, equation 16).
+    """v + weight (v - v_worse) + pooled_weight (v - v_free), called as a `Denoiser` is.
+
+    The worse one's attention looks at its own position alone (perturbed-attention guidance, Ahn et al. 2024,
+    arXiv:2403.17377, equation 16); the free one is not given the pooled condition (classifier-free guidance, Ho &
+    Salimans 2022, arXiv:2207.12598, equation 6, with w = pooled_weight).
     """
 
-    def __init__(self, denoiser: Denoiser, weight: float) -> None:
+    def __init__(self, denoiser: Denoiser, weight: float, pooled_weight: float = 0.0) -> None:
         super().__init__()
-        self.denoiser, self.weight, self.worse = denoiser, weight, copy.deepcopy(denoiser)
+        self.denoiser, self.weight, self.pooled_weight = denoiser, weight, pooled_weight
+        self.worse = copy.deepcopy(denoiser)
         for module in self.worse.modules():
             if isinstance(module, Attention):
                 module.own_position_only = True
@@ -30,6 +35,9 @@ class Guided(nn.Module):
     def predict(self, z_t: Tensor, at_t: Rates, condition: Condition) -> Prediction:
         """The same; the fraction of the reverse variance, where it is learned, is not guided."""
         better = self.denoiser.predict(z_t, at_t, condition)
-        if not self.weight:
-            return better
-        return better._replace(v=better.v + self.weight * (better.v - self.worse(z_t, at_t, condition)))
+        v = better.v
+        if self.weight:
+            v = v + self.weight * (better.v - self.worse(z_t, at_t, condition))
+        if self.pooled_weight and condition.pooled is not None:
+            v = v + self.pooled_weight * (better.v - self.denoiser(z_t, at_t, replace(condition, pooled=None)))
+        return better._replace(v=v)

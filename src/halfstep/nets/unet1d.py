@@ -73,7 +73,7 @@ class UNet1d(nn.Module):
         self.sizes = sizes
         c = config
         self.time = TimeEmbedding(c.embedding)
-        self.pooled = nn.Linear(sizes.pooled, c.embedding) if sizes.pooled else None
+        self.pooled = nn.Linear(sizes.pooled, c.embedding, bias=False) if sizes.pooled else None
         self.enter = nn.Conv1d(sizes.channels + sizes.aligned, c.widths[0], 1)
         self.down = nn.ModuleList()
         self.shrink = nn.ModuleList()
@@ -222,6 +222,7 @@ class PaperUNet1d(nn.Module):
         self.sizes = sizes
         c = config
         self.time = TimeEmbedding(c.embedding)
+        self.pooled = nn.Linear(sizes.pooled, c.embedding, bias=False) if sizes.pooled else None
         inputs = (sizes.channels + sizes.aligned, *c.widths[:-1])
         self.encoder = nn.ModuleList(
             PaperBlock(n, width, c.embedding, c.kernels) for n, width in zip(inputs, c.widths, strict=True)
@@ -236,6 +237,8 @@ class PaperUNet1d(nn.Module):
         self, z_t: Float[Tensor, "batch channels length"], log_snr: Float[Tensor, "batch"], condition: Condition
     ) -> Float[Tensor, "batch heads_channels length"]:
         embedding = self.time(log_snr)
+        if self.pooled is not None and condition.pooled is not None:
+            embedding = embedding + self.pooled(condition.pooled)
         h = z_t if condition.aligned is None else torch.cat([z_t, condition.aligned], dim=1)
         skips: list[Tensor] = []
         for level, block in enumerate(self.encoder):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from halfstep.arrays import Float
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError
 from halfstep.nets.blocks import MOST_BLOCKS, Sizes, check_sizes, zeroed
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import LOG_SNR_LIMIT
@@ -38,7 +38,9 @@ class UNet2dConfig:
         return 2 ** (len(self.widths) - 1)
 
     def build(self, sizes: Sizes) -> "UNet2d":
-        """The untrained network. ValueError where x is not whole pictures."""
+        """The untrained network. ValueError where x is not whole pictures; InputError for a pooled condition."""
+        if sizes.pooled:
+            raise NamedError("{settings} conditions.names: a UNet2d cannot be asked for anything; leave them out")
         if sizes.channels % self.n_mels:
             raise ValueError(f"x has {sizes.channels} channels: a multiple of n_mels = {self.n_mels} was expected")
         return UNet2d(self, sizes)

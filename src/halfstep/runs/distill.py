@@ -79,7 +79,7 @@ def finished_rungs(run: Run) -> dict[int, Callable[[], Denoiser]]:
 
     def loader(path: Path) -> Callable[[], Denoiser]:
         def load() -> Denoiser:
-            student = run.experiment.build(run.task)
+            student = run.network()
             load_student(student, path)
             return frozen(student)
 

@@ -17,6 +17,7 @@ from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.nets.blocks import NetConfig, Sizes
 from halfstep.nets.denoiser import Denoiser
 from halfstep.nets.history import LossHistory
+from halfstep.runs.conditions import ConditionsConfig
 from halfstep.tasks.contract import Kind, Task, TaskConfig
 from halfstep.tasks.known import kind_named, kind_of, task_names
 from halfstep.training.denoising import DiffusionConfig
@@ -44,6 +45,7 @@ class Experiment:
     train: TrainConfig
     mel: MelConfig = MelConfig()
     task: TaskConfig
+    conditions: ConditionsConfig = ConditionsConfig()
     diffusion: DiffusionConfig = DiffusionConfig()
     distill: DistillConfig = DistillConfig()
 
@@ -91,11 +93,11 @@ class Experiment:
             )
         return self.task
 
-    def build(self, task: Task) -> Denoiser:
-        """The untrained network for `task`."""
+    def build(self, task: Task, pooled: int = 0) -> Denoiser:
+        """The untrained network for `task`, which sees a pooled condition of so many features."""
         diffusion = self.diffusion
         heads = PARAMETERIZATIONS[diffusion.parameterization].heads + diffusion.learned_variance
-        sizes = Sizes(channels=task.channels, aligned=task.aligned, heads=heads)
+        sizes = Sizes(channels=task.channels, aligned=task.aligned, pooled=pooled, heads=heads)
         with torch.random.fork_rng(devices=[]), torch.device("meta"):  # without memory: settings may be a stranger's
             parameters = sum(weight.numel() for weight in self.net.build(sizes).parameters())
         if parameters > MOST_PARAMETERS:
@@ -111,7 +113,10 @@ class Experiment:
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Self:
-        """The inverse of `to_json`. ValueError naming a value that is out of range or a key that is not known."""
+        """The inverse of `to_json`; a section that an older version lacks is at its defaults.
+
+        ValueError naming a value that is out of range or a key that is not known.
+        """
         fields = {field.name: field for field in dataclasses.fields(cls)}
         named = [name for name in plain if name not in fields]
         kind = kind_named(named[0]) if len(named) == 1 else None
@@ -121,8 +126,9 @@ class Experiment:
         values: dict[str, Any] = {
             "net": settings_from(classes[net.pop("class")], net), "task": settings_from(kind.config, plain[kind.name])
         }  # fmt: skip
+        added = {name for name, field in fields.items() if field.default is not dataclasses.MISSING} - plain.keys()
         for name, field in fields.items():
-            if name not in values:
+            if name not in values and name not in added:
                 section = dataclasses.is_dataclass(field.type)
                 values[name] = settings_from(field.type, plain[name]) if section else _text(name, plain[name])
         return cls(**values)

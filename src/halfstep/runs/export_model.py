@@ -98,7 +98,7 @@ def write_model(
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing_folder(out) as folder:
         for entry, denoiser in {entry.file: (entry, denoiser) for entry, denoiser in networks}.values():
-            write_denoiser(denoiser, task, folder / entry.file, weights, entry.learned_variance)
+            write_denoiser(denoiser, task, folder / entry.file, weights, entry.learned_variance, run.conditions.width)
         if with_teacher:
             save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
         vocoder = carried_vocoder(folder, run.experiment.mel)
@@ -182,14 +182,16 @@ def _how_to_have(run: Run, num_steps: int) -> str:
 
 
 class _Exported(nn.Module):
-    """(z_t, alpha [B], sigma [B], aligned) -> v, the interface of the model folder; and the fraction, if it is learned.
+    """(z_t, alpha [B], sigma [B], ...) -> v, the interface of the model folder; and the fraction, if it is learned.
 
-    Its sizes are said at the end: where a network divides its channels, the exporter loses sight of them.
+    What follows are the `parts` of the condition, in their order. The sizes of v are said at the end: where a network
+    divides its channels, the exporter loses sight of them.
     """
 
-    def __init__(self, denoiser: Denoiser, channels: int, length: int, fraction: bool) -> None:
+    def __init__(self, denoiser: Denoiser, channels: int, length: int, fraction: bool, parts: tuple[str, ...]) -> None:
         super().__init__()
         self.denoiser = denoiser
+        self.parts = parts
         self.shape = (-1, channels, length)
         self.fraction = fraction
 
@@ -198,13 +200,13 @@ class _Exported(nn.Module):
         z_t: Float[Tensor, "batch channels length"],
         alpha: Float[Tensor, "batch"],
         sigma: Float[Tensor, "batch"],
-        aligned: Float[Tensor, "batch aligned length"] | None = None,
+        *given: Float[Tensor, "batch ..."],
     ) -> (
         Float[Tensor, "batch channels length"]
         | tuple[Float[Tensor, "batch channels length"], Float[Tensor, "batch channels length"]]
     ):
         at_t = Rates(alpha[:, None, None], sigma[:, None, None])
-        made = self.denoiser.predict(z_t, at_t, Condition(aligned=aligned))
+        made = self.denoiser.predict(z_t, at_t, Condition(**dict(zip(self.parts, given, strict=True))))
         v = made.v.reshape(self.shape)
         if not self.fraction:
             return v
@@ -212,8 +214,12 @@ class _Exported(nn.Module):
         return v, made.fraction.reshape(self.shape)
 
 
-def write_denoiser(denoiser: Denoiser, task: Task, path: Path, weights: str = "fp32", fraction: bool = False) -> None:
-    """The denoiser as one self-contained ONNX file that takes any batch. fraction: of the reverse variance as well."""
+def write_denoiser(
+    denoiser: Denoiser, task: Task, path: Path, weights: str = "fp32", fraction: bool = False, pooled: int = 0
+) -> None:
+    """The denoiser as one self-contained ONNX file that takes any batch. fraction: of the reverse variance as well.
+    pooled: features of the vector of what it is asked for.
+    """
     # A batch of one: what a network makes as long as its batch, the exporter takes for constant, and 1 fits any.
     inputs = {
         "z_t": torch.zeros(1, task.channels, task.length),
@@ -222,9 +228,12 @@ def write_denoiser(denoiser: Denoiser, task: Task, path: Path, weights: str = "f
     }
     if task.aligned:
         inputs["aligned"] = torch.zeros(1, task.aligned, task.length)
+    if pooled:
+        inputs["pooled"] = torch.zeros(1, pooled)
     outputs = ("v", "fraction") if fraction else ("v",)
     changing = {name: {0: "batch"} for name in (*inputs, *outputs)}
-    module = _Exported(denoiser, task.channels, task.length, fraction)
+    parts = tuple(name for name in ("aligned", "pooled") if name in inputs)
+    module = _Exported(denoiser, task.channels, task.length, fraction, parts)
     write_onnx(module, inputs, outputs, changing, path, weights)
 
 
@@ -252,7 +261,7 @@ def _manifest(run: Run, networks: list[Network], card: Card, weights: str, playe
     return Manifest(
         id=card.id, description=card.description, licence=card.licence, output_licence=card.output_licence,
         trained_on=origins(library, card.credits), mel=experiment.mel, frames=played.frames,
-        packing=played.packing, components=played.components,
+        packing=played.packing, components=played.components, conditions=run.conditions.named,
         band_mean=tuple(float(value) for value in library.band_mean),
         band_std=tuple(float(value) for value in library.band_std),
         denoisers=tuple(entry for entry, _ in networks), context=played.context, process=experiment.diffusion.process,

@@ -73,7 +73,7 @@ def rehearse(
 def _train(run: Run | VocoderRun, config: TrainConfig) -> nn.Module:
     if isinstance(run, VocoderRun):
         return train(*run.trained(config), NoObserver(), run.device, _unseen)
-    denoiser = run.experiment.build(run.task)
+    denoiser = run.network()
     loss, batches = denoising_loss(run.experiment.diffusion), run.batches(config.batch_size)
     return train(denoiser, loss, batches, run.path, config, NoObserver(), run.device, _unseen)
 

@@ -14,6 +14,7 @@ import torch
 
 import halfstep
 from halfstep.atomic import write_json
+from halfstep.conditioning import Conditions
 from halfstep.data.dataset import LONGEST_NAME, Library
 from halfstep.data.windows import Windows
 from halfstep.errors import InputError, NamedError, unbraced
@@ -21,6 +22,7 @@ from halfstep.fields import Fields, read_json
 from halfstep.lock import folder_lock
 from halfstep.machine import processor
 from halfstep.nets.denoiser import Denoiser
+from halfstep.runs.conditions import Conditioning, fitted_conditions
 from halfstep.runs.experiment import Experiment
 from halfstep.runs.vocoder import VocoderExperiment, VocoderRun
 from halfstep.tasks.contract import Band, Task
@@ -56,6 +58,15 @@ class Run:
     def task(self) -> Task:
         return self.experiment.kind.build(self.experiment.task, self.experiment.mel, self.library, self.path)
 
+    @cached_property
+    def conditions(self) -> Conditions:
+        """What the model can be asked for."""
+        return fitted_conditions(self.experiment.conditions, self.library, self.path)
+
+    def network(self) -> Denoiser:
+        """The untrained one."""
+        return self.experiment.build(self.task, self.conditions.width)
+
     @property
     def band(self) -> Band:
         """Of the data set."""
@@ -66,12 +77,16 @@ class Run:
         return Windows(self.library, split, self.experiment.task.clip_frames, self.experiment.train.seed + stream)
 
     def batches(self, size: int, stream: int = 0) -> Callable[[int], Example]:
-        """Training batches by number: windows, and what is given of them."""
-        windows = self.windows("train", stream)
+        """Training batches by number: windows, what is given of them, and what they can be asked for by."""
+        windows, conditions = self.windows("train", stream), self.conditions
+        conditioning = Conditioning(conditions, self.experiment.conditions)
 
         def batch(number: int) -> Example:
             clips, rng = windows.batch(number, size)
-            return self.task.example(clips, rng)
+            example = self.task.example(clips, rng)
+            if not conditions.named:
+                return example
+            return conditioning.given(example, [track for track, _ in windows.drawn(number, size)], rng)
 
         return batch
 
@@ -95,7 +110,7 @@ class Run:
             raise InputError(
                 f"{self.path}: its teacher is not finished; run `halfstep train DATA --out {self.path}` again"
             )
-        denoiser = self.experiment.build(self.task)
+        denoiser = self.network()
         try:
             tensors, _ = load_tensors(path)
             denoiser.load_state_dict(tensors)
@@ -114,7 +129,7 @@ class Run:
         if latest is None:
             return self.teacher(), None  # which says what is missing
         average, updates = latest
-        denoiser = self.experiment.build(self.task)
+        denoiser = self.network()
         try:
             denoiser.load_state_dict(average)
         except RuntimeError as fault:
@@ -155,7 +170,9 @@ def _machine() -> dict[str, Any]:
 
 def _data_set(library: Library) -> dict[str, Any]:
     """What a model depends on of its data set: other tracks or band statistics make another model."""
-    tracks = [[track.id, track.frames, track.split] for track in library.tracks]
+    tracks = [
+        [track.id, track.frames, track.split, *([{**track.labels}] if track.labels else [])] for track in library.tracks
+    ]
     whole = json.dumps([tracks, library.band_mean.tolist(), library.band_std.tolist()])
     frames = sum(track.frames for track in library.tracks)
     return {"frames": frames, "sha256": hashlib.sha256(whole.encode()).hexdigest()}

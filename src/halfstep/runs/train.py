@@ -13,6 +13,7 @@ from halfstep.data.dataset import Library
 from halfstep.errors import NamedError, unbraced
 from halfstep.lock import folder_lock
 from halfstep.own_folder import RUN, enter, members
+from halfstep.runs.conditions import fitted_conditions
 from halfstep.runs.experiment import Experiment, with_settings
 from halfstep.runs.presets import preset
 from halfstep.runs.run_folder import AnyRun, Run, new_run, settle
@@ -65,6 +66,8 @@ def _opened(
     """The run, of which nothing is written yet, and the weights that it starts from."""
     experiment = resolved(data, name, settings, steps)
     opened = new_run(run, experiment, Library(data), device)
+    if isinstance(opened, Run):
+        fitted_conditions(opened.experiment.conditions, opened.library, run)  # what the data set lacks is said first
     weights = None if start is None else _weights(start)
     for split in ("train", "heldout"):
         windows = opened.windows(split)  # too little data is said before the run begins
@@ -81,7 +84,7 @@ def _begun(run: AnyRun, held: ExitStack, writes: bool) -> None:
         _not_fewer(run)
         settle(run)
     if isinstance(run, Run):
-        assert run.task is not None
+        assert run.task is not None and run.conditions is not None
 
 
 def _is_run(folder: Path) -> bool:
@@ -92,7 +95,7 @@ def _is_run(folder: Path) -> bool:
 def _train(run: Run, progress: Progress, start: dict[str, Tensor] | None) -> dict[str, Any]:
     config = run.experiment.train
     torch.manual_seed(config.seed)
-    denoiser = run.experiment.build(run.task)
+    denoiser = run.network()
     first = run.batches(CALIBRATED)(0)
     denoiser.calibrate(first.x, first.condition)
     if start is not None:

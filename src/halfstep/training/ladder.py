@@ -33,6 +33,7 @@ class DistillConfig:
     seconds: the longest time a rung may take, see `TrainConfig`.
 
     guidance: weight of the perturbed-attention guidance of the first teacher, which the first rung learns; 0 is off.
+    pooled_guidance: likewise of its classifier-free guidance, where it can be asked for something.
     teacher_precision: "fp32", or "same" as the student's: targets are small differences of large numbers, unless the
     network is preconditioned.
     weight: a key of WEIGHTS, on the student's error. Optimizer and annealing start again on every rung; there is no
@@ -46,6 +47,7 @@ class DistillConfig:
     learning_rate: float = 3e-4
     weight: str = "truncated-snr"
     guidance: float = 0.0
+    pooled_guidance: float = 1.0
     teacher_precision: str = "fp32"
     nonfinite_allowed: int = 10
 
@@ -54,8 +56,9 @@ class DistillConfig:
             raise ValueError(f"start_steps is {self.start_steps}: a power of two from 2 on was expected")
         if self.weight not in WEIGHTS:
             raise ValueError(f"weight is {self.weight!r}: one of {', '.join(WEIGHTS)} was expected")
-        if not 0 <= self.guidance < math.inf:
-            raise ValueError(f"guidance is {self.guidance}: 0 or more was expected")
+        for name in ("guidance", "pooled_guidance"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}: 0 or more was expected")
         if self.teacher_precision not in ("fp32", "same"):
             raise ValueError(f"teacher_precision is {self.teacher_precision!r}: one of fp32, same was expected")
         if self.updates < 1:
@@ -149,7 +152,8 @@ def climb(
         if weights.exists() and weights.with_suffix(".json").exists():
             load_student(student, weights)
         else:
-            shown = Guided(current, config.guidance) if config.guidance and index == 0 else current
+            guided = index == 0 and (config.guidance or config.pooled_guidance)
+            shown = Guided(current, config.guidance, config.pooled_guidance) if guided else current
             runs = cast("Teacher", torch.compile(shown)) if base.compile == ON else shown
             exactly = config.teacher_precision == "fp32"
             loss = distillation_loss(runs, num_steps, config.weight, diffusion, exactly)

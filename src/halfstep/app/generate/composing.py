@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from halfstep.app.failures import OPTIONS as EVERYWHERE
-from halfstep.app.options import AsJson, Ray, joined, model_ids
+from halfstep.app.options import AsJson, Controls, Ray, Style, asked_for, joined, model_ids
 from halfstep.errors import InputError, NamedError
 
 MostPieces = 1000
@@ -32,6 +32,8 @@ halfstep generate mended.wav --mend take.wav --from 12.5 --to 14
 halfstep generate sister.wav --seed 7 --vary 0.3
 
 halfstep generate drift.wav --seed 7 --toward 8 --seconds 30
+
+halfstep generate mixed.wav --model models/mine --style "piano:2,strings..strings"
 
 halfstep generate teacher.wav --model runs/mine --steps 64
 
@@ -93,6 +95,8 @@ def generate(
     toward: Annotated[
         int | None, typer.Option(metavar="SEED", help="Without --vary: drift from --seed to this one.")
     ] = None,
+    style: Style = None,
+    control: Controls = None,
     vocoder: Annotated[
         str | None, typer.Option(metavar="NAME", help="griffin-lim: not the model's own, for comparison.")
     ] = None,
@@ -136,7 +140,7 @@ def generate(
         request = request_for(
             seconds=length, context=continue_, into=into, loop=loop, mend=mend, start=from_, stop=to, seed=seed,
             steps=steps, variation=vary, toward=toward, vocoder=vocoder, sampler=sampler, respacing=respacing,
-            loudness=loudness,
+            loudness=loudness, asked=asked_for(control, style=style),
         )  # fmt: skip
         delivery = Delivery(sample_rate=sample_rate, bits=bit_depth, standard=format_, as_json=as_json)
         with joined(ray) as cluster:

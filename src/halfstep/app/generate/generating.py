@@ -156,6 +156,7 @@ def _facts(path: Path, model: Model, piece: Request, stored: Stored, samples: in
         "channels": stored.form.channels, "bits": stored.bits, "model": model.manifest.id, "seed": piece.seed,
         "steps": model.manifest.default_steps if piece.steps is None else piece.steps, "loop": piece.loops,
         "license": model.manifest.output_licence, "took_seconds": took, "real_time_factor": took / seconds,
+        **({"asked": dict(piece.asked)} if piece.asked else {}),
     }  # fmt: skip
 
 
@@ -194,6 +195,7 @@ def described(model: Model, piece: Request) -> str:
     parts += [f"toward {piece.toward}"] if piece.toward is not None else []
     parts += [f"vocoder {piece.vocoder}"] if piece.vocoder is not None else []
     parts += [f"{piece.loudness:g} LUFS"] if piece.loudness is not None else []
+    parts += [f"{name} {asked}" for name, asked in piece.asked.items()]
     parts += ["a loop"] if piece.loops else []
     return ", ".join(parts)
 

@@ -1,6 +1,7 @@
 """The commands models, verify and doctor. Each imports late what it needs."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,6 +95,7 @@ def _facts(folder: "ModelFolder") -> dict[str, object]:
         "sample_rate": manifest.mel.sample_rate,
         "window_seconds": manifest.seconds,
         "steps": manifest.steps,
+        "conditions": [asdict(condition) for condition in manifest.conditions],
         "measured": manifest.measured,
     }
 
@@ -109,6 +111,7 @@ def _described(folder: "ModelFolder") -> str:
     ]
     if manifest.vocoder is not None:
         lines.append(f"  licence of its vocoder {manifest.vocoder.licence}")
+    lines += [f"  {condition.name}: {condition.about}" for condition in manifest.conditions]
     return "\n".join([*lines, *_measured_lines(manifest.measured, manifest.steps)])
 
 

@@ -42,7 +42,10 @@ RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="The folder of the
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the program."""
-    app.command(epilog="Example: halfstep prepare ~/Music/mine --out data/mine")(prepare)
+    app.command(
+        epilog="Example: halfstep prepare ~/Music/mine --out data/mine\n\n"
+        "halfstep prepare ~/Music/piano ~/Music/strings --out data/both --label style=folders"
+    )(prepare)
     app.command(epilog="Example: halfstep train data/mine --out runs/mine --set train.batch_size=16")(train)
     app.command(epilog="Example: halfstep distill runs/mine --to 4")(distill)
     app.command(epilog="Example: halfstep export runs/mine --out models/mine")(export)
@@ -57,6 +60,14 @@ def prepare(
         typer.Option(metavar="FILE", help="Write the report there too, besides DATA/report.json."),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SOURCE",
+            help="What a model may be asked for, such as style=folders; SOURCE is folders, tags, or a JSON file of "
+            "{recording: label}. May be given again.",
+        ),
+    ] = None,
     ray: Ray = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 3 if any file could not be used as it is.")
@@ -73,7 +84,7 @@ def prepare(
     if report is not None:
         check_report(report, audio)
         report.parent.mkdir(parents=True, exist_ok=True)
-    config = _prepare_config(preset)
+    config = _prepare_config(preset, label or [])
     try:
         with at_hand(out) as folder, disk_named(folder), progress("prepare") as tell, joined(ray) as cluster:
             done = preparing.prepare(
@@ -102,7 +113,9 @@ def prepare(
             f"{done.heldout_seconds / 60:.1f} of them held out), "
             f"{len(done.skipped)} skipped, {len(done.failed)} failed"
         )
-        note(f"next: halfstep train {out} --out runs/{folder.resolve().name} --preset {preset}")
+        names = json.dumps([source.name for source in config.labels], separators=(",", ":"))
+        asking = f" --set conditions.names='{names}'" if config.labels else ""
+        note(f"next: halfstep train {out} --out runs/{folder.resolve().name} --preset {preset}{asking}")
     if strict and (done.skipped or done.failed or done.flagged):
         raise typer.Exit(STRICT)
 
@@ -315,14 +328,16 @@ def _model_id(name: str) -> str:
     return name
 
 
-def _prepare_config(preset: str) -> "PrepareConfig":
+def _prepare_config(preset: str, labels: list[str]) -> "PrepareConfig":
     from halfstep.data.decode import DecodeConfig
+    from halfstep.data.labels import LabelSource
     from halfstep.data.preparing import PrepareConfig
     from halfstep.runs import presets
 
     experiment = presets.preset(preset)
     frames, stores = experiment.clip_frames, experiment.stores
-    return PrepareConfig(decode=DecodeConfig(mel=experiment.mel, min_frames=frames, stores=stores))
+    decode = DecodeConfig(mel=experiment.mel, min_frames=frames, stores=stores)
+    return PrepareConfig(decode=decode, labels=tuple(map(LabelSource.parsed, labels)))
 
 
 def _figures(figures: dict[str, float]) -> str:

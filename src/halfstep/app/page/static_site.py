@@ -123,6 +123,9 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
     named |= {name: (f"graph-{name}.onnx", data) for name, data in graphs(folder).items()}
     if not manifest.process.distillable or any(one.sampler != DDIM for one in manifest.denoisers):
         raise InputError(f"model {manifest.id}: browsers sample by DDIM; this one is sampled otherwise")
+    if manifest.conditions:
+        names = ", ".join(condition.name for condition in manifest.conditions)
+        raise InputError(f"model {manifest.id}: browsers play no model that can be asked for something ({names})")
     if not packing.shifts:
         raise InputError(f"model {manifest.id}: its packing {packing.name} is not one that browsers play")
     return {

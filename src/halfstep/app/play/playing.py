@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from halfstep.app.options import model_ids
+from halfstep.app.options import Controls, Style, asked_for, model_ids
 from halfstep.app.threads import keep_to_one_thread
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def play(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Which piece; another each time if not given.")] = None,
     steps: Annotated[int | None, typer.Option(help="Sampling steps, of those the model serves.")] = None,
+    style: Style = None,
+    control: Controls = None,
     osc: Annotated[
         int | None,
         typer.Option(metavar="PORT", min=1, max=65535, help="Follow OSC: /halfstep/seed, /gain, /pause, /bpm."),
@@ -51,13 +53,14 @@ def play(
 
     loaded = halfstep.load(as_model(model))
     seed = secrets.randbelow(1 << 32) if seed is None else seed
+    asked = asked_for(control, style=style)
     ends: list[Callable[[], object]] = []
     if osc is None and midi_clock is None:
-        blocks = loaded.stream(seed, steps, BLOCK_SECONDS)
+        blocks = loaded.stream(seed, steps, BLOCK_SECONDS, **asked)
     else:
         from halfstep.app.play.stage import MidiClock, Stage, Wanted, listen_midi, listen_osc, staged
 
-        stage = Stage(Wanted(seed=seed, steps=steps))
+        stage = Stage(Wanted(seed=seed, steps=steps, asked=asked))
         ends += [] if osc is None else [listen_osc(stage, osc)]
         ends += [] if midi_clock is None else [listen_midi(MidiClock(stage), midi_clock)]
         blocks = staged(loaded, stage, BLOCK_SECONDS, bars)

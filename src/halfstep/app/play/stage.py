@@ -4,8 +4,8 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,13 +28,16 @@ VIRTUAL = "virtual"
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What the stage asks for now. gain_db: above the usual level. bpm: None follows no clock."""
+    """What the stage asks for now. gain_db: above the usual level. bpm: None follows no clock. asked: of the model's
+    conditions.
+    """
 
     seed: int = 0
     steps: int | None = None
     gain_db: float = 0.0
     paused: bool = False
     bpm: float | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Stage:
@@ -151,12 +154,12 @@ class _Source:
 def _source(model: Model, wanted: Wanted, bars: int, beats: int, before: _Source | None) -> _Source:
     if wanted.bpm is None:
         start = 0.0 if before is None else before.place / model.sample_rate
-        stream = model.stream(wanted.seed, wanted.steps, start=start)
+        stream = model.stream(wanted.seed, wanted.steps, start=start, **wanted.asked)
         source = _Source(wanted, lambda: next(stream).samples[0], 0)
         source.place = round(start * model.sample_rate)
     else:
         seconds = bars * beats * 60 / wanted.bpm
-        loop = model.generate(seconds, seed=wanted.seed, steps=wanted.steps, loop=True).samples[0]
+        loop = model.generate(seconds, seed=wanted.seed, steps=wanted.steps, loop=True, **wanted.asked).samples[0]
         source = _Source(wanted, lambda: loop, round(len(loop) / bars))
     if before is not None:
         before.faded_into(source, model.sample_rate)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 
@@ -107,7 +108,9 @@ class Server:
         )  # fmt: skip
 
     async def _document(self, request: Request) -> Response:
-        return JSONResponse(document(self.kitchen.orders.values(), tuple(self.models), self.limits))
+        return JSONResponse(
+            document(self.kitchen.orders.values(), tuple(self.models), self.limits, self.stations.fields)
+        )
 
     async def _job(self, request: Request) -> Response:
         id = str(request.path_params["id"])
@@ -161,6 +164,7 @@ def _facts(model: Model) -> dict[str, object]:
         "id": manifest.id, "description": manifest.description, "licence": manifest.licence,
         "output_licence": manifest.output_licence, "steps": list(manifest.steps),
         "default_steps": manifest.default_steps, "sample_rate": manifest.mel.sample_rate,
+        "conditions": [asdict(condition) for condition in manifest.conditions],
         "credits": [
             {"title": origin.title, "licence": origin.licence, "source": origin.source}
             for origin in manifest.trained_on

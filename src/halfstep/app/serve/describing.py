@@ -7,15 +7,17 @@ import halfstep
 from halfstep.app.serve.limits import Limits
 from halfstep.app.serve.ordering import Order
 from halfstep.app.serve.parameters import Field
-from halfstep.app.serve.tunes import TUNE_FIELDS
 from halfstep.audio.files.streaming import STREAM_ENCODERS
 
 ERROR = {"$ref": "#/components/schemas/Error"}
 JOB = {"$ref": "#/components/schemas/Job"}
 
 
-def document(orders: Iterable[Order], models: tuple[str, ...], limits: Limits) -> dict[str, Any]:
-    """OpenAPI 3.1."""
+def document(
+    orders: Iterable[Order], models: tuple[str, ...], limits: Limits, streamed: Iterable[Field]
+) -> dict[str, Any]:
+    """OpenAPI 3.1. streamed: what an endless piece may be asked for."""
+    streamed = tuple(streamed)
     paths: dict[str, Any] = {f"/api/{order.name}": {"post": _order(order, limits)} for order in orders}
     job = [_in_path("id", "Of a job.", {"type": "string", "maxLength": 64})]
     paths |= {
@@ -39,7 +41,7 @@ def document(orders: Iterable[Order], models: tuple[str, ...], limits: Limits) -
     for ending, encoder in STREAM_ENCODERS.items():
         answers = {"200": {"description": "Music without end.", "content": {encoder.media_type: {}}}}
         about = f"Endless music, .{ending}; without parameters, what everybody hears"
-        parameters = [model, *map(_parameter, TUNE_FIELDS)]
+        parameters = [model, *map(_parameter, streamed)]
         paths[f"/stream/{{model}}.{ending}"] = {"get": _operation(about, parameters, answers, (400, 404, 503))}
     return {
         "openapi": "3.1.0",

@@ -10,7 +10,19 @@ from halfstep.app.generate.storing import BroughtDown, storing
 from halfstep.app.serve.decoding import decoded_upload
 from halfstep.app.serve.jobs import Job, Jobs, Report
 from halfstep.app.serve.limits import Limits
-from halfstep.app.serve.parameters import SEED, STEPS, TOWARD, VARIATION, Field, Value, number, read_fields, whole
+from halfstep.app.serve.parameters import (
+    SEED,
+    STEPS,
+    TOWARD,
+    VARIATION,
+    Field,
+    Value,
+    asked_in,
+    condition_fields,
+    number,
+    read_fields,
+    whole,
+)
 from halfstep.app.serve.refusals import BAD_REQUEST, Refusal
 from halfstep.app.serve.tunes import check_steps, find
 from halfstep.audio.files.io import Audio
@@ -36,11 +48,13 @@ class Order:
     upload: bool = False
 
 
-def orders(models: Sequence[str], limits: Limits) -> dict[str, Order]:
-    """All kinds, by name; the first of the models is the one that plays when none is named."""
+def orders(models: Sequence[str], limits: Limits, asking: tuple[Field, ...] = ()) -> dict[str, Order]:
+    """All kinds, by name; the first of the models is the one that plays when none is named. asking: what can be asked
+    of one of them.
+    """
     model = Field(name="model", kind="string", choices=tuple(models), about="The first one if not given.")
     seconds = Field(name="seconds", kind="number", least=0.1, most=limits.job_seconds, about="Of new music; 30.")
-    music = (model, SEED, STEPS, VARIATION, TOWARD)
+    music = (model, SEED, STEPS, VARIATION, TOWARD, *asking)
     format = Field(name="format", kind="string", choices=ENDINGS, about="Of the file; wav if not given.")
     loop_format = Field(
         name="format", kind="string", choices=tuple(one for one in ENDINGS if one != LOOPS_NOT_IN), about="Of the file."
@@ -66,7 +80,8 @@ class Kitchen:
 
     def __init__(self, models: Mapping[str, Model], jobs: Jobs, limits: Limits) -> None:
         self._models, self._jobs, self._limits = models, jobs, limits
-        self.orders = orders(tuple(models), limits)
+        self._asking = condition_fields(model.manifest for model in models.values())
+        self.orders = orders(tuple(models), limits, self._asking)
 
     def take(self, order: Order, given: Sequence[tuple[str, str]], upload: bytes = b"") -> Job:
         """A job. Refusal for what makes no sense; what only the sound itself shows is said by the job."""
@@ -81,12 +96,12 @@ class Kitchen:
             raise Refusal(BAD_REQUEST, "format: an MP3 begins and ends with silence of its own; ask for another")
         if order.upload and len(upload) < LEAST_UPLOAD_BYTES:
             raise Refusal(BAD_REQUEST, "the body is to be a recording: WAV, FLAC, Ogg Vorbis, Opus, MP3 or AIFF")
-        seconds = self._seconds(values)
+        seconds, asked = self._seconds(values), asked_in(values, self._asking, model.manifest)
 
         def request(context: Audio | None) -> Request:
             return request_for(
                 seconds=seconds, context=context, loop=loop, seed=whole(values, "seed") or 0, steps=steps,
-                variation=number(values, "variation"), toward=whole(values, "toward"),
+                variation=number(values, "variation"), toward=whole(values, "toward"), asked=asked,
             )  # fmt: skip
 
         try:

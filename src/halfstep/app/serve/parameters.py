@@ -1,11 +1,13 @@
 """The parameters that the API takes, each with its bounds: what reads a request is what documents it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from halfstep.app.serve.refusals import BAD_REQUEST, Refusal
+from halfstep.bundle import Manifest
+from halfstep.errors import NamedError
 from halfstep.generation.noise import SEEDS
 
 Value = int | float | bool | str
@@ -15,7 +17,9 @@ TRUE, FALSE = ("1", "true", "on"), ("0", "false", "off")
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """A parameter of an address. `kind` is integer, number, boolean or string, as OpenAPI has it."""
+    """A parameter of an address. `kind` is integer, number, boolean or string, as OpenAPI has it; a string without
+    choices is read by the model.
+    """
 
     name: str
     kind: str
@@ -32,7 +36,7 @@ class Field:
             case "boolean":
                 return self._boolean(text.lower())
             case "string":
-                if text not in self.choices:
+                if self.choices and text not in self.choices:
                     raise self._refusal()
                 return text
             case _:
@@ -86,6 +90,27 @@ def read_fields(fields: Sequence[Field], given: Sequence[tuple[str, str]]) -> di
             raise Refusal(BAD_REQUEST, f"{name}: given twice")
         values[name] = known[name].read(text)
     return values
+
+
+def condition_fields(manifests: Iterable[Manifest]) -> tuple[Field, ...]:
+    """A parameter for every condition that one of the models has."""
+    about: dict[str, list[str]] = {}
+    for manifest in manifests:
+        for condition in manifest.conditions:
+            about.setdefault(condition.name, []).append(f"{manifest.id}: {condition.kind} {condition.about}")
+    return tuple(
+        Field(name=name, kind="string", about=f"{'; '.join(said)}. A..B drifts.") for name, said in about.items()
+    )
+
+
+def asked_in(values: Mapping[str, Value], fields: Sequence[Field], manifest: Manifest) -> dict[str, str]:
+    """Of the values those that are asked of a model's conditions. Refusal for what it has not."""
+    asked = {field.name: str(values[field.name]) for field in fields if field.name in values}
+    try:
+        manifest.asks.course(asked, manifest.id)
+    except NamedError as error:
+        raise Refusal(BAD_REQUEST, error.named({})) from error
+    return asked
 
 
 def number(values: Mapping[str, Value], name: str) -> float | None:

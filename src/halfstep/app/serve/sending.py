@@ -15,7 +15,7 @@ from halfstep.app.serve.listening import Listener
 from halfstep.app.serve.parameters import read_fields
 from halfstep.app.serve.refusals import NOT_FOUND, Refusal
 from halfstep.app.serve.station import Station
-from halfstep.app.serve.tunes import TUNE_FIELDS, Stations, Tune
+from halfstep.app.serve.tunes import Stations, Tune
 from halfstep.audio.files.streaming import STREAM_ENCODERS
 from halfstep.audio.mel import MelConfig, band_edges_hz
 from halfstep.generation.model import Model
@@ -26,7 +26,7 @@ TRY_AGAIN_LATER = 1013
 
 def tune_of(connection: HTTPConnection, stations: Stations, model: str) -> Tune:
     """What the address asks for. Refusal for what cannot be had."""
-    return stations.tune(model, read_fields(TUNE_FIELDS, connection.query_params.multi_items()))
+    return stations.tune(model, read_fields(stations.fields, connection.query_params.multi_items()))
 
 
 class StreamResponse:
@@ -115,6 +115,7 @@ def hello(tune: Tune, mel: MelConfig, own: bool) -> dict[str, Any]:
     return {
         "model": tune.model, "seed": str(tune.seed), "steps": tune.steps, "variation": tune.variation,
         "toward": None if tune.toward is None else str(tune.toward), "over": tune.over, "at": tune.at, "own": own,
+        "asked": dict(tune.asked),
         "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels, "channels": 1,
         "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],
         "lowest": LOWEST_LEVEL, "highest": HIGHEST_LEVEL,

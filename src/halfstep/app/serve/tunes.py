@@ -7,7 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from halfstep.app.serve.limits import RETRY_SECONDS, Limits
-from halfstep.app.serve.parameters import AT, OVER, SEED, STEPS, TOWARD, VARIATION, Value, number, whole
+from halfstep.app.serve.parameters import (
+    AT,
+    OVER,
+    SEED,
+    STEPS,
+    TOWARD,
+    VARIATION,
+    Field,
+    Value,
+    asked_in,
+    condition_fields,
+    number,
+    whole,
+)
 from halfstep.app.serve.refusals import BAD_REQUEST, NOT_FOUND, UNAVAILABLE, Refusal
 from halfstep.app.serve.station import Station
 from halfstep.errors import InputError
@@ -30,12 +43,14 @@ class Tune:
     toward: int | None = None
     over: float = USUAL_DRIFT_SECONDS
     at: float = 0.0
+    asked: tuple[tuple[str, str], ...] = ()
 
     @property
     def piece(self) -> Piece:
         """As it is asked of the model."""
         return Piece(
-            seconds=self.over, seed=self.seed, steps=self.steps, variation=self.variation, toward=self.toward
+            seconds=self.over, seed=self.seed, steps=self.steps, variation=self.variation, toward=self.toward,
+            asked=dict(self.asked),
         )  # fmt: skip
 
 
@@ -52,6 +67,12 @@ class Stations:
             name: Tune(model=name, seed=seed, steps=model.manifest.default_steps) for name, model in models.items()
         }
         self._playing: dict[Tune, list[Station]] = {}
+        self._asking = condition_fields(model.manifest for model in models.values())
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """What an endless piece may be asked for."""
+        return (*TUNE_FIELDS, *self._asking)
 
     @property
     def listeners(self) -> int:
@@ -74,7 +95,7 @@ class Stations:
         return Tune(
             model=model, seed=own.seed if seed is None else seed, steps=steps, variation=number(values, "variation"),
             toward=whole(values, "toward"), over=number(values, "over") or USUAL_DRIFT_SECONDS,
-            at=number(values, "at") or 0.0,
+            at=number(values, "at") or 0.0, asked=tuple(asked_in(values, self._asking, loaded.manifest).items()),
         )  # fmt: skip
 
     def is_own(self, tune: Tune) -> bool:

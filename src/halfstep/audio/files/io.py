@@ -166,6 +166,12 @@ class Recording:
         frames = [round(info.frames_declared * first.sample_rate / info.sample_rate) for _, info in self._parts]
         self.info = replace(first, frames_declared=sum(frames))
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """What the file says of itself by the names that libsndfile has: title, artist, genre, ..."""
+        with self._opened(self._parts[0][0]) as sound:
+            return sound.copy_metadata()
+
     def decoded(self, mono: bool, block_seconds: float, exact: bool = False) -> Iterator[Float[np.ndarray, "..."]]:
         """Blocks [channels, n] at its own rate; mono is their mix, exact as in `decoded`.
 

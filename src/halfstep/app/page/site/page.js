@@ -54,6 +54,7 @@ function showModel() {
     label.append(input, text);
     return label;
   }));
+  $("conditions").replaceChildren(...conditions().map(field));
   $("licence").textContent = `The music: ${one.output_licence}.`;
   $("credit-list").replaceChildren(...one.credits.slice(0, 400).map((credit) => {
     const item = document.createElement("li");
@@ -61,6 +62,43 @@ function showModel() {
     return item;
   }));
   $("credits").hidden = !one.credits.length;
+}
+
+/** What the model can be asked for. */
+function conditions() { return model().conditions ?? []; }
+
+function field(one) {
+  const box = document.createElement("div"), label = document.createElement("label");
+  box.className = "field";
+  label.htmlFor = `condition-${one.name}`;
+  label.textContent = one.name.replaceAll("_", " ") + (one.unit ? `, ${one.unit}` : "");
+  const input = document.createElement(one.kind === "label" ? "select" : "input");
+  input.id = label.htmlFor;
+  if (one.kind === "label") {
+    input.append(new Option("any", ""), ...one.values.map((value) => new Option(value, value)));
+  } else {
+    Object.assign(input, { type: "number", min: one.values[0], max: one.values.at(-1), step: "any", placeholder: "any" });
+  }
+  input.onchange = () => changed(true);
+  box.append(label, input);
+  return box;
+}
+
+/** Of the model's conditions, by name; null for any. */
+function conditionValues() {
+  return Object.fromEntries(conditions().map((one) => {
+    const input = $(`condition-${one.name}`);
+    return [one.name, input.validity.valid && input.value !== "" ? input.value : null];
+  }));
+}
+
+/** A select has an option for what it is asked for, though it be a mixture or a drift from elsewhere. */
+function showAsked(values) {
+  for (const one of conditions()) {
+    const input = $(`condition-${one.name}`), value = values[one.name] ?? "";
+    if (one.kind === "label" && ![...input.options].some((option) => option.value === value)) input.append(new Option(value, value));
+    input.value = value;
+  }
 }
 
 function seedIn(id) {
@@ -77,26 +115,28 @@ function tune(at = 0) {
   return {
     model: model().id, seed: seedIn("seed") ?? randomSeed(), steps: steps(), variation: variation || null,
     toward, over: toward && !variation ? Number($("over").value) || 120 : null, at: at > 0 ? at.toFixed(2) : null,
+    ...conditionValues(),
   };
 }
 
 function randomSeed() { return String(crypto.getRandomValues(new Uint32Array(1))[0]); }
 
 function fromLink() {
-  const asked = new URLSearchParams(location.hash.slice(1));
+  const given = new URLSearchParams(location.hash.slice(1));
   $("seed").value = "";
-  if (![...asked.keys()].some((name) => TUNE.includes(name))) return;
-  if (models.some((one) => one.id === asked.get("model"))) $("model").value = asked.get("model");
+  if (![...given.keys()].some((name) => TUNE.includes(name))) return;
+  if (models.some((one) => one.id === given.get("model"))) $("model").value = given.get("model");
   showModel();
-  for (const name of ["seed", "toward"]) $(name).value = asked.get(name) ?? "";
-  const wanted = document.querySelector(`input[name="steps"][value="${CSS.escape(asked.get("steps") ?? "")}"]`);
+  showAsked(Object.fromEntries(given));
+  for (const name of ["seed", "toward"]) $(name).value = given.get(name) ?? "";
+  const wanted = document.querySelector(`input[name="steps"][value="${CSS.escape(given.get("steps") ?? "")}"]`);
   if (wanted) wanted.checked = true;
-  $("variation").value = asked.get("variation") ?? 0;
-  if (asked.get("over")) $("over").value = asked.get("over");
+  $("variation").value = given.get("variation") ?? 0;
+  if (given.get("over")) $("over").value = given.get("over");
   showVariation();
   if ($("toward").value || Number($("variation").value)) $("more").open = true;
   if (!seedIn("seed")) $("seed").value = randomSeed();
-  const at = Math.max(0, Number(asked.get("at")) || 0);
+  const at = Math.max(0, Number(given.get("at")) || 0);
   fresh = false;
   paused = tune(at);
   $("clock").textContent = time(at);
@@ -201,6 +241,7 @@ function showTune() {
   $("seed").value = hello.seed;
   const chosen = document.querySelector(`input[name="steps"][value="${hello.steps}"]`);
   if (chosen) chosen.checked = true;
+  showAsked(hello.asked ?? {});
   describe(hello);
   if ("mediaSession" in navigator) {
     navigator.mediaSession.metadata = new MediaMetadata({ title: `seed ${hello.seed}`, artist: hello.model, album: "halfstep" });
@@ -213,6 +254,10 @@ function describe(one) {
   const parts = [`${one.model} · seed ${one.seed}`, `${one.steps} step${one.steps === 1 ? "" : "s"}`];
   if (one.variation) parts.push(`varied ${Number(one.variation)}`);
   if (one.toward) parts.push(one.variation ? `towards ${one.toward}` : `drifting to ${one.toward}`);
+  for (const { name } of conditions()) {
+    const value = (one.asked ?? one)[name];
+    if (value) parts.push(`${name.replaceAll("_", " ")} ${value}`);
+  }
   $("title").textContent = parts.join(" · ");
 }
 
@@ -346,7 +391,7 @@ async function make(kind, title, asked, body, loop) {
   $("made").scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   try {
     const one = model(), seed = seedIn("seed") ?? "0";
-    const common = { model: one.id, seed, steps: steps(), variation: Number($("variation").value) || null };
+    const common = { model: one.id, seed, steps: steps(), variation: Number($("variation").value) || null, ...conditionValues() };
     const progress = (share, left) => {
       if (share === null) $("made-progress").removeAttribute("value");
       else $("made-progress").value = share;

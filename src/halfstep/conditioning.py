@@ -1,0 +1,215 @@
+"""What a model can be asked for beside a seed: named conditions, labels or numbers, and what a network sees of them.
+
+Every condition is a row of values and what is asked of it a weight a value: labels as they are asked for, a number
+between the two values next to it. Nothing asked is no weight at all. The network sees all weights as one vector, so a
+mixture of labels, a drift from one to another and a number are all the same to it.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+
+from halfstep.arrays import Float32
+from halfstep.errors import NamedError, unbraced
+from halfstep.fields import Fields
+
+Asked: TypeAlias = str | float | Mapping[str, float]
+"""Of one condition: NAME[:weight],... or a number as text, or what that means; text may drift, from..to or further."""
+Weights: TypeAlias = Float32[np.ndarray, "features"]
+
+LABEL, NUMBER = "label", "number"
+DRIFT, AMONG, WEIGHT = "..", ",", ":"
+MOST_CONDITIONS, MOST_VALUES, LONGEST_LABEL = 16, 256, 64
+LARGEST_VALUE = 1e9
+NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+"""Of a condition: it is an argument in Python, and an option where `-` stands for `_`."""
+RESERVED = frozenset(
+    {"seconds", "seed", "steps", "context", "into", "loop", "variation", "toward", "vocoder", "sampler", "respacing"}
+    | {"loudness", "progress", "recording", "start", "stop", "block_seconds", "over_seconds", "self"}
+)
+"""Names that say something else already to `Model.generate`, `stream` and `mend`."""
+NOT_IN_LABELS = re.compile(rf"[{AMONG}{WEIGHT}]|\.\.+|[^ -~\w]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelCondition:
+    """One or several of `values`, each with a weight above 0; together they weigh 1."""
+
+    name: str
+    kind: str = field(default=LABEL, init=False)
+    values: tuple[str, ...]
+
+    @property
+    def about(self) -> str:
+        """What can be asked, in a few words."""
+        return f"of {', '.join(self.values)}"
+
+    def weights(self, asked: Asked) -> Weights:
+        """A weight a value. InputError for a label that is none of them, or a weight that is not above 0."""
+        weights = np.zeros(len(self.values), np.float32)
+        for label, weight in self._shares(asked).items():
+            if label not in self.values:
+                raise refused(self.name, repr(label), f"not known; it is {self.about}")
+            if not 0 < weight < math.inf:
+                raise refused(self.name, f"{label}:{weight:g}", "a weight above 0 was expected")
+            weights[self.values.index(label)] += weight
+        return weights / weights.sum()
+
+    def _shares(self, asked: Asked) -> dict[str, float]:
+        if isinstance(asked, Mapping) and asked:
+            return {str(label): float(weight) for label, weight in asked.items()}
+        if not isinstance(asked, str) or not asked.strip():
+            raise refused(self.name, repr(asked), f"NAME or NAME:weight,... was expected, {self.about}")
+        shares: dict[str, float] = {}
+        for part in asked.split(AMONG):
+            label, weighted, weight = part.partition(WEIGHT)
+            shares[label.strip()] = shares.get(label.strip(), 0.0) + (_number(self.name, weight) if weighted else 1.0)
+        return shares
+
+    def of_labels(self, labels: Sequence[str]) -> Weights:
+        """Those of a track, each alike; none that is known is nothing asked."""
+        known = [label for label in labels if label in self.values]
+        return self.weights(dict.fromkeys(known, 1.0)) if known else np.zeros(len(self.values), np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberCondition:
+    """A number from the first to the last of `values`, which rise: its weight is shared by the two next to it."""
+
+    name: str
+    kind: str = field(default=NUMBER, init=False)
+    values: tuple[float, ...]
+    unit: str = ""
+
+    @property
+    def about(self) -> str:
+        """What can be asked, in a few words."""
+        return f"from {self.values[0]:g} to {self.values[-1]:g} {self.unit}".rstrip()
+
+    def weights(self, asked: Asked) -> Weights:
+        """A weight a value. InputError for what is no number, or beyond them."""
+        if isinstance(asked, Mapping):
+            raise refused(self.name, repr(asked), f"a number {self.about} was expected")
+        number = _number(self.name, asked)
+        if not self.values[0] <= number <= self.values[-1]:
+            raise refused(self.name, f"{number:g}", f"a number {self.about} was expected")
+        return self.of_number(number)
+
+    def of_number(self, number: float) -> Weights:
+        """The same of what was measured: beyond the values it counts as the last of them, and NaN as nothing asked."""
+        if math.isnan(number):
+            return np.zeros(len(self.values), np.float32)
+        own = np.eye(len(self.values), dtype=np.float32)
+        return np.array([np.interp(number, self.values, row) for row in own], np.float32)
+
+
+NamedCondition: TypeAlias = LabelCondition | NumberCondition
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """All that a model can be asked for; the network sees their weights one after another."""
+
+    named: tuple[NamedCondition, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Of the vector."""
+        return sum(len(one.values) for one in self.named)
+
+    def vector(self, weights: Mapping[str, Weights]) -> Weights:
+        """[width]: the weights of each condition, 0 for one that is not among them."""
+        parts = [weights.get(one.name, np.zeros(len(one.values), np.float32)) for one in self.named]
+        return np.concatenate([np.zeros(0, np.float32), *parts])
+
+    def course(self, asked: Mapping[str, Asked], model: str) -> "Course":
+        """What is asked for as a vector, along a drift where there is one. InputError for a condition that `model` has
+        not, or a value that it does not know.
+        """
+        known = {one.name: one for one in self.named}
+        stops: dict[str, list[Weights]] = {}
+        for name, what in asked.items():
+            if name not in known:
+                has = ", ".join(known) or "none"
+                raise refused(name, "", f"model {model} has no such control (it has {has}); leave it out")
+            parts = what.split(DRIFT) if isinstance(what, str) else [what]
+            stops[name] = [known[name].weights(part) for part in parts]
+        return Course(self, stops)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is asked of every condition: one row of weights, or several that it drifts along, evenly."""
+
+    conditions: Conditions
+    stops: Mapping[str, Sequence[Weights]]
+
+    @property
+    def drifts(self) -> bool:
+        """Whether anything changes along the way."""
+        return any(len(stops) > 1 for stops in self.stops.values())
+
+    def at(self, share: float) -> Weights:
+        """The vector [width] at a share of the way, 0 to 1; what is beyond an end is as at that end."""
+        return self.conditions.vector({name: _along(stops, share) for name, stops in self.stops.items()})
+
+
+Along: TypeAlias = Callable[[float], Weights]
+"""Frame of a piece -> the vector that is asked for there."""
+
+
+def _along(stops: Sequence[Weights], share: float) -> Weights:
+    place = min(max(share, 0.0), 1.0) * (len(stops) - 1)
+    first = min(int(place), max(0, len(stops) - 2))
+    rest = np.float32(place - first)
+    return stops[first] if len(stops) == 1 else (1 - rest) * stops[first] + rest * stops[first + 1]
+
+
+def _number(name: str, value: str | float) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise refused(name, repr(value), "a number was expected") from None
+
+
+def refused(name: str, asked: str, why: str) -> NamedError:
+    """What to raise for something asked of the condition `name`."""
+    return NamedError(f"{{{name}}}{' ' if asked else ''}{unbraced(asked)}: {unbraced(why)}")
+
+
+def plain_label(text: str) -> str:
+    """A label as it can be asked for: what parts labels, or cannot be printed, is a `-`."""
+    return NOT_IN_LABELS.sub("-", " ".join(text.split()))[:LONGEST_LABEL].strip()
+
+
+def condition_from(fields: Fields) -> NamedCondition:
+    """A condition as JSON has it, every value checked. InputError as of `Fields`."""
+    kind = fields.choice("kind", READERS)
+    name = fields.text("name", 32)
+    if not NAME.fullmatch(name) or name in RESERVED:
+        raise fields.fail("name", name, "lower-case letters, digits and _, and no argument's name")
+    condition = READERS[kind](fields, name)
+    fields.done()
+    return condition
+
+
+def _label_from(fields: Fields, name: str) -> LabelCondition:
+    values = fields.texts("values", MOST_VALUES, LONGEST_LABEL)
+    if len(set(values)) != len(values) or any(plain_label(value) != value or not value for value in values):
+        raise fields.fail("values", values, "different labels")
+    return LabelCondition(name=name, values=values)
+
+
+def _number_from(fields: Fields, name: str) -> NumberCondition:
+    values = fields.number_list("values", MOST_VALUES, -LARGEST_VALUE, LARGEST_VALUE)
+    if len(values) < 2 or any(after <= before for before, after in pairwise(values)):
+        raise fields.fail("values", values, "two or more numbers that rise")
+    return NumberCondition(name=name, values=values, unit=fields.text("unit", 32))
+
+
+READERS: dict[str, Callable[[Fields, str], NamedCondition]] = {LABEL: _label_from, NUMBER: _number_from}

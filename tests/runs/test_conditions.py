@@ -1,0 +1,134 @@
+"""What a run can be asked for: fitted to the labels of its data set, learned with them, and obeyed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import halfstep
+from halfstep.app.cli import run
+from halfstep.conditioning import Conditions, LabelCondition
+from halfstep.data.dataset import Library
+from halfstep.diffusion.rates import Rates
+from halfstep.errors import InputError
+from halfstep.generation.model import Model
+from halfstep.nets.condition import Condition
+from halfstep.runs.conditions import Conditioning, ConditionsConfig, fitted_conditions
+from halfstep.runs.experiment import Experiment, with_settings
+from halfstep.runs.export_model import Card, export_run
+from halfstep.runs.presets import preset
+from halfstep.runs.run_folder import Run, open_run, settle
+from halfstep.training.checkpoint import save_tensors
+from halfstep.training.denoising import denoising_loss
+from halfstep.training.example import Example
+from halfstep.training.loop import NoObserver, train
+
+STYLES = ("low", "middle", "high")
+UPDATES = 100
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory, write_library: Callable[..., Path]) -> Path:
+    """Six tracks and three that are held out, of three styles: the bands that are loud say which."""
+    return write_library(tmp_path_factory.mktemp("labelled") / "data", (80,) * 6, (60,) * 3, STYLES)
+
+
+@pytest.fixture(scope="module")
+def trained(labelled: Path) -> Path:
+    """A finished run, without what looks at it on the way."""
+    net = ["net.widths=[24]", "net.blocks=[1]", "net.attention=[false]", "net.embedding=32", "music.frames=24"]
+    quick = [
+        "train.batch_size=16",
+        "train.learning_rate=1e-2",
+        "train.warmup_steps=3",
+        "train.ema_decay=0",
+        "train.precision=fp32",
+        "train.compile=off",
+        "music.nothing_share=1.0",
+    ]
+    wanted = with_settings(preset("tiny"), [*net, *quick, 'conditions.names=["style"]'])
+    assert isinstance(wanted, Experiment)
+    opened = Run(labelled.parent / "run", wanted, Library(labelled), torch.device("cpu"))
+    opened.path.mkdir()
+    settle(opened)
+    torch.manual_seed(0)
+    config, loss = replace(wanted.train, steps=UPDATES, epochs=None), denoising_loss(wanted.diffusion)
+    network = train(
+        opened.network(), loss, opened.batches(16), opened.path, config, NoObserver(), opened.device, lambda *_: None
+    )
+    save_tensors(opened.path / "teacher.safetensors", network.state_dict(), {"steps": UPDATES, "figures": {}})
+    return opened.path
+
+
+def test_labels_of_the_training_split_are_the_values(labelled: Path, tmp_path: Path):
+    config, library = ConditionsConfig(names=("style",)), Library(labelled)
+    assert fitted_conditions(ConditionsConfig(), library, tmp_path) == Conditions()
+    fitted = fitted_conditions(config, library, tmp_path)
+    assert fitted == Conditions((LabelCondition(name="style", values=tuple(sorted(STYLES))),))
+    assert fitted_conditions(config, library, tmp_path) == fitted  # as it was kept
+    with pytest.raises(InputError, match=r"mood labels the training tracks with 0 values.*labelled with style"):
+        fitted_conditions(ConditionsConfig(names=("mood",)), library, tmp_path / "other")
+
+
+@pytest.mark.parametrize("changes", [{"names": ("a", "a")}, {"dropout": 1.0}, {"dropout_each": -0.1}])
+def test_settings_out_of_range_are_refused(changes: dict[str, object]):
+    with pytest.raises(ValueError, match="expected"):
+        ConditionsConfig(**changes)
+
+
+def test_clips_come_with_the_labels_of_their_tracks_or_with_none(labelled: Path):
+    tracks = Library(labelled).tracks
+    two = Conditions(
+        (LabelCondition(name="style", values=STYLES), LabelCondition(name="mood", values=("calm", "wild")))
+    )
+    conditioning = Conditioning(two, ConditionsConfig(names=("style", "mood"), dropout=0.25, dropout_each=0.5))
+    rows = conditioning.of(tracks)
+    assert [STYLES[int(row.argmax())] for row in rows] == [track.labels["style"][0] for track in tracks]
+    many = tracks * 500
+    example = Example(x=torch.zeros(len(many), 1), condition=Condition())
+    pooled = conditioning.given(example, many, np.random.default_rng(0)).condition.pooled
+    assert pooled is not None
+    given = pooled.numpy()
+    assert (given.any(axis=1) == (given[:, :3] == np.tile(rows, (500, 1))[:, :3]).all(axis=1)).all()
+    assert given.any(axis=1).mean() == pytest.approx(0.75 * 0.5, abs=0.03)
+
+
+@pytest.fixture(scope="module")
+def model(trained: Path) -> Model:
+    export_run(trained, trained.parent / "model", Card(id="m"))
+    return halfstep.load(trained.parent / "model")
+
+
+def test_the_style_asked_for_is_the_one_that_is_made(model: Model):
+    noise, sampler = np.random.default_rng(0).standard_normal((128, 24), np.float32), model.sampler(2)
+    for style in STYLES:
+        asked = model.manifest.asks.course({"style": style}, "m").at(0)
+        made = sampler.log_mel(sampler.asked(asked).unconditional(noise)).mean(1)
+        assert STYLES[int(np.argmax([part.mean() for part in np.array_split(made, 3)]))] == style
+
+
+def test_onnx_is_asked_as_torch_is(model: Model, trained: Path):
+    with open_run(trained) as opened:
+        teacher, task = opened.teacher(), opened.task
+    asked = model.manifest.asks.course({"style": "low"}, "m").at(0)[None]
+    z_t = np.random.default_rng(1).standard_normal((1, task.channels, task.length), np.float32)
+    aligned = np.zeros((1, task.aligned, task.length), np.float32)
+    rates = Rates(torch.zeros(1, 1, 1), torch.ones(1, 1, 1))
+    condition = Condition(aligned=torch.from_numpy(aligned), pooled=torch.from_numpy(asked))
+    with torch.no_grad():
+        expected = teacher(torch.from_numpy(z_t), rates, condition).numpy()
+    np.testing.assert_allclose(model.folder.denoiser(2)(z_t, 0.0, 1.0, aligned, asked), expected, atol=1e-4)
+    free = model.folder.denoiser(2)(z_t, 0.0, 1.0, aligned)
+    assert np.abs(free - expected).max() > 0.01
+
+
+def test_what_the_data_set_has_not_is_said_before_the_run_begins(
+    labelled: Path, command: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    words = [*command(labelled, tmp_path / "run"), "--set", 'conditions.names=["mood"]']
+    assert run(words) == 2
+    assert "prepare the data set with --label mood=folders" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
