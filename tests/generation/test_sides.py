@@ -8,7 +8,7 @@ import pytest
 
 from halfstep.audio.downmix import mix_weights
 from halfstep.bundle import Manifest
-from halfstep.generation.sides import Placer, Placing, gain_to_model, matched, side_of
+from halfstep.generation.sides import Placer, Placing, gain_to_model, matched, matched_between, plain, side_of
 from halfstep.generation.takes import Form
 
 RATE = 8000
@@ -120,16 +120,55 @@ def test_at_another_rate_it_is_the_same_sound(tiny_manifest: Manifest, rate: int
     assert spectrum.argmax() * rate / len(new) == pytest.approx(500, abs=1.5)
 
 
+PLAIN = Placing(np.ones(1), np.zeros((1, 1)), np.zeros(1), 0.25)
+NEPERS_A_DB = math.log(10) / 20
+
+
 @pytest.mark.parametrize(("times", "wanted_db"), [(1.0, 0.0), (0.5, -6.02), (3.0, 9.54), (1e3, 12.16), (1e-3, -12.16)])
 def test_new_sound_gets_the_power_of_what_stands_beside_it(times: float, wanted_db: float):
     """Up to 12 dB: a model that is off by more made a rest."""
-    placing = Placing(np.ones(1), np.zeros((1, 1)), np.zeros(1), 0.25)
-    noise = np.random.default_rng(0).standard_normal(8000).astype(np.float32)
-    gain = matched(placing, noise * np.float32(times), noise[::-1].copy()).gain
-    assert 20 / math.log(10) * (gain - 0.25) == pytest.approx(wanted_db, abs=0.01)
+    new = np.random.default_rng(0).standard_normal((2, 8000)).astype(np.float32)
+    power = times**2 * float(np.square(new).sum()) / 8000 * math.exp(2 * PLAIN.gain)
+    gain = matched(PLAIN, power, new).gain
+    assert (gain - 0.25) / NEPERS_A_DB == pytest.approx(wanted_db, abs=0.01)
 
 
 @pytest.mark.parametrize(("beside", "new"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0)])
 def test_silence_has_no_level_to_be_matched(beside: float, new: float):
-    placing = Placing(np.ones(1), np.zeros((1, 1)), np.zeros(1), 0.25)
-    assert matched(placing, np.full(100, beside, np.float32), np.full(100, new, np.float32)) is placing
+    sound = np.full((1, 100), new, np.float32)
+    either = [matched(PLAIN, beside, sound), *matched_between((PLAIN, beside), (PLAIN, beside), sound, 50)]
+    assert [placing.gain for placing in either] == [PLAIN.gain] * 3
+
+
+@pytest.mark.parametrize("right_db", [0, -6, -40])
+@pytest.mark.parametrize("seconds", [0.02, 3, 4, 10])
+def test_both_ends_of_a_gap_get_the_power_beside_them(seconds: float, right_db: float):
+    """Over 2 s, or half a gap: on an even way from one level to the other, whatever the new sound begins and ends with
+    (here it gets 6 dB softer) and whatever gains there were.
+    """
+    count = round(seconds * RATE)
+    share = np.linspace(0, 1, count)
+    new = music(0, count) * np.exp(-6 * NEPERS_A_DB * share).astype(np.float32)
+    reach = min(2 * RATE, count // 2)
+    left = float(np.square(new, dtype=np.float64).mean())
+    before, after = replace(PLAIN, gain=0.1), replace(PLAIN, gain=0.3 + right_db * NEPERS_A_DB)
+    sides = (before, left), (after, left * 10 ** (right_db / 10))
+    first, last = (placing.gain for placing in matched_between(*sides, new[None], 2 * RATE))
+    way = new * np.exp(first * (1 - share) + (last - right_db * NEPERS_A_DB) * share)
+    found = [np.mean(part**2) for part in (way[:reach], way[-reach:])]
+    assert 10 * np.log10(np.divide(found, left)) == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_how_loud_a_side_is_counts_all_its_channels_where_it_is_asked(tiny_manifest: Manifest, image: str):
+    """Of a passage 6 dB softer than the rest: what has that power, placed plain, is as loud as it once it is placed."""
+    samples = np.stack(IMAGES[image]).astype(np.float32) + np.float32(0.1)
+    samples[:, 12000:] = 0.5 * (samples[:, 12000:] - 0.1) + 0.1
+    form = Form(sample_rate=RATE, channels=len(samples))
+    side = side_of(samples, form, tiny_manifest)
+    tone = 0.1 * np.sin(np.arange(24000, dtype=np.float32))[None]
+    heard = np.concatenate(list(Placer(tiny_manifest.mel, form, plain(side.placing)).placed([tone])), axis=1)
+    placing = matched(side.placing, side.power(12000, 24000), heard)
+    new = np.concatenate(list(Placer(tiny_manifest.mel, form, placing).placed([tone])), axis=1)
+    powers = [part.astype(np.float64).var(axis=1).sum() for part in (new, samples[:, 12000:])]
+    assert 10 * np.log10(powers[0] / powers[1]) == pytest.approx(0, abs=0.1)

@@ -14,7 +14,7 @@ from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.errors import InputError
 from halfstep.generation.canvas import Canvas, filled, mel_stream
 from halfstep.generation.render import first_samples, unlimited, without_first
-from halfstep.generation.sides import MATCHED_SECONDS, Placer, matched, side_of
+from halfstep.generation.sides import MATCHED_SECONDS, Placer, matched, matched_between, plain, side_of
 from halfstep.generation.takes import Form, Take
 from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.base import Vocoder
@@ -107,7 +107,9 @@ def continued_sound(
     kept = known.log_mel[:, : known.log_mel.shape[1] - crossfade]
     border, some = known.end - known.begin, round(MATCHED_SECONDS * mel.sample_rate)
     begun, rest = _begun(unlimited(_before(kept, blocks), vocoder), border + some)
-    placing = matched(side.placing, side.context[0, : known.end][-some:], begun[0, border:])
+    heard = Placer(mel, form, plain(side.placing)).placed(_after_silence(known.begin, [begun]))
+    end = _at_rate(known.end, mel, form)
+    placing = matched(side.placing, side.power(*_matched_span(end, form)), np.concatenate(list(heard), axis=1)[:, end:])
     made = _after_silence(known.begin, _before(begun, rest))
     music = without_first(map(_within_full_scale, Placer(mel, form, placing).placed(made)), place)
     old = tail.samples[:, place:]
@@ -153,12 +155,18 @@ def filling(
     before = known.log_mel if known else None
     whole = filled(sampler, replace(canvas, before=before, frames=gap, after=after))
     made = [np.concatenate([vocoder.push(whole), vocoder.finish()])[None]]
-    some, opens = round(MATCHED_SECONDS * mel.sample_rate), known.end - known.begin if known else 0
-    new = made[0][0, opens : opens + max(1, round(begins))]
-    ending = matched(right_side.placing, right_side.context[0, :some], new[-some:])
-    opened = matched(last.placing, last.context[0, : known.end][-some:], new[:some]) if known else ending
-    placer = Placer(mel, form, opened, ending, cut, cut + count)
-    blocks = placer.placed(_after_silence(known.begin if known else 0, made))
+    made = list(_after_silence(known.begin if known else 0, made))
+    sides = last.placing, right_side.placing
+    heard = Placer(mel, form, *map(plain, sides), cut, cut + count).placed(made)
+    new = np.concatenate(list(heard), axis=1)[:, cut : cut + count]
+    some = round(MATCHED_SECONDS * form.sample_rate)
+    following = right_side.power(0, some)
+    if known:
+        preceding = last.power(*_matched_span(_at_rate(known.end, mel, form), form))
+        opened, ending = matched_between((sides[0], preceding), (sides[1], following), new, some)
+    else:
+        opened = ending = matched(sides[1], following, new[:, -some:])
+    blocks = Placer(mel, form, opened, ending, cut, cut + count).placed(made)
     sound = _within_full_scale(np.concatenate(list(blocks), axis=1))
     opening, closing = (0 if part is None else layout.crossfade_with(part.shape[1]) for part in (before, after))
     begin = _at_rate(origin - opening * hop, mel, form) if known else 0
@@ -207,6 +215,11 @@ def closed(take: Take, count: int, sampler: WindowSampler, canvas: Canvas, vocod
     if total - made.before > made.after:
         yield from take.part(made.after, total - made.before).blocks()
     yield made.sound[:, : -made.after]
+
+
+def _matched_span(end: int, form: Form) -> tuple[int, int]:
+    """Samples of a recording that new sound after `end` is to be as loud as."""
+    return max(0, end - round(MATCHED_SECONDS * form.sample_rate)), end
 
 
 def _begun(blocks: Iterator[Samples], size: int) -> tuple[Samples, Iterator[Samples]]:

@@ -26,6 +26,9 @@ MATCHED_SECONDS = 2.0
 """On either side of a border: what is new is as loud there as what stands beside it."""
 MOST_MATCHED = 1.4
 """Nepers, 12 dB: a model that is off by more made other music there, such as a rest."""
+MATCHING_ROUNDS = 8
+"""Each leaves about a third of what both ends of a gap were off."""
+LEAST_POWER = 1e-30
 PLACED_AT_ONCE = 1 << 14
 NARROW = 0.03
 """Channels whose difference is 30 dB below what they share are one sound."""
@@ -50,6 +53,11 @@ class Side:
     samples: Float[np.ndarray, "channels samples"]
     context: Float32[np.ndarray, "1 samples_at_model_rate"]
     placing: Placing
+
+    def power(self, begin: int, end: int) -> float:
+        """Of these samples, all channels together, without the constant part."""
+        part = self.samples[:, begin:end].astype(np.float64) - self.placing.offset[:, None]
+        return _power(part)
 
 
 def side_of(samples: Float[np.ndarray, "channels samples"], form: Form, manifest: Manifest) -> Side:
@@ -81,17 +89,68 @@ def gain_to_model(context: Float32[np.ndarray, "samples"], manifest: Manifest) -
     return gain if gain < SILENT_NEPERS else 0.0
 
 
-def matched(placing: Placing, context: Float32[np.ndarray, "context"], new: Float32[np.ndarray, "new"]) -> Placing:
-    """As `placing`, for new sound that is to have the power of what stands beside it, both at the model's level.
+def plain(placing: Placing) -> Placing:
+    """The same channels, neither louder nor softer and around no level: what is matched."""
+    return replace(placing, gain=0.0, offset=np.zeros_like(placing.offset))
 
-    What a model makes has its training music's level over bands on average (`gain_to_model`), and is some dB off where
-    it plays more or fewer notes than the recording.
+
+def matched(placing: Placing, power: float, new: Float32[np.ndarray, "channels new"]) -> Placing:
+    """As `placing`, for new sound that is to have this power, `Side.power` of what stands beside it.
+
+    new: as it is placed `plain`. What a model makes has its training music's level over bands on average
+    (`gain_to_model`), and is some dB off where it plays more or fewer notes than the recording; and channels whose
+    voices add up tone by tone are some dB louder or softer than voices that are not in step at all.
     """
-    powers = [float(np.square(part, dtype=np.float64).mean()) if part.size else 0.0 for part in (context, new)]
-    if min(powers) <= math.exp(-2 * SILENT_NEPERS) * max(powers):
-        return placing
-    step = 0.5 * math.log(powers[0] / powers[1])
-    return replace(placing, gain=placing.gain + max(-MOST_MATCHED, min(MOST_MATCHED, step)))
+    whole = slice(0, new.shape[1])
+    gain, _ = _matching_gains(((placing, power),) * 2, new, (whole, whole))
+    return replace(placing, gain=gain)
+
+
+def matched_between(
+    before: tuple[Placing, float],
+    after: tuple[Placing, float],
+    new: Float32[np.ndarray, "channels new"],
+    reach: int,
+) -> tuple[Placing, Placing]:
+    """The same at both ends of a gap: where the first `reach` samples, or half of the gap, are matched, and the last.
+
+    What is wanted goes evenly, in decibels, from the level before to the level after. Either end's gain is felt at the
+    other, so both are found together. An end that is silent, or beside silence, keeps its gain.
+    """
+    count = new.shape[1]
+    reach = min(reach, max(1, count // 2))
+    first, last = _matching_gains((before, after), new, (slice(0, reach), slice(count - reach, count)))
+    return replace(before[0], gain=first), replace(after[0], gain=last)
+
+
+def _matching_gains(
+    sides: tuple[tuple[Placing, float], tuple[Placing, float]],
+    new: Float32[np.ndarray, "channels new"],
+    parts: tuple[slice, slice],
+) -> tuple[float, float]:
+    """Nepers at either end of `new` with which these parts of it have the levels of the sides."""
+    levels, most = np.zeros(2), np.zeros(2)
+    for end, (placing, power) in enumerate(sides):
+        usual = _power(new[:, parts[end]]) * math.exp(2 * placing.gain)
+        silent = min(power, usual) <= math.exp(-2 * SILENT_NEPERS) * max(power, usual)
+        levels[end] = 0.5 * math.log(max(usual if silent else power, LEAST_POWER))
+        most[end] = 0 if silent else MOST_MATCHED
+    gains = np.array([placing.gain for placing, _ in sides])
+    share, steps = np.linspace(0, 1, new.shape[1]), np.zeros(2)
+    for _ in range(MATCHING_ROUNDS):
+        over = gains + steps - levels  # how far above its level each end is: so the sound is to have unit power
+        found = np.zeros(2)
+        for end, part in enumerate(parts):
+            sound = new[:, part] * np.exp(over[0] + share[part] * (over[1] - over[0]))
+            found[end] = 0.5 * math.log(max(_power(sound), LEAST_POWER))
+        steps = np.clip(steps - found, -most, most)
+    first, last = gains + steps
+    return float(first), float(last)
+
+
+def _power(samples: Float[np.ndarray, "channels samples"]) -> float:
+    """Mean over time of the sum over channels."""
+    return float(np.square(samples, dtype=np.float64).sum()) / max(1, samples.shape[1])
 
 
 def model_level(manifest: Manifest) -> float:
