@@ -113,3 +113,15 @@ def test_of_a_process_elsewhere_the_lock_is_named(tmp_path: Path):
     (tmp_path / "lock").write_text(json.dumps({"pid": 57, "host": "laptop-2", "start": "1"}))
     with pytest.raises(InputError, match=rf"57 on laptop-2; .* if it is gone .* delete {tmp_path}/lock"):
         folder_lock(tmp_path).__enter__()
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+def test_what_is_no_lock_is_neither_waited_for_nor_written_to(tmp_path: Path, kind: str):
+    run, precious = tmp_path / "run", tmp_path / "precious"
+    run.mkdir()
+    precious.write_text("mine")
+    make = {"link": lambda path: path.symlink_to(precious), "fifo": os.mkfifo, "folder": Path.mkdir}[kind]
+    make(run / "lock")
+    with pytest.raises(InputError, match=r"run/lock: a link, folder, FIFO or device, no lock of ours; remove it"):
+        folder_lock(run).__enter__()
+    assert precious.read_text() == "mine"

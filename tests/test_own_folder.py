@@ -44,6 +44,18 @@ def test_a_kill_between_making_and_writing_the_mark_locks_nobody_out(tmp_path: P
     enter(tmp_path, RUN)
 
 
+def test_a_link_among_our_files_is_not_written_through(tmp_path: Path):
+    """A folder may be one: checkpoints on another disk."""
+    folder, precious = tmp_path / "data", tmp_path / "precious.json"
+    enter(folder, DATA_SET)
+    (folder / "tracks").symlink_to(tmp_path)
+    enter(folder, DATA_SET)
+    precious.write_text("{}")
+    (folder / "report.json").symlink_to(precious)
+    with pytest.raises(InputError, match=r"report.json: a link where a data set has a file"):
+        enter(folder, DATA_SET)
+
+
 def test_a_file_is_no_folder(tmp_path: Path):
     (tmp_path / "out").write_text("mine")
     with pytest.raises(InputError, match="not a folder"):

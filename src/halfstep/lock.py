@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from halfstep.errors import InputError
+from halfstep.fields import read_json
 
 MOST_PID = 1 << 32
+LONGEST_LOCK = 4096
+"""Bytes."""
 SECONDS = 0.05
 """How long is tried: who lets go removes the file, and whoever opened it just then opens it anew."""
 
 
 @contextmanager
 def folder_lock(folder: Path) -> Generator[None, None, None]:
-    """Hold `folder`/lock while the block runs. InputError naming pid and host when a live process holds it.
+    """Hold `folder`/lock while the block runs. InputError naming pid and host when a live process holds it, and where
+    something else than a lock stands there.
 
     The system's own lock on that file (filelock) says who lives; what is written in it says who that is. A file system
     of several machines may lock nothing between them, so what another machine wrote counts though nothing is locked.
@@ -26,6 +30,8 @@ def folder_lock(folder: Path) -> Generator[None, None, None]:
     from filelock import FileLock, Timeout  # late: playing never needs it
 
     path = folder / "lock"
+    if os.path.lexists(path) and not (path.is_file() and not path.is_symlink()):
+        raise InputError(f"{path}: a link, folder, FIFO or device, no lock of ours; remove it")
     lock = FileLock(path, timeout=SECONDS, poll_interval=SECONDS / 5)
     try:
         lock.acquire()
@@ -56,8 +62,8 @@ def _held(folder: Path, holder: dict[str, Any]) -> InputError:
 def _holder(path: Path) -> dict[str, Any]:
     """Who holds it: pid and host; empty where the lock is gone, says nothing, or is not to be read while it is held."""
     try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        holder = read_json(path, longest=LONGEST_LOCK)
+    except (OSError, InputError):
         return {}
     known = isinstance(holder, dict) and isinstance(holder.get("pid"), int) and isinstance(holder.get("host"), str)
     return holder if known and 0 < holder["pid"] < MOST_PID else {}

@@ -26,8 +26,8 @@ def enter(folder: Path, kind: str, looks_like_one: Callable[[Path], bool] = lamb
 
 
 def check(folder: Path, kind: str, looks_like_one: Callable[[Path], bool] = lambda _: False) -> None:
-    """InputError unless `folder` is absent, empty or a `kind` of ours. looks_like_one: says so of what was made before
-    there were marks.
+    """InputError unless `folder` is absent, empty or a `kind` of ours, whose own files are no links to other files.
+    looks_like_one: says so of what was made before there were marks.
     """
     if not os.path.lexists(folder):
         return
@@ -40,6 +40,9 @@ def check(folder: Path, kind: str, looks_like_one: Callable[[Path], bool] = lamb
         raise NamedError(f"{unbraced(folder)}: not empty, and no {kind} made by halfstep; choose another {{out}}")
     if marked != kind:
         raise NamedError(f"{unbraced(folder)}: holds a {unbraced(marked)}, not a {kind}; choose another {{out}}")
+    for path in folder.iterdir():
+        if path.is_symlink() and not path.is_dir():
+            raise InputError(f"{path}: a link where a {kind} has a file, which would be written over; remove the link")
 
 
 def _marked(folder: Path) -> str | None:

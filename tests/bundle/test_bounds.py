@@ -119,4 +119,4 @@ def test_calls_beside_each_other_are_watched_apart():
         thread.start()
     for thread in threads:
         thread.join()
-    assert bounds.WATCH._ends == {}
+    assert bounds.WATCH._calls == {}

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from halfstep import processes
 from halfstep.data.supervisor import run_jobs
 
 SCRIPT = """
@@ -21,6 +22,8 @@ for line in sys.stdin:
         os._exit(4)
     elif job["path"].startswith("hang"):
         time.sleep(1000)
+    elif job["path"].startswith("quiet"):
+        time.sleep(1.2)
     elif job["path"].startswith("slow"):
         for _ in range(12):
             time.sleep(0.1)
@@ -61,6 +64,16 @@ def test_a_hang_is_ended_and_slow_work_is_not():
     assert "done" in by_path["good"]
     assert "done" in by_path["slow"]
     assert time.monotonic() - start < 15
+
+
+def test_a_run_that_was_stopped_calls_nothing_hung(monkeypatch: pytest.MonkeyPatch):
+    """Ctrl-Z for longer than a decoder may be silent: what nobody looked at is no sign of a hang."""
+    monkeypatch.setattr(processes, "LONGEST_LOOK_SECONDS", 0.1)
+    found = {}
+    for job, answer in run_jobs([{"path": "good"}, {"path": "quiet"}], 2, 1.0, lambda *_: None, COMMAND):
+        found[job["path"]] = list(answer)
+        time.sleep(1.5 if len(found) == 1 else 0)
+    assert found == {"good": ["done"], "quiet": ["done"]}
 
 
 def test_nothing_to_do_is_done_at_once():

@@ -14,11 +14,13 @@ from typing import TypeVar
 
 import onnxruntime
 
+from halfstep.processes import AwakeSeconds
+
 MOST_BYTES = 2 << 30
 """For all that the networks of a process compute, together and at any moment; their stored weights are not counted. A
 window of the largest model here takes a hundredth of it."""
 MOST_SECONDS = 120.0
-"""Of one call, and of loading; one of the largest model here takes a tenth of a second."""
+"""Of one call, and of loading, while this process runs; one of the largest model here takes a tenth of a second."""
 LOOKS_EVERY_SECONDS = 0.5
 LEFT_SECONDS = 20.0
 """How long the process waits at its end for a loading that was given up."""
@@ -59,8 +61,10 @@ def within_time(work: Callable[[], Result], give_up: Callable[[], None]) -> Resu
             errors.append(error)
 
     thread = threading.Thread(target=run, name="loading a network", daemon=True)
+    spent = AwakeSeconds()
     thread.start()
-    thread.join(MOST_SECONDS)
+    while thread.is_alive() and spent.passed() < MOST_SECONDS:
+        thread.join(LOOKS_EVERY_SECONDS)
     if thread.is_alive():
         give_up()
         # A thread that comes back from ONNX Runtime while Python ends takes the process down with it.
@@ -75,7 +79,7 @@ class Watch:
     """Ends calls that take too long, between two of their operators: one thread for all networks."""
 
     def __init__(self) -> None:
-        self._ends: dict[int, tuple[float, Callable[[], None]]] = {}
+        self._calls: dict[int, tuple[AwakeSeconds, Callable[[], None]]] = {}
         self._count = itertools.count()
         self._busy = threading.Event()
         self._lock = threading.Lock()
@@ -86,7 +90,7 @@ class Watch:
         """`end` is called, again and again, where the block takes more than MOST_SECONDS."""
         number = next(self._count)
         with self._lock:
-            self._ends[number] = time.monotonic() + MOST_SECONDS, end
+            self._calls[number] = AwakeSeconds(), end
             if self._thread is None or not self._thread.is_alive():  # none survives a fork
                 self._thread = threading.Thread(target=self._look, name="network watch", daemon=True)
                 self._thread.start()
@@ -95,8 +99,8 @@ class Watch:
             yield
         finally:
             with self._lock:
-                del self._ends[number]
-                if not self._ends:
+                del self._calls[number]
+                if not self._calls:
                     self._busy.clear()
 
     def _look(self) -> None:
@@ -104,7 +108,7 @@ class Watch:
             self._busy.wait()
             time.sleep(LOOKS_EVERY_SECONDS)
             with self._lock:
-                late = [end for ends, end in self._ends.values() if ends < time.monotonic()]
+                late = [end for spent, end in self._calls.values() if spent.passed() > MOST_SECONDS]
             for end in late:
                 end()
 

@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import halfstep
+from halfstep.processes import AwakeSeconds
 
 Job = dict[str, Any]
 Answer = dict[str, Any]
@@ -76,7 +76,7 @@ class _Pool:
         return bool(self._busy)
 
     def hung(self) -> Iterator[tuple[Job, Answer]]:
-        for worker in [worker for worker in self._busy if worker.silent_seconds > self._hang_seconds]:
+        for worker in [worker for worker in self._busy if worker.silent_seconds() > self._hang_seconds]:
             job = self._busy.pop(worker)
             worker.stop()
             yield job, {"failed": f"the decoder hung: no progress for {self._hang_seconds:g} s"}
@@ -106,7 +106,7 @@ class _Worker:
     """One process, and the thread that hears it."""
 
     def __init__(self, command: Sequence[str], inbox: "queue.Queue[tuple[_Worker, Answer | None]]") -> None:
-        self._last_sign = time.monotonic()
+        self._silence = AwakeSeconds()
         self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module, no shell
             command,
             stdin=subprocess.PIPE,
@@ -117,12 +117,11 @@ class _Worker:
         self._listener = threading.Thread(target=self._listen, args=(inbox,), daemon=True)
         self._listener.start()
 
-    @property
     def silent_seconds(self) -> float:
-        return time.monotonic() - self._last_sign
+        return self._silence.passed()
 
     def give(self, job: Job) -> None:
-        self._last_sign = time.monotonic()
+        self._silence.restart()
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it is dead; `answers` tells
             self._process.stdin.write(json.dumps(job).encode() + b"\n")
@@ -142,7 +141,7 @@ class _Worker:
         assert self._process.stdout is not None
         with self._process.stdout as answers:
             for line in answers:
-                self._last_sign = time.monotonic()
+                self._silence.restart()
                 if line.endswith(b"\n"):  # else the process died in the middle of it
                     inbox.put((self, json.loads(line)))
         inbox.put((self, None))

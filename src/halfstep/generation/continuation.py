@@ -14,7 +14,15 @@ from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.errors import InputError
 from halfstep.generation.canvas import Canvas, filled, mel_stream
 from halfstep.generation.render import first_samples, unlimited, without_first
-from halfstep.generation.sides import MATCHED_SECONDS, Placer, matched, matched_between, plain, side_of
+from halfstep.generation.sides import (
+    LEAST_MATCHED_SECONDS,
+    MATCHED_SECONDS,
+    Placer,
+    matched,
+    matched_between,
+    plain,
+    side_of,
+)
 from halfstep.generation.takes import Form, Take
 from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.base import Vocoder
@@ -157,8 +165,10 @@ def filling(
     made = [np.concatenate([vocoder.push(whole), vocoder.finish()])[None]]
     made = list(_after_silence(known.begin if known else 0, made))
     sides = last.placing, right_side.placing
-    heard = Placer(mel, form, *map(plain, sides), cut, cut + count).placed(made)
-    new = np.concatenate(list(heard), axis=1)[:, cut : cut + count]
+    heard = Placer(mel, form, plain(sides[0]), plain(sides[1]), cut, cut + count).placed(made)
+    around = max(0, math.ceil(LEAST_MATCHED_SECONDS * form.sample_rate) - count) // 2
+    least = _at_rate(known.begin, mel, form) if known else 0
+    new = np.concatenate(list(heard), axis=1)[:, max(least, cut - around) : cut + count + around]
     some = round(MATCHED_SECONDS * form.sample_rate)
     following = right_side.power(0, some)
     if known:

@@ -24,6 +24,8 @@ SILENT_NEPERS = 9.0
 """78 dB below the model's own level: nothing whose level could be had."""
 MATCHED_SECONDS = 2.0
 """On either side of a border: what is new is as loud there as what stands beside it."""
+LEAST_MATCHED_SECONDS = 1.0
+"""Of a shorter gap, what is made again around it counts too: a few samples have no level."""
 MOST_MATCHED = 1.4
 """Nepers, 12 dB: a model that is off by more made other music there, such as a rest."""
 MATCHING_ROUNDS = 8
@@ -102,7 +104,7 @@ def matched(placing: Placing, power: float, new: Float32[np.ndarray, "channels n
     voices add up tone by tone are some dB louder or softer than voices that are not in step at all.
     """
     whole = slice(0, new.shape[1])
-    gain, _ = _matching_gains(((placing, power),) * 2, new, (whole, whole))
+    gain, _ = _matching_gains(((placing, power), (placing, power)), new, (whole, whole))
     return replace(placing, gain=gain)
 
 

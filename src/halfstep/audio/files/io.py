@@ -32,6 +32,8 @@ __all__ = ["Audio", "AudioInfo", "encoding_for", "read", "read_blocks", "read_in
 
 BLOCK_SAMPLES = 1 << 20  # of all channels together: 4 MiB, so that 1024 channels cost no more than one
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
+LARGEST_SAMPLE = 1e10
+"""200 dB above full scale: integers of 32 bits that were stored as floats are below, and squares of all are numbers."""
 MOST_CHANNELS = 64
 MOST_FRAMES_A_BYTE = 8192  # digital silence in FLAC has 4700
 NO_SUCH_FILE = 7  # libsndfile's number
@@ -310,7 +312,7 @@ def mixed(block: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 def _mixed(block: Float[np.ndarray, "..."], weights: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """[n, channels] -> [1, n]. numpy's own mean over so short an axis takes 25 times as long as a product."""
-    with np.errstate(invalid="ignore"):  # infinite samples: whoever asked finds them in what comes out
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite samples: whoever asked finds them in what comes out
         return (block @ weights)[None]
 
 
@@ -335,13 +337,16 @@ def resampled(
 def finite(
     blocks: Iterable[Float[np.ndarray, "..."]], name: str, sample_rate: int
 ) -> Iterator[Float[np.ndarray, "..."]]:
-    """The same blocks [channels, n]. InputError naming the recording, and the place, where a sample is no number."""
+    """The same blocks [channels, n]. InputError naming the recording, and the place, where a sample is no number, or
+    beyond what can be computed with.
+    """
     done = 0
     for block in blocks:
-        bad = np.flatnonzero(~np.isfinite(block).all(axis=0))
+        bad = np.flatnonzero(~(np.abs(block) <= LARGEST_SAMPLE).all(axis=0))
         if len(bad):
-            seconds = (done + int(bad[0])) / sample_rate
-            raise InputError(f"{name}: a sample at {seconds:.3f} s is NaN or infinite; repair the recording")
+            seconds, numbers = (done + int(bad[0])) / sample_rate, np.isfinite(block[:, bad[0]]).all()
+            what = f"more than {LARGEST_SAMPLE:g} times full scale" if numbers else "NaN or infinite"
+            raise InputError(f"{name}: a sample at {seconds:.3f} s is {what}; repair the recording")
         done += block.shape[1]
         yield block
 
