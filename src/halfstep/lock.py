@@ -62,7 +62,7 @@ def _held(folder: Path, holder: dict[str, Any]) -> InputError:
 def _holder(path: Path) -> dict[str, Any]:
     """Who holds it: pid and host; empty where the lock is gone, says nothing, or is not to be read while it is held."""
     try:
-        holder = read_json(path, longest=LONGEST_LOCK)
+        holder: Any = read_json(path, longest=LONGEST_LOCK)
     except (OSError, InputError):
         return {}
     known = isinstance(holder, dict) and isinstance(holder.get("pid"), int) and isinstance(holder.get("host"), str)

@@ -80,11 +80,13 @@ def test_one_odd_folder_hides_no_others(
     (tmp_path / "models" / "a" / "model.json").write_text('{"measured": {"x": 1' + "0" * 400 + "}}")
     (tmp_path / "models" / "loop").symlink_to("loop")
     os.mkfifo(tmp_path / "models" / "fifo")
+    (tmp_path / "models" / "x\ny").mkdir()
+    (tmp_path / "models" / "x\ny" / "model.json").write_text("{}")
     monkeypatch.setenv("HALFSTEP_MODELS", f"{tmp_path / 'nowhere'}{os.pathsep}{tmp_path / 'models'}")
     assert run(["models"]) == 0
     shown = capsys.readouterr().out
     assert "\nb  " in shown
-    assert "not usable: " in shown and "too large" in shown
+    assert "not usable: " in shown and "too large" in shown and "x\\ny/model.json" in shown
 
 
 def test_a_bar_never_goes_back(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

@@ -143,6 +143,14 @@ def test_a_track_may_not_lead_out_of_the_data_set(tmp_path: Path, write_library)
         library.array(track)
 
 
+def test_a_track_is_there_once(tmp_path: Path, write_library):
+    """Else it could be learned from and held out at once."""
+    data = write_library(tmp_path / "data", (30,), (30,))
+    spoil(data, lambda facts: facts["tracks"].append(facts["tracks"][0] | {"split": "heldout"}))
+    with pytest.raises(InputError, match=r"dataset.json: has the track 0{16} 2 times; prepare again"):
+        Library(data)
+
+
 def test_a_track_may_be_a_part_of_its_file(tmp_path: Path, write_library):
     data = write_library(tmp_path / "data", (30,), (30,))
     whole = np.load(data / "tracks/0.npy")

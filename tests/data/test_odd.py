@@ -39,6 +39,8 @@ CASES = [
     ("converter", low_passed(NOISE, 21_000), []),
     ("quiet", NOISE * 0.02, ["very quiet: -"]),
     ("offset", NOISE * 0.2 - 0.1, ["a constant offset of -0.100 of full scale"]),
+    ("begins in a tone", low_passed(NOISE, 16_000) + 0.9 * np.cos(np.arange(3 * RATE) / 16), ["nothing above 16.0"]),
+    ("turned down", 0.5 * np.clip(NOISE * 20, -1, 1), ["turned down: 32% of the samples are at its peak, -6.0 dB"]),
     ("clipped", np.clip(NOISE * 20, -1, 1), ["% of the samples are at full scale"]),
     (
         "out of phase",

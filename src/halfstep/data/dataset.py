@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +81,10 @@ class Library:
         self.band_std = np.array(bands.numbers("std", self.mel.n_mels, 1e-6, 100), np.float32)
         bands.done()
         self.tracks = [_track(entry, self.stores) for entry in fields.objects("tracks", MOST_TRACKS)]
+        counts = Counter((track.id, track.first_frame) for track in self.tracks)
+        for (name, _), count in counts.items():
+            if count > 1:
+                raise InputError(f"{self.path / MANIFEST_NAME}: has the track {name} {count} times; {AGAIN}")
         fields.take("near_duplicates")
         fields.done()
 

@@ -21,6 +21,12 @@ LOWEST_CUT_HZ, HIGHEST_CUT_SHARE = 2000.0, 0.93
 BESIDE_HZ = 1000.0
 ABOVE_HZ = 300.0
 """What a cut-off may take to fall."""
+FLAT, FLAT_SHARE = 0.9999, 0.02
+"""So near to its peak a sine has a share of .009 of its samples, music next to none; and a recording that was clipped,
+whatever was done to its level then, all that was bent.
+"""
+FULL_SCALE = 0.999
+"""Peaks above it are counted where they are heard (`track_builder`)."""
 TINY = 1e-20
 MEASURED_CHANNELS = 2
 
@@ -33,6 +39,7 @@ class ChannelMeter:
         self._channels = 0
         self._sums: NDArray[np.float64] = np.zeros(MEASURED_CHANNELS)
         self._products: NDArray[np.float64] = np.zeros((MEASURED_CHANNELS, MEASURED_CHANNELS))
+        self._peak, self._flat, self._values = 0.0, 0, 0
 
     def push(self, block: NDArray[np.float32]) -> None:
         """The next samples, as they were recorded."""
@@ -41,6 +48,7 @@ class ChannelMeter:
         with np.errstate(invalid="ignore", over="ignore"):  # NaN is refused by whoever hears them next
             self._sums[: len(measured)] += measured.sum(axis=1)
             self._products[: len(measured), : len(measured)] += measured @ measured.T
+        self._look_for_flats(np.abs(measured))
 
     def notes(self) -> list[str]:
         """What is odd; nothing of no samples."""
@@ -50,9 +58,25 @@ class ChannelMeter:
         notes = []
         if abs(mean[worst]) > max(OFFSET, OFFSET_SHARE * level):
             notes.append(f"a constant offset of {mean[worst]:+.3f} of full scale")
+        share = self._flat / max(1, self._values)
+        if share > FLAT_SHARE and 0 < self._peak < FULL_SCALE:
+            notes.append(
+                f"clipped, then turned down: {share:.0%} of the samples are at its peak, {self._db_peak():.1f} dB"
+            )
         if self._channels == MEASURED_CHANNELS:
             notes += self._stereo(power - np.outer(mean, mean))
         return notes
+
+    def _look_for_flats(self, sizes: NDArray[np.float64]) -> None:
+        peak = float(sizes.max(initial=0))
+        if peak * FLAT > self._peak:
+            self._flat = 0
+        self._peak = max(self._peak, peak)
+        self._flat += int(np.count_nonzero(sizes >= FLAT * self._peak))
+        self._values += sizes.size
+
+    def _db_peak(self) -> float:
+        return 2 * _db(self._peak)
 
     @staticmethod
     def _stereo(power: NDArray[np.float64]) -> list[str]:
@@ -73,15 +97,24 @@ class ChannelMeter:
 class BandMeter:
     """Where the spectrum of a recording ends, if that is well below what its rate can hold."""
 
-    def __init__(self, mel: MelConfig, own_rate: int) -> None:
-        """own_rate: of the recording, before it was brought to the rate of the mel."""
+    def __init__(self, mel: MelConfig, own_rate: int, edge: int = 0) -> None:
+        """own_rate: of the recording, before it was brought to the rate of the mel. edge: frames at either end that are
+        left out: one that begins or ends in the middle of a sound clicks there, at every frequency.
+        """
         self._hz = np.arange(mel.bins) * mel.sample_rate / mel.n_fft
         self._limit = min(own_rate, mel.sample_rate) / 2
         self._power: NDArray[np.float64] = np.zeros(mel.bins)
+        self._edge, self._passed_over = edge, 0
+        self._held: NDArray[np.float32] = np.zeros((mel.bins, 0), np.float32)
 
     def push(self, magnitude: NDArray[np.float32]) -> None:
         """The next spectra."""
-        self._power += np.square(magnitude, dtype=np.float64).sum(axis=1)
+        skipped = min(self._edge - self._passed_over, magnitude.shape[1])
+        self._passed_over += skipped
+        frames = np.concatenate([self._held, magnitude[:, skipped:]], axis=1)
+        taken = max(0, frames.shape[1] - self._edge)
+        self._held = frames[:, taken:]
+        self._power += np.square(frames[:, :taken], dtype=np.float64).sum(axis=1)
 
     def notes(self) -> list[str]:
         """What is odd: a cliff of 30 dB with nothing above it."""

@@ -5,13 +5,12 @@ import numpy as np
 from halfstep.arrays import Float32, Int
 from halfstep.audio.loudness import ABSOLUTE_GATE_LUFS, LoudnessMeter
 from halfstep.audio.mel import MagnitudeStream, MelConfig
-from halfstep.data.odd import BandMeter, level_notes
+from halfstep.data.odd import FULL_SCALE, BandMeter, level_notes
 from halfstep.data.stores import LOG_MEL, STORES, Store
 from halfstep.data.track_file import TrackWriter
 
 KEPT_SILENCE_SECONDS = 0.1
 QUIET_PEAK = 1e-3  # a constant level above it is no silence, but no sound either
-FULL_SCALE = 0.999
 CLIPPED_SHARE = 0.01
 LOUDEST_PEAK = 100.0  # 40 dB above full scale: no recording but a wrong format
 
@@ -35,13 +34,13 @@ class TrackBuilder:
         own_rate: int | None = None,
     ) -> None:
         """own_rate: of the recording, before it was brought to the rate of the mel."""
-        self._bands = BandMeter(mel, own_rate or mel.sample_rate)
         self._writer, self._mel, self._min_frames = writer, mel, min_frames
         self._meter = LoudnessMeter(mel)
         self._spectra = MagnitudeStream(mel)
         self._framer = store.framer(mel)
         self._kept_silence = round(KEPT_SILENCE_SECONDS * mel.frames_per_second)
         self._edge = mel.reach + 1
+        self._bands = BandMeter(mel, own_rate or mel.sample_rate, self._edge)
         self._held = np.zeros((store.width(mel), 0), np.float32)  # silence that may turn out to lead in
         self._frames = 0
         self._first: int | None = None

@@ -31,9 +31,10 @@ def loudest_hz(samples: np.ndarray, rate: int) -> float:
 
 
 MP3, VORBIS, OPUS = ("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("OGG", "OPUS")
+FLAC = ("FLAC", "PCM_16")
 
 
-@pytest.mark.parametrize("kind", [MP3, VORBIS, OPUS])
+@pytest.mark.parametrize("kind", [MP3, VORBIS, OPUS, FLAC])
 def test_streams_one_after_the_other_are_all_used(tmp_path: Path, kind: tuple[str, str]):
     rate = 48000 if kind == OPUS else RATE
     (tmp_path / "a").write_bytes(b"".join(encoded(tone(1, hz, rate), *kind, rate) for hz in (300, 600, 900)))
@@ -93,6 +94,15 @@ def test_a_header_that_was_never_closed_has_its_sound(tmp_path: Path):
     np.testing.assert_array_equal(read(tmp_path / "a.wav").samples[0], expected)
     with open_sound(tmp_path / "a.wav") as sound:
         assert "never closed" in sound.notes[0]
+
+
+def test_a_caf_that_is_still_recorded_has_its_sound(tmp_path: Path):
+    data = bytearray(encoded(tone(), "CAF", "PCM_16"))
+    expected = soundfile.read(io.BytesIO(data), dtype="float32")[0]
+    at = data.find(b"data")
+    data[at + 4 : at + 12] = struct.pack(">q", -1)
+    (tmp_path / "a.caf").write_bytes(data)
+    np.testing.assert_array_equal(read(tmp_path / "a.caf").samples[0], expected)
 
 
 def test_an_empty_data_chunk_before_others_stays_empty(tmp_path: Path):

@@ -9,6 +9,7 @@ import typer
 
 from halfstep.app.options import AsJson
 from halfstep.app.terminal import say
+from halfstep.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +40,7 @@ def models(as_json: AsJson = False) -> None:
     for folder in whole:
         say(_described(folder))
     for problem in problems:
-        say(f"not usable: {problem}")
+        say(f"not usable: {printable(problem)}")
     if not folders:
         say(f"no models in {', '.join(str(place) for place in model_places())}")
 
@@ -58,7 +59,7 @@ def verify(
     if as_json:
         print(json.dumps({"path": str(path), "kind": kind, "problems": problems}, indent=1))
     else:
-        say("\n".join(problems) or f"{path}: {kind}, whole")
+        say("\n".join(map(printable, problems)) or f"{path}: {kind}, whole")
     if problems:
         raise typer.Exit(2)
 

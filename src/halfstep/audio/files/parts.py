@@ -1,12 +1,15 @@
 """Where the sound in a file lies, for decoders that stop too early: what recorders, pipes and joining leave behind.
 
-A chained Ogg and joined MP3s hold one stream after the other, of which libsndfile plays the first; a recorder that lost
-power, or wrote into a pipe, left a size in the header that nobody filled in; an MP3 may have padding before its first
-frame. Each part is a stretch of the file that a decoder is shown as if it were all, with bytes of its header put right.
+A chained Ogg and joined MP3s or FLACs hold one stream after the other, of which libsndfile plays the first; a recorder
+that lost power, or wrote into a pipe, left a size in the header that nobody filled in; an MP3 may have padding before
+its first frame. Each part is a stretch of the file that a decoder is shown as if it were all, with bytes of its header
+put right.
 """
 
 import io
+import itertools
 import os
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +24,10 @@ ID3_HEADER = struct.Struct(">3s2xB4B")
 MARKS = (b"Xing", b"Info")
 """What an encoder's note on the whole stream begins with, in its first frame."""
 READ_AT_ONCE = 1 << 20
+FLAC, CAF = b"fLaC", b"caff"
+FLAC_BEGINNINGS = tuple(FLAC + bytes([kind, 0, 0, 34]) for kind in (0x00, 0x80))
+"""The mark, and the head of the block of 34 bytes that must follow; 0x80 where it is the only one."""
+CAF_HEADER_BYTES = 8
 STREAMED_SLACK = 1 << 16
 """Sizes that mean "until the end" are near 2^31 or 2^32, less what a header takes."""
 
@@ -73,8 +80,12 @@ def parts_of(file: BinaryIO) -> tuple[list[FilePart], list[str]]:
     head = file.read(12)
     if head[:4] in (b"RIFF", b"RIFX") and head[8:] == b"WAVE":
         return _wav(file, size)
+    if head.startswith(CAF):
+        return [_caf(file, size)], []
     if head.startswith(ogg.CAPTURE):
         starts = list(ogg.links(file, MOST_PARTS))
+    elif head.startswith(FLAC):
+        starts = list(itertools.islice(_flac_streams(file, size), MOST_PARTS)) or [0]
     elif (first := _first_mpeg_frame(file)) is not None:
         starts = [first, *_joined_mpeg(file, first, size)]
     else:
@@ -110,6 +121,30 @@ def _wav(file: BinaryIO, size: int) -> tuple[list[FilePart], list[str]]:
             return [FilePart(start=0, stop=size, patches=((4, riff), (place + 4, data)))], note
         place += 8 + length + length % 2
     return [whole], []
+
+
+def _caf(file: BinaryIO, size: int) -> FilePart:
+    """One whose sound is said to be of -1 bytes has all that follows, as the format allows while it is recorded."""
+    place = CAF_HEADER_BYTES
+    while place + 12 <= size:
+        file.seek(place)
+        name, length = struct.unpack(">4sq", file.read(12))
+        if length == -1 and name == b"data":
+            return FilePart(start=0, stop=size, patches=((place + 4, struct.pack(">q", size - place - 12)),))
+        if length < 0:
+            break
+        place += 12 + length
+    return FilePart(start=0, stop=size)
+
+
+def _flac_streams(file: BinaryIO, size: int) -> Iterator[int]:
+    """Where FLAC streams begin: the first, and those that were joined to it."""
+    kept = len(FLAC_BEGINNINGS[0]) - 1
+    for begin in range(0, size, READ_AT_ONCE):
+        file.seek(begin)
+        block = file.read(READ_AT_ONCE + kept)
+        places = [at.start() for at in re.finditer(FLAC, block) if block.startswith(FLAC_BEGINNINGS, at.start())]
+        yield from (begin + place for place in places)
 
 
 def _is_chunks(file: BinaryIO, place: int, size: int, order: str) -> bool:
