@@ -7,6 +7,7 @@ import re
 import stat
 from collections.abc import Iterable, Mapping
 from io import BufferedReader
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,16 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise self.fail(name, value, f"a number from {low:g} to {high:g}")
         return float(value)
+
+
+def is_whole(value: object) -> bool:
+    """Whether it is a whole number, Python's or numpy's, and no truth value."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    """The same for any real number."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def open_regular(path: Path) -> BufferedReader:

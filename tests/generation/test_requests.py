@@ -1,5 +1,6 @@
 """What can be asked: one type for each kind of music, and a line that names the field where nothing can be made."""
 
+import numpy as np
 import pytest
 
 from halfstep.audio.mel import MelConfig
@@ -93,6 +94,26 @@ def test_a_vocoder_of_any_other_name_is_refused_as_it_was_written(name: str):
 def test_a_span_goes_with_a_recording_to_mend(wish: dict, line: str):
     with pytest.raises(InputError, match=line):
         request_for(**wish)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", None), ("seed", 1.5), ("seed", True), ("seed", "{x}"), ("steps", "4"), ("steps", True),
+        ("toward", 0.5), ("seconds", "5"), ("seconds", 1j), ("variation", "1"), ("loudness", []), ("start", "1"),
+        ("stop", False),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_kind_is_named(name: str, value: object):
+    """A seed of None would be another piece each time."""
+    mended = {"mend": "a", "start": 1, "stop": 2} if name in ("start", "stop") else {}
+    with pytest.raises(RequestError, match=rf"^{name} is .*: give a (whole )?number"):
+        request_for(**{**mended, name: value})
+
+
+def test_numpys_numbers_are_numbers():
+    given = request_for(seed=np.int64(3), steps=np.int32(4), seconds=np.float32(2), variation=np.float64(0.5))
+    assert given == request_for(seed=3, steps=4, seconds=2, variation=0.5)
 
 
 def test_a_length_is_looked_at_once_the_sample_rate_is_known():

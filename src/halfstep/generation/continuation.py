@@ -115,9 +115,9 @@ def continued_sound(
     kept = known.log_mel[:, : known.log_mel.shape[1] - crossfade]
     border, some = known.end - known.begin, round(MATCHED_SECONDS * mel.sample_rate)
     begun, rest = _begun(unlimited(_before(kept, blocks), vocoder), border + some)
-    heard = Placer(mel, form, plain(side.placing)).placed(_after_silence(known.begin, [begun]))
+    trial = Placer(mel, form, plain(side.placing)).placed(_after_silence(known.begin, [begun]))
     end = _at_rate(known.end, mel, form)
-    placing = matched(side.placing, side.power(*_matched_span(end, form)), np.concatenate(list(heard), axis=1)[:, end:])
+    placing = matched(side.placing, side.power(*_matched_span(end, form)), np.concatenate(list(trial), axis=1)[:, end:])
     made = _after_silence(known.begin, _before(begun, rest))
     music = without_first(map(_within_full_scale, Placer(mel, form, placing).placed(made)), place)
     old = tail.samples[:, place:]
@@ -165,10 +165,10 @@ def filling(
     made = [np.concatenate([vocoder.push(whole), vocoder.finish()])[None]]
     made = list(_after_silence(known.begin if known else 0, made))
     sides = last.placing, right_side.placing
-    heard = Placer(mel, form, plain(sides[0]), plain(sides[1]), cut, cut + count).placed(made)
+    trial = Placer(mel, form, plain(sides[0]), plain(sides[1]), cut, cut + count).placed(made)
     around = max(0, math.ceil(LEAST_MATCHED_SECONDS * form.sample_rate) - count) // 2
     least = _at_rate(known.begin, mel, form) if known else 0
-    new = np.concatenate(list(heard), axis=1)[:, max(least, cut - around) : cut + count + around]
+    new = np.concatenate(list(trial), axis=1)[:, max(least, cut - around) : cut + count + around]
     some = round(MATCHED_SECONDS * form.sample_rate)
     following = right_side.power(0, some)
     if known:

@@ -16,6 +16,7 @@ from halfstep.conditioning import Asked
 from halfstep.diffusion.process import SAMPLERS
 from halfstep.diffusion.steps import ALL_RESPACINGS
 from halfstep.errors import NamedError, unbraced
+from halfstep.fields import is_number, is_whole
 from halfstep.generation.noise import SEEDS
 from halfstep.vocoders.base import GRIFFIN_LIM, MakeVocoder
 
@@ -65,6 +66,7 @@ class Request:
     """Whether the end leads back into the beginning."""
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         for name, value in (("seed", self.seed), ("toward", self.toward)):
             if value is not None and not 0 <= value < SEEDS:
                 refuse(f"{{{name}}} is {value}: give a whole number from 0 to {SEEDS - 1}")
@@ -75,6 +77,17 @@ class Request:
             if value is not None and value not in among:
                 refuse(f"{{{name}}} is {unbraced(value)}: give one of {', '.join(among)}")
         self._check_loudness()
+
+    def _check_kinds(self) -> None:
+        """Who calls from Python may give anything; a seed of None would be another each time."""
+        for name in ("seed", "steps", "toward"):
+            value: object = getattr(self, name)
+            if not is_whole(value) and (value is not None or name == "seed"):
+                refuse(f"{{{name}}} is {unbraced(repr(value))}: give a whole number")
+        for name in ("variation", "loudness", "seconds", "start", "stop"):
+            value = getattr(self, name, None)
+            if value is not None and not is_number(value):
+                refuse(f"{{{name}}} is {unbraced(repr(value))}: give a number")
 
     def _check_loudness(self) -> None:
         if self.loudness is None:
@@ -258,6 +271,8 @@ def request_for(
 
 def samples_in(seconds: float, name: str, sample_rate: int) -> int:
     """round(seconds * sample_rate). InputError naming `name` unless it is a length of sound we make."""
+    if not is_number(seconds):
+        refuse(f"{{{name}}} is {unbraced(repr(seconds))}: give a number")
     count = round(seconds * sample_rate) if math.isfinite(seconds) else 0
     if count < 1 or seconds > MOST_SECONDS:
         refuse(f"{{{name}}} is {seconds:g}: give a number above 0 and at most {MOST_SECONDS:g}")

@@ -117,7 +117,7 @@ def matched_between(
     """The same at both ends of a gap: where the first `reach` samples, or half of the gap, are matched, and the last.
 
     What is wanted goes evenly, in decibels, from the level before to the level after. Either end's gain is felt at the
-    other, so both are found together. An end that is silent, or beside silence, keeps its gain.
+    other, so both are set together. An end that is silent, or beside silence, keeps its gain.
     """
     count = new.shape[1]
     reach = min(reach, max(1, count // 2))
@@ -141,11 +141,11 @@ def _matching_gains(
     share, steps = np.linspace(0, 1, new.shape[1]), np.zeros(2)
     for _ in range(MATCHING_ROUNDS):
         over = gains + steps - levels  # how far above its level each end is: so the sound is to have unit power
-        found = np.zeros(2)
+        beyond = np.zeros(2)
         for end, part in enumerate(parts):
             sound = new[:, part] * np.exp(over[0] + share[part] * (over[1] - over[0]))
-            found[end] = 0.5 * math.log(max(_power(sound), LEAST_POWER))
-        steps = np.clip(steps - found, -most, most)
+            beyond[end] = 0.5 * math.log(max(_power(sound), LEAST_POWER))
+        steps = np.clip(steps - beyond, -most, most)
     first, last = gains + steps
     return float(first), float(last)
 

@@ -69,6 +69,13 @@ def test_what_cannot_be_stored_is_refused_by_its_option(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_closed_standard_output_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """`>&-`: the music would have gone nowhere."""
+    monkeypatch.setattr(sys, "__stdout__", None)
+    assert generate("-") == 2
+    assert "standard output is closed" in capsys.readouterr().err
+
+
 def test_a_loop_at_another_rate_still_closes():
     """Three whole periods of a tone: at any rate they are three whole periods, to the last sample."""
     tone = np.sin(2 * np.pi * 3 * np.arange(8000) / 8000, dtype=np.float32)[None] / 2

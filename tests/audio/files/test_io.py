@@ -157,10 +157,25 @@ def test_integers_are_scaled_from_their_full_range(samples: np.ndarray, expected
     np.testing.assert_array_equal(sound.samples, [expected])
 
 
-@pytest.mark.parametrize("samples", [np.zeros((1, 4), bool), np.zeros((1, 4), np.uint16), np.zeros((1, 4), complex)])
+@pytest.mark.parametrize(
+    "samples", [np.zeros((1, 4), kind) for kind in (bool, np.uint16, complex, np.int64, object, "S1", "M8[s]")]
+)
 def test_what_is_no_sound_is_refused(samples: np.ndarray):
-    with pytest.raises(InputError, match=f"samples is of {samples.dtype}"):
+    with pytest.raises(InputError, match=f"samples is of {re.escape(str(samples.dtype))}"):
         Audio(samples, 8000)
+
+
+@pytest.mark.parametrize("kind", [">f4", ">f8", np.longdouble])
+def test_other_floats_become_the_usual_ones(kind: str):
+    sound = Audio(np.array([[-1, 0, 0.5]], kind), np.int32(8000))
+    assert sound.samples.dtype in (np.dtype(np.float32), np.dtype(np.float64)) and type(sound.sample_rate) is int
+    np.testing.assert_array_equal(sound.samples, [[-1, 0, 0.5]])
+
+
+@pytest.mark.parametrize("rate", [0, 1, -8000, 8000.5, float("nan"), "8000", None, True, 10**9])
+def test_a_rate_that_is_none_is_refused(rate: object):
+    with pytest.raises(InputError, match="^sample_rate is "):
+        Audio(np.zeros((1, 4), np.float32), rate)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("shape", [(), (1, 2, 3), (65, 10)])

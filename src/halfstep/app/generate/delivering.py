@@ -65,6 +65,8 @@ def check_standard(count: int, plot: bool, as_json: bool) -> None:
     for option, given in (("--count", count > 1), ("--plot", plot), ("--json", as_json)):
         if given:
             raise InputError(f"{option}: standard output gets the sound alone; leave it out, or name a file")
+    if sys.__stdout__ is None:
+        raise InputError("OUT is -: standard output is closed; lead it into a player or a file, with | or >")
     if sys.stdout.isatty():
         raise InputError("OUT is -: standard output is a terminal; lead it into a player or a file, with | or >")
 

@@ -22,7 +22,7 @@ from halfstep.audio.files.parts import FilePart, PartFile, parts_of
 from halfstep.audio.files.raw import RawFile
 from halfstep.audio.files.writing import encoding_for, write
 from halfstep.errors import InputError
-from halfstep.fields import open_regular
+from halfstep.fields import is_whole, open_regular
 
 if TYPE_CHECKING:
     from halfstep.audio.files.aac import AacRecording
@@ -60,8 +60,9 @@ class Audio:
     """Sound in memory: samples [channels, n] float32 in [-1, 1]. A notebook plays it, numpy reads it (`np.asarray`).
 
     Made of an array [channels, n], or [n] of one channel, by this rule: float32 and float64 stay as they are (1 is full
-    scale), float16 becomes float32; signed integers of b bits are divided by 2^(b - 1), unsigned bytes have 128 taken
-    away and are divided by 128, as in WAV files. InputError for any other array.
+    scale), other floats become one of these; signed integers of b = 8, 16 or 32 bits are divided by 2^(b - 1), unsigned
+    bytes have 128 taken away and are divided by 128, as in WAV files. InputError for any other array (what 64 bits mean
+    nobody can say), and for a sample_rate that is no whole number of Hz from LOWEST_RATE to HIGHEST_RATE.
     """
 
     samples: Shaped[np.ndarray, "..."]
@@ -71,6 +72,12 @@ class Audio:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "samples", _as_samples(self.samples))
+        rate: object = self.sample_rate
+        if not is_whole(rate) or not LOWEST_RATE <= self.sample_rate <= HIGHEST_RATE:
+            raise InputError(
+                f"sample_rate is {rate!r}: a whole number from {LOWEST_RATE} to {HIGHEST_RATE} was expected"
+            )
+        object.__setattr__(self, "sample_rate", int(self.sample_rate))
 
     @property
     def seconds(self) -> float:
@@ -134,12 +141,16 @@ def _as_samples(samples: object) -> Float[np.ndarray, "..."]:
         )
     if array.dtype == np.uint8:  # as in a WAV of 8 bits, 128 is silence
         return np.asarray((array.astype(np.float32) - 128) / 128, np.float32)
-    if np.issubdtype(array.dtype, np.signedinteger):
+    if np.issubdtype(array.dtype, np.signedinteger) and array.dtype.itemsize <= 4:
         return np.asarray(array / (np.iinfo(array.dtype).max + 1.0), np.float32)
     if not np.issubdtype(array.dtype, np.floating):
-        raise InputError(f"samples is of {array.dtype}: floats in [-1, 1], or signed integers, were expected")
+        raise InputError(
+            f"samples is of {array.dtype}: floats in [-1, 1], or signed integers of 8, 16 or 32 bits, were expected"
+        )
     # float64 stays: it is what keeps every bit of a recording of 32
-    return cast(Float[np.ndarray, "..."], array if array.dtype.itemsize >= 4 else array.astype(np.float32))
+    return cast(
+        Float[np.ndarray, "..."], array.astype(np.float32 if array.dtype.itemsize <= 4 else np.float64, copy=False)
+    )
 
 
 class Recording:
