@@ -189,6 +189,11 @@ MADE: list[tuple[list[str], Callable[[Path, Path], Any], str]] = [
         lambda _, run: export_run(run, run / "m", Card(id="m"), weights="int3"), "{weights} int3: one of",
     ),
     (
+        ["export", "RUN", "--out", "MODEL", "--licence", "MIT\x1b[2J"],
+        lambda _, run: export_run(run, run / "m", Card(id="m", licence="MIT\x1b[2J")),
+        "{licence} 'MIT\\x1b[2J': printable text of at most 4000 characters was expected",
+    ),
+    (
         ["export", "RUN", "--out", "DATA"],
         lambda data, run: export_run(run, data, Card(id="m")), "DATA: not empty; choose another {out}, or remove it",
     ),

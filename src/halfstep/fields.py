@@ -17,6 +17,7 @@ LONGEST_JSON = 4 << 20  # bytes; a real model.json has some ten thousand
 MOST_VALUES = 4_000_000  # in one file: some hundred bytes each once they are read
 DEEPEST = 64  # lists and objects inside each other
 MOST_DIGITS = 19  # of a whole number: it fits 64 bits, or nearly
+LONGEST_TEXT = 4000
 AGAIN = "export or fetch the model again"  # the remedy for a model folder that is not whole
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -84,10 +85,10 @@ class Fields:
             raise self.fail(name, values, f"a list of 1 to {most} numbers")
         return self.numbers(name, len(values), low, high)
 
-    def text(self, name: str, longest: int = 4000) -> str:
+    def text(self, name: str, longest: int = LONGEST_TEXT) -> str:
         """Text without control characters, so that it may be printed on a terminal."""
         value = self.take(name)
-        if not isinstance(value, str) or len(value) > longest or not value.replace("\n", " ").isprintable():
+        if not is_text(value, longest):
             raise self.fail(name, value, f"printable text of at most {longest} characters")
         return value
 
@@ -150,6 +151,11 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise self.fail(name, value, f"a number from {low:g} to {high:g}")
         return float(value)
+
+
+def is_text(value: object, longest: int = LONGEST_TEXT) -> bool:
+    """Whether it may be printed on a terminal: lines without control characters, at most so long together."""
+    return isinstance(value, str) and len(value) <= longest and value.replace("\n", " ").isprintable()
 
 
 def is_whole(value: object) -> bool:

@@ -28,3 +28,16 @@ def test_another_name_is_refused():
     network = OnnxNetwork(difference("frames", "lines", "frames_after"), "bass.onnx", 1)
     with pytest.raises(InputError, match=r"its inputs are frames .*, lines .*, model.json implies .* targets"):
         network.expect({"frames": (2, 3), "targets": (2, 3)}, {"frames_after": (2, 3)})
+
+
+@pytest.mark.parametrize("said", ["std::bad_alloc", "Failed to allocate memory for requested buffer of size 9"])
+def test_too_little_memory_is_not_the_networks_fault(monkeypatch: pytest.MonkeyPatch, said: str):
+    net = OnnxNetwork(difference("frames", "targets", "frames_after"), "net", 1)
+
+    class Full:
+        def run(self, *_: object) -> None:
+            raise RuntimeError(f"[ONNXRuntimeError] : 6 : {said}")
+
+    monkeypatch.setattr(net, "_session", Full())
+    with pytest.raises(MemoryError, match=said):
+        net({}, [])

@@ -17,7 +17,7 @@ from halfstep.errors import InputError
         ("{", "not readable as JSON"),
         ("[]", "is \\[\\], expected an object"),
         ("{}", "format is missing"),
-        ('{"format": 2}', "format is 2, this halfstep reads 1; update halfstep"),
+        ('{"format": 3}', "format is 3, this halfstep reads 2; update halfstep"),
     ],
 )
 def test_what_is_no_data_set_is_refused_by_name(tmp_path, content, reason):

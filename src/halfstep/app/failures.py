@@ -44,7 +44,7 @@ OPTIONS = {
     "start": "--from", "to": "--to", "updates": "--updates", "weights": "--weights", "credits": "--credits",
     "data": "--data", "teacher_steps": "--teacher-steps", "beside": "--beside", "embedding": "--embedding",
     "ray": "--ray", "sampler": "--sampler", "respacing": "--respacing", "jump": "--jump", "label": "--label",
-    "style": "--style",
+    "style": "--style", "description": "--description", "licence": "--licence", "output_licence": "--output-licence",
 }  # fmt: skip
 """Argument -> the option that gives it; `generate` has more."""
 

@@ -23,6 +23,7 @@ from halfstep.diffusion.rates import Rates
 from halfstep.diffusion.steps import JUMP, TRAILING
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_writing import STORED, write_onnx
+from halfstep.fields import LONGEST_TEXT, is_text
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.credits import origins
@@ -49,6 +50,15 @@ class Card:
     licence: str = "not stated"
     output_licence: str = "not stated: see what it was trained on"
     credits: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        said = {"description": self.description, "licence": self.licence, "output_licence": self.output_licence}
+        for name, text in said.items():
+            if not is_text(text):
+                raise NamedError(
+                    f"{{{name}}} {unbraced(repr(text)[:80])}: printable text of at most {LONGEST_TEXT} characters "
+                    "was expected"
+                )
 
 
 def export_run(
