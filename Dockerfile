@@ -5,9 +5,11 @@
 # Training, on a processor or, with --gpus all, an NVIDIA card:
 #     docker build -t halfstep-train --target train .
 #     docker run --rm --gpus all -v "$PWD:/work" halfstep-train train /work/data --out /work/run
+# BASE is any image with `python` and `pip`: recipes/release/image.sh builds one from Debian's packages, and this on it.
 ARG PYTHON=3.13
+ARG BASE=python:${PYTHON}-slim
 
-FROM python:${PYTHON}-slim AS wheel
+FROM ${BASE} AS wheel
 WORKDIR /src
 COPY pyproject.toml hatch_build.py README.md CHANGELOG.md CONTRIBUTING.md LICENSE CITATION.cff ./
 COPY requirements requirements
@@ -16,17 +18,16 @@ RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements/build.
     && pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
 
 # CUDA's libraries come with torch's own wheels: no other base image is needed, only the driver of the host.
-FROM python:${PYTHON}-slim AS train
+FROM ${BASE} AS train
 COPY --from=wheel /wheels /wheels
-RUN pip install --no-cache-dir /wheels/*.whl \
-    && pip install --no-cache-dir "halfstep[train,serve] @ file://$(ls /wheels/*.whl)"
+RUN pip install --no-cache-dir "halfstep[train,serve] @ file://$(ls /wheels/*.whl)" && rm -r /wheels
 RUN useradd --create-home halfstep
 USER halfstep
 WORKDIR /home/halfstep
 ENTRYPOINT ["halfstep"]
 CMD ["doctor"]
 
-FROM python:${PYTHON}-slim AS play
+FROM ${BASE} AS play
 COPY --from=wheel /wheels /wheels
 COPY requirements/serve.txt /tmp/
 RUN pip install --no-cache-dir --no-deps --require-hashes -r /tmp/serve.txt \
