@@ -83,5 +83,10 @@ def to_standard(blocks: Iterable[Samples], stored: Stored, samples: int, kind: s
             out.write(stream.push(block))
             out.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python still holds goes there
+        forget_standard()
         raise
+
+
+def forget_standard() -> None:
+    """Nobody reads standard output any more: what Python still holds for it goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,21 +1,19 @@
-"""The command `play`. It imports late what it needs."""
+"""The commands `play` and, for the plugin, `feed`. They import late what they need."""
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from halfstep.app.options import Controls, Style, asked_for, model_ids
 from halfstep.app.threads import keep_to_one_thread
 
-if TYPE_CHECKING:
-    pass
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the program."""
     app.command(epilog="Example: halfstep play --seed 7 --steps 1\n\nhalfstep play --osc 9000")(play)
+    app.command(hidden=True)(feed)
 
 
 def play(
@@ -74,3 +72,25 @@ def play(
         if player.gaps:
             advice = "fewer --steps, or less work beside it, would help"
             print(f"{player.gaps} gaps: this machine did not keep up; {advice}", file=sys.stderr)
+
+
+def feed(
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID|DIR", envvar="HALFSTEP_MODEL", autocompletion=model_ids, help="A model by id or folder."
+        ),
+    ] = None,
+) -> None:
+    """Make what the plugin for a DAW asks for on standard input, until that ends."""
+    keep_to_one_thread()
+    import halfstep
+    from halfstep.app.generate.delivering import forget_standard
+    from halfstep.app.play.feeding import follow
+    from halfstep.app.run_folders import as_model
+
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as lines:
+        try:
+            follow(halfstep.load(as_model(model)), lines, sys.stdout.buffer)
+        except BrokenPipeError:
+            forget_standard()
