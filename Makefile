@@ -10,10 +10,11 @@ WORKERS ?= 2
 # One arithmetic thread a test process: two processes with two threads each are slower than one.
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help music page test cluster-test accept check format lock release site clean
+.PHONY: help music page plugin test cluster-test accept check format lock release site clean
 help:
 	@echo 'make music   a minute of music and its picture in out/, from the model inside the package'
 	@echo 'make page    the page, in your browser: press play and it never stops'
+	@echo 'make plugin  the plugin for a DAW, in ~/.vst3 and ~/.clap (docs/plugin.md)'
 	@echo 'make test    install everything and run every test'
 	@echo 'make cluster-test  Ray on two machines that are processes here, and an object store: installs 400 MB more'
 	@echo 'make accept  every fault of the list, counted; QUICK=--quick for the part of five minutes'
@@ -30,6 +31,9 @@ music: $(VENV)/.play
 
 page: $(VENV)/.page
 	$(BIN)/halfstep serve --open
+
+plugin:
+	$(MAKE) -C plugin install
 
 test: $(VENV)/.test
 	$(PYTEST) -m 'not gpu'

@@ -15,7 +15,7 @@ import pytest
 
 import halfstep
 from halfstep.app.cli import run
-from halfstep.app.play.feeding import Order, follow, sound
+from halfstep.app.play.feeding import FeedOrder, follow, sound
 from halfstep.errors import InputError
 
 ORDER = {"order": 1, "seed": 3, "permille": 0, "sample_rate": 8000}
@@ -23,13 +23,13 @@ ORDER = {"order": 1, "seed": 3, "permille": 0, "sample_rate": 8000}
 
 def test_an_order_is_the_piece_as_it_is_generated(tiny_model: Path):
     model = halfstep.load(tiny_model)
-    blocks = sound(model, Order(**ORDER))
+    blocks = sound(model, FeedOrder(**ORDER))
     np.testing.assert_array_equal(
         np.concatenate([next(blocks) for _ in range(4)]), model.generate(1, seed=3).samples[0]
     )
-    varied = sound(model, Order(**ORDER | {"permille": 300}))
+    varied = sound(model, FeedOrder(**ORDER | {"permille": 300}))
     np.testing.assert_array_equal(next(varied), model.generate(0.25, seed=3, variation=0.3).samples[0])
-    doubled = sound(model, Order(**ORDER | {"sample_rate": 16000}))
+    doubled = sound(model, FeedOrder(**ORDER | {"sample_rate": 16000}))
     assert sum(len(next(doubled)) for _ in range(8)) == pytest.approx(8 * 4000, abs=4000)
 
 

@@ -1,4 +1,4 @@
-"""Music for the plugin (`plugin/`). Orders come in as lines of JSON, samples go out as records."""
+"""Music for the plugin (`plugin/`). Inbox come in as lines of JSON, samples go out as records."""
 
 import json
 import struct
@@ -22,7 +22,7 @@ MOST_PERMILLE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class FeedOrder:
     """A piece from its beginning on. permille: its variation, in thousandths. sample_rate: Hz."""
 
     order: int
@@ -31,7 +31,7 @@ class Order:
     sample_rate: int
 
     @classmethod
-    def of(cls, line: bytes) -> "Order":
+    def of(cls, line: bytes) -> "FeedOrder":
         """InputError for what is none."""
         try:
             values: Any = json.loads(line)
@@ -47,27 +47,27 @@ class Order:
         return order
 
 
-class Orders:
+class Inbox:
     """The newest order, heard in a thread of its own."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._changed = threading.Condition()
-        self._newest: Order | None = None
+        self._newest: FeedOrder | None = None
         self._ended, self._failure = False, None
         threading.Thread(target=self._hear, args=(lines,), daemon=True).start()
 
-    def after(self, order: Order | None) -> Order | None:
+    def after(self, order: FeedOrder | None) -> FeedOrder | None:
         """The newest, waited for while it is `order`; None once there will be no more."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or self._newest is not order)
             return self._given()
 
-    def stands(self, order: Order) -> bool:
+    def stands(self, order: FeedOrder) -> bool:
         """Whether it is still the one to follow."""
         with self._changed:
             return self._given() is order
 
-    def _given(self) -> Order | None:
+    def _given(self) -> FeedOrder | None:
         if self._failure is not None:
             raise self._failure
         return None if self._ended else self._newest
@@ -76,7 +76,7 @@ class Orders:
         failure = None
         try:
             for line in lines:
-                order = Order.of(line)
+                order = FeedOrder.of(line)
                 with self._changed:
                     self._newest = order
                     self._changed.notify()
@@ -89,7 +89,7 @@ class Orders:
 
 def follow(model: Model, lines: Iterable[bytes], out: BinaryIO) -> None:
     """Follow the newest order until there are no more, a block at a time. InputError for what is no order."""
-    orders, order = Orders(lines), None
+    orders, order = Inbox(lines), None
     while (order := orders.after(order)) is not None:
         for samples in sound(model, order):
             if not orders.stands(order):
@@ -98,7 +98,7 @@ def follow(model: Model, lines: Iterable[bytes], out: BinaryIO) -> None:
             out.flush()
 
 
-def sound(model: Model, order: Order) -> Iterator[Float32[np.ndarray, "samples"]]:
+def sound(model: Model, order: FeedOrder) -> Iterator[Float32[np.ndarray, "samples"]]:
     """The piece without end, at the order's rate."""
     stream = model.stream(order.seed, block_seconds=BLOCK_SECONDS, variation=order.permille / MOST_PERMILLE or None)
     blocks = (block.samples for block in stream)
