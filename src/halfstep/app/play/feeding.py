@@ -1,4 +1,4 @@
-"""Music for the plugin (`plugin/`). Inbox come in as lines of JSON, samples go out as records."""
+"""Music for the plugin (`plugin/`). Orders come in as lines of JSON, samples go out as records."""
 
 import json
 import struct
