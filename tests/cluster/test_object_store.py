@@ -19,7 +19,7 @@ def test_the_whole_path_in_a_bucket_is_that_in_folders(
     monkeypatch.setenv("HALFSTEP_CACHE", str(tmp_path / "cache"))
     (tmp_path / "music").mkdir()
     for seed in range(3):
-        write(tmp_path / "music" / f"{seed}.wav", [piece(3, seed)], 44100, {})
+        write(tmp_path / "music" / f"{seed}.wav", [piece(5, seed)], 44100, {})
     import s3fs  # pyright: ignore[reportMissingImports]
 
     for root in (bucket, str(tmp_path)):

@@ -88,7 +88,8 @@ class Mirror:
             changed = [name for name, stamp in here.items() if known.get(name, [None, None])[1] != stamp]
             for name in sorted(changed, key=_order):
                 target = f"{self._root}/{name}"
-                self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+                with suppress(OSError):  # some stores have no folders, and need not let anyone make one
+                    self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
                 with suppress(FileNotFoundError):  # a newer one has taken its place: the next time
                     self._system.put_file(str(self.folder / name), target)
             there = self._there() if changed or known.keys() - here.keys() else {}

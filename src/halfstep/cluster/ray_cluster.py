@@ -6,6 +6,7 @@ machine, and so is halfstep, of the same version. No function here knows what th
 
 import os
 import signal
+import socket
 from collections.abc import Callable, Generator, Iterable
 from itertools import islice
 from typing import Any, TypeVar
@@ -18,6 +19,8 @@ LOCAL = "local"
 """The address of a cluster of this machine alone, started for the command."""
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """0: Ray's processes speak to each other through the loopback interface alone, whatever the system."""
+SECONDS = 10.0
+"""How long an address has to answer."""
 AHEAD = 2
 """Blocks that are out at once for a processor: more would only wait, in memory."""
 LOST = 5
@@ -44,6 +47,7 @@ class Cluster:
             os.environ.setdefault(LOOPBACK, "0")
         import ray  # pyright: ignore[reportMissingImports]  only the extra brings it
 
+        self._check_port()
         here: dict[str, Any] = {"include_dashboard": False} if self._address == LOCAL else {}
         theirs = {number: signal.getsignal(number) for number in asked_to_end()}
         try:
@@ -60,6 +64,17 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self._ray.shutdown()
+
+    def _check_port(self) -> None:
+        """Ray itself tries for minutes. NamedError where nothing listens."""
+        host, colon, port = self._address.removeprefix("ray://").rpartition(":")
+        if not colon:
+            return
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS).close()
+        except (OSError, ValueError) as fault:
+            said = unbraced(str(fault))
+            raise NamedError(f"{{ray}} {unbraced(self._address)}: no cluster answers there ({said})") from fault
 
     @property
     def processors(self) -> int:
