@@ -185,6 +185,25 @@ def test_a_dropped_recording_goes_on(tab: Tab):
     assert len(soundfile.read(io.BytesIO(data))[0]) == 24000
 
 
+def test_a_device_that_is_too_slow_takes_one_step_and_then_a_servers_stream(tab: Tab):
+    tab.run("""(() => { window.opened = [];
+      halfstep.source.open = (asked, on) => { opened.push({ asked, on }); return { close() {} }; };
+      document.getElementById('seed').value = '5'; document.getElementById('seed').onchange(); })()""")
+    tab.click("play")
+    tab.until("opened.length > 0 && opened.at(-1).asked.steps === 4")
+    tab.run("opened.at(-1).on.speed(0.8, true, '')")
+    tab.until("opened.at(-1).asked.steps === 1")
+    assert tab.run("document.querySelector('input[name=steps]:checked').value") == "1"
+    assert "0.8 s of music a second: too slow" in tab.run("document.getElementById('status').textContent")
+    tab.run("opened.at(-1).on.speed(0.5, true, '')")
+    assert "too slow to make music without gaps" in tab.run("document.getElementById('status').textContent")
+    tab.run("""(() => { const meta = document.createElement('meta'); meta.name = 'halfstep-server';
+      meta.content = location.origin; document.head.append(meta); opened.at(-1).on.speed(0.5, true, ''); })()""")
+    tab.until("!document.getElementById('fallback').hidden")
+    assert tab.run("document.getElementById('fallback').src").endswith("/stream/tiny-gauss.mp3")
+    assert "this is the server's stream" in tab.run("document.getElementById('status').textContent")
+
+
 def test_a_generator_that_fails_is_heard_again_within_five_seconds(
     tab: Tab, site: Site, monkeypatch: pytest.MonkeyPatch
 ):

@@ -16,13 +16,14 @@ from halfstep.app.serve.formats import Encoder, encoder
 from halfstep.app.serve.limits import Limits
 from halfstep.app.serve.listening import Channel, Chunk, Listener
 from halfstep.audio.mel import MelConfig
+from halfstep.bundle.bounds import MOST_SECONDS
 from halfstep.generation.passages import Passage
 
 LOG = logging.getLogger("halfstep.serve")
 LONGEST_WAIT = 0.1
 """Seconds after which the thread looks again whether anybody listens."""
-LAST_SECONDS = 20.0
-"""That a thread has to come to its end: networks that are running when Python ends bring the process down."""
+LAST_SECONDS = MOST_SECONDS
+"""That a thread has to come to its end: networks at work as Python ends bring the process down."""
 
 
 class Station:

@@ -179,7 +179,7 @@ function open(asked) {
   paused = asked;
   const id = ++number;
   let first = true;
-  say("…");
+  say(limited || "…");
   stream = source.open(asked, {
     hello(said) {
       if (id !== number) return;
@@ -197,13 +197,13 @@ function open(asked) {
       spectrogram.push(frame, levels, bands);
       player.push(id, frame, int16, hello.hop_length, hello.channels);
     },
-    status: (text) => { if (id === number) say(text); },
+    status: (text) => { if (id === number) say(limited || text); },
     left: () => (player.state.id === id ? player.state.left : player.sent),
     speed(times, slow, place) {
       if (id !== number) return;
       document.documentElement.dataset.speed = times.toFixed(2);
       if (slow) tooSlow(times);
-      else if (player.state.running) say(`made in this browser${place && ` on ${place}`}, ${times.toFixed(1)} × as fast as it plays`);
+      else if (player.state.running) say(limited || `made in this browser${place && ` on ${place}`}, ${times.toFixed(1)} × as fast as it plays`);
     },
     ended(error) {
       if (id !== number || !playing) return;
@@ -217,19 +217,25 @@ function open(asked) {
   });
 }
 
+let limited = ""; // what this device is too slow for: said for as long as that holds
+
 /** Fewer steps first; then the stream of a server, where the site names one. */
 function tooSlow(times) {
   const fewest = Math.min(...model().steps), choice = document.querySelector(`input[name="steps"][value="${fewest}"]`);
   if (steps() > fewest) {
     choice.checked = true;
     changed(true);
-    say(`this device makes ${times.toFixed(1)} s of music a second: too slow for more than ${fewest} step`);
+    limited = `this device makes ${times.toFixed(1)} s of music a second: too slow for more than ${fewest} step`;
+    say(limited);
     return;
   }
   const server = document.querySelector('meta[name="halfstep-server"]')?.content;
-  say(server ? "too slow to make music; this is the server's stream" : "this device is too slow to make music without gaps");
-  if (!server) return;
+  if (!server) {
+    say((limited = "this device is too slow to make music without gaps"));
+    return;
+  }
   pause();
+  say("this device is too slow to make music; this is the server's stream");
   const audio = $("fallback");
   audio.src = `${server}/stream/${encodeURIComponent(model().id)}.mp3`;
   audio.hidden = false;
@@ -285,8 +291,8 @@ player.onstate = (state) => {
   if (state.gaps > gaps) {
     gaps = state.gaps;
     say(steps() > Math.min(...model().steps) ? "falling behind; fewer steps would help" : "falling behind");
-  } else if (state.running && (told === "…" || told.startsWith("falling") && state.left > 2 || told === "paused")) {
-    say(own ? "live" : "");
+  } else if (state.running && (told === "…" || told === "loading the model" || told.startsWith("falling") && state.left > 2 || told === "paused")) {
+    say(own ? "live" : limited);
   }
 };
 
@@ -476,8 +482,8 @@ function choose(chosen) {
 
 function listen() {
   $("play").onclick = () => { stopMade(); playing ? pause() : play(); };
-  $("model").onchange = () => { showModel(); changed(false); };
-  $("steps").onchange = () => changed(true);
+  $("model").onchange = () => { limited = ""; showModel(); changed(false); };
+  $("steps").onchange = () => { limited = ""; changed(true); };
   $("seed").onchange = () => changed(false);
   $("another").onclick = another;
   $("variation").oninput = showVariation;
