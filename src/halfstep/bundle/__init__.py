@@ -2,7 +2,7 @@
 
 from halfstep.bundle.folder import ModelFolder, is_model_folder, open_folder, verify
 from halfstep.bundle.installed import installed, installed_folders, load_folder, model_places
-from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, VocoderFiles
+from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, Stationary, VocoderFiles
 from halfstep.bundle.model_json import read_manifest, write_manifest
 from halfstep.bundle.onnx_denoiser import OnnxDenoiser
 from halfstep.bundle.onnx_vocoder import OnnxVocoder
@@ -16,6 +16,7 @@ __all__ = [
     "OnnxDenoiser",
     "OnnxVocoder",
     "Origin",
+    "Stationary",
     "VocoderFiles",
     "installed",
     "installed_folders",

@@ -77,6 +77,20 @@ class VocoderFiles:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stationary:
+    """By how much the network exaggerates its context, to be taken back of a stream's windows: see
+    `generation.stationary`, in standardised units of a band. `recipes/models/stationary.py` measures it.
+    """
+
+    pull: float
+    """Of the context's long-term spectrum: what its next window has too much of it."""
+    bias: float
+    """What every window has too much."""
+    contrast: float
+    """How much more its frames should differ from their long-term spectrum, as a factor."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FileEntry:
     """What a file of the folder must be, in lower-case hexadecimal and bytes."""
 
@@ -115,6 +129,8 @@ class Manifest:
     """Given with the packing "components", and with no other."""
     conditions: tuple[NamedCondition, ...] = ()
     """What it can be asked for; with any, the denoisers see a vector of their weights besides."""
+    stationary: Stationary | None = None
+    """None: streams are as the network gives them."""
     vocoder: VocoderFiles | None = None
     """None: waveforms come from Griffin-Lim."""
     measured: Mapping[str, Any] = field(default_factory=dict[str, Any])

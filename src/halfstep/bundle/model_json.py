@@ -9,7 +9,7 @@ from typing import Any
 
 from halfstep.atomic import write_json
 from halfstep.audio.mel_fields import mel_from
-from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, VocoderFiles
+from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, Stationary, VocoderFiles
 from halfstep.conditioning import MOST_CONDITIONS, NamedCondition, condition_from
 from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.diffusion.process import DDIM, MOST_STEPS, SAMPLERS, VARIANCES, Process
@@ -86,6 +86,7 @@ def parse_manifest(value: object, where: str) -> Manifest:
         process=_parse_process(fields),
         components=_parse_components(fields),
         conditions=_parse_conditions(fields),
+        stationary=_parse_stationary(fields),
         vocoder=_parse_vocoder(fields),
         measured=_parse_measured(fields),
         files=_parse_files(fields.inside("files")),
@@ -157,6 +158,19 @@ def _parse_denoiser(fields: Fields) -> DenoiserFile:
     if denoiser.most_steps is not None and denoiser.steps > denoiser.most_steps:
         raise fields.fail("steps", denoiser.steps, f"at most most_steps, {denoiser.most_steps}")
     return denoiser
+
+
+def _parse_stationary(outer: Fields) -> Stationary | None:
+    """Absent from folders made before there was such a thing."""
+    value = outer.take("stationary") if outer.has("stationary") else None
+    if value is None:
+        return None
+    fields = Fields(f"{outer.where}: stationary", value)
+    stationary = Stationary(
+        pull=fields.number("pull", 0, 2), bias=fields.number("bias", -1, 1), contrast=fields.number("contrast", 0.5, 2)
+    )
+    fields.done()
+    return stationary
 
 
 def _parse_process(outer: Fields) -> Process:

@@ -14,6 +14,7 @@ from halfstep.diffusion.forms import hold_known
 from halfstep.diffusion.rates import Rates
 from halfstep.diffusion.steps import ddim_step
 from halfstep.generation.crossfade import crossfaded
+from halfstep.generation.stationary import held_stationary
 from halfstep.generation.window import WindowSampler, layout_of, nearer
 
 SPECTRA_AT_ONCE = 32
@@ -25,7 +26,8 @@ Array = Any
 def graphs(folder: ModelFolder) -> dict[str, bytes]:
     """What the page calls a graph -> its file. `packed` and `unpacked` lead into the network and out of it, `stepped`
     is one step of the sampler, `crossfaded` joins windows, `log_mel`, `standardised` and `analysed` are about bands,
-    `nearer` is a round of the search for the noise of what is known.
+    `nearer` is a round of the search for the noise of what is known. `stationary`, of a model that has it, leads a
+    stream's window back to the average.
     """
     manifest, packing = folder.manifest, folder.packing
     mel, frames, bands = manifest.mel, manifest.frames, manifest.mel.n_mels
@@ -61,9 +63,14 @@ def graphs(folder: ModelFolder) -> dict[str, bytes]:
     def closer(noise: Array, known: Array, rendered: Array, target: Array) -> Array:
         return nearer(noise.T, known.T, rendered.T, target, packing.scale).T
 
+    def stationary(window: Array, past: Array, fresh: Array, ramp: Array) -> Array:
+        assert manifest.stationary is not None
+        return held_stationary(window.T, past, fresh, ramp, manifest.stationary).T
+
+    times = dict.fromkeys(("past", "fresh", "ramp"), (frames,))
     one = dict.fromkeys(("alpha_t", "sigma_t", "alpha_s", "sigma_s"), (1,))
     fade = (layout.crossfade, bands)
-    return {
+    made = {
         "packed": onnx_graph(
             packed, {"noise": window, "known": window, "mask": (frames,)}, ["z", "known_x", "held", "aligned"]
         ),
@@ -77,6 +84,9 @@ def graphs(folder: ModelFolder) -> dict[str, bytes]:
             closer, {"noise": window, "known": window, "rendered": window, "target": (frames,)}, ["nearer"]
         ),
     }
+    if manifest.stationary is not None:
+        made["stationary"] = onnx_graph(stationary, {"window": window, **times}, ["stationary"])
+    return made
 
 
 def _no_network(*_: Any) -> np.ndarray:

@@ -7,7 +7,7 @@ import { Vocoder } from "./vocoder.js";
 const BLOCK = 128; // frames that the vocoder takes at once, as on the command line
 const LEAD_IN_WINDOWS = 2, LEAD_IN_FRAMES = 64; // generation/passages.py
 const LOWEST = -11.5, HIGHEST = 6.5;
-const GRAPHS = ["packed", "stepped", "unpacked", "crossfaded", "log_mel", "standardised", "analysed", "nearer"];
+const GRAPHS = ["packed", "stepped", "unpacked", "crossfaded", "log_mel", "standardised", "analysed", "nearer", "stationary"];
 
 // What comes before all is loaded waits.
 const early = [];
@@ -147,7 +147,7 @@ async function denoiserOf(about, steps, place) {
 
 async function samplerOf(about, steps) {
   const graphs = {};
-  for (const name of GRAPHS) graphs[name] = await graph(about.files[name]);
+  for (const name of GRAPHS) if (about.files[name]) graphs[name] = await graph(about.files[name]);
   return new WindowSampler(about, graphs, steps, await denoiserOf(about, steps, on));
 }
 

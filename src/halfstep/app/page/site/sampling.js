@@ -113,7 +113,9 @@ async function windowAt(sampler, canvas, place, past, after = null) {
   }
   let noise = noiseOf(canvas, place.start, place.start + frames, bands);
   if (target.some((one) => one)) noise = await sampler.optimised(noise, known, mask, target, optimising_rounds);
-  const window = await sampler.inpainted(noise, known, mask);
+  let window = await sampler.inpainted(noise, known, mask);
+  if (sampler.graphs.stationary && end && place.closing === null)
+    window = (await sampler.graphs.stationary({ window, ...shares(frames, end) })).stationary;
   if (place.crossfade) await crossfade(sampler, past.subarray(fade * bands), window, fade, true);
   if (place.closing) await crossfade(sampler, after.subarray(0, place.closing * bands), window, begin, false);
   return window;
@@ -124,6 +126,13 @@ async function crossfade(sampler, held, window, at, opens) {
   const { bands } = sampler.about, own = window.slice(at * bands, at * bands + held.length);
   const { joined } = await sampler.graphs.crossfaded(opens ? { old: held, new: own } : { old: own, new: held });
   window.set(joined, at * bands);
+}
+
+/** What is past of a window, what is new, and how far it is led back: generation/stationary.py has them too. */
+function shares(frames, known) {
+  const past = new Float32Array(frames).fill(1 / known, 0, known), fresh = new Float32Array(frames).fill(1 / (frames - known), known);
+  const ramp = Float32Array.from({ length: frames }, (_, at) => Math.max(0, Math.min(1, (at + 1 - known) * 2 / (frames - known))));
+  return { past, fresh, ramp };
 }
 
 /** How much of what is known is wanted of frames that pass away from it: from near 1 evenly to near 0. */
