@@ -1,14 +1,14 @@
 """How much a model exaggerates its context, and what is to be taken back of it, into its folder.
 
     python recipes/models/hold_stationary.py MODEL --data DATA [--windows 60]
-    python recipes/models/hold_stationary.py MODEL --set .4 .05 1.1
+    python recipes/models/hold_stationary.py MODEL --set .6 .3 .03 1.1
 
-With DATA, the set it learned from: real windows as context, and beside the long-term spectrum of the frames that the
-model goes on with, that of those that really follow; both as slopes over that of the context (1: as far from the
-average as the context), their difference in the mean, and the ratio of their deviations. A pull of the difference of
-the slopes, a bias of the means' and a contrast of the ratio give windows after real music what real music has; a stream
-whose context is all its own may need more of the pull: look at its later minutes. With numbers (pull, bias,
-contrast) MODEL/model.json gets them: see `generation/stationary.py`.
+With DATA, the set it learned from: real windows as context, and the mean spectra of what the model goes on with beside
+those of what really follows. Each as a slope over that of the context (1: as far from the average as it is), for the
+spectrum's shape and for its detail; the difference of the means; the ratio of the deviations. A pull and a detail of
+the slopes' differences, a bias of the means' and a contrast of the ratio give windows after real music what real music
+has; a stream, whose context is all its own, may need more of the pull: look at its later minutes. With numbers, they
+are written into MODEL/model.json: see `generation/stationary.py`.
 """
 
 import argparse
@@ -30,29 +30,35 @@ def measured(folder: Path, library: Library, windows: int) -> Stationary:
     model = halfstep.load(str(folder))
     sampler = model.sampler()
     size, smoothing = sampler.layout, band_smoothing(sampler.n_mels)
-    contexts, real, made, contrasts = [], [], [], []
+    spectra: list[list[np.ndarray]] = []
+    deviations: list[tuple[float, float]] = []
     long_enough = [track for track in library.tracks if track.frames >= 2 * size.frames]
     for number, track in enumerate(long_enough[:windows]):
         begin = (track.frames - size.frames) // 2
         rows = np.asarray(library.array(track)[begin : begin + size.frames], np.float32)
         window, mask = sampler.standardised(rows.T), np.zeros(size.frames, np.float32)
         mask[: size.overlap] = 1
-        noise = window_noise(sampler.n_mels, 0, number, size.frames)
-        following = sampler.inpainted(noise, window * mask, mask)[:, size.overlap :]
-        contexts.append(smoothing @ window[:, : size.overlap].mean(axis=1))
-        real.append(smoothing @ window[:, size.overlap :].mean(axis=1))
-        made.append(smoothing @ following.mean(axis=1))
-        contrasts.append((window[:, size.overlap :].std(), following.std()))
-    over = np.sum(np.square(contexts))
-    slopes = {
-        name: float(np.sum(np.multiply(contexts, spectra)) / over) for name, spectra in (("real", real), ("made", made))
-    }
-    deviations = np.mean(contrasts, axis=0)
-    print(f"{len(contexts)} windows: slope of real music {slopes['real']:.3f}, of the model {slopes['made']:.3f}")
+        made = sampler.inpainted(window_noise(sampler.n_mels, 0, number, size.frames), window * mask, mask)
+        parts = (window[:, : size.overlap], window[:, size.overlap :], made[:, size.overlap :])
+        spectra.append([part.mean(axis=1) for part in parts])
+        deviations.append((float(parts[1].std()), float(parts[2].std())))
+    means = np.array(spectra)
+    shapes = means @ smoothing.T
+    more = {name: _slopes(part) for name, part in (("shape", shapes), ("detail", means - shapes))}
+    for name, (real, made) in more.items():
+        print(f"{len(means)} windows, slope of the {name}: real music {real:.3f}, the model {made:.3f}")
+    pull, detail = (max(0.0, made - real) for real, made in more.values())
+    real, made = np.mean(deviations, axis=0)
     return Stationary(
-        pull=max(0.0, slopes["made"] - slopes["real"]), bias=float(np.mean(made) - np.mean(real)),
-        contrast=float(deviations[0] / deviations[1]),
-    )  # fmt: skip
+        pull=pull, detail=detail, bias=float(np.mean(means[:, 2] - means[:, 1])), contrast=float(real / made)
+    )
+
+
+def _slopes(spectra: np.ndarray) -> tuple[float, float]:
+    """(of what really follows, of what the model makes) over the context, of spectra [n, 3, n_mels]."""
+    over = np.sum(np.square(spectra[:, 0])) or 1.0
+    real, made = (float(np.sum(spectra[:, 0] * spectra[:, part]) / over) for part in (1, 2))
+    return real, made
 
 
 def main(words: list[str] | None = None) -> int:
@@ -60,15 +66,15 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("--data", type=Path, metavar="DATA")
     parser.add_argument("--windows", type=int, default=60, help="to measure")
-    parser.add_argument("--set", nargs=3, type=float, metavar=("PULL", "BIAS", "CONTRAST"), dest="stationary")
+    parser.add_argument("--set", nargs=4, type=float, metavar=("PULL", "DETAIL", "BIAS", "CONTRAST"), dest="stationary")
     options = parser.parse_args(words)
     if (options.data is None) == (options.stationary is None):
         parser.error("either --data or --set")
     if options.data is not None:
         print(json.dumps(asdict(measured(options.model, Library(options.data), options.windows))))
         return 0
-    pull, bias, contrast = options.stationary
-    stationary = Stationary(pull=pull, bias=bias, contrast=contrast)
+    pull, detail, bias, contrast = options.stationary
+    stationary = Stationary(pull=pull, detail=detail, bias=bias, contrast=contrast)
     write_manifest(options.model, replace(read_manifest(options.model), stationary=stationary))
     return 0
 

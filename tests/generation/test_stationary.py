@@ -44,7 +44,7 @@ def test_a_stream_of_a_network_that_exaggerates_its_context_runs_away(manifest: 
 
 def test_what_is_taken_back_holds_it(manifest: Manifest):
     """At 1.2 - .4 of the context's level it falls by a part of itself, window after window, and never rises."""
-    steady = replace(manifest, stationary=Stationary(pull=0.4, bias=0.0, contrast=1.0))
+    steady = replace(manifest, stationary=Stationary(pull=0.4, detail=0.4, bias=0.0, contrast=1.0))
     falling = levels(steady, 20)
     assert falling == sorted(falling, reverse=True)
     assert 0 < falling[-1] < 0.1 * falling[0]
@@ -53,17 +53,29 @@ def test_what_is_taken_back_holds_it(manifest: Manifest):
 def test_the_last_frame_is_off_by_pull_times_the_context_and_the_bias():
     window = np.full((16, 40), 2.0, np.float32)
     window[:, 10:] = 3.0
-    out = held_stationary(window, *shares(40, 10), Stationary(pull=0.25, bias=0.125, contrast=1.5))
+    out = held_stationary(window, *shares(40, 10), Stationary(pull=0.25, detail=0, bias=0.125, contrast=1.5))
     np.testing.assert_allclose(out[:, :10], window[:, :10], atol=1e-6)
     np.testing.assert_allclose(out[:, -15:], 3 - 0.25 * 2 - 0.125, atol=1e-5)
     np.testing.assert_allclose(np.diff(out[0, 9:25]), [1 - 0.625 / 15] + [-0.625 / 15] * 14, atol=1e-5)
+
+
+def test_detail_is_what_the_shape_leaves():
+    """A ripple from band to band, which smoothing all but takes out, is taken back by `detail`, not by `pull`."""
+    ripple = np.where(np.arange(48) % 2, 1.0, -1.0).astype(np.float32)[:, None]
+    window = np.repeat(ripple, 40, axis=1)
+    by_pull, by_detail = (
+        held_stationary(window, *shares(40, 10), Stationary(pull=pull, detail=detail, bias=0, contrast=1))
+        for pull, detail in ((0.5, 0), (0, 0.5))
+    )
+    np.testing.assert_allclose(by_pull[8:-8], window[8:-8], atol=0.01)
+    np.testing.assert_allclose(by_detail[8:-8, -1], 0.5 * ripple[8:-8, 0], atol=0.01)
 
 
 def test_contrast_scales_what_differs_from_the_windows_own_spectrum():
     rng = np.random.default_rng(0)
     window = rng.standard_normal((16, 64)).astype(np.float32)
     past, fresh, ramp = shares(64, 16)
-    out = held_stationary(window, past, fresh, ramp, Stationary(pull=0, bias=0, contrast=1.25))
+    out = held_stationary(window, past, fresh, ramp, Stationary(pull=0, detail=0, bias=0, contrast=1.25))
     own = band_smoothing(16) @ window[:, 16:].mean(axis=1, keepdims=True)
     np.testing.assert_allclose(out[:, 40:] - own, 1.25 * (window[:, 40:] - own), atol=1e-5)
 
@@ -85,7 +97,7 @@ def test_smoothing_keeps_a_constant_and_spreads_a_peak_evenly():
 def test_the_window_that_closes_a_gap_is_as_the_network_gives_it(manifest: Manifest):
     """It meets what comes after: nothing leads it away from there."""
     recorded = np.zeros((8, 12), np.float32)
-    steady = replace(manifest, stationary=Stationary(pull=0.4, bias=0.5, contrast=1.5))
+    steady = replace(manifest, stationary=Stationary(pull=0.4, detail=0.3, bias=0.5, contrast=1.5))
     parts = {"before": recorded, "after": recorded, "frames": 6, "boundary_noise": seed_noise(8, 1)}
     one, other = (
         filled(WindowSampler(exaggerating, which, 1), Canvas(init_noise=seed_noise(8, 0), **parts))

@@ -46,8 +46,8 @@ def test_slopes_means_and_deviations_are_those_of_a_network_that_is_known(
 
 def test_numbers_are_written_into_the_folder(recipe, tiny_model: Path, tmp_path: Path):
     model = shutil.copytree(tiny_model, tmp_path / "model")
-    assert recipe.main([str(model), "--set", ".4", ".05", "1.1"]) == 0
-    assert read_manifest(model).stationary == Stationary(pull=0.4, bias=0.05, contrast=1.1)
+    assert recipe.main([str(model), "--set", ".4", ".2", ".05", "1.1"]) == 0
+    assert read_manifest(model).stationary == Stationary(pull=0.4, detail=0.2, bias=0.05, contrast=1.1)
 
 
 def test_one_of_both_is_needed(recipe, tiny_model: Path):

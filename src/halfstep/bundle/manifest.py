@@ -83,7 +83,9 @@ class Stationary:
     """
 
     pull: float
-    """Of the context's long-term spectrum: what its next window has too much of it."""
+    """Of the shape of the context's long-term spectrum, smoothed over bands: what its next window has too much of."""
+    detail: float
+    """Of the rest of that spectrum, which bands stand out: the same."""
     bias: float
     """What every window has too much."""
     contrast: float

@@ -167,8 +167,9 @@ def _parse_stationary(outer: Fields) -> Stationary | None:
         return None
     fields = Fields(f"{outer.where}: stationary", value)
     stationary = Stationary(
-        pull=fields.number("pull", 0, 2), bias=fields.number("bias", -1, 1), contrast=fields.number("contrast", 0.5, 2)
-    )
+        pull=fields.number("pull", 0, 2), detail=fields.number("detail", 0, 2),
+        bias=fields.number("bias", -1, 1), contrast=fields.number("contrast", 0.5, 2),
+    )  # fmt: skip
     fields.done()
     return stationary
 

@@ -14,8 +14,8 @@ from halfstep.arrays import Float32
 from halfstep.bundle import Stationary
 
 SMOOTHED_SHARE = 8
-"""A spectrum's long-term shape is its mean in time, smoothed over bands by a Hann window of a quarter of them: half of
-it, an eighth, on either side."""
+"""The shape of a mean spectrum is that spectrum smoothed over bands by a Hann window of a quarter of them: half of it,
+an eighth, on either side."""
 RAMP_SHARE = 2
 """Over half of its new frames a window is led to where it should be: an equalizer that moves slowly, and no join."""
 
@@ -28,17 +28,19 @@ def held_stationary(
     stationary: Stationary,
 ) -> Float32[np.ndarray, "bands frames"]:
     """A standardised window [n_mels, frames] that begins with frames of the window before it, its other frames nearer
-    to the average: x -> m + (1 + (contrast - 1) r) (x - m) - r (pull c + bias), where c is the long-term shape of the
-    past and m that of the fresh frames.
+    to the average: x -> m + (1 + (contrast - 1) r) (x - m) - r (pull c + detail (p - c) + bias), where p is the mean
+    spectrum of the past, c its shape, smoothed over bands, and m the shape of the fresh frames' mean.
 
     past, fresh: shares of the means over those frames, each of sum 1, [frames]. ramp: r, 0 to 1, [frames]. All as
     `shares` gives them. Nothing but arithmetic on arrays, so that a browser's graph is traced from it.
     """
     smoothing = band_smoothing(len(window))
-    context_shape = smoothing @ (window @ past[:, None])
+    context = window @ past[:, None]
+    context_shape = smoothing @ context
     own_shape = smoothing @ (window @ fresh[:, None])
     contrast = 1 + np.float32(stationary.contrast - 1) * ramp
-    offset = np.float32(stationary.pull) * context_shape + np.float32(stationary.bias)
+    detail = np.float32(stationary.detail) * (context - context_shape)
+    offset = np.float32(stationary.pull) * context_shape + detail + np.float32(stationary.bias)
     return own_shape + contrast * (window - own_shape) - ramp * offset
 
 
