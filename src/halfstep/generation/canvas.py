@@ -142,8 +142,8 @@ def _inpainted(
     if target.any():
         noise = sampler.optimised(noise, known, mask, target)
     window = sampler.inpainted(noise, known, mask, lambda step: canvas.noise(place.start, place.start + frames, step))
-    if sampler.manifest.stationary is not None and end and place.closing is None:
-        window = held_stationary(window, *shares(frames, end), sampler.manifest.stationary)
+    if sampler.stationary is not None and end and place.closing is None:
+        window = held_stationary(window, *shares(frames, end), sampler.stationary)
     if place.crossfade:
         window[:, fade] = crossfaded(past[:, fade], window[:, fade])
     if place.closing and after is not None:

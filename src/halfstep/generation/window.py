@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from halfstep.arrays import Float32
-from halfstep.bundle import Manifest, OnnxDenoiser
+from halfstep.bundle import Manifest, OnnxDenoiser, Stationary
 from halfstep.conditioning import Weights
 from halfstep.diffusion.forms import hold_known
 from halfstep.diffusion.process import DDIM, Sampling
@@ -97,6 +97,11 @@ class WindowSampler:
     @property
     def n_mels(self) -> int:
         return self.manifest.mel.n_mels
+
+    @property
+    def stationary(self) -> Stationary | None:
+        """What a stream's windows have too much of."""
+        return self.manifest.stationary
 
     @property
     def shifts(self) -> bool:

@@ -124,14 +124,17 @@ def test_windows_lie_where_they_do_here(tab: Tab, tiny_manifest: Manifest):
 class Halved:
     """A sampler whose windows are half their noise, and what is known where it is known: in a browser, the same."""
 
-    shifts, n_mels = True, 2
+    shifts, n_mels, stationary = True, 2, object()
     SCRIPT = """{ about, logMel: async (x) => x, standardised: async (x) => x,
       async inpainted(noise, known, mask) {
         return noise.map((one, at) => mask[Math.floor(at / 2)] ? known[at] : one / 2); },
       async optimised(noise, known, mask, target) {
         return noise.map((one, at) => one + target[Math.floor(at / 2)] * (known[at] - one / 2)); },
       graphs: { async crossfaded({ old, new: young }) {
-        return { joined: old.map((one, at) => (one + 3 * young[at]) / 4) }; } } }"""
+        return { joined: old.map((one, at) => (one + 3 * young[at]) / 4) }; },
+        async stationary({ window, past, fresh, ramp }) {
+          const moved = (one, of) => one * (1 - ramp[of] / 2) + past[of] - fresh[of];
+          return { stationary: window.map((one, at) => moved(one, Math.floor(at / 2))) }; } } }"""
 
     def __init__(self, manifest: Manifest) -> None:
         self.layout = layout_of(manifest)
@@ -154,6 +157,8 @@ def test_windows_follow_each_other_as_they_do_here(
 ):
     """Streams, continuations and gaps, with a window that is arithmetic: what formulas give is tested as graphs."""
     monkeypatch.setattr(canvas, "crossfaded", lambda old, new: (old + 3 * new) / 4)
+    moved = lambda window, past, fresh, ramp, _: window * (1 - ramp / 2) + past - fresh  # noqa: E731
+    monkeypatch.setattr(canvas, "held_stationary", moved)
     layout, rng = layout_of(tiny_manifest), np.random.default_rng(0)
     sides = [rng.standard_normal((2, size)).astype(np.float32) if size else None for size in (before, after)]
     about = {**asdict(layout), "bands": 2, "optimising_rounds": 1}

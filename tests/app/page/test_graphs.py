@@ -14,6 +14,7 @@ from halfstep.diffusion.forms import hold_known
 from halfstep.diffusion.rates import Rates
 from halfstep.diffusion.steps import ddim_step
 from halfstep.generation.crossfade import crossfaded
+from halfstep.generation.stationary import held_stationary, shares
 from halfstep.generation.window import WindowSampler, layout_of, nearer
 
 
@@ -71,6 +72,10 @@ def test_bands(made: dict[str, bytes]):
     (better,) = answers(made["nearer"], noise=window, known=other, rendered=bands, target=target)
     expected = nearer(window.T, other.T, bands.T, target, folder.packing.scale).T
     np.testing.assert_allclose(better, expected, atol=1e-5)
+    assert manifest.stationary is not None
+    past, fresh, ramp = parts = shares(manifest.frames, layout_of(manifest).overlap)
+    (steady,) = answers(made["stationary"], window=window, past=past, fresh=fresh, ramp=ramp)
+    np.testing.assert_allclose(steady, held_stationary(window.T, *parts, manifest.stationary).T, atol=1e-5)
     magnitude = rng.random((SPECTRA_AT_ONCE, manifest.mel.bins)).astype(np.float32)
     (logs,) = answers(made["analysed"], magnitude=magnitude)
     np.testing.assert_allclose(logs, magnitude_to_log_mel(magnitude.T, manifest.mel).T, atol=1e-5)
