@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from halfstep.atomic import remove_partials, replacing
 from halfstep.training.team import team
+from halfstep.training.tracking import tracked
 
 if TYPE_CHECKING:
     from halfstep.training.board import Board
@@ -29,6 +30,7 @@ class TrainingLog:
         self.last_logged = first_step
         self._file = self.path.open("a", encoding="utf-8")
         self._board = _board(folder / "tensorboard", first_step)
+        self._tracker = tracked(folder)
 
     def __enter__(self) -> Self:
         return self
@@ -37,6 +39,8 @@ class TrainingLog:
         try:
             if self._board is not None:
                 self._board.close()
+            if self._tracker is not None:
+                self._tracker.close()
         finally:
             self._file.close()
 
@@ -47,6 +51,8 @@ class TrainingLog:
         self._file.flush()
         if self._board is not None:
             self._board.add(step, figures)
+        if self._tracker is not None:
+            self._tracker.add(step, figures)
         self.last_logged = step
 
     def show(self, step: int) -> None:

@@ -37,6 +37,12 @@ Preset = Annotated[
 Device = Annotated[
     str | None, typer.Option(metavar="cuda|mps|cpu", help="Where the network is; the best that is here if not given.")
 ]
+Track = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PROJECT", help="Keep the figures in a project of trackio, on this machine: pip install trackio."
+    ),
+]
 RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="The folder of the run, or its address.")]
 
 
@@ -140,6 +146,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how long it would take here, and how much memory and disk.")
     ] = False,
+    track: Track = None,
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
@@ -152,9 +159,11 @@ def train(
         return
     from halfstep.runs.train import train_command
     from halfstep.training.log import read_log
+    from halfstep.training.tracking import tracked_in
     from halfstep.training.verdict import verdict
 
-    with at_hand(out) as run, disk_named(run), progress("train") as tell, _kept(lambda: _so_far(run)):
+    kept = _kept(lambda: _so_far(run))
+    with at_hand(out) as run, disk_named(run), tracked_in(track), progress("train") as tell, kept:
         figures = train_command(place(data), run, preset, settings or [], steps, tell, start, device)
     if not figures:  # not the first process of a team
         return
@@ -171,15 +180,17 @@ def distill(
     run: RunFolder,
     to: Annotated[int, typer.Option(metavar="K", min=1, help="How few steps the last rung takes.")] = 1,
     updates: Annotated[int | None, typer.Option(min=1, help="Updates a rung, if not the preset's.")] = None,
+    track: Track = None,
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
     """Halve the teacher's steps, rung by rung. The same command again goes on where it was stopped."""
     from halfstep.runs.distill import distill_command
     from halfstep.runs.ladder_report import table
+    from halfstep.training.tracking import tracked_in
 
     kept = _kept(lambda: "saved; the same command goes on")
-    with at_hand(run) as folder, disk_named(folder), progress("distill") as tell, kept:
+    with at_hand(run) as folder, disk_named(folder), tracked_in(track), progress("distill") as tell, kept:
         rows = distill_command(folder, to, updates, tell, device)
     if as_json and rows:
         print(json.dumps({"run": str(run), "rungs": rows}, indent=1))
