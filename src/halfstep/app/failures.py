@@ -39,7 +39,7 @@ EXTRAS = {
 """Packages that only an extra brings."""
 
 OPTIONS = {
-    "device": "--device",
+    "device": "--device", "track": "--track",
     "steps": "--steps", "model": "--model", "preset": "--preset", "settings": "--set", "out": "--out",
     "start": "--from", "to": "--to", "updates": "--updates", "weights": "--weights", "credits": "--credits",
     "data": "--data", "teacher_steps": "--teacher-steps", "beside": "--beside", "embedding": "--embedding",
