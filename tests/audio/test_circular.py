@@ -45,6 +45,14 @@ def test_a_loop_repeats_the_mel_it_came_from_over_the_wrap_too(config: MelConfig
     assert error[[0, 1, -1, -2]].max() < 1.3 * error[2:-2].max()
 
 
+def test_sound_lies_where_its_frame_is():
+    """Frame f is the sound around sample f * hop + hop / 2."""
+    magnitude = np.zeros((40, SMALL.bins), np.float32)
+    magnitude[12] = 1
+    power = np.square(griffin_lim_loop(magnitude, SMALL, 8, 0.99, np.random.default_rng(0)), dtype=np.float64)
+    assert power @ np.arange(len(power)) / power.sum() == pytest.approx(12.5 * SMALL.hop_length, abs=64)
+
+
 def test_nothing_steps_at_the_wrap():
     frames = 60
     mel = mel_of_period(tones(SMALL, frames), SMALL, frames)
@@ -83,6 +91,17 @@ def test_a_long_loop_is_made_as_a_stream_and_closes(monkeypatch: pytest.MonkeyPa
 def test_a_wave_is_stretched_to_the_same_wave(count: int, size: int, turns: int):
     wave = lambda n: np.cos(2 * np.pi * turns * np.arange(n) / n + 0.3).astype(np.float32)  # noqa: E731
     np.testing.assert_allclose(stretched(wave(count), size), wave(size), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "turns", "kept"),
+    [(12, 8, 3, 1), (8, 12, 3, 1), (12, 8, 4, 0), (8, 12, 4, 0), (9, 15, 4, 1), (15, 9, 4, 1), (15, 9, 5, 0)],
+)
+def test_what_is_below_half_the_lower_rate_is_kept_and_what_is_at_it_or_above_is_not(
+    count: int, size: int, turns: int, kept: int
+):
+    wave = lambda n: np.cos(2 * np.pi * turns * np.arange(n) / n + 0.3).astype(np.float32)  # noqa: E731
+    np.testing.assert_allclose(stretched(wave(count), size), kept * wave(size), atol=1e-6)
 
 
 def test_stretched_by_nothing_is_the_same():

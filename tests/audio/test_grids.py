@@ -16,6 +16,15 @@ def test_a_mel_is_its_own_grid_and_bands_of_a_long_window_are_sounded_in_frames_
     assert grid.lead - grid.window / 2 == LONG.lead - LONG.window / 2
 
 
+def test_what_is_its_own_grid_is_so_at_any_size_and_a_frame_of_256_samples_has_64_bands():
+    own = MelConfig(hop_length=256)
+    assert synthesis_grid(own) is own
+    for other in (MelConfig(hop_length=256, window_length=1024), MelConfig(hop_length=256, spacing="log")):
+        grid = synthesis_grid(other)
+        assert (grid.n_fft, grid.n_mels, grid.spacing) == (1024, 64, "slaney")
+    assert synthesis_grid(MelConfig(hop_length=1024, spacing="log")).n_mels == 128
+
+
 def test_every_band_hears_bins_around_its_centre_and_every_bin_is_heard():
     filters, hertz = filters_on_grid(LONG), np.arange(1025) * 44100 / 2048
     assert filters.shape == (192, 1025)

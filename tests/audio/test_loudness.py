@@ -47,6 +47,15 @@ def test_gates_leave_out_what_is_quiet():
     assert loudness(samples, 44100) == pytest.approx(pyloudnorm.Meter(44100).integrated_loudness(samples), abs=0.15)
 
 
+@pytest.mark.parametrize(("below_db", "counts"), [(11.5, True), (14.0, False)])
+def test_what_is_10_lu_below_the_mean_is_left_out(below_db: float, counts: bool):
+    """Half a tone, half the same much softer: their mean is 2.7 or 2.8 dB below the louder."""
+    soft = 10 ** (-below_db / 20)
+    samples = tone(997, 44100, level=0.5) * np.repeat([1.0, soft], 4 * 44100)
+    mean = 10 * math.log10((1 + soft**2) / 2) if counts else 0.0
+    assert loudness(samples, 44100) == pytest.approx(-9.03 + mean, abs=0.4)
+
+
 def test_blocks_change_nothing():
     samples = tone(440, 44100) * np.linspace(0.1, 1, 8 * 44100)
     assert loudness(samples, 44100, blocks=13) == pytest.approx(loudness(samples, 44100), abs=1e-4)

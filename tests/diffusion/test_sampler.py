@@ -167,9 +167,9 @@ def test_what_an_ancestral_sampler_predicts_is_clipped():
     """At the last step, whose deviation is 0, what is left is x_hat: within the bound, both ways."""
     path = Sampling(process=Process(schedule="ddpm-cosine"), sampler="ancestral").path(4)
     z = sample_ancestral(
-        lambda z, at_t: Prediction(-100 * np.sign(z)), NOISE, path, lambda step: np.zeros_like(NOISE), clip=0.25
+        lambda z, at_t: Prediction(-100 * np.sign(z)), NOISE, path, lambda step: np.zeros_like(NOISE), 0.0, clip=0.25
     )
-    np.testing.assert_allclose(np.abs(z), 0.25)
+    np.testing.assert_allclose(z, 0.25 * np.sign(NOISE))
 
 
 def spread(num_steps: int, fraction: float, respacing: str = "trailing") -> float:

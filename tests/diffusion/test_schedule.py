@@ -82,6 +82,8 @@ def test_the_linear_chain_has_ddpm_s_betas():
     assert alpha[2] ** 2 == pytest.approx(4.0358e-5, rel=1e-4)
     few, _ = SCHEDULES["linear"](train_steps=250).rates(np.array([1.0]))
     assert few[0] ** 2 == pytest.approx(4.0358e-5, rel=0.3)
+    eight, _ = SCHEDULES["linear"](train_steps=8).rates(np.array([0.875, 1.0]))  # the last beta would be 2.5
+    assert eight[1] ** 2 == pytest.approx(0.001 * eight[0] ** 2, rel=1e-9)
 
 
 @pytest.mark.parametrize(("t", "ratio"), [(1.0, 160.0), (0.5, 5.0305), (1e-9, 0.004)])

@@ -23,8 +23,15 @@ def halves(num_steps: int) -> TwoStepWeights:
 
 def test_equal_angles_give_the_form_of_salimans_and_ho():
     half = step_angle(8)
-    found = two_step_target(*np.array([0.7, -0.4, 1.3]), halves(4))
+    found = two_step_target(np.float64(0.7), np.float64(-0.4), np.float64(1.3), halves(4))
     assert found == pytest.approx(0.5 * (0.7 - 0.4 / math.cos(half) - math.tan(half) * 1.3), abs=1e-15)
+
+
+def test_float32_stays_float32_and_every_clip_may_have_angles_of_its_own():
+    row = np.ones(2, np.float32)
+    assert two_step_target(row, row, row, halves(4)).dtype == np.float32
+    both = np.array([step_angle(4), step_angle(8)])
+    np.testing.assert_allclose(np.stack(two_step_weights(both, both), 1), [halves(2), halves(4)])
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -46,7 +53,7 @@ def test_the_target_is_exact_under_every_schedule(name, v_first, v_second, z_t, 
 )
 def test_target_gain_on_unit_gaussian(num_steps, t, gain):
     """The best teacher has v = 0: x~ / z_t is known."""
-    v = two_step_target(*np.array([0.0, 0.0, 1.0]), halves(num_steps))
+    v = two_step_target(np.float64(0), np.float64(0), np.float64(1), halves(num_steps))
     assert x_from_v(v, np.float64(1.0), cosine_rates(t)) == pytest.approx(gain, abs=1e-10)
 
 
@@ -80,5 +87,6 @@ def test_target_in_half_precision_keeps_its_digits_at_1024_steps():
     rng = np.random.default_rng(0)
     v_first, v_second, z_t = rng.standard_normal((3, 1000))
     exact = two_step_target(v_first, v_second, z_t, halves(1024))
-    half = two_step_target(*(a.astype(np.float16) for a in (v_first, v_second, z_t)), halves(1024))
+    low = [array.astype(np.float16) for array in (v_first, v_second, z_t)]
+    half = two_step_target(low[0], low[1], low[2], halves(1024))
     assert np.abs(half - exact).max() < 0.005

@@ -44,7 +44,13 @@ def test_a_request_knows_its_recordings():
 
 @pytest.mark.parametrize(
     ("start", "stop", "span"),
-    [(0.5, 1.25, (4000, 10000)), (0, 1, (0, 8000)), (1, 2, (8000, 16000)), (1, 2.004, (8000, 16000))],
+    [
+        (0.5, 1.25, (4000, 10000)),
+        (0, 1, (0, 8000)),
+        (1, 2, (8000, 16000)),
+        (1, 2.004, (8000, 16000)),
+        (0.05, 1.95, (400, 15600)),
+    ],
 )
 def test_a_span_may_be_anywhere_its_ends_included(start: float, stop: float, span: tuple[int, int]):
     assert Mend(recording="a", start=start, stop=stop).span(16000, 8000, 400) == span
@@ -58,6 +64,7 @@ def test_a_span_may_be_anywhere_its_ends_included(start: float, stop: float, spa
         (0.01, 1, r"at least 0.050 s before it are needed to join to; take start 0$"),
         (1, 1.98, r"at least 0.050 s after it are needed to join to; take stop 2.000$"),
         (1, 2.1, "give two times in order, inside the recording's 0 to 2.000 s"),
+        (1, 1, "give two times in order"),
     ],
 )
 def test_a_span_that_leaves_too_little_says_what_to_do(start: float, stop: float, line: str):
@@ -89,9 +96,13 @@ def test_a_vocoder_of_any_other_name_is_refused_as_it_was_written(name: str):
         ({"mend": "a", "start": 1, "stop": 2, "seconds": 3}, "seconds: mend keeps"),
         ({"start": 1}, "start and stop: they say where to mend"),
         ({"stop": 1}, "start and stop: they say where to mend"),
+        ({"into": "b"}, "into: name the recording before it: context"),
+        ({"variation": 1.1}, "variation is 1.1: give a number from 0"),
+        ({"variation": -0.1}, "variation is -0.1: give a number from 0"),
+        ({"loudness": -61}, "loudness is -61"),
     ],
 )
-def test_a_span_goes_with_a_recording_to_mend(wish: dict, line: str):
+def test_what_does_not_go_together_or_is_out_of_range_is_refused(wish: dict, line: str):
     with pytest.raises(InputError, match=line):
         request_for(**wish)
 
@@ -123,3 +134,4 @@ def test_a_length_is_looked_at_once_the_sample_rate_is_known():
             Piece(seconds=seconds).samples(MEL)
     with pytest.raises(InputError, match="a loop takes 0.320 to 900"):
         Loop(seconds=0.3).samples(MEL)
+    assert [Loop(seconds=seconds).samples(MEL) for seconds in (0.32, 900)] == [2560, 7_200_000]

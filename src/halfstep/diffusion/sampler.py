@@ -59,7 +59,7 @@ def sample_ancestral(
     noise: Signal,
     path: Path,
     fresh: Callable[[int], Signal],
-    fraction: float = 0.0,
+    fraction: float,
     hold: Hold = no_hold,
     clip: float = np.inf,
 ) -> Signal:

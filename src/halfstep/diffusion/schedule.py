@@ -44,7 +44,7 @@ class ShiftedSchedule:
     frames of music say much the same, as pixels of a large picture do, so that more noise is needed to hide them.
     """
 
-    shift: float = 0.5
+    shift: float
     chain: None = None
 
     def rates(self, t: Times) -> Rates:
@@ -127,7 +127,7 @@ class LinearSchedule:
     Ho et al. 2020 (arXiv:2006.11239), section 4; for other T as Nichol & Dhariwal 2021 scale it.
     """
 
-    num_train_steps: int = 1000
+    num_train_steps: int
 
     @property
     def chain(self) -> int:
