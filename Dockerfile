@@ -4,7 +4,7 @@
 #     docker run --rm -v "$PWD:/music" halfstep generate /music/night.flac --seconds 60
 # Training, on a processor or, with --gpus all, an NVIDIA card:
 #     docker build -t halfstep-train --target train .
-#     docker run --rm --gpus all -v "$PWD:/work" halfstep-train train /work/data --out /work/run
+#     docker run --rm --gpus all -v "$PWD:/data" halfstep-train train /data/mine --out /data/run
 # BASE is any image with `python` and `pip`: recipes/release/image.sh builds one from Debian's packages, and this on it.
 ARG PYTHON=3.13
 ARG BASE=python:${PYTHON}-slim

@@ -18,6 +18,7 @@ from halfstep.audio.files.io import read
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.diffusion.rates import cosine_rates
 from halfstep.diffusion.sampler import sample
+from halfstep.markdown import markdown_table
 from halfstep.metrics.waveform import loudness_matched, mel_l1, multi_resolution_stft_distance
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser, rates_like
@@ -83,9 +84,8 @@ def main() -> None:
             noise.standard_normal((1, task.channels, m.shape[1]), dtype=np.float32), m[None]
         )[0]
         excerpts = [excerpt(path, mel, options.start, options.seconds) for path in options.audio]
-    print("| vocoder, steps | MR-STFT | log-mel L1 (nepers) | real-time factor |\n|---|---|---|---|", flush=True)
-    for name, way in ways.items():
-        print(row(name, way, excerpts, mel), flush=True)
+    rows = [row(name, way, excerpts, mel) for name, way in ways.items()]
+    print(markdown_table(["vocoder, steps", "MR-STFT", "log-mel L1 (nepers)", "real-time factor"], rows), end="")
 
 
 def excerpt(path: Path, mel: MelConfig, start: float, seconds: float) -> np.ndarray:
@@ -95,7 +95,7 @@ def excerpt(path: Path, mel: MelConfig, start: float, seconds: float) -> np.ndar
     return samples[first : first + count]
 
 
-def row(name: str, way: Callable[[np.ndarray], np.ndarray], excerpts: list[np.ndarray], mel: MelConfig) -> str:
+def row(name: str, way: Callable[[np.ndarray], np.ndarray], excerpts: list[np.ndarray], mel: MelConfig) -> list[str]:
     distances, differences, seconds = [], [], 0.0
     for samples in excerpts:
         bands = log_mel(samples, mel)
@@ -106,7 +106,7 @@ def row(name: str, way: Callable[[np.ndarray], np.ndarray], excerpts: list[np.nd
         distances.append(multi_resolution_stft_distance(made, samples))
         differences.append(mel_l1(made, samples, mel))
     factor = seconds * mel.sample_rate / sum(map(len, excerpts))
-    return f"| {name} | {np.mean(distances):.3f} | {np.mean(differences):.3f} | {factor:.4f} |"
+    return [name, f"{np.mean(distances):.3f}", f"{np.mean(differences):.3f}", f"{factor:.4f}"]
 
 
 if __name__ == "__main__":

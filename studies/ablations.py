@@ -30,7 +30,8 @@ from halfstep.tasks.music.observer import MusicObserver
 from halfstep.tasks.music.task import MusicConfig
 from halfstep.training.denoising import DiffusionConfig, denoising_loss
 from halfstep.training.drawing import draw_rows
-from halfstep.training.loop import NoObserver, TrainConfig, train
+from halfstep.training.loop import NoObserver, train
+from halfstep.training.train_config import TrainConfig
 
 FOLDED = UNet1dConfig(widths=(256, 320, 320), blocks=(1, 1, 2), attention=(False, False, True), embedding=128)
 PLAIN = UNet1dConfig(
@@ -38,6 +39,8 @@ PLAIN = UNet1dConfig(
 )
 NARROW = UNet1dConfig(widths=(192, 384, 384), blocks=(1, 1, 1), attention=(False, False, True), embedding=128)
 WIDE = dataclasses.replace(NARROW, widths=(448, 448, 448))
+PACED, FEWEST = 16, 10
+"""Updates whose time says how many fit into a variant's share, and how many it has at the least."""
 
 
 def variants() -> dict[str, Experiment]:
@@ -92,8 +95,9 @@ def measure(experiment: Experiment, library: Library, seconds: float, picture: P
     with TemporaryDirectory() as scratch:
         run = Run(Path(scratch), experiment, library)
         _trained(run, 2, Path(scratch) / "warm")
-        per_step = _trained(run, 16, Path(scratch) / "pace")[1] / 16
-        net, used = _trained(run, max(10, int(seconds / per_step)), Path(scratch) / "run")
+        per_step = _trained(run, PACED, Path(scratch) / "pace")[1] / PACED
+        updates = max(FEWEST, int(seconds / per_step))
+        net, used = _trained(run, updates, Path(scratch) / "run")
     observer = run.observer(Path(scratch))
     assert isinstance(observer, MusicObserver), "variants are of music"
     figures = observer.errors(net)
@@ -103,7 +107,7 @@ def measure(experiment: Experiment, library: Library, seconds: float, picture: P
     real = observer.log_mel(observer.real)
     draw_rows(picture, {name: windows[:4] for name, windows in (drawn | {"real": real}).items()})
     parameters = sum(p.numel() for p in net.parameters())
-    return figures | {"parameters": parameters, "updates": int(seconds / per_step), "cpu_seconds": used,
+    return figures | {"parameters": parameters, "updates": updates, "cpu_seconds": used,
                       "real/frame_step": frame_step(real)}  # fmt: skip
 
 

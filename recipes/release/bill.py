@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from halfstep.markdown import markdown_table
+
 FREE = re.compile(
     r"\b(MIT|MIT-0|MIT-CMU|BSD|0BSD|Apache|ISC|PSF|MPL|Unlicense|Zlib|CC0|HPND|Python Software Foundation|LGPL)\b", re.I
 )
@@ -37,8 +39,8 @@ def refused(packages: list[dict[str, str]]) -> list[str]:
 
 
 def table(packages: list[dict[str, str]]) -> str:
-    rows = [f"| {one['Name']} | {one['Version']} | {one['License']} |" for one in packages]
-    return "\n".join(["| package | version | licence |", "|---|---|---|", *rows]) + "\n"
+    rows = [(one["Name"], one["Version"], one["License"]) for one in packages]
+    return markdown_table(["package", "version", "licence"], rows)
 
 
 def audited(site: str) -> tuple[bool, str]:
