@@ -20,7 +20,7 @@ help:
 	@echo 'make accept  every fault of the list, counted; QUICK=--quick for the part of five minutes'
 	@echo 'make check   format, lint, types and the fast tests: what to run before a commit'
 	@echo 'make format  let ruff format and mend what it can'
-	@echo 'make lock    resolve requirements/*.txt anew (needs uv)'
+	@echo 'make lock    resolve requirements/*.txt again (needs uv)'
 	@echo 'make site    the documentation as a site, in build/site'
 	@echo 'make release build wheel and sdist in dist/, and check them from all sides'
 	@echo 'make clean   remove the virtual environment and what the tools cached'

@@ -97,11 +97,11 @@ def generated(model: Model, name: str, seed: int, minutes: float, steps: int) ->
     manifest = model.manifest
     frames, have = round(60 * minutes * manifest.mel.frames_per_second), 0
     blocks: list[np.ndarray] = []
-    source = REMEDIES[name](model.sampler(steps), seed_noise(manifest.mel.n_mels, seed))
+    source = REMEDIES[name](model.engine.sampler(steps), seed_noise(manifest.mel.n_mels, seed))
     while have < frames:
         blocks.append(next(source))
         have += blocks[-1].shape[1]
-    sound = (limit(block) for block in unlimited(blocks, model._vocoder(seed)))
+    sound = (limit(block) for block in unlimited(blocks, model.engine.vocoder(seed)))
     return facts(life(sound, model.sample_rate)) | style(model, np.concatenate(blocks, axis=1))
 
 

@@ -2,7 +2,7 @@
 
 Each format found in the folder is prepared by itself, with one worker, into a folder that is thrown away. The
 figure is seconds of music per second of processor time, of the worker and the parent together, so that other
-work on the machine does not lower it much. `--mp3` encodes the folder's music anew and measures that as well.
+work on the machine does not lower it much. `--mp3` encodes the folder's music and measures that as well.
 """
 
 import argparse

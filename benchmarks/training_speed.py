@@ -29,8 +29,9 @@ from halfstep.runs.presets import PRESETS
 from halfstep.runs.run_folder import Run
 from halfstep.training.denoising import denoising_loss, noised
 from halfstep.training.example import Example
-from halfstep.training.loop import StepRandom, train
+from halfstep.training.loop import train
 from halfstep.training.loss import weighted_loss
+from halfstep.training.step_random import StepRandom
 
 ROUNDS = 3
 WARM = 2  # updates of a round that do not count

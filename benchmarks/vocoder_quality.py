@@ -54,7 +54,7 @@ def voices(model: Model) -> dict[str, Voice]:
 
     def streamed(choice: str | None) -> Voice:
         def voice(bands: np.ndarray) -> np.ndarray:
-            vocoder = model.vocoder(0, choice)
+            vocoder = model.engine.vocoder(0, choice)
             return np.concatenate([vocoder.push(bands), vocoder.finish()])
 
         return voice
@@ -136,7 +136,7 @@ def tones(voice: Voice, mel: MelConfig) -> dict[str, float]:
 def made_mel(model: Model, seconds: float) -> np.ndarray:
     """[n_mels, frames] of a piece by the model, seed 0."""
     manifest, steps = model.manifest, max(model.manifest.steps)
-    sampler = model.sampler(steps)
+    sampler = model.engine.sampler(steps)
     wanted, blocks, frames = frames_for(seconds, manifest.mel), [], 0
     for block in mel_stream(sampler, Canvas(init_noise=seed_noise(manifest.mel.n_mels, 0))):
         blocks.append(block)

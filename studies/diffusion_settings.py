@@ -31,7 +31,7 @@ from halfstep.tasks.music.observer import MusicObserver
 from halfstep.tasks.music.task import Music
 from halfstep.training.bound import bits_per_dimension
 from halfstep.training.denoising import DiffusionConfig, denoising_loss
-from halfstep.training.loop import StepRandom
+from halfstep.training.step_random import StepRandom
 
 HEARD = ("tuning", "held_share", "pitch_class_entropy")
 
@@ -99,7 +99,9 @@ def row(
 def measured(observer: MusicObserver, log_mel: np.ndarray, model: str) -> dict[str, Any]:
     """Means over windows and their standard errors, through the vocoder of `model`."""
     mel = observer.mel
-    by_window = [music_figures(one, mel.sample_rate) for one in voiced(log_mel, mel, halfstep.load(model).vocoder)]
+    by_window = [
+        music_figures(one, mel.sample_rate) for one in voiced(log_mel, mel, halfstep.load(model).engine.vocoder)
+    ]
     figures: dict[str, Any] = {
         name: [
             float(np.nanmean([one[name] for one in by_window])),

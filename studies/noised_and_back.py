@@ -68,7 +68,7 @@ def main() -> None:
         observer, task, teacher = run.observer(options.run), run.task, run.teacher()
         if not (isinstance(observer, MusicObserver) and isinstance(task, Music)):
             raise SystemExit(f"noised_and_back: {options.run} models {run.experiment.task_name}, not music")
-        real, mel, vocoder = observer.real[: options.count], observer.mel, halfstep.load(options.model).vocoder
+        real, mel, vocoder = observer.real[: options.count], observer.mel, halfstep.load(options.model).engine.vocoder
 
         def row(name: str, log_mel: np.ndarray) -> None:
             by_window = [music_figures(one, mel.sample_rate) for one in voiced(log_mel, mel, vocoder)]

@@ -11,7 +11,7 @@ from halfstep.runs.presets import PRESETS
 from halfstep.tasks.music.task import MusicConfig
 from halfstep.training.denoising import DiffusionConfig
 from halfstep.training.ladder import DistillConfig
-from halfstep.training.loop import TrainConfig
+from halfstep.training.train_config import TrainConfig
 
 STUDENT_STEPS = 4
 DDPM = DiffusionConfig(schedule="ddpm-cosine", parameterization="eps", weight="snr")

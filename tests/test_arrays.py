@@ -1,7 +1,10 @@
 """Array types: checked here, free where the program runs."""
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import checked_shapes
@@ -10,6 +13,7 @@ import pytest
 import torch
 from jaxtyping import Float, Int, TypeCheckError
 
+import halfstep
 from halfstep import arrays
 from halfstep.diffusion.forms import x_from_v
 from halfstep.diffusion.rates import cosine_rates
@@ -40,7 +44,7 @@ def test_tensors_are_checked():
     ("hint", "names_one"),
     [
         (Float[np.ndarray, "frames"], True),
-        (Int[np.ndarray, "..."] | None, True),
+        (Int[np.ndarray, "..."] | None, True),  # pyright: ignore[reportOperatorIssue]
         (tuple[int, Float[np.ndarray, ""]], True),
         (np.ndarray, False),
         (list[Float[np.ndarray, "frames"]], False),
@@ -64,3 +68,40 @@ def test_a_program_that_plays_has_no_checker():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "('bands frames',)"
     assert arrays.Float is not Annotated
+
+
+def says_no_shape(annotation: ast.AST) -> bool:
+    """Whether it names an array whose shape it could say: not in a dictionary, whose arrays are all of their own."""
+    match annotation:
+        case ast.Subscript(value=ast.Name(id=name)) if name in (*arrays.__all__, "dict", "Mapping"):
+            return False
+        case ast.Name(id="Tensor" | "ndarray") | ast.Attribute(attr="Tensor" | "ndarray"):
+            return True
+    return any(map(says_no_shape, ast.iter_child_nodes(annotation)))
+
+
+def public_annotations(node: ast.AST) -> Iterator[tuple[int, ast.expr]]:
+    """(line, annotation) of what others call and read: no private names, and nothing within a function."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if child.name.startswith("_") and not child.name.startswith("__"):
+                continue
+            if isinstance(child, ast.ClassDef):
+                yield from public_annotations(child)
+                continue
+            arguments = (child.args.posonlyargs, child.args.args, child.args.kwonlyargs)
+            given = [argument.annotation for group in arguments for argument in group]
+            yield from ((child.lineno, annotation) for annotation in (*given, child.returns) if annotation is not None)
+        elif isinstance(child, ast.AnnAssign):
+            yield child.lineno, child.annotation
+
+
+def test_every_public_array_says_its_shape():
+    source = Path(halfstep.__file__).parent
+    silent = [
+        f"{path.relative_to(source)}:{line}"
+        for path in source.rglob("*.py")
+        for line, annotation in public_annotations(ast.parse(path.read_text(encoding="utf-8")))
+        if says_no_shape(annotation)
+    ]
+    assert not silent

@@ -22,7 +22,7 @@ from halfstep.evaluation.subject import open_subject
 from halfstep.metrics.judges.embedding import embedding
 from halfstep.own_folder import REPORT, enter
 from halfstep.runs.experiment import with_settings
-from halfstep.runs.export_model import Card, export_run
+from halfstep.runs.export_model import Card, ExportConfig, export_run
 from halfstep.runs.presets import preset
 from halfstep.runs.train import train_command
 
@@ -186,7 +186,7 @@ MADE: list[tuple[list[str], Callable[[Path, Path], Any], str]] = [
     ),
     (
         ["export", "RUN", "--out", "MODEL", "--weights", "int3"],
-        lambda _, run: export_run(run, run / "m", Card(id="m"), weights="int3"), "{weights} int3: one of",
+        lambda _, __: ExportConfig(weights="int3"), "{weights} int3: one of",
     ),
     (
         ["export", "RUN", "--out", "MODEL", "--licence", "MIT\x1b[2J"],

@@ -1,6 +1,7 @@
 """Imports point one way, the playing half reaches nothing it does not install, and both load fast."""
 
 import ast
+import graphlib
 import os
 import re
 import subprocess
@@ -120,6 +121,17 @@ def astray(path: Path) -> set[str]:
     else:
         allowed, late = set(LAYERS[: LAYERS.index(layer) + 1]), set()
     return {to for to, at_load in arrows(path) if to not in allowed and (at_load or to not in late)}
+
+
+def test_no_module_imports_its_importer():
+    """Not even by way of others, or late; the package's own face, which loads what it is asked for, is left out."""
+    known = {f"halfstep.{name_of(path)}": path for path in modules() if name_of(path)}
+    arrows_of = {
+        name: {one for target, _ in imports(path) for one in (target, target.rpartition(".")[0]) if one in known}
+        for name, path in known.items()
+    }
+    arrows_of = {name: to - {name, name.rpartition(".")[0]} for name, to in arrows_of.items()}
+    graphlib.TopologicalSorter(arrows_of).prepare()  # CycleError names the circle
 
 
 def playing_modules() -> list[str]:

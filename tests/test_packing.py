@@ -180,7 +180,7 @@ def test_a_place_of_components_is_held_where_all_its_frames_are_known(mask: list
     packing = projected()
     window = np.random.default_rng(seed).standard_normal((N_MELS, 12), dtype=np.float32)
     aligned, held = packing.context(window, np.array(mask, np.float32))
-    whole = np.array(mask).reshape(4, PLANES).all(axis=1).astype(np.float32)
+    whole = np.all(np.array(mask).reshape(4, PLANES), axis=1).astype(np.float32)
     np.testing.assert_array_equal(held, np.broadcast_to(whole, (COUNT, 4)))
     np.testing.assert_array_equal(aligned[COUNT:], whole[None])
     np.testing.assert_allclose(aligned[:COUNT], packing.flat(window) * whole, atol=1e-6)

@@ -50,7 +50,7 @@ def main() -> None:
     run = Run(options.run, replace(base, train=training), Library(options.data))
     run.path.mkdir(parents=True, exist_ok=True)
     settle(run)
-    if folder.packing.components is not None:  # fitted to this data anew they might turn the other way
+    if folder.packing.components is not None:  # fitted to this data they might turn the other way
         write_components(run.path / COMPONENTS_FILE, folder.packing.components)
     denoiser = run.network()
     shapes = {name: value.shape for name, value in denoiser.state_dict().items()}

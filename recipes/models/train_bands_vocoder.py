@@ -41,7 +41,9 @@ from halfstep.learned_vocoder.torch_bands import log_bands
 from halfstep.learned_vocoder.training import spectral_loss
 from halfstep.runs.presets import VOCODERS
 from halfstep.training.example import Example
-from halfstep.training.loop import Clock, LossFn, StepRandom, TrainConfig, learning_rate, train
+from halfstep.training.loop import Clock, learning_rate, train
+from halfstep.training.step_random import LossFn, StepRandom
+from halfstep.training.train_config import TrainConfig
 
 PRESET = VOCODERS["vocoder-bands"]()
 BANDS, NET, FRAMES = PRESET.mel, PRESET.vocoder, PRESET.clip_frames

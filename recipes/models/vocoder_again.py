@@ -45,7 +45,7 @@ def read_vocoder(folder: Path) -> tuple[VocoderNet, Ranges]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Write the vocoder of a model folder anew.")
+    parser = argparse.ArgumentParser(description="Write the vocoder of a model folder again.")
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("--weights", choices=STORED, default="int4")
     parser.add_argument("--run", type=Path, metavar="RUN")

@@ -30,7 +30,7 @@ class Refused(Exception):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Build a release, and refuse it if anything about it is wrong.")
-    parser.add_argument("out", type=Path, help="the folder of wheel and sdist, made anew")
+    parser.add_argument("out", type=Path, help="the folder of wheel and sdist, made here")
     parser.add_argument("--tagged", action="store_true", help="the commit must be that of a version")
     parser.add_argument("--install", action="store_true", help="install the wheel in a clean environment and play")
     wanted = parser.parse_args()

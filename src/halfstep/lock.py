@@ -16,7 +16,7 @@ MOST_PID = 1 << 32
 LONGEST_LOCK = 4096
 """Bytes."""
 SECONDS = 0.05
-"""How long is tried: who lets go removes the file, and whoever opened it just then opens it anew."""
+"""How long is tried: who lets go removes the file, and whoever opened it just then opens it again."""
 
 
 @contextmanager

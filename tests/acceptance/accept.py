@@ -67,7 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
     code = pytest.main(["-q", "--no-header", "-p", "no:xdist", f"--rootdir={ROOT}", *chosen, *tests], [outcomes])
     rows = [verdict(row, outcomes) for row in ROWS]
     for row in rows:
-        why = f"  ({'; '.join(row['reasons'])})" if row["reasons"] else ""
+        reasons = row["reasons"]
+        assert isinstance(reasons, list)
+        why = f"  ({'; '.join(reasons)})" if reasons else ""
         print(f"{row['row']:4} {row['result']:9} {row['passed']:4} passed  {row['fault']}{why}")
     results = Counter(str(row["result"]) for row in rows)
     minutes = (time.monotonic() - begun) / 60

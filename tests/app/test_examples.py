@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from halfstep.app.cli import app, run
 from halfstep.audio.files.io import Audio
@@ -21,6 +22,7 @@ from halfstep.vocoders.griffin_lim import GriffinLimStream
 
 def examples() -> list[str]:
     group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
     epilogs = [command.epilog or "" for command in group.commands.values()]
     return [line.strip() for epilog in epilogs for line in re.findall(r"halfstep [^\n]*", epilog)]
 
@@ -66,7 +68,7 @@ def test_an_example_runs_as_it_stands(line: str, workplace: Path, monkeypatch: p
     monkeypatch.setattr("halfstep.app.play.player.Player.play", called(seen, "play"))
     monkeypatch.setattr("halfstep.app.serve.running.run", called(seen, "serve"), raising=False)
     hasty = functools.partial(GriffinLimStream, iterations=1)
-    monkeypatch.setattr("halfstep.generation.model.GriffinLimStream", hasty)
+    monkeypatch.setattr("halfstep.generation.engine.GriffinLimStream", hasty)
     words = shlex.split(line)
     if words[1] in ("doctor", "bench", "serve", "page"):  # slow here, and without anything to name
         words.append("--help")

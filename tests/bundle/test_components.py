@@ -55,7 +55,7 @@ def missing(folder: Path) -> None:
     (folder / FILE).unlink()
 
 
-def declared_anew(folder: Path) -> None:
+def declared_again(folder: Path) -> None:
     """The checksum is that of what is there."""
     write_manifest(folder, read_manifest(folder))
 
@@ -64,29 +64,29 @@ def skewed(folder: Path) -> None:
     matrix = directions()
     matrix[1] = (matrix[0] + matrix[1]) / 2**0.5
     keep(folder, matrix)
-    declared_anew(folder)
+    declared_again(folder)
 
 
 def not_finite(folder: Path) -> None:
     matrix = directions()
     matrix[0, 0] = np.nan
     keep(folder, matrix)
-    declared_anew(folder)
+    declared_again(folder)
 
 
 def too_few(folder: Path) -> None:
     keep(folder, directions(COUNT - 1))
-    declared_anew(folder)
+    declared_again(folder)
 
 
 def too_narrow(folder: Path) -> None:
     keep(folder, directions(width=PATCH * N_MELS - 1))
-    declared_anew(folder)
+    declared_again(folder)
 
 
 def no_components_at_all(folder: Path) -> None:
     (folder / FILE).write_bytes(b"PK\x03\x04 no archive")
-    declared_anew(folder)
+    declared_again(folder)
 
 
 @pytest.mark.parametrize(

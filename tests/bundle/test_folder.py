@@ -98,7 +98,7 @@ def test_a_harmed_file_does_not_hinder_the_others(folder: Path):
     np.testing.assert_array_equal(v, z_t)
 
 
-def describe_anew(folder: Path, **members: object) -> None:
+def describe_again(folder: Path, **members: object) -> None:
     """Overwrite members of model.json and leave the rest."""
     value = json.loads((folder / "model.json").read_text()) | members
     (folder / "model.json").write_text(json.dumps(value))
@@ -113,7 +113,7 @@ def describe_anew(folder: Path, **members: object) -> None:
     ],
 )
 def test_a_network_that_disagrees_is_refused_with_both_shapes(folder: Path, members: dict, found: str, implied: str):
-    describe_anew(folder, **members)
+    describe_again(folder, **members)
     with pytest.raises(InputError, match=rf"inputs are .*({found}).*model\.json implies .*{implied}"):
         open_folder(folder).denoiser(4)
     assert len(verify(folder)) == 2

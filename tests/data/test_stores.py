@@ -42,7 +42,7 @@ def test_a_frame_of_samples_is_under_the_frame_of_its_mel(both: dict[str, Librar
     """Inside a track; its own ends are cut off the sound that the stored mel still heard."""
     for mel_track, track in zip(both[LOG_MEL].tracks, both[WAVEFORM].tracks, strict=True):
         mel = log_mel(decoded(both[WAVEFORM].array(track)), both[WAVEFORM].mel).T
-        stored = both[LOG_MEL].array(mel_track).astype(np.float32)
+        stored = both[LOG_MEL].array(mel_track)[:].astype(np.float32)
         assert mel.shape == stored.shape
         np.testing.assert_allclose(mel[2:-2], stored[2:-2], atol=0.05)
 

@@ -1,4 +1,4 @@
-"""What was heard stays heard; other settings begin anew; threads and order change nothing."""
+"""What was heard stays heard; other settings begin again; threads and order change nothing."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def test_what_was_heard_is_read_back_and_a_missing_part_is_heard_again(tmp_path:
     assert len(whole) == len(parts[1].read_bytes())
 
 
-def test_other_settings_begin_anew(tmp_path: Path):
+def test_other_settings_begin_again(tmp_path: Path):
     asked: list[int] = []
     hearing(tmp_path, {"seed": 1}).hear_all([row(asked, 2)], silent)
     hearing(tmp_path, {"seed": 2}).hear_all([row(asked, 2)], silent)

@@ -28,7 +28,7 @@ def levels(model: Model, asked: Mapping[str, Asked], seconds: float = 2.0) -> np
 
     def mels(asked: Mapping[str, Asked]) -> np.ndarray:
         piece = Piece(seconds=seconds, asked=asked)
-        stream, parts = mel_stream(model._sampler(piece), model._canvas(piece)), []
+        stream, parts = mel_stream(model.engine.sampler_of(piece), model.engine.canvas(piece)), []
         while sum(part.shape[1] for part in parts) < FRAMES:
             parts.append(next(stream))
         return np.concatenate(parts, axis=1)[:, :FRAMES]

@@ -49,7 +49,7 @@ def test_steps_are_network_calls(manifest: Manifest, steps: int):
 
 
 def test_each_window_is_shown_what_came_before_but_its_last_frames(manifest: Manifest):
-    """Windows of 24 overlap by 12, of which one is the transition: it is not shown, and so rendered anew."""
+    """Windows of 24 overlap by 12, of which one is the transition: it is not shown, and so rendered again."""
     shown: list[np.ndarray] = []
     network: Network = lambda z_t, alpha_t, sigma_t, aligned: (shown.append(aligned), z_t * 0)[1]  # noqa: E731
     size = (made := sampler(manifest, network, steps=1)).layout
@@ -80,7 +80,7 @@ def test_a_model_without_context_goes_on_by_holding_what_is_known(tmp_path: Path
 
 
 @pytest.mark.parametrize(("given", "first"), [(5, 23 - 4), (2, 23 - 1), (1, 23 - 1), (100, 23 - 11)])
-def test_a_context_is_continued_and_only_its_end_rendered_anew(
+def test_a_context_is_continued_and_only_its_end_rendered_again(
     manifest: Manifest, tiny_model: Path, given: int, first: int
 ):
     made = sampler(manifest, open_folder(tiny_model).denoiser(4))

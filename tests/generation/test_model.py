@@ -269,7 +269,9 @@ def test_no_variation_is_the_piece_and_all_of_it_another(model: Model, piece: np
 
 def test_the_more_it_is_varied_the_less_a_mel_is_like_its_piece(model: Model):
     def mel(share: float) -> np.ndarray:
-        blocks = mel_stream(model.sampler(), model._canvas(Piece(seconds=1, seed=5, variation=share, toward=9)))
+        blocks = mel_stream(
+            model.engine.sampler(), model.engine.canvas(Piece(seconds=1, seed=5, variation=share, toward=9))
+        )
         return np.concatenate(list(itertools.islice(blocks, 6)), axis=1)
 
     alike = [np.corrcoef(mel(0).ravel(), mel(share).ravel())[0, 1] for share in (0, 0.2, 0.5, 0.8, 1)]
@@ -281,8 +283,8 @@ def test_a_stream_drifts_from_one_seed_to_the_other(model: Model):
     """At first it is the one piece, and when the time is over the other (this network minds its past little)."""
 
     def mel(**wish: int) -> np.ndarray:
-        canvas = model._canvas(Piece(seconds=1, **wish))
-        return np.concatenate(list(itertools.islice(mel_stream(model.sampler(), canvas), 20)), axis=1)
+        canvas = model.engine.canvas(Piece(seconds=1, **wish))
+        return np.concatenate(list(itertools.islice(mel_stream(model.engine.sampler(), canvas), 20)), axis=1)
 
     drift, one, other = mel(seed=5, toward=9), mel(seed=5), mel(seed=9)
     begin, end = slice(0, 12), slice(130, 230)

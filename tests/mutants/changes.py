@@ -54,6 +54,7 @@ def mutants_of(source: bytes) -> list[Mutant]:
     begins = [sum(map(len, lines[:number])) for number in range(len(lines) + 1)]
     changes: set[tuple[int, int, int, str, str]] = set()
     for node, kind, after in _changes(ast.parse(source)):
+        assert node.end_lineno is not None and node.end_col_offset is not None
         start, end = begins[node.lineno - 1] + node.col_offset, begins[node.end_lineno - 1] + node.end_col_offset
         with contextlib.suppress(SyntaxError):
             compile(source[:start] + after.encode() + source[end:], "mutant", "exec")
@@ -86,7 +87,7 @@ def _counted(node: ast.AST) -> Iterator[ast.AST]:
                 yield from _counted(child)
 
 
-def _changes(tree: ast.AST) -> Iterator[tuple[ast.AST, str, str]]:
+def _changes(tree: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str, str]]:
     """(the node that is replaced, the kind of change, what stands there instead)."""
     for node in _counted(tree):
         match node:
@@ -124,7 +125,7 @@ def _changes(tree: ast.AST) -> Iterator[tuple[ast.AST, str, str]]:
                 yield node, "statement", "pass"
 
 
-def _other_calls(node: ast.Call, function: ast.expr, args: list[ast.expr]) -> Iterator[tuple[ast.AST, str, str]]:
+def _other_calls(node: ast.Call, function: ast.expr, args: list[ast.expr]) -> Iterator[tuple[ast.expr, str, str]]:
     """Another function in place of one, or none."""
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     if name in SWAPPED:

@@ -194,7 +194,7 @@ class Trials:
                     self.calls[item.nodeid].union(*map(self._of_fixtures.__getitem__, item.fixturenames))
                 )
                 for item in self._items
-                if item.nodeid in self.calls
+                if isinstance(item, pytest.Function) and item.nodeid in self.calls
             }
             file.write_text(json.dumps([calls, self.seconds, self.failure]))
             return 0
@@ -204,7 +204,7 @@ class Trials:
         self.calls = {name: set(called) for name, called in calls.items()}
 
     def verdict(self, source: bytes, changed: bytes) -> str | None:
-        """ "killed", "late", "survived", "not called", or None: all has to be imported anew."""
+        """ "killed", "late", "survived", "not called", or None: all has to be imported again."""
         codes = list(_changed_codes(compile(source, self._path, "exec"), compile(changed, self._path, "exec")))
         names = {old.co_qualname for old, _ in codes if old is not None}
         if len(names) < len(codes) or names & self.imported:

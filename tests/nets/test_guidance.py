@@ -54,7 +54,7 @@ def test_attention_to_its_own_position_is_attention_of_a_single_position():
     torch.manual_seed(0)
     attention = Attention(8, 2)
     nn.init.normal_(attention.out.weight)
-    attention.norm = nn.Identity()  # statistics of one position would be others
+    attention.register_module("norm", nn.Identity())  # statistics of one position would be others
     h = torch.randn(2, 8, 5)
     alone = torch.cat([attention(h[:, :, at : at + 1]) for at in range(5)], dim=2)
     attention.own_position_only = True

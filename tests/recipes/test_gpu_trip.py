@@ -14,7 +14,7 @@ from halfstep.data.carried import read_carried
 from halfstep.errors import InputError
 from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.runs.distill import finished_rungs
-from halfstep.runs.export_model import Card, export_run
+from halfstep.runs.export_model import Card, ExportConfig, export_run
 from halfstep.runs.presets import PRESETS
 from halfstep.runs.run_folder import open_run
 from halfstep.tasks.music.task import MusicConfig
@@ -105,10 +105,10 @@ def test_what_is_brought_back_is_a_run_that_is_exported(files: Path, carried: Pa
 
     words = [str(files), str(library), str(tmp_path / "run"), "--preset", "pocket", "--carried", str(carried)]
     assert bring_back.main(words) == 0
-    jumping = export_run(tmp_path / "run", tmp_path / "jump", Card(id="jump"), steps=(2,), jump=True)
+    jumping = export_run(tmp_path / "run", tmp_path / "jump", Card(id="jump"), ExportConfig(steps=(2,), jump=True))
     assert [(one.steps, one.file, one.respacing) for one in jumping.denoisers] == [(1, "denoiser-1.onnx", "jump")]
     with pytest.raises(InputError, match="leaves the student of 2 steps no number"):
-        export_run(tmp_path / "run", tmp_path / "both", Card(id="both"), steps=(2, 1), jump=True)
+        export_run(tmp_path / "run", tmp_path / "both", Card(id="both"), ExportConfig(steps=(2, 1), jump=True))
     with open_run(tmp_path / "run") as run:
         assert list(finished_rungs(run)) == [2, 1]
         student, wanted = finished_rungs(run)[1](), weight_parts.whole(files, "model-0001")

@@ -103,7 +103,7 @@ def model(trained: Path) -> Model:
 
 
 def test_the_style_asked_for_is_the_one_that_is_made(model: Model):
-    noise, sampler = np.random.default_rng(0).standard_normal((128, 24), np.float32), model.sampler(2)
+    noise, sampler = np.random.default_rng(0).standard_normal((128, 24), np.float32), model.engine.sampler(2)
     for style in STYLES:
         asked = model.manifest.asks.course({"style": style}, "m").at(0)
         made = sampler.log_mel(sampler.asked(asked).unconditional(noise)).mean(1)

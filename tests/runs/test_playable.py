@@ -19,7 +19,8 @@ from halfstep.runs.presets import PRESETS
 from halfstep.tasks.music.task import MusicConfig
 from halfstep.training.denoising import DiffusionConfig
 from halfstep.training.ladder import DistillConfig
-from halfstep.training.loop import NoObserver, TrainConfig
+from halfstep.training.loop import NoObserver
+from halfstep.training.train_config import TrainConfig
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 
 
@@ -101,7 +102,7 @@ def test_the_noise_of_a_frame_and_step_does_not_depend_on_blocks(ddpm: Model):
 
 
 def test_what_is_known_is_held_by_the_ancestral_sampler(ddpm: Model):
-    sampler = ddpm.sampler(6)
+    sampler = ddpm.engine.sampler(6)
     rng = np.random.default_rng(0)
     noise, known = rng.standard_normal((2, 128, 24)).astype(np.float32)
     mask = (np.arange(24) < 9).astype(np.float32)
@@ -118,7 +119,7 @@ def test_a_run_with_a_ladder_plays_its_teacher_and_its_students(runs: tuple[Path
     assert model.manifest.serving == "any number from 1 to 4096"
     with pytest.raises(InputError, match="the network for 2 steps is distilled"):
         model.generate(0.3, steps=2, sampler="ancestral")
-    assert len({model.sampler(steps)._network is model.sampler(8)._network for steps in (11, 5)}) == 1
+    assert len({model.engine.sampler(steps)._network is model.engine.sampler(8)._network for steps in (11, 5)}) == 1
 
 
 def test_ladder_teacher_and_baseline_stand_side_by_side_from_one_noise(runs: tuple[Path, Path], tmp_path: Path):

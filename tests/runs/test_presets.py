@@ -43,7 +43,7 @@ def test_a_task_stands_under_its_own_name():
     assert list(plain) == ["name", "expects", "net", "train", "mel", "music", "diffusion", "distill"]
     assert isinstance(Experiment.from_json(plain).task, MusicConfig)
     vocoder = PRESETS["vocoder-diffusion"]()
-    assert vocoder.to_json()["diffusion_vocoder"]["frames"] == vocoder.task.frames
+    assert vocoder.to_json()["diffusion_vocoder"]["frames"] == vocoder.task_as(DiffusionVocoderConfig).frames
     assert isinstance(Experiment.from_json(vocoder.to_json()).task, DiffusionVocoderConfig)
     with pytest.raises(InputError, match="vocoder-diffusion: models diffusion_vocoder"):
         _ = vocoder.task_as(MusicConfig)

@@ -21,7 +21,8 @@ from halfstep.runs.presets import PRESETS
 from halfstep.tasks.music.task import MusicConfig
 from halfstep.training.denoising import DiffusionConfig
 from halfstep.training.ladder import DistillConfig
-from halfstep.training.loop import NoObserver, TrainConfig
+from halfstep.training.loop import NoObserver
+from halfstep.training.train_config import TrainConfig
 
 COUNT = 16
 PAPER = ("cosine", "ddpm-cosine")

@@ -62,8 +62,8 @@ def test_another_run_begins_with_its_weights(trained: Path, words: Callable[...,
     """With a learning rate of next to nothing it stays where it began, and a stranger does not."""
     still = ("--set", "train.learning_rate=1e-12")
     assert run(words(tmp_path / "from", *still, "--from", str(trained))) == 0
-    assert run(words(tmp_path / "anew", *still)) == 0
-    runs = (trained, tmp_path / "from", tmp_path / "anew")
+    assert run(words(tmp_path / "fresh", *still)) == 0
+    runs = (trained, tmp_path / "from", tmp_path / "fresh")
     figures = [json.loads((path / "vocoder.json").read_text()) for path in runs]
     of = [figure["heldout/log_magnitude"] for figure in figures]
     assert of[1] == pytest.approx(of[0], rel=1e-5)

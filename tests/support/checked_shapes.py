@@ -26,7 +26,7 @@ CHECKER = beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))
 
 FIRST, EVERY = 5, 100
 CALLS: dict[Callable[..., Any], int] = {}
-"""How often each function was called in this test; `tests/conftest.py` begins anew."""
+"""How often each function was called in this test; `tests/conftest.py` begins again."""
 
 
 def names_an_array(hint: object) -> bool:

@@ -16,6 +16,7 @@ from halfstep.errors import InputError
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import rates_like
 from halfstep.runs.distill import distill_command, finished_rungs
+from halfstep.runs.experiment import Experiment
 from halfstep.runs.export_model import Card, export_run
 from halfstep.runs.presets import preset
 from halfstep.runs.run_folder import open_run
@@ -72,7 +73,8 @@ def test_an_installed_task_is_known_beside_the_own_ones():
     assert kind is not None
     assert kind_of(kind.config()) is kind
     assert task_names() == ("diffusion_vocoder", "music", "backwards")
-    assert preset("backwards").kind is kind
+    experiment = preset("backwards")
+    assert isinstance(experiment, Experiment) and experiment.kind is kind
 
 
 def test_own_tasks_are_the_folders_and_settings_of_none_are_refused():

@@ -13,7 +13,7 @@ from halfstep.nets.denoiser import Denoiser
 from halfstep.training.bound import bits_per_dimension
 from halfstep.training.denoising import DiffusionConfig, denoising_loss
 from halfstep.training.example import Example
-from halfstep.training.loop import StepRandom
+from halfstep.training.step_random import StepRandom
 
 UNIT_GAUSSIAN = 0.5 * math.log2(2 * math.pi * math.e)
 """Bits per dimension of N(0, I): 2.047."""

@@ -19,8 +19,8 @@ from halfstep.nets.denoiser import Denoiser
 from halfstep.nets.unet1d import UNet1d, UNet1dConfig
 from halfstep.tasks.music.task import Music, MusicConfig
 from halfstep.training.denoising import DiffusionConfig, denoising_loss
-from halfstep.training.loop import StepRandom
 from halfstep.training.observe import LEVELS, errors_by_level
+from halfstep.training.step_random import StepRandom
 
 NET = UNet1dConfig(widths=(8,), blocks=(1,), attention=(False,), attention_heads=2, embedding=8)
 DEVICE = torch.device("cpu")

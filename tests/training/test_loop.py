@@ -18,7 +18,9 @@ from halfstep.training.checkpoint import load_tensors
 from halfstep.training.denoising import DiffusionConfig, denoising_loss
 from halfstep.training.example import Example
 from halfstep.training.log import TrainingLog, read_log
-from halfstep.training.loop import NonFiniteLoss, StepRandom, TrainConfig, learning_rate, train
+from halfstep.training.loop import NonFiniteLoss, learning_rate, train
+from halfstep.training.step_random import StepRandom
+from halfstep.training.train_config import TrainConfig
 
 DEVICE = torch.device("cpu")
 NET = UNet1dConfig(widths=(16, 16), blocks=(1, 1), attention=(False, True), attention_heads=4, embedding=8)
@@ -41,7 +43,7 @@ def config(steps: int, **changes) -> TrainConfig:
 
 
 def batch(number: int) -> Example:
-    """Data with something to learn: one wave, its phase and height drawn anew."""
+    """Data with something to learn: one wave, its phase and height drawn each time."""
     rng = np.random.default_rng(number)
     phase, height = rng.uniform(0, 2 * np.pi, (8, 1, 1)), rng.normal(0, 1.4, (8, 1, 1))
     wave = height * np.sin(np.arange(16) / 2 + phase + np.arange(4)[:, None])

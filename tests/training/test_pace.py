@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from halfstep.errors import InputError
 from halfstep.training import pace
-from halfstep.training.loop import TrainConfig
 from halfstep.training.pace import RECORD, Pace, chosen_pace
+from halfstep.training.train_config import TrainConfig
 
 CPU = torch.device("cpu")
 

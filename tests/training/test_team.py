@@ -18,8 +18,9 @@ from halfstep.training.checkpoint import load_tensors
 from halfstep.training.example import Example
 from halfstep.training.learner import Learner
 from halfstep.training.log import read_log
-from halfstep.training.loop import StepRandom, TrainConfig
+from halfstep.training.step_random import StepRandom
 from halfstep.training.team import ALONE, Part, Team
+from halfstep.training.train_config import TrainConfig
 
 CPU = torch.device("cpu")
 STEPS = 8

@@ -26,8 +26,9 @@ from halfstep.training import loop
 from halfstep.training.denoising import DiffusionConfig, denoising_loss
 from halfstep.training.example import Example
 from halfstep.training.log import TrainingLog
-from halfstep.training.loop import TrainConfig, train
+from halfstep.training.loop import train
 from halfstep.training.team import joined
+from halfstep.training.train_config import TrainConfig
 
 TEAM_NET = UNet1dConfig(widths=(16, 16), blocks=(1, 1), attention=(False, True), attention_heads=4, embedding=8)
 NET = PaperUNet1dConfig(widths=(8, 16), kernels=(3,), attention_heads=2, embedding=8)

@@ -99,7 +99,7 @@ def test_another_name_is_refused_before_anything_is_made(model: Model):
         lambda: model.generate(1, loop=True, vocoder="wavenet"),
         lambda: model.stream(vocoder="wavenet"),
         lambda: model.vocode(Audio(TONES, 8000), vocoder="wavenet"),
-        lambda: model.vocoder(0, "wavenet"),
+        lambda: model.engine.vocoder(0, "wavenet"),
     ):
         with pytest.raises(InputError, match="vocoder is wavenet: the only name is griffin-lim"):
             refused()

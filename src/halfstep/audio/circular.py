@@ -37,7 +37,7 @@ WRAP_FRAMES = 64
 
 
 class Stream(Protocol):
-    """What turns log-mel into samples as it comes: a `generation.render.Vocoder`, less its loops."""
+    """What turns log-mel into samples as it comes: a `vocoders.base.Vocoder`, less its loops."""
 
     def push(self, log_mel: Float32[np.ndarray, "bands frames"], /) -> Float32[np.ndarray, "samples"]: ...
 

@@ -25,7 +25,7 @@ SETTINGS = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    # glibc otherwise hands every large block back to the system and faults its pages in anew: .1 of the time.
+    # glibc otherwise hands every large block back to the system and faults its pages in again: .1 of the time.
     "MALLOC_MMAP_THRESHOLD_": "67108864",
     "MALLOC_TRIM_THRESHOLD_": "67108864",
 }

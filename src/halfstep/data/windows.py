@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from halfstep.arrays import Float32
 from halfstep.data.dataset import Library, Track
 from halfstep.data.far import FarRows, read_together
 from halfstep.data.stores import STORES, Rows
@@ -47,7 +48,7 @@ class Windows:
                 f"batches: {{settings}} {setting}={self.count}"
             )
 
-    def batch(self, number: int, size: int) -> tuple[np.ndarray, np.random.Generator]:
+    def batch(self, number: int, size: int) -> tuple[Float32[np.ndarray, "{size} ..."], np.random.Generator]:
         """Batch `number`: clips [size, ...], and the generator for whatever else is drawn with it."""
         places, rng = self._drawn(number, size)
         return self._windows(places), rng
@@ -61,7 +62,7 @@ class Windows:
         rng = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 1, number]))
         return [int(place) for place in rng.integers(0, self._ends[-1], size)], rng
 
-    def evenly(self, size: int) -> np.ndarray:
+    def evenly(self, size: int) -> Float32[np.ndarray, "{size} ..."]:
         """`size` clips spread evenly over the split, always the same: for measuring."""
         return self._windows(self._even_places(size))
 
@@ -82,7 +83,7 @@ class Windows:
             places += [(track, k * self.frames + k * rest // max(1, held - 1)) for k in range(held)]
         return [places[k] for k in np.linspace(0, len(places) - 1, size).astype(np.int64)]
 
-    def clips(self, places: list[tuple[Track, int]]) -> np.ndarray:
+    def clips(self, places: list[tuple[Track, int]]) -> Float32[np.ndarray, "{len(places)} ..."]:
         """The clips that begin there, [n, ...]."""
         arrays = {track.id: array for track, array in zip(self.tracks, self._arrays, strict=True)}
         return self._clips([(arrays[track.id], start) for track, start in places])
@@ -94,10 +95,10 @@ class Windows:
         which = int(np.searchsorted(self._ends, place, side="right"))
         return which, place - (int(self._ends[which - 1]) if which else 0)
 
-    def _windows(self, places: list[int]) -> np.ndarray:
+    def _windows(self, places: list[int]) -> Float32[np.ndarray, "..."]:
         return self._clips([(self._arrays[which], start) for which, start in map(self._located, places)])
 
-    def _clips(self, begins: "list[tuple[Rows | FarRows, int]]") -> np.ndarray:
+    def _clips(self, begins: "list[tuple[Rows | FarRows, int]]") -> Float32[np.ndarray, "..."]:
         """Of each track the clip that begins at a frame; far ones are asked for together."""
         spans = [(array, slice(start, start + self.frames)) for array, start in begins]
         far = [(array, span) for array, span in spans if isinstance(array, FarRows)]

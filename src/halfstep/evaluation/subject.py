@@ -46,7 +46,7 @@ class Subject:
 
     @property
     def vocoder(self) -> NewVocoder:
-        return self.model.vocoder
+        return self.model.engine.vocoder
 
     def rows(self, windows: int, seed: int, vocoder: NewVocoder, kind: str | None = None) -> Iterator[Row]:
         """The undistilled network, then every student, most steps first. All windows of one number begin from the same
@@ -65,7 +65,7 @@ class Subject:
         self, entry: DenoiserFile, steps: int, windows: int, seed: int, vocoder: NewVocoder, kind: str | None
     ) -> Row:
         undistilled = entry.most_steps is not None
-        sampler = self.model.undistilled(entry, steps) if undistilled else self.model.sampler(steps)
+        sampler = self.model.engine.undistilled(entry, steps) if undistilled else self.model.engine.sampler(steps)
         source = through_vocoder(model_mels(sampler, seed), self.mel, vocoder)
         sampled = "DDPM" if entry.sampler == ANCESTRAL else "DDIM"
         calls = "one network call" if steps == 1 else f"{steps} network calls"

@@ -16,7 +16,7 @@ LEAST_CLOSED = 4
 
 
 Share = Callable[[float], None]
-"""Is told the share that is done, 0 to 1; what it raises ends the work."""
+"""Called with the share that is done, 0 to 1; what it raises ends the work."""
 
 
 def mel_loop(

@@ -1,9 +1,7 @@
 """Model: what `halfstep.load` gives. Seconds of music, a stream of it, a loop, what goes before, between or after."""
 
-import functools
 import io
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,44 +9,33 @@ import numpy as np
 from halfstep.addresses import HUB
 from halfstep.arrays import Float32, Float64, Shaped
 from halfstep.atomic import replacing_folder
-from halfstep.audio.circular import stretched
 from halfstep.audio.files.io import Audio, finite, read_blocks, resampled
-from halfstep.audio.limiter import GAIN, limit
-from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, OnnxDenoiser, OnnxVocoder, load_folder
+from halfstep.bundle import Manifest, ModelFolder, load_folder
 from halfstep.bundle.card import model_card
 from halfstep.bundle.model_json import FILE_NAME
 from halfstep.bundle.remote import publish
-from halfstep.conditioning import Asked, Course
-from halfstep.diffusion.process import DDIM, Sampling
-from halfstep.errors import InputError, unbraced
-from halfstep.generation.canvas import Canvas, mel_stream
-from halfstep.generation.continuation import Samples, between, closed, continued_sound, least_samples
-from halfstep.generation.level import MEASURED_SECONDS, gain_for, measured_loudness, stated_loudness
-from halfstep.generation.loops import Share, mel_loop
-from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
-from halfstep.generation.passages import Passage, passages
-from halfstep.generation.render import equal_blocks, first_samples, render, unlimited, without_first
+from halfstep.conditioning import Asked
+from halfstep.errors import InputError
+from halfstep.generation.canvas import mel_stream
+from halfstep.generation.coming import Coming, coming, onward, onward_from, passages_of
+from halfstep.generation.continuation import Samples
+from halfstep.generation.engine import Engine
+from halfstep.generation.loops import Share
+from halfstep.generation.passages import Passage
+from halfstep.generation.render import equal_blocks
 from halfstep.generation.requests import (
     USUAL_SECONDS,
-    Bridge,
-    ClosedLoop,
     Continuation,
     Mend,
     Piece,
     Recording,
     Request,
-    RequestError,
-    Timed,
     check_vocoder,
-    refuse,
     request_for,
     samples_in,
 )
-from halfstep.generation.takes import Form, Take, form_of
-from halfstep.generation.window import WindowSampler
-from halfstep.vocoders.base import MakeVocoder, Vocoder
-from halfstep.vocoders.griffin_lim import GriffinLimStream
-from halfstep.vocoders.learned import LearnedVocoder
+from halfstep.generation.takes import Take
+from halfstep.vocoders.base import MakeVocoder
 from halfstep.vocoders.revoicing import offset_of, revoiced
 
 Sound = Recording | Shaped[np.ndarray, "..."]
@@ -58,33 +45,20 @@ Progress = Callable[[float, float], object]
 """(seconds done, seconds in all)."""
 
 
-DENOISING_SHARE = 0.6
-"""Of the time that a loop takes; the rest is the vocoder's."""
-
-
-@dataclass(frozen=True, eq=False)
-class Coming:
-    """What was asked for: its form, how many samples of each channel are expected, and blocks [channels, n] of any
-    size as they are asked for.
-    """
-
-    form: Form
-    samples: int
-    blocks: Iterator[Samples]
-
-
 class Model:
     """A model folder that plays. Nothing but model.json is read before the first music is asked for."""
 
     def __init__(self, folder: ModelFolder, threads: int = 1) -> None:
         """Threads of the processor the denoiser may use; other numbers may differ in the last bits."""
-        self.folder = folder
-        self.threads = threads
-        self._denoisers: dict[str, OnnxDenoiser] = {}
+        self.engine = Engine(folder, threads)
+
+    @property
+    def folder(self) -> ModelFolder:
+        return self.engine.folder
 
     @property
     def manifest(self) -> Manifest:
-        return self.folder.manifest
+        return self.engine.manifest
 
     @property
     def sample_rate(self) -> int:
@@ -164,10 +138,10 @@ class Model:
 
     def play(self, request: Request, progress: Progress | None = None) -> Audio:
         """All that was asked for. Errors and `progress` as for `generate`."""
-        coming = self.coming(request)
-        blocks = coming.blocks if progress is None else _counted(coming, progress)
+        made = self.coming(request)
+        blocks = made.blocks if progress is None else _counted(made, progress)
         samples = np.concatenate(list(blocks), axis=1).astype(np.float32, copy=False)
-        return Audio(samples, coming.form.sample_rate, coming.form.subtype)
+        return Audio(samples, made.form.sample_rate, made.form.subtype)
 
     def stream(
         self,
@@ -200,8 +174,8 @@ class Model:
             vocoder=vocoder, sampler=sampler, respacing=respacing, loudness=loudness, asked=asked,
         )  # fmt: skip
         assert isinstance(request, Piece | Continuation)
-        onward = self._onward(request, None) if start == 0 else self._from(request, start)
-        blocks = equal_blocks(onward, size)
+        sound = onward(self.engine, request, None) if start == 0 else onward_from(self.engine, request, start)
+        blocks = equal_blocks(sound, size)
         return (Audio(block.astype(np.float32, copy=False), rate) for block in blocks)
 
     def blocks(self, request: Request) -> Iterator[Samples]:
@@ -209,42 +183,10 @@ class Model:
         return self.coming(request).blocks
 
     def coming(self, request: Request, progress: Share = lambda _: None) -> Coming:
-        """What was asked for, in constant memory but for a loop and what fills a gap.
-
-        progress: is told how far a loop is, 0 to 1, whose blocks all come at its end. InputError before the first block
-        for all that can be known by then.
+        """What was asked for, in constant memory but for a loop and what fills a gap. progress and InputError as for
+        `halfstep.generation.coming.coming`.
         """
-        if self._course(request).drifts and request.loops:
-            refuse("{loop}: ends where it began, so what is asked of it cannot drift; leave `..` out")
-        if not request.recordings:
-            assert isinstance(request, Timed), f"{type(request).__name__} asks for no music"
-            form, count = Form(sample_rate=self.sample_rate, channels=1), request.samples(self.manifest.mel)
-            blocks = self._loop(request, count, progress) if request.loops else self._onward(request, count)
-            return Coming(form, count, blocks)
-        takes = [Take(recording) for recording in request.recordings]
-        form = form_of(takes)
-        takes = [take.formed(form) for take in takes]
-        declared = [take.samples_declared for take in takes]
-        if isinstance(request, Mend):
-            first, last = request.span(declared[0], form.sample_rate, least_samples(form, self.manifest.mel))
-            timed, count = request.timed((last - first) / form.sample_rate), last - first
-            left = takes[0].part(0, first) if first else None
-            right = takes[0].part(last, None) if last < declared[0] else None
-            declared = [declared[0] - count]
-        else:
-            assert isinstance(request, Timed), f"{type(request).__name__} asks for no music"
-            timed, count = request, samples_in(request.seconds, "seconds", form.sample_rate)
-            left, right = takes[0], takes[-1] if isinstance(request, Bridge) else None
-        canvas = self._canvas(timed)
-        vocoder, sampler = self.vocoder(request.seed, request.vocoder), self._sampler(request)
-        if isinstance(request, ClosedLoop):
-            blocks = closed(takes[0], count, sampler, canvas, vocoder)
-        elif right is None:
-            assert left is not None, "some of the recording is left"
-            blocks = continued_sound(left, sampler, canvas, vocoder, count)
-        else:
-            blocks = between(left, count, right, sampler, canvas, vocoder)
-        return Coming(form, count + sum(declared), blocks)
+        return coming(self.engine, request, progress)
 
     @classmethod
     def from_pretrained(cls, name: str, revision: str | None = None) -> "Model":
@@ -273,24 +215,13 @@ class Model:
     def mels(self, seed: int = 0, steps: int | None = None) -> Iterator[Float32[np.ndarray, "bands frames"]]:
         """The music before it has a waveform: log-mel blocks [n_mels, k] without end. InputError as above."""
         request = Piece(seconds=USUAL_SECONDS, seed=seed, steps=steps)
-        return mel_stream(self._sampler(request), self._canvas(request))
+        return mel_stream(self.engine.sampler_of(request), self.engine.canvas(request))
 
     def passages(self, piece: Piece, first_frame: int = 0) -> Iterator[Passage]:
         """A piece without end as sound beside its bands, from any of its frames on; one that drifts arrives after its
         seconds. InputError as for `generate`.
         """
-        canvas, vocoder = self._canvas(piece), self.vocoder(piece.seed, piece.vocoder)
-        return passages(self._sampler(piece), canvas, vocoder, first_frame, self._gain(piece))
-
-    def vocoder(self, seed: int = 0, choice: str | MakeVocoder | None = None) -> Vocoder:
-        """What turns log-mels into sound, for one piece: the model's own, or "griffin-lim", or one made from the seed.
-
-        InputError for another name.
-        """
-        check_vocoder(choice)
-        if choice is None:
-            return self._vocoder(seed)
-        return GriffinLimStream(self.manifest.mel, seed=seed) if isinstance(choice, str) else choice(seed)
+        return passages_of(self.engine, piece, first_frame)
 
     def vocode(self, recording: Sound, vocoder: str | MakeVocoder | None = None) -> Audio:
         """The recording as the vocoder regenerates it from its log-mel: as many channels and samples, at the model's
@@ -313,104 +244,16 @@ class Model:
         constant level of each channel (`offset_of`), if there is one.
         """
         check_vocoder(vocoder)
-        return revoiced(blocks, self.manifest.mel, lambda: self.vocoder(0, vocoder), offset)
+        return revoiced(blocks, self.manifest.mel, lambda: self.engine.vocoder(0, vocoder), offset)
 
-    def _onward(self, request: Timed, count: int | None) -> Iterator[Samples]:
-        """`count` new samples, or without end for None; after the recording, if there is one."""
-        canvas = self._canvas(request)
-        # The vocoder first: the room that unpacking it takes is free again when the denoiser is loaded.
-        vocoder, sampler = self.vocoder(request.seed, request.vocoder), self._sampler(request)
-        if isinstance(request, Continuation):
-            return continued_sound(Take(request.context), sampler, canvas, vocoder, count)
-        return first_samples(render(mel_stream(sampler, canvas), vocoder, self._gain(request)), count)
-
-    def _from(self, request: Piece | Continuation, start: float) -> Iterator[Samples]:
-        """A piece without end, without its first `start` seconds."""
-        if not isinstance(request, Piece):
-            refuse("{start}: music that goes on from a {context} has no moments of its own; leave one out")
-        skipped, hop = samples_in(start, "start", self.sample_rate), self.manifest.mel.hop_length
-        sound = (passage.samples for passage in self.passages(request, skipped // hop))
-        return without_first(sound, skipped % hop)
-
-    def _loop(self, request: Timed, count: int, progress: Share) -> Iterator[Float32[np.ndarray, "..."]]:
-        """One period of exactly `count` samples."""
-        sampler = self._sampler(request).asked(self._course(request).at(0) if request.asked else None)
-        frames = round(count / self.manifest.mel.hop_length)
-        noise = self._canvas(request).init_noise
-        log_mel = mel_loop(sampler, noise, frames, lambda share: progress(DENOISING_SHARE * share))
-        period = stretched(self.vocoder(request.seed, request.vocoder).loop(log_mel), count)
-        yield limit(period[None], self._gain(request))
-
-    def sampler(
-        self, steps: int | None = None, sampler: str | None = None, respacing: str | None = None
-    ) -> WindowSampler:
-        """What samples windows in so many steps, the network loaded once. InputError for what it does not serve."""
-        steps = self.manifest.default_steps if steps is None else steps
-        entry = self.folder.entry(steps)
-        if entry.most_steps is None and (sampler not in (None, DDIM) or respacing not in (None, entry.respacing)):
-            refuse(
-                f"{{sampler}}, {{respacing}}: the network for {steps} steps is distilled, and follows {DDIM} in its "
-                f"own steps alone; leave them out, or ask for a number of steps of a network that was never distilled"
-            )
-        try:
-            sampling = self.manifest.sampling(entry).changed(sampler, respacing)
-        except ValueError as fault:
-            raise RequestError(f"{{sampler}}, {{respacing}}: {unbraced(fault)}") from None
-        return self._of(entry, steps, sampling)
-
-    def undistilled(self, entry: DenoiserFile, steps: int) -> WindowSampler:
-        """The same of a network that was never distilled, even where another one serves so many steps."""
-        assert entry.most_steps is not None and entry.serves(steps), "its own numbers of steps were expected"
-        return self._of(entry, steps, self.manifest.sampling(entry))
-
-    def _of(self, entry: DenoiserFile, steps: int, sampling: Sampling) -> WindowSampler:
-        if entry.file not in self._denoisers:
-            self._denoisers[entry.file] = self.folder.load(entry, self.threads)
-        return WindowSampler(self._denoisers[entry.file], self.manifest, steps, self.folder.packing, sampling)
-
-    def _sampler(self, request: Request) -> WindowSampler:
-        return self.sampler(request.steps, request.sampler, request.respacing)
-
-    def _canvas(self, request: Timed) -> Canvas:
-        """The noise of the piece, and what is asked for; one that drifts is at its goal after the request's seconds."""
-        mel, course = self.manifest.mel, self._course(request)
-        frames = request.samples(mel) / mel.hop_length
-        return Canvas(
-            init_noise=piece_noise(mel.n_mels, request.seed, request.toward, request.variation, frames),
-            boundary_noise=seed_noise(mel.n_mels, request.seed, BOUNDARY),
-            asked=(lambda frame: course.at(frame / max(1.0, frames))) if request.asked else None,
-        )
-
-    def _course(self, request: Request) -> Course:
-        """What is asked for. InputError for what the model does not know."""
-        return self.manifest.asks.course(request.asked, self.manifest.id)
-
-    def _gain(self, request: Request) -> float:
-        """Of the limiter."""
-        return GAIN if request.loudness is None else gain_for(request.loudness, self.loudness)
-
-    @functools.cached_property
+    @property
     def loudness(self) -> float:
         """How loud its music is on average, integrated LUFS: what model.json says, or else measured, once."""
-        stated = stated_loudness(self.manifest)
-        if stated is not None:
-            return stated
-        usual = Piece(seconds=MEASURED_SECONDS)
-        sound = unlimited(mel_stream(self._sampler(usual), self._canvas(usual)), self.vocoder())
-        return measured_loudness(sound, self.manifest.mel)
+        return self.engine.loudness
 
     def _sound(self, recording: Sound) -> Recording:
         """The same; of an array [n] or [channels, n] an Audio at the model's rate."""
         return Audio(recording, self.sample_rate) if isinstance(recording, np.ndarray) else recording
-
-    def _vocoder(self, seed: int) -> Vocoder:
-        if self._networks is None:
-            return GriffinLimStream(self.manifest.mel, seed=seed)
-        return LearnedVocoder(self._networks(), self.manifest.mel, seed)
-
-    @functools.cached_property
-    def _networks(self) -> Callable[[], OnnxVocoder] | None:
-        return self.folder.vocoder(self.threads)
 
 
 def _counted(coming: Coming, progress: Progress) -> Iterator[Samples]:

@@ -19,7 +19,7 @@ PASSAGE_FRAMES = 16
 LEAD_IN_WINDOWS = 2
 """Made before the window that is wanted: a stream forgets how it began within two."""
 LEAD_IN_FRAMES = 64
-"""Heard by the vocoder before the first frame that is wanted, so that it is in full swing there."""
+"""Pushed into the vocoder before the first frame that is wanted, so that it is in full swing there."""
 PUSHED_FRAMES = 128
 """Pushed into the vocoder at once, at most: a whole window would hold the first sound back."""
 

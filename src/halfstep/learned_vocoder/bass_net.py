@@ -38,11 +38,11 @@ class BassNet(nn.Module):
     the targets of the latter, [ahead, m].
     """
 
-    analysis: Tensor
-    overlap: Tensor
-    overlap_of_past: Tensor
-    gain: Tensor
-    back: Tensor
+    analysis: Float[Tensor, "samples parts"]
+    overlap: Float[Tensor, "hops_out hops_in"]
+    overlap_of_past: Float[Tensor, "hops_out hops_past"]
+    gain: Float[Tensor, "frames samples"]
+    back: Float[Tensor, "parts"]
 
     def __init__(self, mel: MelConfig, ahead: int, iterations: int | None = None, block: int = BLOCK) -> None:
         """For a mel that has `bass_bins`; ahead: 1 or more. iterations: None is as many as such a mel wants."""

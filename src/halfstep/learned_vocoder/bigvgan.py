@@ -88,7 +88,7 @@ class Snake(nn.Module):
 class LowPass(nn.Module):
     """Holds a filter under the published name."""
 
-    filter: Tensor
+    filter: Float[Tensor, "1 1 taps"]
 
     def __init__(self) -> None:
         super().__init__()
@@ -181,7 +181,7 @@ class BigVGAN(nn.Module):
 
 
 def _weight_normed(layer: nn.Conv1d | nn.ConvTranspose1d) -> nn.Module:
-    """The layer with `weight_g` and `weight_v` for `weight`, as published; computed anew at each call."""
+    """The layer with `weight_g` and `weight_v` for `weight`, as published; computed at each call."""
     weight = layer.weight.detach()
     del layer.weight
     layer.weight_g = nn.Parameter(weight.flatten(1).norm(dim=1)[:, None, None])
@@ -201,7 +201,7 @@ def _conv(wide: int, narrow: int, kernel: int, dilation: int = 1, bias: bool = T
 
 
 class BigVGANStream:
-    """A `generation.render.Vocoder`: blocks of frames with all they hear around them, so that cuts leave no trace."""
+    """A `vocoders.base.Vocoder`: blocks of frames with all they hear around them, so that cuts leave no trace."""
 
     def __init__(self, network: BigVGAN, block_frames: int = BLOCK_FRAMES) -> None:
         self._network, self._block, self._side = network, block_frames, network.config.receptive_frames

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from halfstep.arrays import Float, Int
+from halfstep.arrays import Float, Int, Int16
 from halfstep.audio.mel import MelConfig
 from halfstep.learned_vocoder.clips import HIGHEST_HZ, LOWEST_HZ, MOST_PARTIALS, SMOOTHING_REACH
 from halfstep.learned_vocoder.torch_bands import log_bands
@@ -61,7 +61,7 @@ class DeviceClips:
     """Clips of `frames` frames of recordings, all drawn by one generator of the device."""
 
     def __init__(
-        self, tracks: list[np.ndarray], mel: MelConfig, frames: int, device: torch.device, seed: int,
+        self, tracks: list[Int16[np.ndarray, "samples"]], mel: MelConfig, frames: int, device: torch.device, seed: int,
         config: DeviceClipsConfig,
     ) -> None:  # fmt: skip
         """tracks: int16 [n] each. Bands of a clip see what lies before and after it."""

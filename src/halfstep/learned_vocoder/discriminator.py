@@ -75,16 +75,18 @@ class Judges(nn.Module):
         super().__init__()
         self.judges = nn.ModuleList(SpectrumJudge(n_fft) for n_fft in RESOLUTIONS)
 
-    def forward(self, sound: Float[Tensor, "batch samples"]) -> list[Tensor]:
+    def forward(self, sound: Float[Tensor, "batch samples"]) -> list[Float[Tensor, "batch 1 frames bins"]]:
         return [judge(sound) for judge in self.judges]
 
 
-def judging_loss(of_real: list[Tensor], of_made: list[Tensor]) -> Float[Tensor, ""]:
+def judging_loss(
+    of_real: list[Float[Tensor, "batch 1 frames bins"]], of_made: list[Float[Tensor, "batch 1 frames bins"]]
+) -> Float[Tensor, ""]:
     """The judges' own loss, a hinge; a scalar."""
     parts = [F.relu(1 - a).mean() + F.relu(1 + b).mean() for a, b in zip(of_real, of_made, strict=True)]
     return torch.stack(parts).mean()
 
 
-def deceiving_loss(of_made: list[Tensor]) -> Float[Tensor, ""]:
+def deceiving_loss(of_made: list[Float[Tensor, "batch 1 frames bins"]]) -> Float[Tensor, ""]:
     """What those who made the sounds would lower; a scalar."""
     return torch.stack([-scores.mean() for scores in of_made]).mean()

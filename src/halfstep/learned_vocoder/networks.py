@@ -127,10 +127,10 @@ class Trunk(nn.Module):
 class Prior(nn.Module):
     """Log-mel -> magnitudes that have this mel, and what the refiner is given of them."""
 
-    filters: Tensor
-    area: Tensor
-    reach: Tensor
-    imposed: Tensor
+    filters: Float[Tensor, "bands bins"]
+    area: Float[Tensor, "bands"]
+    reach: Float[Tensor, "bins"]
+    imposed: Float[Tensor, "bands"]
 
     def __init__(self, mel: MelConfig, config: VocoderNetConfig) -> None:
         super().__init__()

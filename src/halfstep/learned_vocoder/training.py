@@ -14,7 +14,7 @@ from halfstep.learned_vocoder.clips import ClipsConfig, vocoder_example
 from halfstep.learned_vocoder.losses import SpectralLossConfig, spectral_errors, vocoder_loss, with_bass_of
 from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.training.example import Example
-from halfstep.training.loop import LossFn, StepRandom
+from halfstep.training.step_random import LossFn, StepRandom
 
 PLAIN = ClipsConfig(gain_db=(0, 0), tones=0, smoothed=0)
 EDGE_FRAMES = 4

@@ -4,13 +4,18 @@ from collections.abc import Callable
 
 import numpy as np
 
+from halfstep.arrays import Float, Int
+
 RESAMPLES = 200
 LEVEL = 0.95
 
 
 def spread(
-    statistic: Callable[[np.ndarray], float], size: int, rng: np.random.Generator, resamples: int = RESAMPLES
-) -> np.ndarray:
+    statistic: Callable[[Int[np.ndarray, "windows"]], float],
+    size: int,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+) -> Float[np.ndarray, "{resamples}"]:
     """`statistic(counts)`, where window i counts counts[i] times, of every resampling, less their mean.
 
     Windows that come twice narrow a cloud and raise a distance: without their mean the values say how far an estimate
@@ -23,14 +28,14 @@ def spread(
     return values - values.mean()
 
 
-def ends(estimate: float, around: np.ndarray) -> tuple[float, float]:
+def ends(estimate: float, around: Float[np.ndarray, "resamples"]) -> tuple[float, float]:
     """The interval of an estimate whose resampled values lie `around` it."""
     low, high = np.quantile(around, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return estimate + float(low), estimate + float(high)
 
 
 def interval(
-    estimate: float, statistic: Callable[[np.ndarray], float], size: int, rng: np.random.Generator,
+    estimate: float, statistic: Callable[[Int[np.ndarray, "windows"]], float], size: int, rng: np.random.Generator,
     resamples: int = RESAMPLES,
 ) -> tuple[float, float]:  # fmt: skip
     """Lower and upper end around `estimate`, from `statistic(counts)` of resampled windows (`spread`)."""

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from halfstep.arrays import Float
+
 ROWS_A_FEATURE = 10
 SHARES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Of the rows, in the nested subsets that frechet_infinity fits."""
 
 
-def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+def frechet_distance(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"]) -> float:
     """|mu_a - mu_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^1/2) of a [n, d] and b [m, d]; not below 0 but for rounding.
 
     tr (S_a S_b)^1/2 is the sum of the singular values of the cross-Gram Xc Yc^T / sqrt((n - 1)(m - 1)): real for any
@@ -54,7 +56,9 @@ class FrechetInfinity:
     """1 if the distances lie on the line; nan if they are all alike."""
 
 
-def frechet_infinity(a: np.ndarray, b: np.ndarray, rng: np.random.Generator, repeats: int = 5) -> FrechetInfinity:
+def frechet_infinity(
+    a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"], rng: np.random.Generator, repeats: int = 5
+) -> FrechetInfinity:
     """Fitted over nested subsets of a [n, d] and b [m, d], drawn without replacement, the same share of both.
 
     With replacement, rows that come twice make the covariance smaller, and identical distributions differ by .8 in
@@ -76,7 +80,7 @@ def frechet_infinity(a: np.ndarray, b: np.ndarray, rng: np.random.Generator, rep
     return fitted(np.array(inverse), np.array(distances))
 
 
-def fitted(inverse_rows: np.ndarray, distances: np.ndarray) -> FrechetInfinity:
+def fitted(inverse_rows: Float[np.ndarray, "n"], distances: Float[np.ndarray, "n"]) -> FrechetInfinity:
     """Least squares of distances on 1 / n."""
     slope, value = np.polyfit(inverse_rows, distances, 1)
     rest = distances - (value + slope * inverse_rows)

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from halfstep.arrays import Float, Float64, Num
 
-def inception_score(probabilities: np.ndarray, counts: np.ndarray | None = None) -> float:
+
+def inception_score(probabilities: Float[np.ndarray, "..."], counts: Num[np.ndarray, "n"] | None = None) -> float:
     """exp E KL(p(y|x) || p(y)) of rows [n, classes] that each sum to 1: 1 to the number of classes.
 
     One expectation over all rows, not a mean over parts of them. Row i counts counts[i] times, once if None. Biased
@@ -19,7 +21,7 @@ def inception_score(probabilities: np.ndarray, counts: np.ndarray | None = None)
     return float(np.exp(weights @ (rows * logs).sum(1)))
 
 
-def probabilities(logits: np.ndarray) -> np.ndarray:
+def probabilities(logits: Float[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
     """Softmax over the last axis, float64."""
     shifted = np.asarray(logits, np.float64) - logits.max(-1, keepdims=True)
     odds = np.exp(shifted)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import soxr
 
-from halfstep.arrays import Float, Float32
+from halfstep.arrays import Float, Float32, Float64, Shaped
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.metrics.bootstrap import LEVEL, RESAMPLES, ends, spread
 from halfstep.metrics.frechet import few_rows, frechet_distance, frechet_infinity
@@ -48,7 +48,7 @@ class JudgeOutputs:
     def __len__(self) -> int:
         return len(self.embedding)
 
-    def __getitem__(self, windows: slice | np.ndarray) -> "JudgeOutputs":
+    def __getitem__(self, windows: slice | Shaped[np.ndarray, "chosen"]) -> "JudgeOutputs":
         """The same of some windows."""
         return JudgeOutputs(*(getattr(self, name)[windows] for name in FIELDS))
 
@@ -67,12 +67,12 @@ class Figure:
     high: float | None = None
     windows: int
     note: str | None = None
-    around: np.ndarray | None = field(default=None, repr=False, compare=False)
+    around: Float64[np.ndarray, "resamples"] | None = field(default=None, repr=False, compare=False)
     """Resampled values less their mean. Those of two rows of as many windows, judged with one seed, belong together
     draw by draw: see `change`."""
 
     @staticmethod
-    def of(value: float, around: np.ndarray, windows: int, note: str | None = None) -> "Figure":
+    def of(value: float, around: Float64[np.ndarray, "resamples"], windows: int, note: str | None = None) -> "Figure":
         """With the interval of its resampled values."""
         low, high = ends(value, around)
         return Figure(value=value, low=low, high=high, windows=windows, note=note, around=around)

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Kernel = Callable[[np.ndarray], np.ndarray]
+from halfstep.arrays import Float, Float64, Num
+
+Kernel = Callable[[Float64[np.ndarray, "n m"]], Float64[np.ndarray, "n m"]]
 """Squared distances -> similarities."""
 
 IMQ_GAMMA_SQUARED = 8.0
@@ -21,7 +23,7 @@ ROWS_AT_ONCE = 512
 KAD_SCALE = 100.0
 
 
-def inverse_multiquadratic(squared: np.ndarray) -> np.ndarray:
+def inverse_multiquadratic(squared: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """k = 1 / (1 + d^2 / 2 gamma^2), gamma^2 = 8 (the paper's; Binkowski et al. 2018): at d = 4, 1/2."""
     return 1 / (1 + squared / (2 * IMQ_GAMMA_SQUARED))
 
@@ -35,16 +37,16 @@ def gaussian(bandwidth: float) -> Kernel:
 class KernelMeans:
     """The mean kernel between windows: within [n, n] and [m, m], across [n, m]. All a distance needs."""
 
-    xx: np.ndarray
-    yy: np.ndarray
-    xy: np.ndarray
+    xx: Float64[np.ndarray, "n n"]
+    yy: Float64[np.ndarray, "m m"]
+    xy: Float64[np.ndarray, "n m"]
 
     @property
     def distance(self) -> float:
         """MMD^2, unbiased."""
         return self.resampled(np.ones(len(self.xx)), np.ones(len(self.yy)))
 
-    def resampled(self, x_counts: np.ndarray, y_counts: np.ndarray) -> float:
+    def resampled(self, x_counts: Num[np.ndarray, "n"], y_counts: Num[np.ndarray, "m"]) -> float:
         """The same where window i counts x_counts[i] times; copies of a window are no pair."""
         across = x_counts @ self.xy @ y_counts / (x_counts.sum() * y_counts.sum())
         return float(_between(self.xx, x_counts) + _between(self.yy, y_counts) - 2 * across)
@@ -68,7 +70,9 @@ def _between(kernel: np.ndarray, counts: np.ndarray) -> float:
     return float((counts @ kernel @ counts - own) / (counts.sum() ** 2 - (counts**2).sum()))
 
 
-def kernel_means(x: np.ndarray, y: np.ndarray, kernel: Kernel) -> KernelMeans:
+def kernel_means(
+    x: Float[np.ndarray, "n *pieces d"], y: Float[np.ndarray, "m *others d"], kernel: Kernel
+) -> KernelMeans:
     """Of windows x [n, pieces, d] or [n, d] and y likewise. ValueError below two windows of either, or for features
     that are not finite.
     """
@@ -90,18 +94,20 @@ def _window_means(x: np.ndarray, y: np.ndarray, kernel: Kernel) -> np.ndarray:
     return np.concatenate([part.reshape(-1, p, m, q).mean((1, 3)) for part in parts])
 
 
-def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def squared_distances(x: Float64[np.ndarray, "n d"], y: Float64[np.ndarray, "m d"]) -> Float64[np.ndarray, "n m"]:
     """|x_i - y_j|^2 of x [n, d] and y [m, d], centred by the caller; never below 0."""
     squares = (x**2).sum(1)[:, None] + (y**2).sum(1)
     return np.maximum(squares - 2 * x @ y.T, 0)
 
 
-def kernel_inception_distance(x: np.ndarray, y: np.ndarray) -> KernelMeans:
+def kernel_inception_distance(x: Float[np.ndarray, "n *pieces d"], y: Float[np.ndarray, "m *others d"]) -> KernelMeans:
     """PKID, IKID: the paper's kernel on logits."""
     return kernel_means(x, y, inverse_multiquadratic)
 
 
-def kernel_audio_distance(x: np.ndarray, reference: np.ndarray) -> KernelMeans:
+def kernel_audio_distance(
+    x: Float[np.ndarray, "n *pieces d"], reference: Float[np.ndarray, "m *others d"]
+) -> KernelMeans:
     """KAD (Chung et al. 2025, arXiv:2502.15602): a Gaussian kernel as wide as the reference's median distance.
 
     `KAD_SCALE` times its distance is what is usually printed.

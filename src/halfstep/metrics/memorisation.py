@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float, Float32, Float64
 
 BAND_GROUP = 4
 FRAMES_A_BOX = 4
@@ -31,12 +31,14 @@ class Memory:
     flagged: float
     threshold: float
     """The 1st percentile of the held-out distances."""
-    generated: np.ndarray
-    heldout: np.ndarray
+    generated: Float64[np.ndarray, "generated"]
+    heldout: Float64[np.ndarray, "heldout"]
 
 
 def memory(
-    generated: Float32[np.ndarray, "..."], heldout: Float32[np.ndarray, "..."], tracks: Iterable[np.ndarray]
+    generated: Float32[np.ndarray, "..."],
+    heldout: Float32[np.ndarray, "..."],
+    tracks: Iterable[Float[np.ndarray, "frames bands"]],
 ) -> Memory:
     """Of generated and held-out log-mel slices [n, n_mels, frames]; tracks: log-mels [frames, n_mels] learned from.
 
@@ -53,7 +55,9 @@ def memory(
     )  # fmt: skip
 
 
-def nearest(slices: Float32[np.ndarray, "..."], tracks: Iterable[np.ndarray]) -> np.ndarray:
+def nearest(
+    slices: Float32[np.ndarray, "..."], tracks: Iterable[Float[np.ndarray, "frames bands"]]
+) -> Float64[np.ndarray, "slices"]:
     """RMS distance in nepers of each slice [n, n_mels, frames] from the nearest place of any track, at any shift."""
     asked = [_thinned(_smooth(_boxes(one.T))) for one in slices]
     size = len(_boxes(slices[0].T))

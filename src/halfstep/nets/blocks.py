@@ -58,7 +58,7 @@ def check_sizes(widths: Sequence[int], attending: Sequence[int], attention_heads
 class TimeEmbedding(nn.Module):
     """log_snr [B] -> [B, features]: sines and cosines of geometrically spaced frequencies, then two linear layers."""
 
-    frequency: Tensor
+    frequency: Float[Tensor, "frequencies"]
 
     def __init__(self, features: int, frequencies: int = 64) -> None:
         super().__init__()

@@ -53,7 +53,7 @@ class Denoiser(nn.Module):
         self.history = history
         self._meaning = PARAMETERIZATIONS[parameterization]
 
-    def calibrate(self, x: Tensor, condition: Condition) -> None:
+    def calibrate(self, x: Float[Tensor, "batch channels length"], condition: Condition) -> None:
         """Before training: let a preconditioned network measure a large batch x [B, C, L] and its condition."""
         if isinstance(self.net, UNet1d):
             self.net.calibrate(x, condition.aligned)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
+from halfstep.arrays import Float
 from halfstep.diffusion.rates import Rates
 from halfstep.diffusion.sampler import Prediction
 from halfstep.nets.blocks import Attention
@@ -28,11 +29,13 @@ class Guided(nn.Module):
             if isinstance(module, Attention):
                 module.own_position_only = True
 
-    def forward(self, z_t: Tensor, at_t: Rates, condition: Condition) -> Tensor:
+    def forward(
+        self, z_t: Float[Tensor, "batch channels *shape"], at_t: Rates, condition: Condition
+    ) -> Float[Tensor, "batch channels *shape"]:
         """v, shaped as z_t [B, C, ...]."""
         return self.predict(z_t, at_t, condition).v
 
-    def predict(self, z_t: Tensor, at_t: Rates, condition: Condition) -> Prediction:
+    def predict(self, z_t: Float[Tensor, "batch channels *shape"], at_t: Rates, condition: Condition) -> Prediction:
         """The same; the fraction of the reverse variance, where it is learned, is not guided."""
         better = self.denoiser.predict(z_t, at_t, condition)
         v = better.v

@@ -16,8 +16,8 @@ UNIFORM_SHARE = 1e-3
 class LossHistory(nn.Module):
     """The last REMEMBERED losses at each of LEVELS equal parts of t."""
 
-    losses: Tensor
-    counts: Tensor
+    losses: Float[Tensor, "levels remembered"]
+    counts: Float[Tensor, "levels"]
 
     def __init__(self) -> None:
         super().__init__()

@@ -92,7 +92,9 @@ class UNet1d(nn.Module):
         self.direct = zeroed(nn.Linear(c.embedding, sizes.heads * sizes.channels)) if c.direct else None
         self.precondition = Precondition(sizes) if c.preconditioned else None
 
-    def calibrate(self, x: Tensor, aligned: Tensor | None) -> None:
+    def calibrate(
+        self, x: Float[Tensor, "batch channels length"], aligned: Float[Tensor, "batch aligned length"] | None
+    ) -> None:
         """Measure the deviations of x [B, C, L] and of what is aligned with it, before training; a network that is not
         preconditioned needs none.
         """
@@ -141,8 +143,8 @@ class Precondition(nn.Module):
     z_t = a x + b eps. So an error of the network weighs little where z_t says all.
     """
 
-    deviation: Tensor
-    aligned_deviation: Tensor
+    deviation: Float[Tensor, "channels"]
+    aligned_deviation: Float[Tensor, "aligned"]
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -150,19 +152,31 @@ class Precondition(nn.Module):
         self.register_buffer("aligned_deviation", torch.ones(sizes.aligned))
 
     @torch.no_grad()
-    def measure(self, x: Tensor, aligned: Tensor | None) -> None:
+    def measure(
+        self, x: Float[Tensor, "batch channels length"], aligned: Float[Tensor, "batch aligned length"] | None
+    ) -> None:
         """Root mean squares over a large batch; channels that are never used keep 1."""
         for kept, values in ((self.deviation, x), (self.aligned_deviation, aligned)):
             if values is not None:
                 measured = values.float().square().mean(dim=(0, 2)).sqrt()
                 kept.copy_(torch.where(measured > LEAST_DEVIATION, measured, torch.ones_like(measured)))
 
-    def inputs(self, z_t: Tensor, log_snr: Tensor, aligned: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def inputs(
+        self,
+        z_t: Float[Tensor, "batch channels length"],
+        log_snr: Float[Tensor, "batch"],
+        aligned: Float[Tensor, "batch aligned length"] | None,
+    ) -> tuple[Float[Tensor, "batch channels length"], Float[Tensor, "batch aligned length"] | None]:
         """z_t and what is aligned with it, each channel at unit variance."""
         total = self._rates(log_snr)[2]
         return z_t * total.rsqrt(), None if aligned is None else aligned / self.aligned_deviation[:, None]
 
-    def x(self, prediction: Tensor, z_t: Tensor, log_snr: Tensor) -> Tensor:
+    def x(
+        self,
+        prediction: Float[Tensor, "batch heads_channels length"],
+        z_t: Float[Tensor, "batch channels length"],
+        log_snr: Float[Tensor, "batch"],
+    ) -> Float[Tensor, "batch heads_channels length"]:
         """In the precision of z_t, whatever the network ran in; further heads pass as they are."""
         alpha_2, sigma_2, total = self._rates(log_snr)
         s, own, others = self.deviation[:, None], prediction[:, : z_t.shape[1]], prediction[:, z_t.shape[1] :]

@@ -101,19 +101,19 @@ def _settle(folder: Path, updates: int) -> None:
     if begun["updates"] != updates:
         raise NamedError(
             f"{unbraced(folder)}: began with {begun['updates']} updates a rung, now {updates} are asked for; "
-            f"use {{updates}} {begun['updates']}, or remove the folder to climb anew"
+            f"use {{updates}} {begun['updates']}, or remove the folder to climb again"
         )
     if begun["teacher"] != teacher:
         raise InputError(
             f"{folder}: began from the teacher {begun['teacher'][:8]}, since trained on to {teacher[:8]} "
-            f"(sha256); remove the folder to climb anew"
+            f"(sha256); remove the folder to climb again"
         )
     write_json(path, wanted)
 
 
 def _begun(path: Path) -> dict[str, Any]:
     """What a ladder was begun with. InputError where its note is no such thing."""
-    again = "remove the folder to climb anew"
+    again = "remove the folder to climb again"
     fields = Fields(str(path), read_json(path, again), again)
     known = {"updates": lambda: fields.integer("updates", 1, 10**9), "teacher": lambda: fields.text("teacher", 64)}
     return {name: read() for name, read in known.items() if fields.has(name)}

@@ -22,8 +22,8 @@ from halfstep.tasks.contract import Kind, Task, TaskConfig
 from halfstep.tasks.known import kind_named, kind_of, task_names
 from halfstep.training.denoising import DiffusionConfig
 from halfstep.training.ladder import DistillConfig
-from halfstep.training.loop import TrainConfig
 from halfstep.training.times import IMPORTANCE
+from halfstep.training.train_config import TrainConfig
 
 Settings = TypeVar("Settings")
 

@@ -61,58 +61,61 @@ class Card:
                 )
 
 
-def export_run(
-    run: Path,
-    out: Path,
-    card: Card,
-    with_teacher: bool = False,
-    weights: str = "fp32",
-    steps: tuple[int, ...] = (),
-    jump: bool = False,
-) -> Manifest:
-    """Write the model folder `out` for a run's students of `steps` steps (default: 4 and 1, or all there are); a number
-    from the ladder's start_steps on means the teacher, which then plays at any number.
+@dataclass(frozen=True, kw_only=True)
+class ExportConfig:
+    """Which networks of a run a model has, and how. NamedError for weights that are not in STORED.
 
-    weights: how they are stored, a key of STORED; they are float32 again once loaded. with_teacher adds the averaged
-    teacher as safetensors, to train on from. jump: a student of N > 1 steps takes its last two in one
-    (`jumping_times`), and so serves N - 1 steps, and fewer. A run that was never distilled exports its teacher.
-    A training that is not finished gives its newest checkpoint, and the model says so.
+    steps: students; () means 4 and 1, or all there are. A number from the ladder's start_steps on means the teacher,
+    which then plays at any number. weights: how they are stored; they are float32 again once loaded. jump: a student
+    of N > 1 steps takes its last two in one (`jumping_times`), and so serves N - 1 steps, and fewer. with_teacher adds
+    the averaged teacher as safetensors, to train on from.
+    """
+
+    steps: tuple[int, ...] = ()
+    weights: str = "fp32"
+    jump: bool = False
+    with_teacher: bool = False
+
+    def __post_init__(self) -> None:
+        if self.weights not in STORED:
+            raise NamedError(f"{{weights}} {unbraced(self.weights)}: one of {', '.join(STORED)} was expected")
+
+
+AS_USUAL = ExportConfig()
+
+
+def export_run(run: Path, out: Path, card: Card, config: ExportConfig = AS_USUAL) -> Manifest:
+    """Write the model folder `out` for a run's students. A run that was never distilled exports its teacher; a
+    training that is not finished gives its newest checkpoint, and the model says so.
+
     InputError if nothing was trained yet, or the run lacks a rung, or `out` has something in it.
     """
-    if weights not in STORED:
-        raise NamedError(f"{{weights}} {unbraced(weights)}: one of {', '.join(STORED)} was expected")
     if out.exists() and any(out.iterdir()):
         raise NamedError(f"{unbraced(out)}: not empty; choose another {{out}}, or remove it")
     with open_run(run) as opened:
-        return write_model(opened, out, card, with_teacher, weights, steps, jump)
+        return write_model(opened, out, card, config)
 
 
-def write_model(
-    run: Run,
-    out: Path,
-    card: Card,
-    with_teacher: bool = False,
-    weights: str = "fp32",
-    steps: tuple[int, ...] = (),
-    jump: bool = False,
-) -> Manifest:
+def write_model(run: Run, out: Path, card: Card, config: ExportConfig = AS_USUAL) -> Manifest:
     """The same for an opened run; `out` is absent or empty."""
     export = run.experiment.kind.export
     if export is None:
         raise InputError(f"{run.path}: models {run.experiment.task_name}, which nothing plays: it cannot be exported")
     task = run.task
-    networks = _chosen(run, steps, jump)
-    if jump and run.experiment.diffusion.process.noise.chain is not None:
+    networks = _chosen(run, config.steps, config.jump)
+    if config.jump and run.experiment.diffusion.process.noise.chain is not None:
         schedule = run.experiment.diffusion.schedule
         raise NamedError(f"{{jump}}: a last step of twice the length is of continuous time, not of {schedule}'s chain")
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing_folder(out) as folder:
         for entry, denoiser in {entry.file: (entry, denoiser) for entry, denoiser in networks}.values():
-            write_denoiser(denoiser, task, folder / entry.file, weights, entry.learned_variance, run.conditions.width)
-        if with_teacher:
+            write_denoiser(
+                denoiser, task, folder / entry.file, config.weights, entry.learned_variance, run.conditions.width
+            )
+        if config.with_teacher:
             save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
         vocoder = carried_vocoder(folder, run.experiment.mel)
-        described = _manifest(run, networks, card, weights, export(task, folder))
+        described = _manifest(run, networks, card, config.weights, export(task, folder))
         manifest = write_manifest(folder, replace(described, vocoder=vocoder))
         if problems := verify(folder):
             raise RuntimeError(f"{out}: what was exported does not verify: {problems[0]}")

@@ -16,8 +16,9 @@ from halfstep.metrics.melstats import correlation, rms_difference
 from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.run_folder import Run
 from halfstep.training.ladder import distillation_loss, frozen
-from halfstep.training.loop import StepRandom, move
+from halfstep.training.loop import move
 from halfstep.training.observe import LadderObserver, one_pass
+from halfstep.training.step_random import StepRandom
 
 MOST_ROWS = 64
 AGAIN = "climb again, or remove it"

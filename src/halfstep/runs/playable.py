@@ -10,7 +10,7 @@ import halfstep
 from halfstep.bundle import is_model_folder
 from halfstep.bundle.model_json import sha256_of
 from halfstep.runs.distill import finished_rungs
-from halfstep.runs.export_model import Card, write_model
+from halfstep.runs.export_model import Card, ExportConfig, write_model
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.runs.train import TEACHER
 
@@ -32,7 +32,7 @@ def playable_of(run: Run, where: Path) -> Path:
         for old in where.glob(f"{PLAYABLE}-*"):
             shutil.rmtree(old)
         steps = (run.experiment.teacher_steps, *finished_rungs(run))
-        write_model(run, out, Card(id=_plain(run.path.resolve().name)), steps=steps)
+        write_model(run, out, Card(id=_plain(run.path.resolve().name)), ExportConfig(steps=steps))
     return out
 
 

@@ -17,7 +17,7 @@ from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoderConfig
 from halfstep.tasks.music.task import MusicConfig
 from halfstep.training.denoising import DiffusionConfig
 from halfstep.training.ladder import DistillConfig
-from halfstep.training.loop import TrainConfig
+from halfstep.training.train_config import TrainConfig
 
 GROUP = "halfstep.presets"
 

@@ -17,7 +17,8 @@ from halfstep.training.checkpoint import CHECKPOINTS
 from halfstep.training.denoising import denoising_loss
 from halfstep.training.devices import device_named
 from halfstep.training.log import read_log
-from halfstep.training.loop import NoObserver, TrainConfig, train
+from halfstep.training.loop import NoObserver, train
+from halfstep.training.train_config import TrainConfig
 
 UPDATES = 5
 """The first of them warm up what they use."""

@@ -240,13 +240,13 @@ def open_any_run(path: Path, device: torch.device | None = None) -> Generator[An
         for name, old, new in _differences(noted.get("data_set", now), now):
             raise InputError(
                 f"{noted['data']}: its {name} was {json.dumps(old)} when {path} was trained, now {json.dumps(new)}; "
-                f"prepare it as it was, or train anew"
+                f"prepare it as it was, or train again"
             )
         experiment = _experiment(config, noted)
         if experiment.mel != library.mel:
             raise InputError(
                 f"{path}: its settings say {experiment.mel}, its data set {library.path} was prepared with "
-                f"{library.mel}; restore config.json, or train anew"
+                f"{library.mel}; restore config.json, or train again"
             )
         yield new_run(path, experiment, library, device)
 

@@ -22,8 +22,10 @@ from halfstep.runs.experiment import settings_from
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.devices import best_device
 from halfstep.training.example import Example
-from halfstep.training.loop import LossFn, Progress, TrainConfig, train
+from halfstep.training.loop import Progress, train
+from halfstep.training.step_random import LossFn
 from halfstep.training.team import team
+from halfstep.training.train_config import TrainConfig
 
 WEIGHTS = "vocoder.safetensors"
 """The averaged network of a finished run."""

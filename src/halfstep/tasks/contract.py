@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
+from halfstep.arrays import Float
 from halfstep.audio.mel import MelConfig
 from halfstep.data.dataset import Library
 from halfstep.training.example import Example
@@ -18,7 +19,7 @@ from halfstep.training.observe import LadderObserver
 if TYPE_CHECKING:
     from halfstep.bundle import ComponentsFile  # which needs ONNX Runtime, and a machine that only trains has none
 
-Band: TypeAlias = tuple[np.ndarray, np.ndarray]
+Band: TypeAlias = tuple[Float[np.ndarray, "bands"], Float[np.ndarray, "bands"]]
 """Mean and deviation of every band of the log-mel, [n_mels] each."""
 
 
@@ -59,11 +60,11 @@ class Task(Protocol):
         """Channels of condition.aligned; 0 for none."""
         ...
 
-    def example(self, clips: np.ndarray, rng: np.random.Generator) -> Example:
+    def example(self, clips: Float[np.ndarray, "batch ..."], rng: np.random.Generator) -> Example:
         """A training example from clips as the data set gives them; `rng` decides what is given."""
         ...
 
-    def free(self, clips: np.ndarray) -> Example:
+    def free(self, clips: Float[np.ndarray, "batch ..."]) -> Example:
         """The same with nothing given but what always is: unconditional music, the true mel of a vocoder."""
         ...
 

@@ -74,7 +74,7 @@ def load_latest(folder: Path, state: TrainState) -> tuple[int, dict[str, int]]:
         try:
             _restore(state, tensors)
         except (KeyError, IndexError, RuntimeError, ValueError) as fault:
-            raise InputError(f"{path}: does not fit this training ({fault}); remove it, or train anew") from None
+            raise InputError(f"{path}: does not fit this training ({fault}); remove it, or train again") from None
         return step, counts
     return 0, {}
 

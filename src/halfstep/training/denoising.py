@@ -13,8 +13,8 @@ from halfstep.diffusion.rates import Rates, Signal
 from halfstep.nets.denoiser import Denoiser, rates_like
 from halfstep.training.bound import step_bits
 from halfstep.training.example import Example
-from halfstep.training.loop import LossFn, StepRandom
 from halfstep.training.loss import WEIGHTS, clip_mean, squared_v_error
+from halfstep.training.step_random import LossFn, StepRandom
 from halfstep.training.times import TIMES, TimeSampling
 
 AUTO = "auto"

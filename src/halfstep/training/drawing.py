@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from halfstep.arrays import Float
 from halfstep.atomic import remove_partials, replacing
 from halfstep.audio.mel import MelConfig
 
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def write_samples(folder: Path, name: str, samples: np.ndarray, real: np.ndarray, mel: MelConfig) -> None:
+def write_samples(
+    folder: Path,
+    name: str,
+    samples: Float[np.ndarray, "samples bands frames"],
+    real: Float[np.ndarray, "real bands frames"],
+    mel: MelConfig,
+) -> None:
     """`name`.png: samples [n, n_mels, frames] over real windows; `name`.flac: the samples, one after another."""
     from halfstep.vocoders.griffin_lim import griffin_lim, mel_to_magnitude
 
@@ -28,7 +35,7 @@ def write_samples(folder: Path, name: str, samples: np.ndarray, real: np.ndarray
     write_sound(folder / f"{name}.flac", clips, mel.sample_rate)
 
 
-def write_sound(path: Path, clips: Iterable[np.ndarray], sample_rate: int) -> None:
+def write_sound(path: Path, clips: Iterable[Float[np.ndarray, "samples"]], sample_rate: int) -> None:
     """Clips [n] one after another, turned down where they would be clipped."""
     from halfstep.audio.files.io import write
 
@@ -52,7 +59,7 @@ def empty_figure(width: float, height: float) -> "Figure":
     return figure
 
 
-def draw_rows(path: Path, rows: dict[str, np.ndarray]) -> None:
+def draw_rows(path: Path, rows: dict[str, Float[np.ndarray, "windows bands frames"]]) -> None:
     """Rows of log-mel windows [n, n_mels, frames], all on the colour scale of the last row."""
     low, high = np.percentile(next(reversed(rows.values())), [1, 99.8])
     columns = max(len(windows) for windows in rows.values())

@@ -21,10 +21,12 @@ from halfstep.nets.guidance import Guided
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.denoising import DiffusionConfig, noised
 from halfstep.training.example import Example
-from halfstep.training.loop import LossFn, Observer, Progress, StepRandom, TrainConfig, train
+from halfstep.training.loop import Observer, Progress, train
 from halfstep.training.loss import WEIGHTS, squared_v_error
 from halfstep.training.pace import ON
+from halfstep.training.step_random import LossFn, StepRandom
 from halfstep.training.team import team
+from halfstep.training.train_config import TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)

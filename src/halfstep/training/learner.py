@@ -3,21 +3,21 @@
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
+from halfstep.arrays import Float
 from halfstep.errors import InputError
 from halfstep.nets.history import LossHistory
 from halfstep.training.ema import Ema
 from halfstep.training.example import Example
 from halfstep.training.pace import AUTO, BF16, FP32, Pace, chosen_pace
 from halfstep.training.sharding import plan_of, shard, whole_copy
+from halfstep.training.step_random import LossFn, StepRandom
 from halfstep.training.team import Learning, Part, replicated, team, unsynchronised
-
-if TYPE_CHECKING:
-    from halfstep.training.loop import LossFn, StepRandom, TrainConfig
+from halfstep.training.train_config import TrainConfig
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -29,10 +29,10 @@ class Learner(Generic[Network]):
         self,
         network: Network,
         ema: Ema[Network],
-        loss_fn: "LossFn[Network]",
-        config: "TrainConfig",
+        loss_fn: LossFn[Network],
+        config: TrainConfig,
         device: torch.device,
-        random: "Callable[[int, Part], StepRandom]",
+        random: Callable[[int, Part], StepRandom],
     ) -> None:
         """random: of an update, for a part of its batch. InputError where a batch does not fall into the parts."""
         _expect_parts(network, config)
@@ -59,7 +59,7 @@ class Learner(Generic[Network]):
             self._learning.compiled()
         self._autocast = torch.autocast(self._device.type, torch.bfloat16, enabled=pace.precision == BF16)
 
-    def gradients(self, example: Example, step: int) -> Tensor:
+    def gradients(self, example: Example, step: int) -> Float[Tensor, ""]:
         """The loss of the whole batch, a scalar; its gradients are on the network. example: this process's part."""
         count, total = self._config.accumulate, torch.zeros((), device=self._device)
         for index in range(count):
@@ -82,7 +82,7 @@ class Learner(Generic[Network]):
     def _timed(self, folder: Path, example: Callable[[], Example]) -> Pace:
         batch: list[Example] = []
 
-        def loss(network: nn.Module) -> Tensor:
+        def loss(network: nn.Module) -> Float[Tensor, ""]:
             if not batch:
                 batch.append(Part(0, self._config.accumulate).example(example()))
             part = Part(0, self._config.accumulate).within(team().part)
@@ -91,14 +91,14 @@ class Learner(Generic[Network]):
         return chosen_pace(folder, self._network, loss, self._config, self._device)
 
 
-def _unmeasured(config: "TrainConfig", device: torch.device) -> Pace:
+def _unmeasured(config: TrainConfig, device: torch.device) -> Pace:
     """Of a network that no single process can hold, and so time."""
     fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
     precision = config.precision if config.precision != AUTO else BF16 if fast else FP32
     return Pace(precision=precision, compile=False, seconds={})
 
 
-def _expect_parts(network: nn.Module, config: "TrainConfig") -> None:
+def _expect_parts(network: nn.Module, config: TrainConfig) -> None:
     """InputError unless a batch falls into equal parts: one a process, each in as many as are accumulated."""
     processes, accumulate = team().count, config.accumulate
     parts = processes * accumulate

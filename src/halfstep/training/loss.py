@@ -53,7 +53,7 @@ def _x(at_t: Rates) -> Float[Tensor, "..."]:
     return at_t.sigma**2
 
 
-WEIGHTS: dict[str, Callable[[Rates], Tensor]] = {
+WEIGHTS: dict[str, Callable[[Rates], Float[Tensor, "..."]]] = {
     "snr+1": _snr_plus_one,
     "truncated-snr": _truncated_snr,
     "clipped-snr": _clipped_snr,

@@ -42,7 +42,7 @@ class LadderObserver(Observer[Denoiser], Protocol):
         ...
 
     @property
-    def real(self) -> np.ndarray:
+    def real(self) -> Float[np.ndarray, "clips ..."]:
         """Held-out clips, as the task takes them."""
         ...
 
@@ -50,19 +50,19 @@ class LadderObserver(Observer[Denoiser], Protocol):
         """From now on `measure` and `sample` take so many steps: a student's own."""
         ...
 
-    def windows(self, denoiser: Denoiser, num_steps: int) -> np.ndarray:
+    def windows(self, denoiser: Denoiser, num_steps: int) -> Float[np.ndarray, "clips ..."]:
         """A sample for each held-out clip from fixed noise, as `look` and `mels` take them."""
         ...
 
-    def look(self, windows: np.ndarray) -> dict[str, float]:
+    def look(self, windows: Float[np.ndarray, "clips ..."]) -> dict[str, float]:
         """Figures of samples, named samples/..."""
         ...
 
-    def mels(self, windows: np.ndarray) -> np.ndarray:
+    def mels(self, windows: Float[np.ndarray, "clips ..."]) -> Float[np.ndarray, "clips bands frames"]:
         """Their log-mels [n, n_mels, frames]."""
         ...
 
-    def log_mel(self, clips: np.ndarray) -> np.ndarray:
+    def log_mel(self, clips: Float[np.ndarray, "clips ..."]) -> Float[np.ndarray, "clips bands frames"]:
         """Log-mels of held-out clips."""
         ...
 
@@ -101,7 +101,7 @@ def sample_like(
     noise: Float[Tensor, "batch *shape"],
     num_steps: int,
     sampling: Sampling,
-    fresh: Callable[[int], Tensor] | None = None,
+    fresh: Callable[[int], Float[Tensor, "batch ..."]] | None = None,
 ) -> Float[Tensor, "batch *shape"]:
     """x from `noise` under the example's condition, its known part held: [B, C, L].
 

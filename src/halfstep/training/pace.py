@@ -14,6 +14,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from halfstep.arrays import Float
 from halfstep.atomic import write_json
 from halfstep.fields import Fields, read_json
 from halfstep.machine import processor
@@ -56,7 +57,7 @@ class Pace:
 
 
 def chosen_pace(
-    folder: Path, network: nn.Module, loss: Callable[[nn.Module], Tensor], plan: Plan, device: torch.device
+    folder: Path, network: nn.Module, loss: Callable[[nn.Module], Float[Tensor, ""]], plan: Plan, device: torch.device
 ) -> Pace:
     """As `plan` says; where it says "auto", as the record in `folder` says, or as is timed now and then recorded.
 
@@ -81,7 +82,7 @@ def chosen_pace(
 
 
 def _recorded(path: Path) -> Pace:
-    remedy = "remove it, and it is timed anew"
+    remedy = "remove it, and it is timed again"
     fields = Fields(str(path), read_json(path, remedy), remedy)
     precision, compiled = fields.choice("precision", {FP32: 0, BF16: 0}), fields.flag("compile")
     seconds = fields.inside("seconds")
@@ -90,7 +91,9 @@ def _recorded(path: Path) -> Pace:
     )
 
 
-def _timed(network: nn.Module, loss: Callable[[nn.Module], Tensor], plan: Plan, device: torch.device) -> Pace:
+def _timed(
+    network: nn.Module, loss: Callable[[nn.Module], Float[Tensor, ""]], plan: Plan, device: torch.device
+) -> Pace:
     trial = copy.deepcopy(network)
 
     def update(run: nn.Module, precision: str) -> float:

@@ -8,6 +8,8 @@ from typing import TypeVar, cast
 
 from torch import Tensor, nn
 
+from halfstep.arrays import Shaped
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -22,13 +24,13 @@ def shard(module: nn.Module) -> None:
     fully_shard(module)
 
 
-def whole(tensor: Tensor) -> Tensor:
+def whole(tensor: Shaped[Tensor, "*shape"]) -> Shaped[Tensor, "*shape"]:
     """The tensor itself, or of a shard the whole, on every process. All of them have to call it."""
     full = getattr(tensor, "full_tensor", None)
     return tensor if full is None else cast("Tensor", full())
 
 
-def split_like(tensor: Tensor, other: Tensor) -> Tensor:
+def split_like(tensor: Shaped[Tensor, "*shape"], other: Shaped[Tensor, "*shape"]) -> Shaped[Tensor, "*shape"]:
     """A whole tensor, split as `other` is: every process has it, and keeps its own shard."""
     if not hasattr(other, "full_tensor"):
         return tensor

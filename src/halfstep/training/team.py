@@ -17,6 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from halfstep.arrays import Float
 from halfstep.training.example import Example
 
 Given = TypeVar("Given")
@@ -85,7 +86,7 @@ class Team:
         """Of every batch."""
         return Part(self.rank, self.count)
 
-    def mean(self, value: Tensor) -> Tensor:
+    def mean(self, value: Float[Tensor, ""]) -> Float[Tensor, ""]:
         """Of every process's `value`, a scalar."""
         if self.count == 1:
             return value
@@ -171,7 +172,7 @@ class Learning(nn.Module, Generic[Network]):
     after its gradients are there, is then done however the loss calls the network.
     """
 
-    def __init__(self, network: Network, loss_fn: Callable[..., Tensor]) -> None:
+    def __init__(self, network: Network, loss_fn: Callable[..., Float[Tensor, ""]]) -> None:
         super().__init__()
         self.network = network
         self._run: list[nn.Module] = [network]  # in a list, since its weights are the network's
@@ -181,7 +182,7 @@ class Learning(nn.Module, Generic[Network]):
         """From now on the network works compiled."""
         self._run = [cast("nn.Module", torch.compile(self.network))]
 
-    def forward(self, *given: object) -> Tensor:
+    def forward(self, *given: object) -> Float[Tensor, ""]:
         return self._loss_fn(self._run[0], *given)
 
 

@@ -22,12 +22,12 @@ BLOCK_FRAMES = 128
 
 
 LEAD_IN_FRAMES = 32
-"""Of silence, heard before the first frame by networks that were trained on clips from the middle of recordings: those
-of a mel with another grid. As far back as they hear."""
+"""Of silence, shown before the first frame to networks that were trained on clips from the middle of recordings: those
+of a mel with another grid. As far back as they look."""
 
 
 class LearnedVocoder:
-    """Log-mel blocks in, samples out, without seams; a `generation.render.Vocoder`.
+    """Log-mel blocks in, samples out, without seams; a `vocoders.base.Vocoder`.
 
     Works on blocks of its own size, so that the samples are the same however the mel is cut. All state is carried:
     of the networks, of the phases, of what still sounds.

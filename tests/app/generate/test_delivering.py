@@ -12,7 +12,7 @@ import soundfile
 from halfstep.app.cli import run
 from halfstep.app.generate.delivering import at_rate
 from halfstep.audio.files.streaming import wav_head
-from halfstep.generation.model import Coming
+from halfstep.generation.coming import Coming
 from halfstep.generation.takes import Form
 
 

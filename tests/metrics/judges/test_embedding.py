@@ -50,8 +50,8 @@ def test_vggish_front_end():
     time = np.arange(VGGISH_SAMPLES) / 16000
     seen = vggish_mel(np.sin(2 * np.pi * 1000 * time).astype(np.float32))
     assert seen.shape == (1, 96, 64)
-    mels = 1127 * np.log1p(np.array([125, 7500]) / 700)
-    centres = 700 * np.expm1(np.linspace(*mels, 66)[1:-1] / 1127)
+    lowest, highest = 1127 * np.log1p(np.array([125, 7500]) / 700)
+    centres = 700 * np.expm1(np.linspace(lowest, highest, 66)[1:-1] / 1127)
     assert np.abs(centres - 1000).argmin() == seen[0].mean(0).argmax()
     np.testing.assert_allclose(vggish_mel(np.zeros(VGGISH_SAMPLES, np.float32)), np.log(0.01), rtol=1e-6)
 

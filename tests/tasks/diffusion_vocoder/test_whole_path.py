@@ -14,6 +14,7 @@ from halfstep.runs.distill import distill_command
 from halfstep.runs.export_model import Card, export_run
 from halfstep.runs.run_folder import open_run
 from halfstep.runs.train import train_command
+from halfstep.tasks.diffusion_vocoder.observer import DiffusionVocoderObserver
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,7 @@ def test_copy_synthesis_from_the_true_x_is_the_music(
     train_command(waveforms, tmp_path, "vocoder-diffusion", vocoder_settings, 4, lambda *_: None)
     with open_run(tmp_path) as opened:
         observer = opened.observer(tmp_path)
+        assert isinstance(observer, DiffusionVocoderObserver)
         look = observer.look(observer.task.sound(observer.real))
         assert look == pytest.approx({"samples/mr_stft": 0, "samples/log_mel_l1": 0}, abs=1e-5)
         assert observer.mels(observer.task.sound(observer.real)).shape == (12, 128, 8)

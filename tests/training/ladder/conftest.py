@@ -13,7 +13,7 @@ from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser
 from halfstep.training.example import Example
 from halfstep.training.ladder import DistillConfig, climb
-from halfstep.training.loop import TrainConfig
+from halfstep.training.train_config import TrainConfig
 
 
 class Quiet:

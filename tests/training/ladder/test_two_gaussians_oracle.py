@@ -14,9 +14,11 @@ from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser, rates_like
 from halfstep.training.denoising import noised
 from halfstep.training.example import Example
-from halfstep.training.loop import LossFn, StepRandom, TrainConfig, train
+from halfstep.training.loop import train
 from halfstep.training.loss import weighted_loss
 from halfstep.training.observe import sample_like
+from halfstep.training.step_random import LossFn, StepRandom
+from halfstep.training.train_config import TrainConfig
 
 MU, VARIANCE = 2.0, 0.01
 START_STEPS = 8

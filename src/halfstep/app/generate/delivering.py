@@ -14,8 +14,8 @@ from halfstep.audio.files.io import HIGHEST_RATE, LOWEST_RATE, resampled
 from halfstep.audio.files.streaming import SampleStream, wav_head
 from halfstep.audio.limiter import limit
 from halfstep.errors import InputError
+from halfstep.generation.coming import Coming
 from halfstep.generation.continuation import Samples
-from halfstep.generation.model import Coming
 from halfstep.generation.render import first_samples
 
 STANDARD = Path("-")

@@ -188,7 +188,7 @@ def write_piece(
 def described(model: Model, piece: Request) -> str:
     """What the bytes follow from, besides recordings."""
     steps = model.manifest.default_steps if piece.steps is None else piece.steps
-    parts = [f"model {model.manifest.id}", f"seed {piece.seed}", f"{steps} steps", f"{model.threads} thread(s)"]
+    parts = [f"model {model.manifest.id}", f"seed {piece.seed}", f"{steps} steps", f"{model.engine.threads} thread(s)"]
     parts += [piece.sampler] if piece.sampler is not None else []
     parts += [f"{piece.respacing} respacing"] if piece.respacing is not None else []
     parts += [f"varied {piece.variation:g}"] if piece.variation is not None else []

@@ -131,7 +131,7 @@ def _check(order: VocodeRequest, channels: int, frames: int) -> None:
 
 
 def _chosen(wanted: str | None, model: "Model") -> "tuple[str | MakeVocoder | None, str]":
-    """What the model is told, and what the user is. InputError for what is neither a name nor a folder."""
+    """What the model is given, and what the user reads. InputError for what is neither a name nor a folder."""
     from halfstep.vocoders.base import GRIFFIN_LIM
 
     if wanted is None:

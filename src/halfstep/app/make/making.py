@@ -242,7 +242,7 @@ def _export(
     jump: bool, id_: str | None, card: dict[str, Any], as_json: bool,
 ) -> None:  # fmt: skip
     from halfstep.errors import InputError
-    from halfstep.runs.export_model import NOT_MUSIC, Card, export_run
+    from halfstep.runs.export_model import NOT_MUSIC, Card, ExportConfig, export_run
     from halfstep.runs.export_vocoder import export_vocoder, holds_vocoder
 
     if holds_vocoder(run):
@@ -255,7 +255,8 @@ def _export(
     if out is None:
         raise InputError(f"--into {into}: {run} holds no vocoder; make a model folder of it with --out")
     made = Card(id=_model_id(id_ or out.name), **card)
-    manifest = export_run(run, out, made, with_teacher, weights, steps, jump)
+    config = ExportConfig(steps=steps, weights=weights, jump=jump, with_teacher=with_teacher)
+    manifest = export_run(run, out, made, config)
     warning = manifest.measured.get(NOT_MUSIC)
     if as_json:
         print(json.dumps(_exported(run, out, manifest, warning), indent=1))

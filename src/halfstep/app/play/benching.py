@@ -112,7 +112,7 @@ def play_through(model: str, steps: str, seconds: str) -> None:
     from halfstep.vocoders.base import GRIFFIN_LIM
 
     playing = halfstep.load(model or None)
-    vocoder, mels = playing.vocoder(0), playing.mels(0, int(steps))
+    vocoder, mels = playing.engine.vocoder(0), playing.mels(0, int(steps))
     while not vocoder.push(next(mels)).size:
         pass
     print("sound", flush=True)
@@ -130,7 +130,7 @@ def play_through(model: str, steps: str, seconds: str) -> None:
         mel_blocks.append(log_mel)
         played += log_mel.shape[1] * hop_seconds
     clock, peak = time.perf_counter() - clock, peak_bytes()
-    usual = playing.vocoder(0, GRIFFIN_LIM)
+    usual = playing.engine.vocoder(0, GRIFFIN_LIM)
     before = time.process_time()
     for log_mel in mel_blocks:
         usual.push(log_mel)

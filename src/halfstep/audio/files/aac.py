@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from halfstep.arrays import Float
-from halfstep.audio.files.io import AudioInfo, span_of
+from halfstep.audio.files.info import AudioInfo, span_of
 from halfstep.errors import InputError
 
 if TYPE_CHECKING:

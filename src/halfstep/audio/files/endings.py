@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from halfstep.audio.files import mpeg, ogg
-from halfstep.audio.files.io import AudioInfo
+from halfstep.audio.files.info import AudioInfo
 from halfstep.audio.files.parts import is_streamed
 
 UNKNOWN_FRAMES = 1 << 60

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+from typing import BinaryIO, Literal, cast
 
 import numpy as np
 import soundfile
@@ -17,15 +17,14 @@ import soxr
 
 from halfstep.arrays import Float, Shaped
 from halfstep.audio.downmix import mix_weights, with_channels
+from halfstep.audio.files.aac import HEAD_BYTES, NEEDED, AacRecording, container_of
 from halfstep.audio.files.depth import BITS, FLOATING, WIDE, kept_subtype
+from halfstep.audio.files.info import AudioInfo, span_of
 from halfstep.audio.files.parts import FilePart, PartFile, parts_of
 from halfstep.audio.files.raw import RawFile
 from halfstep.audio.files.writing import encoding_for, write
 from halfstep.errors import InputError
 from halfstep.fields import is_whole, open_regular
-
-if TYPE_CHECKING:
-    from halfstep.audio.files.aac import AacRecording
 
 __all__ = ["Audio", "AudioInfo", "encoding_for", "read", "read_blocks", "read_info", "write"]
 
@@ -42,17 +41,6 @@ MOST_PLAIN_BYTES = 1 << 21
 MP3_RATE = 44_100
 MOST_SHOWN_SECONDS = 600.0
 READABLE = "WAV, FLAC, OGG Vorbis, Opus, MP3 or AIFF (and AAC with the extra aac)"
-
-
-@dataclass(frozen=True)
-class AudioInfo:
-    """What a sound file says about itself."""
-
-    format: str
-    subtype: str
-    sample_rate: int
-    channels: int
-    frames_declared: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,27 +205,12 @@ class Recording:
             raw.check()
 
 
-def span_of(
-    blocks: Iterable[Float[np.ndarray, "..."]], channels: int, start: int, count: int
-) -> Float[np.ndarray, "..."]:
-    """Samples `start` to `start + count` of blocks [channels, n]."""
-    kept, place = [np.zeros((channels, 0), np.float32)], 0
-    for block in blocks:
-        kept.append(block[:, max(0, start - place) : max(0, start + count - place)])
-        place += block.shape[1]
-        if place >= start + count:
-            break
-    return np.concatenate(kept, axis=1)
-
-
 @contextmanager
-def open_sound(path: Path) -> "Generator[Recording | AacRecording, None, None]":
+def open_sound(path: Path) -> Generator[Recording | AacRecording, None, None]:
     """The sound in a file. Raises soundfile.LibsndfileError if it is none, OSError if it cannot be read, InputError for
     what is no regular file.
     """
     with open_regular(path) as file:
-        from halfstep.audio.files.aac import HEAD_BYTES, NEEDED, AacRecording, container_of  # it builds on this module
-
         container = container_of(file.read(HEAD_BYTES))
         if container is None:
             yield Recording(file)
@@ -382,7 +355,7 @@ def read_blocks(
 
 
 @contextmanager
-def _readable(path: Path) -> "Generator[Recording | AacRecording, None, None]":
+def _readable(path: Path) -> Generator[Recording | AacRecording, None, None]:
     """The sound in a file whose header can be true. InputError for another."""
     size = path.stat().st_size
     with open_sound(path) as sound:

@@ -50,7 +50,7 @@ def replace_second_packet(path: Path, change: Callable[[bytes], bytes]) -> None:
     """Put another packet, such as longer tags, in place of the second of our own encoder's file, and of no other.
 
     The first page holds the first packet alone; the second and third packets fill whole pages after it (Vorbis I,
-    A.2). These pages are laid out anew, and every later one is numbered on from them.
+    A.2). These pages are laid out again, and every later one is numbered on from them.
     """
     with path.open("rb") as file:
         pages = [page for _, page in _pages(file)]

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float32, Float64
 from halfstep.audio.stft import hann
 from halfstep.metrics.judges.pieces import SAMPLE_RATE
 
@@ -18,7 +18,7 @@ def vggish_mel(samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."
     return np.log(magnitude @ htk_filters().T + 0.01).astype(np.float32)[None]
 
 
-def htk_filters() -> np.ndarray:
+def htk_filters() -> Float64[np.ndarray, "bands bins"]:
     """VGGish's triangles on HTK's mel scale, peaks at 1, [64, 257]; the constant part is left out."""
 
     def mel(hz: np.ndarray) -> np.ndarray:

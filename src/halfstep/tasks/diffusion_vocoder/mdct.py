@@ -22,7 +22,7 @@ def basis(hop: int) -> Float32[np.ndarray, "window {hop}"]:
     return made
 
 
-def mdct(samples: Float32[np.ndarray, "*batch samples"], hop: int) -> np.ndarray:
+def mdct(samples: Float32[np.ndarray, "*batch samples"], hop: int) -> Float32[np.ndarray, "*batch {hop} frames"]:
     """Samples [..., (frames + 1) * hop], from half a hop before frame 0 on -> coefficients [..., hop, frames]."""
     hops = samples.reshape(*samples.shape[:-1], -1, hop)
     first, second = basis(hop)[:hop], basis(hop)[hop:]

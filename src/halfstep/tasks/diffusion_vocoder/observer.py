@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from halfstep.arrays import Float, Float32
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.data.windows import Windows
 from halfstep.diffusion.process import Sampling
 from halfstep.metrics.waveform import loudness_matched, mel_l1, multi_resolution_stft_distance
 from halfstep.nets.denoiser import Denoiser
+from halfstep.tasks.contract import Band
 from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoder
 from halfstep.training.loop import move
 from halfstep.training.observe import Judged, errors_by_level, fixed_noise, sample_like
@@ -25,7 +27,7 @@ class DiffusionVocoderObserver:
         task: DiffusionVocoder,
         heldout: Windows,
         mel: MelConfig,
-        band: tuple[np.ndarray, np.ndarray],
+        band: Band,
         sampling: Sampling,
         folder: Path,
         device: torch.device,
@@ -54,7 +56,7 @@ class DiffusionVocoderObserver:
             figures |= {f"{name}/{steps}": value for name, value in look.items()}
         return figures
 
-    def look(self, windows: np.ndarray) -> dict[str, float]:
+    def look(self, windows: Float[np.ndarray, "clips samples"]) -> dict[str, float]:
         """Mean distance of copy-syntheses [count, samples] from the music itself, each at its loudness."""
         pairs = [(loudness_matched(y, x), x) for y, x in zip(windows, self._real_sound, strict=True)]
         return {
@@ -62,17 +64,17 @@ class DiffusionVocoderObserver:
             "samples/log_mel_l1": float(np.mean([mel_l1(y, x, self.mel) for y, x in pairs])),
         }
 
-    def windows(self, denoiser: Denoiser, num_steps: int, seed: int = 0) -> np.ndarray:
+    def windows(self, denoiser: Denoiser, num_steps: int, seed: int = 0) -> Float32[np.ndarray, "clips samples"]:
         """Waveforms [count, samples] sampled from fixed noise, given the held-out mels."""
         noise = fixed_noise(self._example.x, seed)
         x = sample_like(denoiser, self._example, noise, num_steps, self.sampling)
         return self.task.waveform(x.float().cpu().numpy(), self.task.true_mel(self.real))
 
-    def log_mel(self, clips: np.ndarray) -> np.ndarray:
+    def log_mel(self, clips: Float32[np.ndarray, "clips samples"]) -> Float32[np.ndarray, "clips bands frames"]:
         """Of the part of each clip that is modelled, [n, n_mels, frames]."""
         return log_mel(self.task.sound(clips), self.mel)
 
-    def mels(self, windows: np.ndarray) -> np.ndarray:
+    def mels(self, windows: Float32[np.ndarray, "clips samples"]) -> Float32[np.ndarray, "clips bands frames"]:
         """Log-mels of sampled waveforms."""
         return log_mel(windows, self.mel)
 

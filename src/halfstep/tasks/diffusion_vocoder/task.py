@@ -14,11 +14,12 @@ from halfstep.arrays import Float32
 from halfstep.audio.mel import MelConfig, filterbank, log_mel
 from halfstep.audio.stft import hann
 from halfstep.nets.condition import Condition
+from halfstep.tasks.contract import Band
 from halfstep.tasks.diffusion_vocoder.mdct import inverse_mdct, mdct
 from halfstep.training.example import Example
 
 MARGIN = 2
-"""Frames of a clip on either side that are only heard: the mel of the first frame reaches that far back."""
+"""Frames of a clip on either side for the mel alone: that of the first frame reaches that far back."""
 LEVEL_GAIN = 1.25
 """A band's magnitude is a mean over it, below the root of the mean square that makes x of unit variance."""
 BLUR = np.array([0.25, 0.5, 0.25], np.float32)
@@ -65,7 +66,12 @@ class DiffusionVocoderConfig:
 class DiffusionVocoder:
     """The task. Clips are samples [B, clip_frames * hop_length] in [-1, 1], float32."""
 
-    def __init__(self, config: DiffusionVocoderConfig, mel: MelConfig, band: tuple[np.ndarray, np.ndarray]) -> None:
+    def __init__(
+        self,
+        config: DiffusionVocoderConfig,
+        mel: MelConfig,
+        band: Band,
+    ) -> None:
         if mel.lead > MARGIN * mel.hop_length:
             raise ValueError(f"n_fft is {mel.n_fft}: at most {2 * MARGIN + 1} times the hop_length was expected")
         self.config = config
@@ -85,15 +91,17 @@ class DiffusionVocoder:
     def aligned(self) -> int:
         return self.mel.n_mels
 
-    def example(self, clips: np.ndarray, rng: np.random.Generator) -> Example:
+    def example(self, clips: Float32[np.ndarray, "batch samples"], rng: np.random.Generator) -> Example:
         quieter = 10 ** (-rng.uniform(0, self.config.quieter_db, (len(clips), 1)) / 20)
         clips = clips * quieter.astype(np.float32)
         return self.given(clips, self._as_if_generated(self.true_mel(clips), rng))
 
-    def free(self, clips: np.ndarray) -> Example:
+    def free(self, clips: Float32[np.ndarray, "batch samples"]) -> Example:
         return self.given(clips, self.true_mel(clips))
 
-    def given(self, clips: np.ndarray, log_mel: Float32[np.ndarray, "..."]) -> Example:
+    def given(
+        self, clips: Float32[np.ndarray, "batch samples"], log_mel: Float32[np.ndarray, "batch bands frames"]
+    ) -> Example:
         """x of the clips where the network, and the level, are given `log_mel` [B, n_mels, frames]."""
         hop, edge = self.mel.hop_length, MARGIN * self.mel.hop_length - self.mel.hop_length // 2
         x = mdct(clips[:, edge:-edge], hop) / self.level(log_mel)
@@ -103,7 +111,9 @@ class DiffusionVocoder:
         """What the network is given of a log-mel [B, n_mels, L]: standardised."""
         return Condition(aligned=torch.from_numpy((log_mel - self._mean) / self._std))
 
-    def level(self, log_mel: Float32[np.ndarray, "..."]) -> np.ndarray:
+    def level(
+        self, log_mel: Float32[np.ndarray, "*batch bands frames"]
+    ) -> Float32[np.ndarray, "*batch channels frames"]:
         """What x is divided by, [..., n_mels, L] -> [..., hop_length, L].
 
         As a mean over a frame's bins, x^2 is then expected to be 1.
@@ -112,17 +122,19 @@ class DiffusionVocoder:
         colour = expected ** (1 - self.config.whitening)
         return expected / colour * np.sqrt(np.square(colour).mean(axis=-2, keepdims=True))
 
-    def waveform(self, x: np.ndarray, log_mel: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
+    def waveform(
+        self, x: Float32[np.ndarray, "batch channels frames"], log_mel: Float32[np.ndarray, "batch bands frames"]
+    ) -> Float32[np.ndarray, "batch samples"]:
         """Samples [B, L * hop_length] of x [B, hop_length, L], given the mel; the first and last half hop fade."""
         half = self.mel.hop_length // 2
         return inverse_mdct(x * self.level(log_mel), self.mel.hop_length)[:, half:-half]
 
-    def sound(self, clips: np.ndarray) -> np.ndarray:
+    def sound(self, clips: Float32[np.ndarray, "batch all"]) -> Float32[np.ndarray, "batch samples"]:
         """The part of each clip that x models, [B, frames * hop_length]."""
         edge = MARGIN * self.mel.hop_length
         return clips[:, edge:-edge]
 
-    def true_mel(self, clips: np.ndarray) -> Float32[np.ndarray, "..."]:
+    def true_mel(self, clips: Float32[np.ndarray, "batch samples"]) -> Float32[np.ndarray, "batch bands frames"]:
         """Log-mel of that part, [B, n_mels, frames]."""
         return log_mel(clips, self.mel)[:, :, MARGIN:-MARGIN]
 

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from halfstep.arrays import Float
 from halfstep.audio.mel import MelConfig
 from halfstep.data.windows import Windows
 from halfstep.diffusion.process import VARIANCES, Sampling
 from halfstep.metrics.frechet import frechet_distance
 from halfstep.metrics.melstats import features, frame_step
 from halfstep.nets.denoiser import Denoiser
+from halfstep.tasks.contract import Band
 from halfstep.tasks.music.task import Music
 from halfstep.training.bound import bits_per_dimension
 from halfstep.training.example import Example
@@ -29,7 +31,7 @@ class MusicObserver:
         task: Music,
         heldout: Windows,
         mel: MelConfig,
-        band: tuple[np.ndarray, np.ndarray],
+        band: Band,
         sampling: Sampling,
         folder: Path,
         device: torch.device,
@@ -67,7 +69,7 @@ class MusicObserver:
             figures["given_third/x_error/1.0"] = given["x_error/1.0"]
         return figures
 
-    def look(self, windows: np.ndarray) -> dict[str, float]:
+    def look(self, windows: Float[np.ndarray, "windows bands frames"]) -> dict[str, float]:
         """frame_step and the Frechet distance (48-d melstats) of log-mel windows against the held-out ones."""
         real = self.log_mel(self.real)
         return {
@@ -75,17 +77,19 @@ class MusicObserver:
             "samples/frechet_melstats": frechet_distance(features(windows), features(real)),
         }
 
-    def windows(self, denoiser: Denoiser, num_steps: int, seed: int = 0, example: Example | None = None) -> np.ndarray:
+    def windows(
+        self, denoiser: Denoiser, num_steps: int, seed: int = 0, example: Example | None = None
+    ) -> Float[np.ndarray, "windows bands frames"]:
         """Log-mel windows [count, n_mels, frames] sampled from fixed noise; unconditional if no example is given."""
         example = self._free if example is None else example
         x = sample_like(denoiser, example, fixed_noise(example.x, seed), num_steps, self.sampling)
         return self.log_mel(self.task.windows(x.float().cpu().numpy()))
 
-    def mels(self, windows: np.ndarray) -> np.ndarray:
+    def mels(self, windows: Float[np.ndarray, "windows bands frames"]) -> Float[np.ndarray, "windows bands frames"]:
         """Samples are log-mels already."""
         return windows
 
-    def log_mel(self, clips: np.ndarray) -> np.ndarray:
+    def log_mel(self, clips: Float[np.ndarray, "windows bands frames"]) -> Float[np.ndarray, "windows bands frames"]:
         """Standardised windows back to log-mel."""
         return clips * self.std + self.mean
 

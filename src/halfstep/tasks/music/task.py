@@ -11,11 +11,12 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
+from halfstep.arrays import Float, Float32
 from halfstep.nets.condition import Condition
 from halfstep.packing import COMPONENTS, PACKINGS, Components, Packing, components_packing
 from halfstep.training.example import Example
 
-Draw: TypeAlias = Callable[[np.random.Generator, int], np.ndarray]
+Draw: TypeAlias = Callable[[np.random.Generator, int], Float32[np.ndarray, "frames"]]
 
 SHORTEST = 24
 """Frames of the smallest window: the smallest span, a 24th of it, is then one frame."""
@@ -26,22 +27,22 @@ def _span(rng: np.random.Generator, frames: int) -> int:
     return int(rng.integers(frames // SHORTEST, 3 * frames // 4 + 1))
 
 
-def nothing(rng: np.random.Generator, frames: int) -> np.ndarray:
+def nothing(rng: np.random.Generator, frames: int) -> Float32[np.ndarray, "{frames}"]:
     """No frame is known."""
     return np.zeros(frames, np.float32)
 
 
-def beginning(rng: np.random.Generator, frames: int) -> np.ndarray:
+def beginning(rng: np.random.Generator, frames: int) -> Float32[np.ndarray, "{frames}"]:
     """The first frames are known: continuation."""
     return (np.arange(frames) < _span(rng, frames)).astype(np.float32)
 
 
-def end(rng: np.random.Generator, frames: int) -> np.ndarray:
+def end(rng: np.random.Generator, frames: int) -> Float32[np.ndarray, "{frames}"]:
     """The last frames are known: a lead-in."""
     return beginning(rng, frames)[::-1].copy()
 
 
-def both_ends(rng: np.random.Generator, frames: int) -> np.ndarray:
+def both_ends(rng: np.random.Generator, frames: int) -> Float32[np.ndarray, "{frames}"]:
     """A gap between two known ends: infilling, the closing of a loop."""
     gap = _span(rng, frames)
     start = int(rng.integers(1, frames - gap))
@@ -50,7 +51,7 @@ def both_ends(rng: np.random.Generator, frames: int) -> np.ndarray:
     return mask
 
 
-def random_spans(rng: np.random.Generator, frames: int) -> np.ndarray:
+def random_spans(rng: np.random.Generator, frames: int) -> Float32[np.ndarray, "{frames}"]:
     """One to three known spans anywhere."""
     mask = np.zeros(frames, np.float32)
     for _ in range(int(rng.integers(1, 4))):
@@ -145,16 +146,21 @@ class Music:
     def aligned(self) -> int:
         return self.channels + self.packing.mask_channels if self.config.context else 0
 
-    def example(self, clips: np.ndarray, rng: np.random.Generator) -> Example:
+    def example(self, clips: Float[np.ndarray, "batch bands frames"], rng: np.random.Generator) -> Example:
         masks = np.stack([self._draw(rng) for _ in clips])
         noise = rng.standard_normal(clips.shape, dtype=np.float32)
         level = rng.uniform(0, self.config.context_noise, (len(clips), 1, 1)).astype(np.float32)
         return self.given(clips, masks, clips + level * noise)
 
-    def free(self, clips: np.ndarray) -> Example:
+    def free(self, clips: Float[np.ndarray, "batch bands frames"]) -> Example:
         return self.given(clips, np.zeros((len(clips), self.config.frames), np.float32), clips)
 
-    def given(self, clips: np.ndarray, masks: np.ndarray, seen: np.ndarray) -> Example:
+    def given(
+        self,
+        clips: Float[np.ndarray, "batch bands frames"],
+        masks: Float[np.ndarray, "batch frames"],
+        seen: Float[np.ndarray, "batch bands frames"],
+    ) -> Example:
         """x = clips; the network is shown `seen` [B, n_mels, frames] where masks [B, frames] are 1."""
         x = torch.from_numpy(self.packing.flat(clips))
         if not self.config.context:
@@ -162,11 +168,11 @@ class Music:
         aligned, held = (torch.from_numpy(part) for part in self.packing.context(seen, masks))
         return Example(x=x, condition=Condition(aligned=aligned), known=held)
 
-    def windows(self, x: np.ndarray) -> np.ndarray:
+    def windows(self, x: Float[np.ndarray, "batch channels length"]) -> Float[np.ndarray, "batch bands frames"]:
         """Packed x [B, C, L] back to windows [B, n_mels, frames]."""
         return self.packing.unflat(x)
 
-    def _draw(self, rng: np.random.Generator) -> np.ndarray:
+    def _draw(self, rng: np.random.Generator) -> Float32[np.ndarray, "frames"]:
         if not self.config.context or rng.random() < self.config.nothing_share:
             return nothing(rng, self.config.frames)
         return KINDS[int(rng.integers(len(KINDS)))](rng, self.config.frames)
