@@ -28,7 +28,7 @@ from halfstep.generation.stationary import band_smoothing
 def measured(folder: Path, library: Library, windows: int) -> Stationary:
     """What would have to be taken back of this model after real music, by so many windows of different tracks."""
     model = halfstep.load(str(folder))
-    sampler = model.sampler()
+    sampler = model.engine.sampler()
     size, smoothing = sampler.layout, band_smoothing(sampler.n_mels)
     spectra: list[list[np.ndarray]] = []
     deviations: list[tuple[float, float]] = []
