@@ -31,7 +31,7 @@ def test_slopes_means_and_deviations_are_those_of_a_network_that_is_known(
         return -(1.2 * level + 0.3 + np.sign(z_t)).astype(np.float32)
 
     sampler = WindowSampler(network, manifest, 1)
-    monkeypatch.setattr(halfstep, "load", lambda _: SimpleNamespace(sampler=lambda: sampler))
+    monkeypatch.setattr(halfstep, "load", lambda _: SimpleNamespace(engine=SimpleNamespace(sampler=lambda: sampler)))
     ripple = np.where(np.arange(60) % 2, 1.5, -1.5)[:, None] * np.ones(8, np.float32)
     tracks = [SimpleNamespace(frames=60, level=level) for level in (1, 2)] + [SimpleNamespace(frames=40, level=9)]
     library = SimpleNamespace(
