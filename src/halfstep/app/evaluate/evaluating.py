@@ -87,7 +87,7 @@ def evaluate(
                 from halfstep.evaluation.evaluate import evaluate_command
 
                 text = evaluate_command(subject, options, tell, None if cluster is None else cluster.answers)
-        said = (folder / "report.json").read_text(encoding="utf-8")
+        said = (folder / "report.json").read_text(encoding="utf-8") if as_json else ""
     if as_json:
         print(said, end="")
         return
