@@ -64,7 +64,7 @@ COMMANDS: dict[str, tuple[list[str], list[int]]] = {
     "evaluate controls": (["--controls", "--data", "MADE/DATA", "--out", "DISK/report", *EVALUATE], [0]),
     "page": (["--out", "DISK/site", "--runtime", "MADE/runtime"], [0, 200000]),
 }  # fmt: skip
-WRITE_NOTHING = {"play", "bench", "models", "verify", "doctor", "push"}
+WRITE_NOTHING = {"play", "bench", "models", "verify", "doctor", "push", "feed"}
 ELSEWHERE = {"serve", "distill"}
 """In tests of their own below."""
 

@@ -67,7 +67,7 @@ def test_what_is_trained_in_a_given_time_plays(packed, tmp_path):
     from halfstep.vocoders.learned import LearnedVocoder
 
     run = tmp_path / "run"
-    arguments = [str(packed), str(run), "--seconds", "60", "--device", "cpu", "--batch", "1"]
+    arguments = [str(packed), str(run), "--seconds", "20", "--device", "cpu", "--batch", "1"]
     assert train_bands_vocoder.main([*arguments, "--adversarial", "0.5"]) == 0
     for part in ("plain", "adversarial"):
         lines = [json.loads(line) for line in (run / part / "log.jsonl").read_text().splitlines()]

@@ -40,7 +40,7 @@ def test_json_round_trip(name: str):
 def test_a_task_stands_under_its_own_name():
     """Configurations written when music was the only task are read as they are."""
     plain = PRESETS["tiny"]().to_json()
-    assert list(plain) == ["name", "expects", "net", "train", "mel", "music", "diffusion", "distill"]
+    assert list(plain) == ["name", "expects", "net", "train", "mel", "music", "conditions", "diffusion", "distill"]
     assert isinstance(Experiment.from_json(plain).task, MusicConfig)
     vocoder = PRESETS["vocoder-diffusion"]()
     assert vocoder.to_json()["diffusion_vocoder"]["frames"] == vocoder.task_as(DiffusionVocoderConfig).frames
