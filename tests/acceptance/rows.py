@@ -35,7 +35,7 @@ BAD_FILES = tuple(
 
 ROWS = (
     Row(1, "kill -9 in prepare", (
-        f"{RESUME}::test_killed_at_every_fact_learned", f"{RESUME}::test_killed_twelve_times_at_random",
+        f"{RESUME}::test_killed_at_every_fact_learned", f"{RESUME}::test_killed_thirty_times_at_random",
         f"{RESUME}::test_workers_end_when_the_run_is_killed")),
     Row(2, "kill -9 in train", (
         f"{TRAINING}/test_resume.py::test_kill_9_at_random_steps",

@@ -62,7 +62,7 @@ def test_killed_at_every_fact_learned(start_prepare, tmp_path, write_song, small
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_killed_twelve_times_at_random(start_prepare, tmp_path, write_song, small_config, contents):
+def test_killed_thirty_times_at_random(start_prepare, tmp_path, write_song, small_config, contents):
     """F1. Each kill is followed by runs to the end, or by the next kill; half of them start from nothing."""
     songs = make_songs(tmp_path / "songs", write_song, 4)
     begun = time.monotonic()
@@ -78,7 +78,7 @@ def test_killed_twelve_times_at_random(start_prepare, tmp_path, write_song, smal
         if round_number % 2:
             prepare([songs], data, small_config, 2)
             assert contents(data) == expected
-        if kills >= 12:
+        if kills >= 30:
             break
 
 
