@@ -105,6 +105,7 @@ def train(
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=config.betas, fused=True)
     state = TrainState(network, cast("Ema[nn.Module]", ema), optimizer)
     first, counts = everyone.in_turn(lambda: load_latest(folder / CHECKPOINTS, state))
+    everyone.largest(0.0)  # all have looked before the first one writes: to another its file would be half-written
     counts = {"skipped": 0, **counts}
     if first == 0:
         save_checkpoint(folder / CHECKPOINTS, 0, state, counts)  # a folder that cannot keep it is found out now
