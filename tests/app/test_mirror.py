@@ -81,6 +81,43 @@ def test_what_changes_goes_there_and_comes_back_the_file_that_vouches_last(
     assert len(order) == 1, "what did not change is not sent again"
 
 
+def away(*_: object, **__: object) -> None:
+    raise OSError("the network is down")
+
+
+def test_what_could_not_be_sent_is_kept_and_goes_there_first(
+    store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+):
+    with at_hand("memory://bucket/run") as folder:
+        (folder / "step-1").write_text("one")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store), "put_file", away)
+        with (
+            pytest.raises(InputError, match="network is down.*kept here, and the same command sends it"),
+            at_hand("memory://bucket/run") as folder,
+        ):
+            (folder / "step-2").write_text("two")
+    assert not store.exists("/bucket/run/step-2")
+    with at_hand("memory://bucket/run") as folder:
+        assert (folder / "step-2").read_text() == "two"
+    assert store.cat_file("/bucket/run/step-2") == b"two"
+
+
+def test_what_could_not_be_sent_gives_way_to_what_came_from_elsewhere(
+    store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    with at_hand("memory://bucket/run") as folder:
+        (folder / "step-1").write_text("one")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store), "put_file", away)
+        with pytest.raises(InputError), at_hand("memory://bucket/run") as folder:
+            (folder / "step-2").write_text("two")
+    store.pipe_file("/bucket/run/step-3", b"three")
+    with at_hand("memory://bucket/run") as folder:
+        assert sorted(path.name for path in folder.iterdir()) == ["step-1", "step-3"]
+    assert "changed from elsewhere" in caplog.text
+
+
 def test_a_name_that_leads_out_is_refused(
     store: fsspec.AbstractFileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -7,6 +7,7 @@ whole. So whoever reads there finds a checkpoint, a run or a model whole, or not
 
 import hashlib
 import json
+import logging
 import os
 import threading
 from collections.abc import Generator
@@ -19,9 +20,10 @@ from halfstep.atomic import OURS, replacing, write_json
 from halfstep.errors import InputError
 from halfstep.lock import folder_lock
 
+logger = logging.getLogger(__name__)
 SECONDS = 60.0
 """How often changes go there; after a machine is lost, what came since is lost with it."""
-STATE, LOCK = ".mirror.json", "lock"
+STATE, UNSENT, LOCK = ".mirror.json", ".unsent", "lock"
 LAST = ("dataset.json", "teacher.json", "model.json", "report.json")
 """By these a folder is whole."""
 
@@ -60,14 +62,24 @@ class Mirror:
         # The last part is the address's own: commands call what they make by it.
         self.folder = cache_folder() / "mirrors" / digest / (PurePosixPath(self.address).name or "folder")
         self._state_path = self.folder.parent / STATE
+        self._unsent = self.folder.parent / UNSENT
         with self._named():
             self._system, root = fsspec.core.url_to_fs(self.address)
         self._root = root.rstrip("/")
 
     def fetch(self) -> None:
-        """Make the folder what is at the address now; what only this machine has is removed."""
+        """Make the folder what is at the address now; what only this machine has is removed.
+
+        But for what a command made here and could not send: it goes there first, unless somebody else was there since.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with folder_lock(self.folder.parent), self._named():
+            if self._unsent.exists():
+                if self._is_as_left():
+                    self.push()
+                else:
+                    logger.warning("%s: changed from elsewhere; what was not sent from here is given up", self.address)
+                self._unsent.unlink()
             there, known = self._there(), self._known()
             for name in self._here().keys() - there.keys():
                 (self.folder / name).unlink()
@@ -101,14 +113,13 @@ class Mirror:
     @contextmanager
     def kept_in_step(self) -> Generator[None, None, None]:
         """Push now and then while the block runs, and as it ends, even by an error."""
-        ended, faults = threading.Event(), list[InputError]()
+        ended = threading.Event()
+        self._unsent.touch()
 
         def push_often() -> None:
             while not ended.wait(SECONDS):
-                try:
+                with suppress(InputError):  # a store may be away for a while; the last push says so
                     self.push()
-                except InputError as fault:  # a store may be away for a while; the last push says so
-                    faults.append(fault)
 
         pusher = threading.Thread(target=push_often, daemon=True)
         pusher.start()
@@ -117,7 +128,17 @@ class Mirror:
         finally:
             ended.set()
             pusher.join()
-            self.push()
+            try:
+                self.push()
+            except InputError as fault:
+                raise InputError(f"{fault}; what was made is kept here, and the same command sends it") from fault
+            self._unsent.unlink(missing_ok=True)
+
+    def _is_as_left(self) -> bool:
+        """Whether nothing is other at the address than this machine knows, but for what it may itself have sent."""
+        there, known, here = self._there(), self._known(), self._here()
+        other = {name for name in there.keys() | known.keys() if there.get(name) != known.get(name, [None])[0]}
+        return all(name in there and name in here and json.loads(there[name])[0] == here[name][0] for name in other)
 
     def _there(self) -> dict[str, str]:
         """Every file at the address, and what tells one content of it from another."""
