@@ -48,8 +48,7 @@ def coming(engine: Engine, request: Request, progress: Share = lambda _: None) -
     progress: called with how far a loop is, 0 to 1, whose blocks all come at its end. InputError before the first block
     for all that can be known by then.
     """
-    if engine.course(request).drifts and request.loops:
-        refuse("{loop}: ends where it began, so what is asked of it cannot drift; leave `..` out")
+    engine.course(request)  # refused where it cannot be
     mel = engine.manifest.mel
     if not request.recordings:
         assert isinstance(request, Timed), f"{type(request).__name__} asks for no music"

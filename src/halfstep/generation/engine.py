@@ -69,8 +69,11 @@ class Engine:
         )
 
     def course(self, request: Request) -> Course:
-        """What is asked for. InputError for what the model does not know."""
-        return self.manifest.asks.course(request.asked, self.manifest.id)
+        """What is asked for. InputError for what the model does not know, and for a loop that would drift."""
+        course = self.manifest.asks.course(request.asked, self.manifest.id)
+        if course.drifts and request.loops:
+            refuse("{loop}: ends where it began, so what is asked of it cannot drift; leave `..` out")
+        return course
 
     def gain(self, request: Request) -> float:
         """Of the limiter."""

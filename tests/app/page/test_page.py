@@ -19,7 +19,7 @@ from halfstep.app.serve.station import Station
 from halfstep.generation.passages import Passage
 from halfstep.generation.requests import Piece
 
-from ..serve.conftest import QUICK, Site, serving
+from ..serve.conftest import QUICK, Site, serving, styled_model  # noqa: F401  a fixture
 from .chromium import AXE, BINARY, Tab, browser, serious
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(BINARY is None, reason="no Chromium on this machine")]
@@ -148,6 +148,37 @@ def test_controls_change_what_is_played(tab: Tab):
     tab.until("halfstep.player.state.id === 4 && halfstep.player.state.running")
     tab.key(" ")
     tab.until("!halfstep.player.state.running")
+
+
+def test_a_style_is_chosen_played_linked_and_made(tab: Tab, styled_model: Path):  # noqa: F811
+    """A select for labels, a number for numbers, with names that a screen reader says."""
+    asked = "document.getElementById('title').textContent"
+    with serving(styled_model, replace(QUICK, burst_seconds=4.0, queue_seconds=15.0)) as site:
+        tab.go(f"http://127.0.0.1:{site.port}/#model=tiny-gauss&seed=5&steps=1&style=piano")
+        assert tab.run("document.getElementById('condition-style').value") == "piano"
+        playing(tab)
+        tab.run("""(() => { document.getElementById('more').open = true;
+          for (const [name, value] of [['style', 'strings'], ['tempo', '90']]) {
+            const one = document.getElementById(`condition-${name}`);
+            one.value = value; one.dispatchEvent(new Event('change')); } })()""")
+        tab.until(f"{asked}.includes('style strings') && {asked}.includes('tempo 90')")
+        tab.until("halfstep.player.state.id === 2 && halfstep.player.state.running && halfstep.player.last(9)")
+        sound = tab.saved("""import('./files.js').then((files) => {
+          const [block] = halfstep.player.heard; window.first = block.frame;
+          return files.wav([block.int16], 8000); })""")
+        piece = Piece(seconds=9, seed=5, steps=1, asked={"style": "strings", "tempo": 90.0})
+        passage = next(halfstep.load(styled_model).passages(piece, tab.run("window.first")))
+        samples = soundfile.read(io.BytesIO(sound), dtype="int16")[0]
+        np.testing.assert_array_equal(samples, as_int16(passage.samples)[0])
+        address = tab.run("document.getElementById('link').click(); location.hash")
+        assert "style=strings" in address
+        assert "tempo=90" in address
+        tab.run("document.getElementById('bars').value = 1")
+        tab.click("make-loop")
+        tab.until("!document.getElementById('made-wav').hidden")
+        made = tab.saved("halfstep.made['made-wav']")
+        assert made == site.made("/api/loops?bars=1&bpm=96&beats=4&seed=5&steps=1&style=strings&tempo=90")
+        assert made != site.made("/api/loops?bars=1&bpm=96&beats=4&seed=5&steps=1")
 
 
 def test_the_loop_has_the_bytes_of_the_command_line(tab: Tab, tiny_model: Path, tmp_path: Path):

@@ -16,7 +16,13 @@ import halfstep
 from halfstep.app.serve.application import Server
 from halfstep.app.serve.limits import USUAL, Limits
 from halfstep.app.serve.running import Running, bound
+from halfstep.conditioning import LabelCondition, NumberCondition
 
+CONTROLS = (
+    LabelCondition(name="style", values=("piano", "strings")),
+    NumberCondition(name="tempo", values=(60.0, 180.0), unit="bpm"),
+)
+"""What `styled_model` can be asked for."""
 QUICK = replace(USUAL, burst_seconds=0.5, queue_seconds=1.0, idle_seconds=0.3, upload_bytes=1 << 20)
 
 
@@ -97,3 +103,9 @@ def serving(model: Path, limits: Limits = QUICK, hls: Path | None = None, seed: 
 def site(tiny_model: Path) -> Iterator[Site]:
     with serving(tiny_model) as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def styled_model(tmp_path_factory: pytest.TempPathFactory, write_model: Callable[..., Path]) -> Path:
+    """The tiny model with `CONTROLS`, which shift its music; read only."""
+    return write_model(tmp_path_factory.mktemp("styled") / "tiny-gauss", conditions=CONTROLS)

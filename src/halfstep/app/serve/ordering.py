@@ -108,6 +108,7 @@ class Kitchen:
             new = request(None)
             assert isinstance(new, Timed), "without a recording there is nothing to mend"
             new.samples(model.manifest.mel)  # refused before it waits, whatever can be
+            model.engine.course(new)
         except RequestError as error:
             raise Refusal(BAD_REQUEST, error.named({})) from error
         limits = self._limits
