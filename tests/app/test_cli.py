@@ -64,6 +64,21 @@ def test_version(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out == f"halfstep {halfstep.__version__}\n"
 
 
+def test_a_working_folder_that_was_deleted_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Before a command as much as under it; absolute paths too, since some packages end the process there."""
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    said = f"{gone}: the working folder was deleted; change to a folder that is there (cd), and try again"
+    for command in (["generate", "a.wav"], ["prepare", str(tmp_path), "--out", "data"], ["doctor"]):
+        assert run(command) == 2
+        assert capsys.readouterr().err == f"halfstep: {said}\n"
+    assert exit_code_and_line(FileNotFoundError(2, "No such file or directory")) == (2, said)
+    assert run(["--version"]) == 0
+
+
 def test_help_comes_at_once():
     """Best of three under .8 s of processor time, which other work does not count in; .4 s on a good machine."""
 

@@ -29,6 +29,8 @@ def stereo(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 TONE = 0.3 * np.sin(2 * np.pi * 440 * np.arange(3 * RATE) / RATE)
+SECOND = np.arange(3 * RATE) // RATE
+TURNED = np.where(SECOND == 1, -NOISE, NOISE)
 CASES = [
     ("plain", NOISE, []),
     ("a pure tone", TONE, []),
@@ -49,6 +51,11 @@ CASES = [
     ),
     ("same", stereo(NOISE, NOISE), ["mono in two channels: they differ by -120 dB"]),
     ("one side", stereo(NOISE, 0 * NOISE), ["only the left channel has sound: the other is at -120 dB"]),
+    ("out for a third", stereo(NOISE, TURNED), ["left and right are out of phase in 1 of 3 s"]),
+    ("out where soft", stereo(NOISE, TURNED) * np.where(SECOND == 1, 0.002, 1)[:, None], []),
+    ("one side for a third", stereo(OTHER, NOISE * (SECOND != 1)), ["only one channel has sound in 1 of 3 s"]),
+    ("side to side", stereo(NOISE * (SECOND != 1), NOISE * (SECOND == 1)), ["channel has sound in 3 of 3 s"]),
+    ("offsets that cancel", NOISE * 0.2 + np.where(SECOND == 1, 0.05, -0.025), ["a constant offset in 3 of 3 s"]),
     ("telephone", low_passed(NOISE, 3400), ["band-limited: nothing above 3.4 kHz"]),
     ("old", low_passed(NOISE, 11_025), ["band-limited: nothing above 11.0 kHz"]),
 ]  # fmt: skip

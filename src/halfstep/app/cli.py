@@ -9,7 +9,7 @@ import typer
 
 import halfstep
 from halfstep.app.evaluate import evaluating
-from halfstep.app.failures import DONE, INTERRUPTED, exit_code_and_line
+from halfstep.app.failures import DONE, INTERRUPTED, exit_code_and_line, lost_working_folder
 from halfstep.app.generate import composing, vocoding
 from halfstep.app.hub import pushing
 from halfstep.app.inspect import inspecting
@@ -21,6 +21,7 @@ from halfstep.app.serve import serving
 from halfstep.app.stopping import terminate
 from halfstep.app.terminal import QUIET, make_safe
 from halfstep.ending import asked_to_end
+from halfstep.errors import InputError
 from halfstep.printable import printable
 
 ANYWHERE = ("--debug", "--quiet")
@@ -47,6 +48,8 @@ def _halfstep(
     ] = False,
 ) -> None:
     """Endless music from your own recordings: play it, or make a model of them."""
+    if lost := lost_working_folder():  # some packages end the process where there is none
+        raise InputError(lost)
 
 
 composing.add_to(app)

@@ -12,6 +12,9 @@ DONE, OURS, INPUT, STRICT, INTERRUPTED = 0, 1, 2, 3, 130
 OF_A_SIGNAL = 128
 """Added to its number."""
 
+WORKING = "/proc/self/cwd"
+"""A link to the working folder, where the system has one."""
+
 EXTRAS = {
     "torch": "train",
     "safetensors": "train",
@@ -105,7 +108,27 @@ def _free(error: OSError) -> str:
         return ""
 
 
+def lost_working_folder() -> str | None:
+    """What is wrong where the folder in which the command works was deleted, with its name; None where it is there."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return f"{_last_known()}: the working folder was deleted; change to a folder that is there (cd), and try again"
+    return None
+
+
+def _last_known() -> str:
+    """What the working folder was called, by the system or the shell."""
+    try:
+        return os.readlink(WORKING).removesuffix(" (deleted)")  # noqa: PTH115 - the link leads to nothing
+    except OSError:
+        return os.environ.get("PWD", ".")
+
+
 def _of_the_system(error: OSError) -> tuple[int, str]:
+    named_whole = Path(str(error.filename or "")).is_absolute()
+    if error.errno == errno.ENOENT and not named_whole and (lost := lost_working_folder()):
+        return INPUT, lost
     where = f"{error.filename}: " if error.filename else ""
     reason = error.strerror or str(error)
     if error.errno in FULL:

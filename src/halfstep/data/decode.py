@@ -154,7 +154,7 @@ class _Reader:
         self.info = sound.info
         self._sound, self._sample_rate = sound, sample_rate
         self._got = 0
-        self.channels = ChannelMeter()
+        self.channels = ChannelMeter(self.info.sample_rate)
         self._broken: str | None = None
 
     def blocks(self) -> Iterator[Float32[np.ndarray, "samples"]]:

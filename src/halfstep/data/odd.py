@@ -1,5 +1,7 @@
 """What is odd about a recording, with the figure: measured as it is decoded, said in the report, used all the same."""
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,43 +31,82 @@ FULL_SCALE = 0.999
 """Peaks above it are counted where they are heard (`track_builder`)."""
 TINY = 1e-20
 MEASURED_CHANNELS = 2
+PART_SHARE = 0.1
+"""Of the seconds: what is odd in more of them is said. A wide recording is out of phase now and then."""
+SOUNDING_POWER = 1e-6
+"""-60 dB: what is softer has no side and no phase that counts."""
 
 
 class ChannelMeter:
-    """Level, offset and agreement of the first two channels."""
+    """Level, offset and agreement of the first two channels, of the whole recording and of each second."""
 
-    def __init__(self) -> None:
-        self._count = 0
+    def __init__(self, sample_rate: int) -> None:
+        """sample_rate: of the samples that come, in Hz."""
+        self._rate = sample_rate
         self._channels = 0
-        self._sums: NDArray[np.float64] = np.zeros(MEASURED_CHANNELS)
-        self._products: NDArray[np.float64] = np.zeros((MEASURED_CHANNELS, MEASURED_CHANNELS))
+        self._whole, self._second = _Moments(), _Moments()
+        self._odd_seconds: Counter[str] = Counter()
+        self._sounding = 0
         self._peak, self._flat, self._values = 0.0, 0, 0
 
     def push(self, block: NDArray[np.float32]) -> None:
         """The next samples, as they were recorded."""
         measured = block[:MEASURED_CHANNELS].astype(np.float64)
-        self._channels, self._count = len(block), self._count + block.shape[1]
-        with np.errstate(invalid="ignore", over="ignore"):  # NaN is refused by whoever hears them next
-            self._sums[: len(measured)] += measured.sum(axis=1)
-            self._products[: len(measured), : len(measured)] += measured @ measured.T
+        self._channels = len(block)
+        self._whole.push(measured)
         self._look_for_flats(np.abs(measured))
+        while measured.shape[1]:
+            room = self._rate - self._second.count
+            self._second.push(measured[:, :room])
+            measured = measured[:, room:]
+            if self._second.count == self._rate:
+                self._end_second()
 
     def notes(self) -> list[str]:
         """What is odd; nothing of no samples."""
-        mean, power = self._sums / max(1, self._count), self._products / max(1, self._count)
-        worst = int(np.abs(mean).argmax())
-        level = float(np.sqrt(power[worst, worst]))
-        notes = []
-        if abs(mean[worst]) > max(OFFSET, OFFSET_SHARE * level):
-            notes.append(f"a constant offset of {mean[worst]:+.3f} of full scale")
+        notes = self._offset()
         share = self._flat / max(1, self._values)
         if share > FLAT_SHARE and 0 < self._peak < FULL_SCALE:
             notes.append(
                 f"clipped, then turned down: {share:.0%} of the samples are at its peak, {self._db_peak():.1f} dB"
             )
-        if self._channels == MEASURED_CHANNELS:
-            notes += self._stereo(power - np.outer(mean, mean))
-        return notes
+        return notes + (self._stereo() if self._channels == MEASURED_CHANNELS else [])
+
+    def _end_second(self) -> None:
+        second, self._second = self._second, _Moments()
+        covariance = second.covariance
+        self._odd_seconds["offset"] += second.offset() is not None
+        if covariance.diagonal().max() < SOUNDING_POWER:
+            return
+        self._sounding += 1
+        self._odd_seconds["one side"] += _louder_side(covariance) is not None
+        self._odd_seconds["out of phase"] += _correlation(covariance) < OUT_OF_PHASE
+
+    def _offset(self) -> list[str]:
+        offset = self._whole.offset()
+        if offset is not None:
+            return [f"a constant offset of {offset:+.3f} of full scale"]
+        return self._in_part("offset", "a constant offset", self._whole.count // self._rate)
+
+    def _stereo(self) -> list[str]:
+        covariance = self._whole.covariance
+        if side := _louder_side(covariance):
+            below = max(-120.0, _db(covariance.diagonal().min() / (covariance.diagonal().max() + TINY) + TINY))
+            return [f"only the {side} channel has sound: the other is at {below:.0f} dB"]
+        correlation = _correlation(covariance)
+        if correlation < OUT_OF_PHASE:
+            return [f"left and right are out of phase: correlation {correlation:.2f}"]
+        left, right, both = covariance[0, 0] + TINY, covariance[1, 1] + TINY, covariance[0, 1]
+        apart = (left + right - 2 * both + TINY) / (left + right + 2 * both + TINY)
+        if apart < 10 ** (SAME_DB / 10):
+            return [f"mono in two channels: they differ by {max(-120.0, _db(apart)):.0f} dB"]
+        in_part = self._in_part("out of phase", "left and right are out of phase", self._sounding)
+        return in_part + self._in_part("one side", "only one channel has sound", self._sounding)
+
+    def _in_part(self, kind: str, said: str, of: int) -> list[str]:
+        """What a mean over all hides: a fault that comes and goes, or that one half has and the other has not."""
+        seconds = self._odd_seconds[kind]
+        return [f"{said} in {seconds} of {of} s"] if seconds > PART_SHARE * of else []
 
     def _look_for_flats(self, sizes: NDArray[np.float64]) -> None:
         peak = float(sizes.max(initial=0))
@@ -78,20 +119,51 @@ class ChannelMeter:
     def _db_peak(self) -> float:
         return 2 * _db(self._peak)
 
-    @staticmethod
-    def _stereo(power: NDArray[np.float64]) -> list[str]:
-        left, right, both = power[0, 0] + TINY, power[1, 1] + TINY, power[0, 1]
-        if min(left, right) / max(left, right) < 10 ** (SILENT_DB / 10):
-            side = "left" if left > right else "right"
-            below = max(-120.0, _db(min(left, right) / max(left, right)))
-            return [f"only the {side} channel has sound: the other is at {below:.0f} dB"]
-        correlation = float(both / np.sqrt(left * right))
-        if correlation < OUT_OF_PHASE:
-            return [f"left and right are out of phase: correlation {correlation:.2f}"]
-        apart = (left + right - 2 * both + TINY) / (left + right + 2 * both + TINY)
-        if apart < 10 ** (SAME_DB / 10):
-            return [f"mono in two channels: they differ by {max(-120.0, _db(apart)):.0f} dB"]
-        return []
+
+class _Moments:
+    """First and second moments of two channels; the second of one channel stays 0."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sums: NDArray[np.float64] = np.zeros(MEASURED_CHANNELS)
+        self._products: NDArray[np.float64] = np.zeros((MEASURED_CHANNELS, MEASURED_CHANNELS))
+
+    def push(self, samples: NDArray[np.float64]) -> None:
+        """Samples [1 or 2, n]."""
+        self.count += samples.shape[1]
+        with np.errstate(invalid="ignore", over="ignore"):  # NaN is refused by whoever hears them next
+            self._sums[: len(samples)] += samples.sum(axis=1)
+            self._products[: len(samples), : len(samples)] += samples @ samples.T
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        return self._sums / max(1, self.count)
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """[2, 2]: without the means."""
+        with np.errstate(invalid="ignore", over="ignore"):  # as in push
+            return self._products / max(1, self.count) - np.outer(self.mean, self.mean)
+
+    def offset(self) -> float | None:
+        """The mean of the channel that has the larger one, where it is no chance."""
+        worst = int(np.abs(self.mean).argmax())
+        level = float(np.sqrt(self._products[worst, worst] / max(1, self.count)))
+        offset = float(self.mean[worst])
+        return offset if abs(offset) > max(OFFSET, OFFSET_SHARE * level) else None
+
+
+def _louder_side(covariance: NDArray[np.float64]) -> str | None:
+    """The side that has all of the sound; None where both have some."""
+    left, right = covariance.diagonal() + TINY
+    if min(left, right) / max(left, right) >= 10 ** (SILENT_DB / 10):
+        return None
+    return "left" if left > right else "right"
+
+
+def _correlation(covariance: NDArray[np.float64]) -> float:
+    left, right = covariance.diagonal() + TINY
+    return float(covariance[0, 1] / np.sqrt(left * right))
 
 
 class BandMeter:
