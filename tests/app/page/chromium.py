@@ -20,6 +20,34 @@ FLAGS = (
 )  # fmt: skip
 AXE = Path(os.environ.get("HALFSTEP_AXE", "/nowhere"))
 """axe-core's axe.min.js, which npm brings (MPL 2.0); no part of this repository."""
+MINUTE = float(os.environ.get("HALFSTEP_FLOW_SECONDS", 0))
+"""For how long sound is watched; 0 where nobody says: a few seconds, and of the package's model not at all."""
+FEW_SECONDS, MOST_SILENT_SECONDS, SILENT = 3.0, 0.1, 1e-5
+FLOW = """
+(async (seconds, silent) => {
+  const { player } = halfstep, { context } = player, rate = context.sampleRate;
+  const meter = new AnalyserNode(context, { fftSize: 32768 }), room = new Float32Array(32768);
+  player.output.connect(meter);
+  const began = context.currentTime, before = player.state.gaps;
+  let seen = began, run = 0, longest = 0, sum = 0, count = 0, missed = 0;
+  while (seen - began < seconds) {
+    await new Promise((done) => setTimeout(done, 30));
+    meter.getFloatTimeDomainData(room);
+    const now = context.currentTime, fresh = Math.round((now - seen) * rate);
+    missed += Math.max(0, fresh - room.length);
+    for (const one of room.subarray(Math.max(0, room.length - fresh))) {
+      run = Math.abs(one) < silent ? run + 1 : 0;
+      longest = Math.max(longest, run);
+      sum += one * one;
+    }
+    count += fresh;
+    seen = now;
+  }
+  player.output.disconnect(meter);
+  return JSON.stringify({ seconds: count / rate, longest: longest / rate, power: sum / count, missed,
+    gaps: player.state.gaps - before, speed: document.documentElement.dataset.speed });
+})"""
+"""Every sample behind the page's volume, in its own audio graph: the longest silence, and whether all were seen."""
 
 
 class Tab:
@@ -82,6 +110,16 @@ class Tab:
             " let text = ''; for (const byte of bytes) text += String.fromCharCode(byte); return btoa(text); })()"
         )
         return base64.b64decode(self.run(into))
+
+
+def flows(tab: Tab) -> None:
+    """What plays has sound, in no place a silence of 100 ms, and the player's queue never ran dry."""
+    found = json.loads(tab.run(f"({FLOW})({MINUTE or FEW_SECONDS}, {SILENT})"))
+    print(found)
+    assert found["missed"] == 0
+    assert found["power"] > 1e-6
+    assert found["longest"] < MOST_SILENT_SECONDS
+    assert found["gaps"] == 0
 
 
 def serious(tab: Tab) -> list[Any]:

@@ -32,7 +32,7 @@ from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
 from halfstep.generation.requests import ClosedLoop, Continuation, Loop
 from halfstep.generation.window import WindowSampler, layout_of
 
-from .chromium import BINARY, Tab, browser
+from .chromium import BINARY, MINUTE, Tab, browser, flows
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(BINARY is None, reason="no Chromium on this machine")]
 PAGE = Path(halfstep.__file__).parent / "app" / "page" / "site"
@@ -288,3 +288,16 @@ def test_the_browser_makes_loops_and_goes_on_from_a_recording(tab: Tab, tmp_path
         assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.97, kind
         if sent != "null":
             np.testing.assert_array_equal(theirs[80_000:150_000], ours[80_000:150_000])
+
+
+@pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
+@pytest.mark.skipif(not MINUTE, reason="HALFSTEP_FLOW_SECONDS says not for how long")
+def test_music_made_in_the_browser_flows(tab: Tab, served: str):
+    """On a machine that is not busy: the model in its usual number of steps, which it keeps."""
+    tab.go(served)
+    tab.until("document.documentElement.dataset.warm === 'yes'", 120)
+    tab.click("play")
+    tab.until("halfstep.player.state.running && halfstep.player.state.left > 2", 60)
+    flows(tab)
+    steps = tab.run("document.querySelector('input[name=steps]:checked').value")
+    assert int(steps) == halfstep.load().manifest.default_steps

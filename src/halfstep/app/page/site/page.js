@@ -159,6 +159,7 @@ async function play() {
     return;
   }
   playing = true;
+  failures = 0;
   show();
   open(paused ?? (fresh ? { model: model().id } : tune()));
 }
@@ -179,7 +180,7 @@ function open(asked) {
   paused = asked;
   const id = ++number;
   let first = true;
-  say(limited || "…");
+  if (!failures) say(limited || "…");
   stream = source.open(asked, {
     hello(said) {
       if (id !== number) return;
@@ -209,7 +210,7 @@ function open(asked) {
       if (id !== number || !playing) return;
       // Whatever broke: what is queued plays on, and the music is taken up where it breaks off.
       const wait = RECONNECT[Math.min(failures++, RECONNECT.length - 1)];
-      if (error) say(error);
+      if (error) say((trouble = error));
       setTimeout(() => {
         if (id === number && playing) open(own || !hello ? asked : tune(seconds()));
       }, wait);
@@ -217,6 +218,7 @@ function open(asked) {
   });
 }
 
+let trouble = ""; // why there is no music just now
 let limited = ""; // what this device is too slow for: said for as long as that holds
 
 /** Fewer steps first; then the stream of a server, where the site names one. */
@@ -291,7 +293,7 @@ player.onstate = (state) => {
   if (state.gaps > gaps) {
     gaps = state.gaps;
     say(steps() > Math.min(...model().steps) ? "falling behind; fewer steps would help" : "falling behind");
-  } else if (state.running && (told === "…" || told === "loading the model" || told.startsWith("falling") && state.left > 2 || told === "paused")) {
+  } else if (state.running && (told === "…" || (told === trouble && !failures) || told === "loading the model" || told.startsWith("falling") && state.left > 2 || told === "paused")) {
     say(own ? "live" : limited);
   }
 };

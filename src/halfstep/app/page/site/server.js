@@ -27,7 +27,7 @@ export class ServerSource {
       const count = frames * hello.hop_length * hello.channels;
       on.block(frame, new Int16Array(data, HEAD, count), new Uint8Array(data, HEAD + 2 * count), bands);
     };
-    socket.onclose = () => end(null);
+    socket.onclose = () => end(hello ? null : "the server does not answer; trying again");
     return { close() { closed = true; socket.close(); } };
   }
 
