@@ -8,7 +8,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import cast
@@ -26,12 +26,16 @@ from halfstep.audio.joining import joined
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.steady import steady_units
 from halfstep.bundle import Manifest
+from halfstep.conditioning import Conditions
+from halfstep.errors import NamedError
 from halfstep.generation import canvas
 from halfstep.generation.canvas import Canvas, mel_stream, placements
 from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
-from halfstep.generation.requests import ClosedLoop, Continuation, Loop
+from halfstep.generation.passages import PASSAGE_FRAMES
+from halfstep.generation.requests import ClosedLoop, Continuation, Loop, Piece
 from halfstep.generation.window import WindowSampler, layout_of
 
+from ..serve.conftest import CONTROLS
 from .chromium import BINARY, MINUTE, Tab, browser, flows
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(BINARY is None, reason="no Chromium on this machine")]
@@ -49,7 +53,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(tmp_path_factory: pytest.TempPathFactory, singing_model: Path) -> Iterator[str]:
     """The address of a site; with onnxruntime-web in it, if there is one here."""
     out = tmp_path_factory.mktemp("site")
     runtime = RUNTIME
@@ -57,7 +61,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         runtime = tmp_path_factory.mktemp("runtime")
         for name in RUNTIME_FILES:
             (runtime / name).write_bytes(b"export const env = { wasm: {} };")
-    assert run(["page", "--out", str(out), "--runtime", str(runtime)]) == 0
+    models = ["--model", halfstep.load().manifest.id, "--model", str(singing_model)]
+    assert run(["page", "--out", str(out), "--runtime", str(runtime), *models]) == 0
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(out)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}/"
@@ -108,6 +113,44 @@ CANVASES = [
     (25, 70, 40),
     (40, 200, 40),
 ]
+
+
+ASKED = [
+    {}, {"style": "strings"}, {"style": "piano:2, strings:.5 ,piano", "tempo": "96.5"}, {"tempo": "180"},
+    {"tempo": "60"}, {"style": "piano..strings..piano:1,strings", "tempo": "6e1..120"},
+]  # fmt: skip
+REFUSED = [
+    {"style": "brass"}, {"style": "piano:0"}, {"style": "piano:x"}, {"style": ""}, {"style": "piano.."},
+    {"tempo": "181"}, {"tempo": ""}, {"tempo": "nan"}, {"tempo": "fast"}, {"tempo": "60..x"},
+]  # fmt: skip
+
+
+def test_the_site_says_what_its_models_can_be_asked_for(tab: Tab):
+    asked = tab.run("Object.fromEntries(halfstep.source.site.models.map((one) => [one.id, one.conditions]))")
+    assert asked["styled"] == json.loads(json.dumps([asdict(one) for one in CONTROLS]))
+    assert asked[halfstep.load().manifest.id] == []
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_what_is_asked_for_has_the_weights_it_has_here(tab: Tab, asked: dict[str, str]):
+    three = (*CONTROLS[:1], replace(CONTROLS[1], values=(60.0, 90.0, 180.0)))
+    known, shares = json.dumps([asdict(one) for one in three]), [0, 0.3, 0.5, 0.9, 1, 1.5]
+    script = f"""import('./conditions.js').then((conditions) => {{
+      const course = conditions.course({known}, {json.dumps(asked)});
+      return {shares}.flatMap((share) => [course.drifts, ...course.at(share)]); }})"""
+    course = Conditions(three).course(asked, "tiny-gauss")
+    expected = [[course.drifts, *course.at(share)] for share in shares]
+    np.testing.assert_allclose(numbers(tab, script).reshape(len(shares), -1), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("asked", REFUSED)
+def test_what_is_refused_here_is_refused_there(tab: Tab, asked: dict[str, str]):
+    with pytest.raises(NamedError):
+        Conditions(CONTROLS).course(asked, "tiny-gauss")
+    known = json.dumps([asdict(one) for one in CONTROLS])
+    script = f"""import('./conditions.js').then(({{ course }}) => {{
+      try {{ course({known}, {json.dumps(asked)}); return ''; }} catch (error) {{ return error.message; }} }})"""
+    assert tab.run(script).startswith(next(iter(asked)))
 
 
 def test_windows_lie_where_they_do_here(tab: Tab, tiny_manifest: Manifest):
@@ -222,16 +265,12 @@ def test_steady_tones_turn_alike(tab: Tab):
     np.testing.assert_allclose(real + 1j * imag, expected, atol=1e-4)
 
 
-@pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
-@pytest.mark.parametrize("steps", halfstep.load().manifest.steps)
-def test_the_browser_makes_the_music_of_the_command_line(tab: Tab, steps: int):
-    """The bands agree to what a byte holds. The waveform cannot: its bass is a search that any rounding sends another
-    way, on the command line too; so it is its bands that are compared.
-    """
+def streamed(tab: Tab, asked: str, n_mels: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first eight blocks of what the browser makes: bands [n_mels, frames] as levels, and samples [n]."""
     script = f"""(async () => {{
       const {{ source }} = halfstep, blocks = [];
       await new Promise((done, fail) => {{
-        const stream = source.open({{ model: 'piano', seed: '7', steps: {steps} }}, {{
+        const stream = source.open({asked}, {{
           hello() {{}}, status() {{}}, speed() {{}}, left: () => 0, ended: (error) => fail(new Error(error)),
           block(frame, int16, levels) {{
             blocks.push(new Uint8Array(int16.buffer), levels);
@@ -244,9 +283,18 @@ def test_the_browser_makes_the_music_of_the_command_line(tab: Tab, steps: int):
     (count,) = np.frombuffer(data, "<i4", 1)
     sizes = np.frombuffer(data, "<i4", count, 4)
     parts = np.split(np.frombuffer(data[4 + 4 * count :], np.uint8), np.cumsum(sizes)[:-1])
-    samples = np.concatenate(parts[0::2]).view("<i2").astype(np.float32) / 32767
+    bands = np.concatenate([part.reshape(-1, n_mels) for part in parts[1::2]]).T
+    return bands, np.concatenate(parts[0::2]).view("<i2").astype(np.float32) / 32767
+
+
+@pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
+@pytest.mark.parametrize("steps", halfstep.load().manifest.steps)
+def test_the_browser_makes_the_music_of_the_command_line(tab: Tab, steps: int):
+    """The bands agree to what a byte holds. The waveform cannot: its bass is a search that any rounding sends another
+    way, on the command line too; so it is its bands that are compared.
+    """
     model = halfstep.load()
-    bands = np.concatenate([part.reshape(-1, model.manifest.mel.n_mels) for part in parts[1::2]]).T
+    bands, samples = streamed(tab, f"{{ model: 'piano', seed: '7', steps: {steps} }}", model.manifest.mel.n_mels)
     expected = np.concatenate(list(islice(model.mels(7, steps), 2)), axis=1)[:, : bands.shape[1]]
     assert np.abs(bands.astype(int) - levels(expected).astype(int)).max() <= 2
     from halfstep.audio.mel import log_mel
@@ -301,3 +349,32 @@ def test_music_made_in_the_browser_flows(tab: Tab, served: str):
     flows(tab)
     steps = tab.run("document.querySelector('input[name=steps]:checked').value")
     assert int(steps) == halfstep.load().manifest.default_steps
+
+
+@pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
+def test_a_style_is_the_same_in_the_browser(tab: Tab, singing_model: Path):
+    """In a stream that drifts from one to another, from its beginning and from a moment on, and in a loop."""
+    from halfstep.audio.mel import log_mel
+
+    model = halfstep.load(singing_model)
+    asked, n_mels = {"style": "piano..strings"}, model.manifest.mel.n_mels
+    for at in (0, 12):
+        words = json.dumps({"model": "styled", "seed": "7", "steps": 1, "over": 20, "at": at, **asked})
+        bands, _ = streamed(tab, words, n_mels)
+        piece = Piece(seconds=20, seed=7, steps=1, asked=asked)
+        first = round(at * model.manifest.mel.frames_per_second)
+        passages = islice(model.passages(piece, first), bands.shape[1] // PASSAGE_FRAMES + 1)
+        expected = levels(np.concatenate([one.log_mel for one in passages], axis=1)[:, : bands.shape[1]])
+        assert np.abs(bands.astype(int) - expected.astype(int)).max() <= 2, at
+    loop = (
+        "halfstep.source.make('loops', {{ model: 'styled', seed: '7', steps: 1, seconds: 2, style: '{}' }}, null, {})"
+    )
+    rest = "() => {}, new AbortController().signal"
+    data = tab.saved(loop.format("piano", rest))
+    theirs = soundfile.read(io.BytesIO(data), dtype="float32")[0]
+    ours, plain = (model.generate(2, seed=7, steps=1, loop=True, **one).samples[0] for one in ({"style": "piano"}, {}))
+    of_theirs, of_ours, of_plain = (log_mel(one, model.manifest.mel) for one in (theirs, ours, plain))
+    assert np.corrcoef(of_theirs.ravel(), of_ours.ravel())[0, 1] > 0.97
+    assert np.abs(of_theirs - of_plain).mean() > 3 * np.abs(of_theirs - of_ours).mean()
+    with pytest.raises(AssertionError, match="cannot drift"):
+        tab.run(loop.format("piano..strings", rest))

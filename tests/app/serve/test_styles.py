@@ -37,7 +37,7 @@ def test_models_and_document_say_what_can_be_asked(site: Site):
         assert "from 60 to 180 bpm" in fields["tempo"]["description"]
 
 
-@pytest.mark.parametrize("style", ["strings", "piano:2,strings", "piano..strings"])
+@pytest.mark.parametrize("style", ["piano:2,strings", "piano..strings"])
 def test_a_clip_in_a_style_has_the_bytes_of_the_command_line(
     site: Site, styled_model: Path, tmp_path: Path, style: str
 ):

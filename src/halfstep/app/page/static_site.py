@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -123,15 +124,13 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
     named |= {name: (f"graph-{name}.onnx", data) for name, data in graphs(folder).items()}
     if not manifest.process.distillable or any(one.sampler != DDIM for one in manifest.denoisers):
         raise InputError(f"model {manifest.id}: browsers sample by DDIM; this one is sampled otherwise")
-    if manifest.conditions:
-        names = ", ".join(condition.name for condition in manifest.conditions)
-        raise InputError(f"model {manifest.id}: browsers play no model that can be asked for something ({names})")
     if not packing.shifts:
         raise InputError(f"model {manifest.id}: its packing {packing.name} is not one that browsers play")
     return {
         "id": manifest.id, "description": manifest.description, "output_licence": manifest.output_licence,
         "steps": list(manifest.steps), "default_steps": manifest.default_steps,
         "paths": {one.steps: _path(manifest, one) for one in manifest.denoisers},
+        "conditions": [asdict(condition) for condition in manifest.conditions],
         "credits": [{"title": one.title, "licence": one.licence} for one in manifest.trained_on],
         "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels,
         "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],

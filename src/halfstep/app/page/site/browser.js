@@ -35,7 +35,7 @@ export class BrowserSource {
     const about = this.about(asked), { worker, waiting } = this, id = ++this.count;
     const tune = {
       seed: asked.seed ?? String(crypto.getRandomValues(new Uint32Array(1))[0]), steps: asked.steps ?? about.default_steps,
-      variation: asked.variation ?? null, toward: asked.toward ?? null, over: Number(asked.over ?? 120), at: Number(asked.at ?? 0),
+      variation: asked.variation ?? null, toward: asked.toward ?? null, over: Number(asked.over ?? 120), at: Number(asked.at ?? 0), asked: askedOf(about, asked),
     };
     let blocks = 0, made = 0, spent = 0, closed = false;
     const close = () => { closed = true; waiting.delete(id); };
@@ -73,7 +73,7 @@ export class BrowserSource {
     const length = asked.bars ? (asked.bars * asked.beats * 60) / asked.bpm : Number(asked.seconds);
     if (!(length >= LEAST_LOOP && length <= MOST_SECONDS)) throw new Error(`${LEAST_LOOP} to ${MOST_SECONDS} seconds were expected`);
     const recording = file ? await decoded(file, rate) : null;
-    const tune = { seed: asked.seed, steps: asked.steps, variation: asked.variation ?? null, loop: asked.loop ?? false };
+    const tune = { seed: asked.seed, steps: asked.steps, variation: asked.variation ?? null, loop: asked.loop ?? false, asked: askedOf(about, asked) };
     const began = performance.now(), loops = kind === "loops" || tune.loop;
     const channels = await new Promise((done, fail) => {
       signal.addEventListener("abort", () => { worker.postMessage({ cancel: true, id }); fail(new Error("cancelled")); }, { once: true });
@@ -89,6 +89,11 @@ export class BrowserSource {
     const whole = channels.map((one) => Int16Array.from(one, (value) => Math.max(-32768, Math.min(32767, Math.round(value * scale)))));
     return wav(whole, rate, loops);
   }
+}
+
+/** Of what is asked for that which is the model's own: name -> text. */
+function askedOf({ conditions }, asked) {
+  return Object.fromEntries(conditions.map(({ name }) => [name, asked[name] ?? null]).filter(([, value]) => value !== null));
 }
 
 /** A recording as the browser decodes it: channels [n] at a rate. */

@@ -1,5 +1,6 @@
 // A worker that makes music in this browser: networks and formulas run in onnxruntime-web, the rest is in the files beside it.
 import { BOUNDARY, defaultRng, seedNoise, tuneNoise } from "./noise.js";
+import { course } from "./conditions.js";
 import { closed, continued, loop } from "./pieces.js";
 import { bandStream, WindowSampler } from "./sampling.js";
 import { Vocoder } from "./vocoder.js";
@@ -50,7 +51,7 @@ for (const event of early.splice(0)) self.onmessage(event);
 async function warm(about) {
   const vocoder = await vocoderOf(about, 0n);
   if (adapter) await choose(about);
-  const sampler = await samplerOf(about, about.default_steps), { frames, bands } = about;
+  const sampler = await samplerOf(about, about.default_steps, course(about.conditions, {}).at), { frames, bands } = about;
   await vocoder.push(new Float32Array(BLOCK * bands).fill(about.floor));
   await sampler.inpainted(new Float32Array(frames * bands), new Float32Array(frames * bands), new Float32Array(frames));
   self.postMessage({ warm: true });
@@ -65,7 +66,7 @@ async function choose(about) {
       const aligned = about.context ? new Float32Array((channels + about.masks) * length) : null;
       for (let run = 0; run < 3; run++) { // the first one compiles
         const began = performance.now();
-        await denoise(z, 0, 1, aligned);
+        await denoise(z, 0, 1, aligned, course(about.conditions, {}).at(0));
         took[place] = performance.now() - began;
       }
     } catch {
@@ -133,29 +134,32 @@ async function vocoderOf(about, seed) {
   return new Vocoder(about, networks, defaultRng(seed), BLOCK);
 }
 
-/** (z, alpha, sigma, aligned or null) -> v. */
+/** (z, alpha, sigma, aligned or null, weights of what is asked for) -> v. */
 async function denoiserOf(about, steps, place) {
   const denoise = await network(about.files[`denoiser-${steps}`], place), { channels, length } = about;
-  return async (z, alpha, sigma, aligned) => {
+  return async (z, alpha, sigma, aligned, pooled) => {
     const inputs = {
       z_t: [z, [1, channels, length]], alpha: [Float32Array.of(alpha), [1]], sigma: [Float32Array.of(sigma), [1]],
     };
     if (aligned) inputs.aligned = [aligned, [1, aligned.length / length, length]];
+    if (about.conditions.length) inputs.pooled = [pooled, [1, pooled.length]];
     return (await denoise(inputs)).v;
   };
 }
 
-async function samplerOf(about, steps) {
+async function samplerOf(about, steps, asked) {
   const graphs = {};
   for (const name of GRAPHS) if (about.files[name]) graphs[name] = await graph(about.files[name]);
-  return new WindowSampler(about, graphs, steps, await denoiserOf(about, steps, on));
+  return new WindowSampler(about, graphs, steps, await denoiserOf(about, steps, on), asked);
 }
 
 /** A loop, or what a recording becomes: all of its samples, once they are made. */
 async function make({ id, about, make: kind, tune: asked, count, recording }) {
   const tune = { ...asked, seed: BigInt(asked.seed), toward: null };
-  const parts = { about, sampler: await samplerOf(about, tune.steps), vocoder: await vocoderOf(about, tune.seed) };
-  const piece = tuneNoise(about.bands, tune, count / about.hop_length), noises = { piece, boundary: seedNoise(about.bands, tune.seed, BOUNDARY) };
+  const { drifts, at } = course(about.conditions, asked.asked), loops = kind === "loops" || asked.loop, frames = count / about.hop_length;
+  if (drifts && loops) throw new Error("a loop ends where it began, so what is asked of it cannot drift");
+  const parts = { about, sampler: await samplerOf(about, tune.steps, (frame) => at(frame / Math.max(1, frames))), vocoder: await vocoderOf(about, tune.seed) };
+  const piece = tuneNoise(about.bands, tune, frames), noises = { piece, boundary: seedNoise(about.bands, tune.seed, BOUNDARY) };
   const progress = (share) => {
     if (given.delete(id)) throw new Error("cancelled");
     self.postMessage({ id, progress: share });
@@ -170,10 +174,11 @@ async function* passages(about, asked) {
   const { bands, hop_length: hop, sample_rate } = about;
   const tune = { ...asked, seed: BigInt(asked.seed), toward: asked.toward === null ? null : BigInt(asked.toward) };
   const vocoder = await vocoderOf(about, tune.seed);
-  const sampler = await samplerOf(about, tune.steps);
   const first = Math.round(((tune.at ?? 0) * sample_rate) / hop), step = about.frames - about.overlap;
   const start = Math.max(0, Math.floor(first / step) - LEAD_IN_WINDOWS) * step;
-  const whole = tuneNoise(bands, tune, ((tune.over ?? 120) * sample_rate) / hop);
+  const arrival = ((tune.over ?? 120) * sample_rate) / hop, whole = tuneNoise(bands, tune, arrival);
+  const { at } = course(about.conditions, asked.asked);
+  const sampler = await samplerOf(about, tune.steps, (frame) => at((frame + start) / Math.max(1, arrival)));
   let skip = Math.max(0, first - start - LEAD_IN_FRAMES), frame = start + skip;
   let waiting = new Float32Array(0), sound = new Float32Array(0);
   for await (const block of bandStream(sampler, { noise: (from, to) => whole(from + start, to + start) })) {

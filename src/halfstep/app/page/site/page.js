@@ -114,9 +114,14 @@ function tune(at = 0) {
   const variation = Number($("variation").value), toward = seedIn("toward");
   return {
     model: model().id, seed: seedIn("seed") ?? randomSeed(), steps: steps(), variation: variation || null,
-    toward, over: toward && !variation ? Number($("over").value) || 120 : null, at: at > 0 ? at.toFixed(2) : null,
+    toward, over: drifts() ? Number($("over").value) || 120 : null, at: at > 0 ? at.toFixed(2) : null,
     ...conditionValues(),
   };
+}
+
+/** Whether the music goes somewhere: to another seed, or from one style to another. */
+function drifts() {
+  return (seedIn("toward") && !Number($("variation").value)) || Object.values(conditionValues()).some((value) => value?.includes(".."));
 }
 
 function randomSeed() { return String(crypto.getRandomValues(new Uint32Array(1))[0]); }
@@ -124,7 +129,8 @@ function randomSeed() { return String(crypto.getRandomValues(new Uint32Array(1))
 function fromLink() {
   const given = new URLSearchParams(location.hash.slice(1));
   $("seed").value = "";
-  if (![...given.keys()].some((name) => TUNE.includes(name))) return;
+  const known = [...TUNE, ...models.flatMap((one) => (one.conditions ?? []).map(({ name }) => name))];
+  if (![...given.keys()].some((name) => known.includes(name))) return;
   if (models.some((one) => one.id === given.get("model"))) $("model").value = given.get("model");
   showModel();
   showAsked(Object.fromEntries(given));
@@ -491,7 +497,7 @@ function listen() {
   $("variation").oninput = showVariation;
   $("variation").onchange = () => changed(true);
   $("toward").onchange = () => changed(false);
-  $("over").onchange = () => seedIn("toward") && changed(false);
+  $("over").onchange = () => drifts() && changed(false);
   $("volume").oninput = () => {
     if (player.muted) mute();
     player.setVolume(Number($("volume").value), false);

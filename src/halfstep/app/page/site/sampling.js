@@ -3,9 +3,10 @@
 // Bands and noise are time-major here: [frames * bands].
 
 export class WindowSampler {
-  /** graphs: name -> inputs -> outputs, each {name: values}; denoise(z, alpha, sigma, aligned) -> v. */
-  constructor(about, graphs, steps, denoise) {
-    Object.assign(this, { about, graphs, denoise, path: about.paths[steps] });
+  /** graphs: name -> inputs -> outputs, each {name: values}; denoise(z, alpha, sigma, aligned, pooled) -> v; asked(frame
+   *  of the canvas) -> the weights that are asked for there, which a window has of its middle. */
+  constructor(about, graphs, steps, denoise, asked) {
+    Object.assign(this, { about, graphs, denoise, asked, path: about.paths[steps], pooled: asked(0) });
   }
 
   /** A standardised window from its noise, knowing `known` where mask [frames] is 1. */
@@ -13,7 +14,7 @@ export class WindowSampler {
     const { context } = this.about, { packed, stepped, unpacked } = this.graphs;
     let { z, known_x, held, aligned } = await packed({ noise, known, mask });
     for (const [alpha_t, sigma_t, alpha_s, sigma_s] of this.path) {
-      const v = await this.denoise(z, alpha_t, sigma_t, context ? aligned : null);
+      const v = await this.denoise(z, alpha_t, sigma_t, context ? aligned : null, this.pooled);
       const rates = { alpha_t: [alpha_t], sigma_t: [sigma_t], alpha_s: [alpha_s], sigma_s: [sigma_s] };
       z = (await stepped({ z, v, known_x, held, ...rates })).z_s;
     }
@@ -111,6 +112,7 @@ async function windowAt(sampler, canvas, place, past, after = null) {
     mask.fill(1, begin + place.closing, begin + reached);
     target.set(fading(place.closing).reverse(), begin);
   }
+  sampler.pooled = sampler.asked?.(place.start + frames / 2);
   let noise = noiseOf(canvas, place.start, place.start + frames, bands);
   if (target.some((one) => one)) noise = await sampler.optimised(noise, known, mask, target, optimising_rounds);
   let window = await sampler.inpainted(noise, known, mask);
