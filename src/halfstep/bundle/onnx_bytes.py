@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+from halfstep.bundle.protocol_buffer import BYTES, read_fields, read_number
+
 FLOAT, DOUBLE = 1, 11
 PLAIN_DOMAINS = {b"", b"ai.onnx"}
 DATA_TYPES = {1: np.dtype("<f4"), 10: np.dtype("<f2"), 11: np.dtype("<f8")}
@@ -66,7 +67,7 @@ def onnx_problems(data: bytes) -> list[str]:
         while waiting:
             kind, message = waiting.pop()
             members: dict[int, memoryview] = {}
-            for number, wire, value in _fields(message):
+            for number, wire, value in read_fields(message):
                 counted["fields"] += 1
                 if counted["fields"] > MOST_FIELDS:
                     raise ValueError(f"more than {MOST_FIELDS} fields")
@@ -92,11 +93,11 @@ def _problems_of(kind: str, members: dict[int, memoryview]) -> Iterator[str]:
         if bytes(operator[:40]).decode(errors="replace") not in OPERATORS:
             yield f"has the operator {_shown(operator)}, which no model of halfstep needs"
     if kind == "tensor":
-        if _number(members.get(14)) == 1:
+        if read_number(members.get(14)) == 1:
             yield "has weights in another file"
         if any(
             _has_nan(data_type, members.get(field, memoryview(b"")))
-            for data_type, field in ((_number(members.get(2)), 9), (FLOAT, 4), (DOUBLE, 10))
+            for data_type, field in ((read_number(members.get(2)), 9), (FLOAT, 4), (DOUBLE, 10))
         ):
             yield "has weights that are not numbers"
 
@@ -110,42 +111,3 @@ def _has_nan(data_type: int, raw: memoryview) -> bool:
     if dtype is None or len(raw) % dtype.itemsize:
         return False
     return bool(np.isnan(np.frombuffer(raw, dtype)).any())
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int, memoryview]]:
-    """(field number, wire type, the value's bytes) of one message; ValueError where it is none."""
-    place = 0
-    while place < len(message):
-        key, place = _varint(message, place)
-        number, wire = key >> 3, key & 7
-        start = place
-        if wire == VARINT:
-            _, place = _varint(message, place)
-        elif wire == BYTES:
-            size, start = _varint(message, place)
-            place = start + size
-        elif wire in (FIXED32, FIXED64):
-            place += 4 if wire == FIXED32 else 8
-        else:
-            raise ValueError(f"wire type {wire}")
-        if place > len(message):
-            raise ValueError("cut short")
-        yield number, wire, message[start:place]
-
-
-def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    """The number at `place`, seven bits a byte, and the place after it."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if place >= len(message):
-            raise ValueError("cut short")
-        byte = message[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, place
-    raise ValueError("a number without end")
-
-
-def _number(value: memoryview | None) -> int:
-    return 0 if value is None else _varint(value, 0)[0]

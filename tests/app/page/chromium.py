@@ -18,6 +18,8 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--no-first-run", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--remote-debugging-port=0", "--mute-audio",
 )  # fmt: skip
+SOFTWARE_WEBGPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+"""A graphics card of software: right, and a thousand times slower than one."""
 AXE = Path(os.environ.get("HALFSTEP_AXE", "/nowhere"))
 """axe-core's axe.min.js, which npm brings (MPL 2.0); no part of this repository."""
 MINUTE = float(os.environ.get("HALFSTEP_FLOW_SECONDS", 0))
@@ -133,10 +135,10 @@ def serious(tab: Tab) -> list[Any]:
 
 
 @contextmanager
-def browser(folder: Path) -> Iterator[Tab]:
-    """A fresh browser with one empty tab."""
+def browser(folder: Path, *flags: str) -> Iterator[Tab]:
+    """A fresh browser with one empty tab. flags: more than `FLAGS`."""
     assert BINARY is not None
-    process = subprocess.Popen([BINARY, *FLAGS, f"--user-data-dir={folder}"], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([BINARY, *FLAGS, *flags, f"--user-data-dir={folder}"], stderr=subprocess.DEVNULL)
     try:
         said = folder / "DevToolsActivePort"
         ends = time.monotonic() + 60

@@ -36,7 +36,7 @@ from halfstep.generation.requests import ClosedLoop, Continuation, Loop, Piece
 from halfstep.generation.window import WindowSampler, layout_of
 
 from ..serve.conftest import CONTROLS
-from .chromium import BINARY, MINUTE, Tab, browser, flows
+from .chromium import BINARY, MINUTE, SOFTWARE_WEBGPU, Tab, browser, flows
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(BINARY is None, reason="no Chromium on this machine")]
 PAGE = Path(halfstep.__file__).parent / "app" / "page" / "site"
@@ -378,3 +378,23 @@ def test_a_style_is_the_same_in_the_browser(tab: Tab, singing_model: Path):
     assert np.abs(of_theirs - of_plain).mean() > 3 * np.abs(of_theirs - of_ours).mean()
     with pytest.raises(AssertionError, match="cannot drift"):
         tab.run(loop.format("piano..strings", rest))
+
+
+@pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
+def test_a_browser_with_webgpu_plays_and_its_build_takes_every_denoiser(served: str, tmp_path: Path):
+    """On a graphics card of software, which the page does not choose: a pass of the denoiser takes it half a minute."""
+    with browser(tmp_path, *SOFTWARE_WEBGPU) as tab:
+        tab.go(served)
+        assert tab.run("navigator.gpu.requestAdapter().then((adapter) => adapter !== null)")
+        tab.until("document.documentElement.dataset.warm === 'yes'", 120)
+        streamed(tab, "{ model: 'piano', seed: '7', steps: 1 }", halfstep.load().manifest.mel.n_mels)
+        taken = tab.run("""import('./ort/ort.jspi.min.mjs').then(async (ort) => {
+          ort.env.wasm.wasmPaths = new URL('ort/', location).href;
+          ort.env.wasm.numThreads = 1;
+          const files = halfstep.source.site.models.flatMap((one) => Object.entries(one.files)), taken = [];
+          for (const [name, { path }] of files.filter(([name]) => name.startsWith('denoiser'))) {
+            const bytes = new Uint8Array(await (await fetch(path)).arrayBuffer());
+            await ort.InferenceSession.create(bytes, { executionProviders: ['webgpu'] });
+            taken.push(name); }
+          return taken; })""")
+        assert len(taken) == len(halfstep.load().manifest.steps) + 1

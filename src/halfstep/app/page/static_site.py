@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from halfstep.app.page.floats import without_doubles
 from halfstep.app.page.graphs import SPECTRA_AT_ONCE, graphs
 from halfstep.app.page.runtime import RUNTIME_FILES
 from halfstep.atomic import folder_aside, replacing
@@ -105,7 +106,7 @@ def _write_files(out: Path, folder: ModelFolder) -> None:
     place = out / "models" / folder.manifest.id
     place.mkdir(parents=True, exist_ok=True)
     for name in _files(folder, _vocoder_of(folder.manifest)).values():
-        (place / name).write_bytes(folder.read(name))
+        (place / name).write_bytes(without_doubles(folder.read(name)))
     for name, data in graphs(folder).items():
         (place / f"graph-{name}.onnx").write_bytes(data)
 
@@ -120,7 +121,7 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
     manifest = folder.manifest
     layout, mel, packing = layout_of(manifest), manifest.mel, folder.packing
     vocoder = _vocoder_of(manifest)
-    named = {name: (file, folder.read(file)) for name, file in _files(folder, vocoder).items()}
+    named = {name: (file, without_doubles(folder.read(file))) for name, file in _files(folder, vocoder).items()}
     named |= {name: (f"graph-{name}.onnx", data) for name, data in graphs(folder).items()}
     if not manifest.process.distillable or any(one.sampler != DDIM for one in manifest.denoisers):
         raise InputError(f"model {manifest.id}: browsers sample by DDIM; this one is sampled otherwise")

@@ -11,6 +11,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from halfstep.bundle.protocol_buffer import field, number, text
+
 OPSET, IR_VERSION = 18, 8
 ELEMENT_TYPES = {np.dtype(np.float32): 1, np.dtype(np.int64): 7, np.dtype(np.float64): 11}
 OPERATORS: dict[np.ufunc, str] = {
@@ -36,25 +38,25 @@ class Graph:
 
     def constant(self, values: Plain) -> str:
         """The name of a tensor of these values."""
-        dims = b"".join(_number(1, size) for size in values.shape)
+        dims = b"".join(number(1, size) for size in values.shape)
         raw = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
         kind = ELEMENT_TYPES[values.dtype]
-        described = dims + _number(2, kind) + _field(9, raw)
+        described = dims + number(2, kind) + field(9, raw)
         if described not in self._known:
             self._known[described] = self.name()
-            self.constants.append(described + _text(8, self._known[described]))
+            self.constants.append(described + text(8, self._known[described]))
         return self._known[described]
 
     def node(self, operator: str, inputs: Sequence[str], /, **attributes: int | list[int]) -> str:
         """The name of what a new node gives."""
         output = self.name()
-        message = b"".join(_text(1, name) for name in inputs) + _text(2, output) + _text(4, operator)
+        message = b"".join(text(1, name) for name in inputs) + text(2, output) + text(4, operator)
         for name, value in attributes.items():
             if isinstance(value, int):
-                written = _number(3, value) + _number(20, 2)
+                written = number(3, value) + number(20, 2)
             else:
-                written = b"".join(_number(8, one) for one in value) + _number(20, 7)
-            message += _field(5, _text(1, name) + written)
+                written = b"".join(number(8, one) for one in value) + number(20, 7)
+            message += field(5, text(1, name) + written)
         self.nodes.append(message)
         return output
 
@@ -212,36 +214,15 @@ def onnx_graph(function: Callable[..., Any], inputs: Mapping[str, tuple[int, ...
     given = list(cast(Any, given)) if isinstance(given, tuple) else [given]
     assert len(given) == len(outputs), "a name for every array"
     ends = [(name, one.astype(np.float32)) for name, one in zip(outputs, given, strict=True)]
-    nodes = graph.nodes + [_text(1, one.name) + _text(2, name) + _text(4, "Identity") for name, one in ends]
-    message = b"".join(_field(1, node) for node in nodes) + _text(2, getattr(function, "__name__", "formula"))
-    message += b"".join(_field(5, constant) for constant in graph.constants)
-    message += b"".join(_field(11, _described(name, shape)) for name, shape in inputs.items())
-    message += b"".join(_field(12, _described(name, one.shape)) for name, one in ends)
-    return _number(1, IR_VERSION) + _text(2, "halfstep") + _field(7, message) + _field(8, _number(2, OPSET))
+    nodes = graph.nodes + [text(1, one.name) + text(2, name) + text(4, "Identity") for name, one in ends]
+    message = b"".join(field(1, node) for node in nodes) + text(2, getattr(function, "__name__", "formula"))
+    message += b"".join(field(5, constant) for constant in graph.constants)
+    message += b"".join(field(11, _described(name, shape)) for name, shape in inputs.items())
+    message += b"".join(field(12, _described(name, one.shape)) for name, one in ends)
+    return number(1, IR_VERSION) + text(2, "halfstep") + field(7, message) + field(8, number(2, OPSET))
 
 
 def _described(name: str, shape: Sequence[int]) -> bytes:
     """Name, kind of number and shape of an input or output."""
-    dims = b"".join(_field(1, _number(1, size)) for size in shape)
-    return _text(1, name) + _field(2, _field(1, _number(1, ELEMENT_TYPES[np.dtype(np.float32)]) + _field(2, dims)))
-
-
-def _varint(value: int) -> bytes:
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes((*out, value))
-
-
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value)
-
-
-def _field(field: int, data: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(data)) + data
-
-
-def _text(field: int, text: str) -> bytes:
-    return _field(field, text.encode("ascii"))
+    dims = b"".join(field(1, number(1, size)) for size in shape)
+    return text(1, name) + field(2, field(1, number(1, ELEMENT_TYPES[np.dtype(np.float32)]) + field(2, dims)))

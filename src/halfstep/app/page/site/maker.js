@@ -14,12 +14,21 @@ const GRAPHS = ["packed", "stepped", "unpacked", "crossfaded", "log_mel", "stand
 const early = [];
 self.onmessage = (event) => early.push(event);
 
-// The build with WebGPU is larger, and needs JavaScript's promises inside WebAssembly: it is fetched where both are.
+const threads = self.crossOriginIsolated ? Math.max(1, Math.min(4, navigator.hardwareConcurrency - 1)) : 1;
+const ort = await build("wasm");
+// The build with WebGPU has fewer kernels for the processor, and needs JavaScript's promises inside WebAssembly: where
+// both are it is fetched beside the other, for the denoiser alone. An adapter that is software is no graphics card.
 const adapter = "Suspending" in WebAssembly ? await navigator.gpu?.requestAdapter().catch(() => null) : null;
-const ort = await import(adapter ? "./ort/ort.jspi.min.mjs" : "./ort/ort.wasm.min.mjs");
-ort.env.wasm.wasmPaths = new URL("ort/", import.meta.url).href;
-ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.max(1, Math.min(4, navigator.hardwareConcurrency - 1)) : 1;
-ort.env.logLevel = "error";
+const card = adapter && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
+let gpu = null;
+
+async function build(name) {
+  const runtime = await import(`./ort/ort.${name}.min.mjs`);
+  runtime.env.wasm.wasmPaths = new URL("ort/", import.meta.url).href;
+  runtime.env.wasm.numThreads = name === "wasm" ? threads : 1;
+  runtime.env.logLevel = "error";
+  return runtime;
+}
 
 const sessions = new Map(); // address and place -> promise of a session
 const given = new Set(); // numbers of pieces that are no longer wanted
@@ -38,10 +47,11 @@ self.onmessage = async ({ data }) => {
       const began = performance.now(), { value } = await mine.blocks.next();
       if (music !== mine) return;
       const took = (performance.now() - began) / 1000;
-      const place = on === "webgpu" ? "the graphics card" : ort.env.wasm.numThreads > 1 ? `${ort.env.wasm.numThreads} threads` : "";
+      const place = on === "webgpu" ? "the graphics card" : threads > 1 ? `${threads} threads` : "";
       self.postMessage({ id: data.id, took, place, ...value }, [value.int16.buffer, value.levels.buffer]);
     }
   } catch (error) {
+    on = "wasm"; // a graphics card that is gone is not asked again
     self.postMessage({ id: data.id, error: error.message });
   }
 };
@@ -50,7 +60,7 @@ for (const event of early.splice(0)) self.onmessage(event);
 /** Everything loaded, and run once: the first run of a network is the slowest. */
 async function warm(about) {
   const vocoder = await vocoderOf(about, 0n);
-  if (adapter) await choose(about);
+  if (card) await choose(about);
   const sampler = await samplerOf(about, about.default_steps, course(about.conditions, {}).at), { frames, bands } = about;
   await vocoder.push(new Float32Array(BLOCK * bands).fill(about.floor));
   await sampler.inpainted(new Float32Array(frames * bands), new Float32Array(frames * bands), new Float32Array(frames));
@@ -83,7 +93,8 @@ async function load(file, place = "wasm") {
     const answer = await fetch(file.path, { integrity: file.integrity });
     if (!answer.ok) throw new Error(`${file.path} is missing`);
     const bytes = new Uint8Array(await answer.arrayBuffer());
-    return await alone(() => ort.InferenceSession.create(bytes, { executionProviders: [place], graphOptimizationLevel: "all" }));
+    const runtime = place === "webgpu" ? (gpu ??= await build("jspi")) : ort;
+    return await alone(() => runtime.InferenceSession.create(bytes, { executionProviders: [place], graphOptimizationLevel: "all" }));
   })());
   try {
     return await sessions.get(key);
