@@ -19,8 +19,9 @@ from halfstep.arrays import Float, Shaped
 from halfstep.audio.downmix import mix_weights, with_channels
 from halfstep.audio.files.aac import HEAD_BYTES, NEEDED, AacRecording, container_of
 from halfstep.audio.files.depth import BITS, FLOATING, WIDE, kept_subtype
+from halfstep.audio.files.file_part import FilePart, PartFile
 from halfstep.audio.files.info import AudioInfo, span_of
-from halfstep.audio.files.parts import FilePart, PartFile, parts_of
+from halfstep.audio.files.parts import parts_of
 from halfstep.audio.files.raw import RawFile
 from halfstep.audio.files.writing import encoding_for, write
 from halfstep.errors import InputError
