@@ -79,5 +79,13 @@ def test_an_example_runs_as_it_stands(line: str, workplace: Path, monkeypatch: p
         assert seen == [words[1]]
 
 
+def test_an_example_fits_in_a_line_of_a_terminal():
+    """Help of 80 columns, indented by two: what is broken into two lines cannot be pasted."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    lines = [line for command in group.commands.values() for line in (command.epilog or "").splitlines()]
+    assert [line for line in lines if len(line) > 76] == []
+
+
 def test_there_is_an_example_of_every_command():
     assert {shlex.split(line)[1] for line in examples()} >= {"generate", "prepare", "train", "serve", "vocode"}

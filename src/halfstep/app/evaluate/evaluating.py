@@ -19,7 +19,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the command to the program."""
     app.command(
         epilog="Example: halfstep evaluate ambient-piano --data data/mine --out report\n\n"
-        "halfstep evaluate runs/mine --data data/mine --out page --teacher-steps 4 --beside runs/ddpm"
+        "halfstep evaluate runs/mine --data data/mine --out page --beside runs/ddpm"
     )(evaluate)
 
 

@@ -33,11 +33,11 @@ halfstep generate sister.wav --seed 7 --vary 0.3
 
 halfstep generate drift.wav --seed 7 --toward 8 --seconds 30
 
-halfstep generate mixed.wav --model models/mine --style "piano:2,strings..strings"
+halfstep generate mixed.wav --model models/mine --style piano:2..strings
 
 halfstep generate teacher.wav --model runs/mine --steps 64
 
-halfstep generate studio.wav --sample-rate 48000 --bit-depth 24 --loudness -16
+halfstep generate mix.wav --sample-rate 48000 --bit-depth 24 --loudness -16
 
 halfstep generate many.flac --count 1000 --ray auto"""
 

@@ -50,7 +50,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands to the program."""
     app.command(
         epilog="Example: halfstep prepare ~/Music/mine --out data/mine\n\n"
-        "halfstep prepare ~/Music/piano ~/Music/strings --out data/both --label style=folders"
+        "halfstep prepare ~/Music --out data/all --label style=folders"
     )(prepare)
     app.command(epilog="Example: halfstep train data/mine --out runs/mine --set train.batch_size=16")(train)
     app.command(epilog="Example: halfstep distill runs/mine --to 4")(distill)
