@@ -7,6 +7,7 @@ import socket
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from halfstep.app.serve.connections import Connection
 from halfstep.app.serve.decoding import decoded_upload
 from halfstep.app.serve.limits import USUAL
+from halfstep.app.serve.tunes import TUNE_FIELDS
 from halfstep.errors import InputError
 
 from .conftest import Site, serving
@@ -156,15 +158,24 @@ def test_decoding_ends_in_time():
         decoded_upload(bytes(1000), replace(USUAL, decode_seconds=-10 + 0.01))
 
 
-@settings(max_examples=15)
-@given(
-    st.sampled_from(["/api/clips", "/api/loops", "/stream/tiny-gauss.mp3", "/api/jobs/x", "/"]), st.text(max_size=60)
-)
-def test_no_query_is_our_fault(site: Site, path: str, query: str):
-    from urllib.parse import quote
+NUMBERS = st.integers(-1, 2**65) | st.floats(width=32) | st.sampled_from([1, 4, 0.5])
+QUERIES = st.text(max_size=60) | st.dictionaries(
+    st.sampled_from([field.name for field in TUNE_FIELDS]), NUMBERS.map(str), max_size=3
+).map(urlencode)
 
+
+@settings(max_examples=15)
+@given(st.sampled_from(["/api/clips", "/api/loops", "/api/jobs/x", "/"]), QUERIES)
+def test_no_query_is_our_fault(site: Site, path: str, query: str):
     status, _, _ = site.ask("DELETE" if "jobs" in path else "POST", f"{path}?{quote(query, safe='=&')}")
     assert status < 500
+
+
+@settings(max_examples=15)
+@given(st.sampled_from(["mp3", "ogg"]), QUERIES)
+def test_no_query_of_an_endless_stream_is_our_fault(site: Site, ending: str, query: str):
+    with site.listening(f"/stream/tiny-gauss.{ending}?{quote(query, safe='=&')}") as answer:
+        assert answer.status in (200, 400, 503)  # 503: as many pieces at once as it plays
 
 
 @pytest.fixture(scope="module")
