@@ -94,6 +94,7 @@ lock:
 	printf 'hatchling\neditables\n' | $(COMPILE) -c requirements/test.txt - -o requirements/build.txt
 
 site: $(VENV)/.play
+	$(PIP) 'pip>=25.1'  # older ones, as Python 3.11 brings, know no groups
 	$(PIP) --group docs
 	@mkdir -p docs/sounds
 	$(BIN)/halfstep generate docs/sounds/piano.mp3 --seconds 30 --seed 7
