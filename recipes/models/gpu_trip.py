@@ -15,6 +15,7 @@ Exit codes: 0 done, 2 the file is not as expected.
 """
 
 import argparse
+import re
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -39,7 +40,7 @@ from halfstep.training.loop import train
 from halfstep.training.observe import errors_by_level, one_pass
 
 TEACHER_SHARE = 0.55
-RUNG_SHARES = {16: 0.14, 8: 0.14, 4: 0.26, 2: 0.18, 1: 0.28}
+RUNG_SHARES = {16: 0.17, 8: 0.17, 4: 0.4, 2: 0.11, 1: 0.15}
 HELD_OUT = 32
 CALIBRATED = 1024
 FOREVER = 10**9
@@ -90,18 +91,18 @@ class Keeper:
 
 
 class Speed:
-    """Progress as windows a second, and as a share of the device's matrix rate."""
+    """Progress, with windows a second as a share of the device's matrix rate; a line that was said is not said again."""
 
-    def __init__(self, name: str, batch: int, operations: float, rate: float) -> None:
-        self._name, self._batch, self._operations, self._rate = name, batch, operations, rate
-        self._done, self._at = 0, time.perf_counter()
+    def __init__(self, name: str, operations: float, rate: float) -> None:
+        self._name, self._operations, self._rate = name, operations, rate
+        self._said = ""
 
     def __call__(self, done: int, of: int, line: str) -> None:
-        now = time.perf_counter()
-        per_second = self._batch * (done - self._done) / max(1e-9, now - self._at)
-        self._done, self._at = done, now
-        share = per_second * self._operations / self._rate
-        say(f"{self._name} {done}: {line.split(',')[0]}, {per_second:.0f} windows/s, {share:.1%} of the matrix rate")
+        per_second = re.search(r"(\d+) windows/s", line)
+        if per_second and line != self._said:
+            self._said = line
+            share = int(per_second[1]) * self._operations / self._rate
+            say(f"{self._name} {done / of:.0%}: {line}, {share:.1%} of the matrix rate")
 
 
 def resolved(options: argparse.Namespace) -> Experiment:
@@ -148,7 +149,7 @@ def travel(options: argparse.Namespace) -> None:
 
     stem = options.out / f"{options.name}-teacher"
     folder = options.work / options.name
-    speed = Speed(stem.name, options.batch, operations, rate)
+    speed = Speed(stem.name, operations, rate)
     training = replace(experiment.train, seconds=max(1.0, TEACHER_SHARE * options.seconds - (time.monotonic() - begun)))
     average = train(
         denoiser, denoising_loss(experiment.diffusion), windows.batches(options.batch), folder / "teacher",
@@ -174,7 +175,7 @@ def travel(options: argparse.Namespace) -> None:
             current, [num_steps], distill, training, lambda num_steps: windows.batches(options.batch, num_steps),
             folder / "ladder",
             lambda num_steps: Keeper(look, learned, options.out / f"{options.name}-{num_steps:04d}", options.half),
-            device, Speed(f"{options.name} ladder", options.batch, operations * 5 / 3, rate), landed,
+            device, Speed(f"{options.name} ladder", operations * 5 / 3, rate), landed,
             experiment.diffusion,
         )  # fmt: skip
     say("done")

@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from halfstep.audio.mel import MelConfig
+import numpy as np
+
+from halfstep.arrays import Float64
+from halfstep.audio.mel import MelConfig, band_edges_hz
 from halfstep.data.bands import BandMoments, merged
 from halfstep.data.dataset import FORMAT, PLAIN_FORMAT, TRACKS_FOLDER
 from halfstep.data.fingerprint import Fingerprint, near_duplicates
@@ -15,6 +18,8 @@ from halfstep.data.stores import LOG_MEL
 from halfstep.printable import printable
 
 Json = dict[str, Any]
+
+LEAST_EMPHASIS, MOST_EMPHASIS = 0.6, 2.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +85,12 @@ def manifest(
     stores: str = LOG_MEL,
     window: int = 1,
     labels: Mapping[str, Labels] | None = None,
+    emphasis: float = 0.0,
 ) -> Json:
     """dataset.json, of outcomes of which one at least is used; what it `stores` is said where it is not log-mel.
 
     Of one recording, or variants of one, the end is held out: `window` frames at least.
-    labels: name of a file -> what it is labelled with.
+    labels: name of a file -> what it is labelled with. emphasis: see `emphasised`.
     """
     used = [outcome for outcome in outcomes if isinstance(outcome, Used)]
     pairs = _near_duplicates(used)
@@ -97,14 +103,22 @@ def manifest(
     if not heldout:
         tracks = [part for track in tracks for part in _with_end_held(track, heldout_share, window, rate)]
     bands = merged(BandMoments.from_json(one.facts["moments"]) for one in trained)
+    std = bands.std / emphasised(mel, emphasis) if emphasis else bands.std
     return {
         "format": FORMAT if any("labels" in track for track in tracks) else PLAIN_FORMAT,
         **({} if stores == LOG_MEL else {"stores": stores}),
         "mel": asdict(mel),
-        "bands": {"mean": bands.mean.tolist(), "std": bands.std.tolist()},
+        "bands": {"mean": bands.mean.tolist(), "std": std.tolist()},
         "tracks": tracks,
         "near_duplicates": _named_pairs(pairs),
     }
+
+
+def emphasised(mel: MelConfig, emphasis: float) -> Float64[np.ndarray, "{mel.n_mels}"]:
+    """[n_mels]: the deviation that each band has in the data set's scale, (f / 1 kHz)^-emphasis, in LEAST_EMPHASIS to
+    MOST_EMPHASIS. What has more of it has less noise beside it at every time of the diffusion.
+    """
+    return np.clip((band_edges_hz(mel)[1:-1] / 1000) ** -emphasis, LEAST_EMPHASIS, MOST_EMPHASIS)
 
 
 def _entry(one: Used, heldout: bool, labels: Labels) -> Json:

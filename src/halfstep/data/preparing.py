@@ -49,6 +49,8 @@ class PrepareConfig:
     """A decoder that shows no progress for so long is given up."""
     labels: tuple[LabelSource, ...] = ()
     """Whence the labels of the recordings come."""
+    emphasis: float = 0.0
+    """Of low bands over high ones, see `catalogue.emphasised`."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.heldout_share < 1:
@@ -174,6 +176,7 @@ class _Run:
             self._config.decode.stores,
             self._config.decode.min_frames,
             labels,
+            self._config.emphasis,
         )
         done = report(outcomes, dataset)
         write_json(self._out / REPORT_NAME, asdict(done))

@@ -67,15 +67,15 @@ def _flagship() -> Experiment:
         name="flagship",
         expects="struck notes and chords in tune (docs/experiments/flagship.md) after .8 million windows of 11.9 s, six"
         " minutes on a GPU with recipes/models/gpu_trip.py; the model piano in the package",
-        net=UNet1dConfig(widths=(320, 384, 448), blocks=(1, 2, 2), attention=(False, True, True), embedding=256,
+        net=UNet1dConfig(widths=(320, 384, 448), blocks=(2, 2, 2), attention=(False, True, True), embedding=256,
                          direct=True, preconditioned=True),
         mel=PITCH_BANDS,
         task=MusicConfig(n_mels=192, frames=1024, packing="components", components=256, patch_frames=4,
-                         context_noise=0.1),
+                         context_noise=0.1, emphasis=0.3),
         diffusion=DiffusionConfig(weight="snr+1"),
         train=TrainConfig(steps=120_000, batch_size=16, learning_rate=1e-3, ema_decay=0.9995, measure_every=2000,
                           sample_every=10_000),
-        distill=DistillConfig(start_steps=32, updates=4000, batch_size=16, weight="snr+1", guidance=1.0),
+        distill=DistillConfig(start_steps=32, updates=4000, batch_size=16, weight="snr+1", guidance=0.5, jump=0.5),
     )  # fmt: skip
 
 

@@ -36,6 +36,8 @@ class DistillConfig:
 
     guidance: weight of the perturbed-attention guidance of the first teacher, which the first rung learns; 0 is off.
     pooled_guidance: likewise of its classifier-free guidance, where it can be asked for something.
+    jump: from this time down sampling goes to 0 in one call (`jumping_times`): there a student keeps its teacher's own
+    prediction, the mean, unguided. 0 is off; else a time of every rung but that of 1 step.
     teacher_precision: "fp32", or "same" as the student's: targets are small differences of large numbers, unless the
     network is preconditioned.
     weight: a key of WEIGHTS, on the student's error. Optimizer and annealing start again on every rung; there is no
@@ -50,6 +52,7 @@ class DistillConfig:
     weight: str = "truncated-snr"
     guidance: float = 0.0
     pooled_guidance: float = 1.0
+    jump: float = 0.0
     teacher_precision: str = "fp32"
     nonfinite_allowed: int = 10
 
@@ -61,6 +64,8 @@ class DistillConfig:
         for name in ("guidance", "pooled_guidance"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}: 0 or more was expected")
+        if self.jump not in (0.0, 0.5):
+            raise ValueError(f"jump is {self.jump}: 0, or the 0.5 that every rung of 2 steps and more has, was expected")
         if self.teacher_precision not in ("fp32", "same"):
             raise ValueError(f"teacher_precision is {self.teacher_precision!r}: one of fp32, same was expected")
         if self.updates < 1:
@@ -93,12 +98,13 @@ COSINE = DiffusionConfig()
 
 
 def distillation_loss(
-    teacher: Teacher, num_steps: int, weight: str, diffusion: DiffusionConfig = COSINE, exactly: bool = True
-) -> LossFn[Denoiser]:
+    teacher: Teacher, num_steps: int, weight: str, diffusion: DiffusionConfig = COSINE, exactly: bool = True,
+    jump: float = 0.0,
+) -> LossFn[Denoiser]:  # fmt: skip
     """The student's loss at N = `num_steps`: t = i / N, target = two DDIM steps of the teacher, nothing clipped.
 
     diffusion: how the teacher was trained: its schedule, and which times are drawn. exactly: the teacher runs in
-    float32, whatever the student runs in.
+    float32, whatever the student runs in. jump: up to this time the target is the teacher's v, see `DistillConfig`.
     """
     schedule, drawing, weigh = diffusion.process.noise, diffusion.drawing(), WEIGHTS[weight]
 
@@ -113,15 +119,17 @@ def distillation_loss(
             v_first = example.hold(teacher(z_t, at_t, example.condition), z_t, at_t)
             z_mid = ddim_step(z_t, v_first, at_t, at_mid)
             v_second = example.hold(teacher(z_mid, at_mid, example.condition), z_mid, at_mid)
-            return two_step_target(v_first, v_second, z_t, weights)
+            landing = two_step_target(v_first, v_second, z_t, weights)
+            return torch.where(as_column((t <= jump).astype(np.float64), z_t) > 0, v_first, landing)
 
     def loss(student: Denoiser, example: Example, random: StepRandom) -> Tensor:
         count = random.count(example.x)
         drawn = random.part.own(drawing.draw_student(random.rng, count, num_steps, student.history))
-        at_t = rates_like(schedule.rates(drawn.times), example.x)
+        times = np.where(drawn.times < jump, drawn.times + 1 - jump, drawn.times)  # no call is made below it
+        at_t = rates_like(schedule.rates(times), example.x)
         z_t = noised(example.x, random.noise_like(example.x), at_t)
         v_hat = student(z_t, at_t, example.condition)
-        errors = squared_v_error(v_hat, target(z_t, drawn.times, example), example.counted)
+        errors = squared_v_error(v_hat, target(z_t, times, example), example.counted)
         return drawing.mean(weigh(at_t).flatten() * errors, drawn, student.history)
 
     return loss
@@ -155,10 +163,11 @@ def climb(
             load_student(student, weights)
         else:
             guided = index == 0 and (config.guidance or config.pooled_guidance)
-            shown = Guided(current, config.guidance, config.pooled_guidance) if guided else current
+            above = float(diffusion.process.noise.rates(np.array([config.jump])).sigma[0]) * (1 + 1e-6)
+            shown = Guided(current, config.guidance, config.pooled_guidance, above) if guided else current
             runs = cast("Teacher", torch.compile(shown)) if base.compile == ON else shown
             exactly = config.teacher_precision == "fp32"
-            loss = distillation_loss(runs, num_steps, config.weight, diffusion, exactly)
+            loss = distillation_loss(runs, num_steps, config.weight, diffusion, exactly, config.jump)
             training = config.training(base, num_steps)
             rung_progress = _rung_of(progress, index, len(rungs), num_steps)
             student = train(

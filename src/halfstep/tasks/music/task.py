@@ -70,6 +70,7 @@ class MusicConfig:
 
     nothing_share: how often nothing is known. context_noise: the largest deviation of the noise laid over the known
     frames in training (drawn a clip), so that the model's own frames, never quite real, are as good a context.
+    emphasis: of low bands over high ones in the scale of the data set that `prepare` makes for it.
     """
 
     n_mels: int = 128
@@ -80,6 +81,7 @@ class MusicConfig:
     context: bool = True
     nothing_share: float = 0.5
     context_noise: float = 0.0
+    emphasis: float = 0.0
 
     def __post_init__(self) -> None:
         names = (*PACKINGS, COMPONENTS)
@@ -100,6 +102,8 @@ class MusicConfig:
             raise ValueError(f"nothing_share is {self.nothing_share}: 0.5 to 1 was expected")
         if not 0 <= self.context_noise < math.inf:
             raise ValueError(f"context_noise is {self.context_noise}: 0 or more was expected")
+        if not 0 <= self.emphasis <= 2:
+            raise ValueError(f"emphasis is {self.emphasis}: 0 to 2 was expected")
 
     @property
     def planes(self) -> int:
