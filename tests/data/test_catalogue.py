@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halfstep.audio.mel import MelConfig
+from halfstep.audio.mel import MelConfig, band_edges_hz
 from halfstep.data.bands import moments_of
-from halfstep.data.catalogue import Failed, Skipped, Used, counted_once, manifest, report
+from halfstep.data.catalogue import Failed, Skipped, Used, counted_once, emphasised, manifest, report
 from halfstep.data.sources import Found
 
 
@@ -62,3 +62,17 @@ def test_near_duplicates_share_a_side(share):
     sides = {track["source"]: track["split"] for track in dataset["tracks"]}
     assert all(sides[f"m/a-{number}.wav"] == sides[f"m/b-{number}.wav"] for number in range(6))
     assert set(sides.values()) == {"train", "heldout"}
+
+
+def test_emphasis_is_a_power_of_frequency_between_its_limits():
+    """The scale of a band is what its deviation is divided by; bands of a third of an octave and less."""
+    mel = MelConfig(n_fft=8192, window_length=4096, n_mels=192, fmin_hz=30.0, spacing="log", break_hz=150.0)
+    curve, centres_hz = emphasised(mel, 0.5), band_edges_hz(mel)[1:-1]
+    assert curve[0] == 2.2
+    assert curve[-1] == 0.6
+    between = (curve > 0.6) & (curve < 2.2)
+    np.testing.assert_allclose(curve[between] ** 2 * centres_hz[between], 1000)
+    outcomes = [used("m/a.wav", "1"), used("m/b.wav", "2")]
+    four = MelConfig(n_mels=4)
+    plain, weighed = (manifest(outcomes, four, 0.5, emphasis=emphasis)["bands"]["std"] for emphasis in (0.0, 0.5))
+    np.testing.assert_allclose(np.array(plain) / weighed, emphasised(four, 0.5))

@@ -50,6 +50,14 @@ def test_guidance_goes_on_from_the_worse_through_the_better(denoiser: Denoiser, 
     torch.testing.assert_close(call(Guided(denoiser, weight)), better + weight * (better - worse))
 
 
+@pytest.mark.parametrize(("above_sigma", "guided"), [(0.79, True), (0.8, False)])
+def test_guidance_keeps_to_where_there_is_more_noise(denoiser: Denoiser, above_sigma: float, guided: bool):
+    """`call` is at sigma = .8, as float32 has it."""
+    above_sigma = float(torch.tensor(above_sigma))
+    found = call(Guided(denoiser, 2.0, above_sigma=above_sigma))
+    torch.testing.assert_close(found, call(Guided(denoiser, 2.0)) if guided else call(denoiser))
+
+
 def test_attention_to_its_own_position_is_attention_of_a_single_position():
     torch.manual_seed(0)
     attention = Attention(8, 2)

@@ -21,6 +21,7 @@ from halfstep.training.example import Example
 from halfstep.training.observe import sample_like
 
 EIGHT_STEPS = 0.8562321184  # cos(pi / 16)^8
+FOUR_AND_A_JUMP = 0.6543059450  # cos(pi / 16)^4 cos(pi / 4)
 FINEST = 8
 CLOSE = 1e-3
 
@@ -39,21 +40,21 @@ class Gains(nn.Module):
 
 @pytest.fixture
 def gaussian(ladder):
-    def make(start_steps: int = 8, updates: int = 250):
+    def make(start_steps: int = 8, updates: int = 250, jump: float = 0.0):
         return ladder(
             lambda rng: torch.from_numpy(rng.standard_normal((16, 2, 4), dtype=np.float32)),
-            start_steps=start_steps, updates=updates, batch_size=16, learning_rate=0.03, weight="snr+1",
+            start_steps=start_steps, updates=updates, batch_size=16, learning_rate=0.03, weight="snr+1", jump=jump,
         )  # fmt: skip
 
     return make
 
 
-def sample_gain(denoiser: Denoiser, num_steps: int) -> float:
+def sample_gain(denoiser: Denoiser, num_steps: int, respacing: str = "trailing") -> float:
     """Samples over noise, by the sampler that training and the ladder's report use; the same for every value."""
     noise = torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(0))
     example = Example(x=noise, condition=Condition())
     with torch.no_grad():
-        gains = sample_like(denoiser, example, noise, num_steps, Sampling()) / noise
+        gains = sample_like(denoiser, example, noise, num_steps, Sampling(respacing=respacing)) / noise
     torch.testing.assert_close(gains, gains.mean().expand_as(gains), atol=1e-5, rtol=0)
     return gains.mean().item()
 
@@ -75,6 +76,15 @@ def test_eight_steps_become_one(gaussian):
     assert sample_gain(teacher, 8) == pytest.approx(EIGHT_STEPS, abs=1e-6)
     assert sample_gain(teacher, 1) == pytest.approx(0, abs=1e-6)
     assert weights_hash(teacher) == before
+
+
+def test_a_ladder_that_jumps_lands_where_its_teacher_jumps(gaussian):
+    """Four of the teacher's eight steps down to t = 1/2, and from there its mean; so at every rung."""
+    climbing = gaussian(jump=0.5)
+    last = climbing.climb(Denoiser(Gains(), "v"))
+    assert sample_gain(climbing.students[4], 3, "jump") == pytest.approx(FOUR_AND_A_JUMP, abs=CLOSE)
+    assert sample_gain(climbing.students[2], 2) == pytest.approx(FOUR_AND_A_JUMP, abs=CLOSE)
+    assert sample_gain(last, 1) == pytest.approx(FOUR_AND_A_JUMP, abs=CLOSE)
 
 
 def test_each_rung_left_its_own_teacher_alone(gaussian):
