@@ -23,9 +23,7 @@ class Guided(nn.Module):
     Kynkaanniemi et al. 2024, arXiv:2404.07724).
     """
 
-    def __init__(
-        self, denoiser: Denoiser, weight: float, pooled_weight: float = 0.0, above_sigma: float = 0.0
-    ) -> None:
+    def __init__(self, denoiser: Denoiser, weight: float, pooled_weight: float = 0.0, above_sigma: float = 0.0) -> None:
         super().__init__()
         self.denoiser, self.weight, self.pooled_weight = denoiser, weight, pooled_weight
         self.above_sigma = above_sigma

@@ -65,7 +65,9 @@ class DistillConfig:
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}: 0 or more was expected")
         if self.jump not in (0.0, 0.5):
-            raise ValueError(f"jump is {self.jump}: 0, or the 0.5 that every rung of 2 steps and more has, was expected")
+            raise ValueError(
+                f"jump is {self.jump}: 0, or the 0.5 that every rung of 2 steps and more has, was expected"
+            )
         if self.teacher_precision not in ("fp32", "same"):
             raise ValueError(f"teacher_precision is {self.teacher_precision!r}: one of fp32, same was expected")
         if self.updates < 1:
