@@ -91,7 +91,7 @@ class Keeper:
 
 
 class Speed:
-    """Progress, with windows a second as a share of the device's matrix rate; a line that was said is not said again."""
+    """Progress, with windows a second as a share of the device's matrix rate; no line is said twice."""
 
     def __init__(self, name: str, operations: float, rate: float) -> None:
         self._name, self._operations, self._rate = name, operations, rate
