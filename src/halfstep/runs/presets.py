@@ -65,8 +65,8 @@ PITCH_BANDS = MelConfig(n_fft=8192, window_length=4096, n_mels=192, spacing="log
 def _flagship() -> Experiment:
     return Experiment(
         name="flagship",
-        expects="struck notes and chords in tune (docs/experiments/flagship.md) after two million windows of 11.9 s, ten"
-        " minutes on a GPU with recipes/models/gpu_trip.py; the model piano in the package",
+        expects="struck notes and chords in tune (docs/experiments/flagship.md) after two million windows of 11.9 s,"
+        " ten minutes on a GPU with recipes/models/gpu_trip.py; the model piano in the package",
         net=UNet1dConfig(widths=(320, 384, 448), blocks=(2, 2, 2), attention=(False, True, True), embedding=256,
                          direct=True, preconditioned=True),
         mel=PITCH_BANDS,
