@@ -79,6 +79,11 @@ class Experiment:
         return self.task.clip_frames
 
     @property
+    def emphasis(self) -> float:
+        """Of low bands in the data sets that are prepared for it; 0 where the task's settings name none."""
+        return getattr(self.task, "emphasis", 0.0)
+
+    @property
     def teacher_steps(self) -> int:
         """Sampling steps of the undistilled network where nobody says: all of DDPM's chain, or the ladder's first."""
         sampling = self.diffusion.sampling

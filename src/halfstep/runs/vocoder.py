@@ -48,6 +48,8 @@ class VocoderExperiment:
 
     stores: ClassVar[str] = WAVEFORM
     """The data sets it learns from."""
+    emphasis: ClassVar[float] = 0.0
+    """As `Experiment.emphasis`: it hears the bands as they are."""
 
     @property
     def clip_frames(self) -> int:

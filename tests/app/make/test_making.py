@@ -52,6 +52,12 @@ def test_prepare_reports_what_it_found(audio: Path, data: Path, tmp_path: Path, 
     assert "5 files found, 4 used (0.4 minutes" in shown
 
 
+def test_the_preset_of_a_vocoder_prepares_too(audio: Path, tmp_path: Path):
+    out = tmp_path / "data"
+    assert run(["prepare", str(audio), "--out", str(out), "--preset", "vocoder", "--workers", "1"]) == 0
+    assert Library(out).stores == "waveform"
+
+
 def test_the_preset_says_which_mel(audio: Path, tmp_path: Path):
     out = tmp_path / "data"
     assert run(["prepare", str(audio), "--out", str(out), "--preset", "long", "--workers", "1"]) == 2

@@ -349,8 +349,8 @@ def _prepare_config(preset: str, labels: list[str]) -> "PrepareConfig":
     experiment = presets.preset(preset)
     frames, stores = experiment.clip_frames, experiment.stores
     decode = DecodeConfig(mel=experiment.mel, min_frames=frames, stores=stores)
-    emphasis = getattr(experiment.task, "emphasis", 0.0)
-    return PrepareConfig(decode=decode, labels=tuple(map(LabelSource.parsed, labels)), emphasis=emphasis)
+    labelled = tuple(map(LabelSource.parsed, labels))
+    return PrepareConfig(decode=decode, labels=labelled, emphasis=experiment.emphasis)
 
 
 def _figures(figures: dict[str, float]) -> str:

@@ -6,10 +6,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from typing import BinaryIO
-
-from halfstep.audio.files.file_part import FilePart
 
 MOST_CHUNKS = 10_000
 DESCRIBED_BYTES = 14
@@ -135,11 +132,11 @@ class _Walk:
     def sounds(self) -> Iterator[SoundChunk]:
         place, inside = 0, None
         for _ in range(MOST_CHUNKS):
-            head = _at(self._file, place, HEAD_BYTES)
+            head = read_at(self._file, place, HEAD_BYTES)
             if (layout := layout_of(head)) is not None:
                 inside = _Container(layout, place)
                 place += layout.begin
-                head = _at(self._file, place, HEAD_BYTES)
+                head = read_at(self._file, place, HEAD_BYTES)
             if inside is None or len(head) < inside.layout.head_bytes or not _is_name(head[:4]):
                 return
             start, length = self._passed(inside, head, place)
@@ -155,10 +152,10 @@ class _Walk:
         layout, name = inside.layout, head[:4]
         start, length = place + layout.head_bytes, layout.length(head)
         if name == layout.described:
-            inside.frame_bytes = _frame_bytes(_at(self._file, start, DESCRIBED_BYTES), layout)
+            inside.frame_bytes = _frame_bytes(read_at(self._file, start, DESCRIBED_BYTES), layout)
         elif name == b"ds64" and layout is RIFF:
-            inside.data_bytes = DS64.unpack(_at(self._file, place, DS64.size).ljust(DS64.size, b"\0"))[3]
-        elif name == LIST and _at(self._file, start, 4) == WAVES:
+            inside.data_bytes = DS64.unpack(read_at(self._file, place, DS64.size).ljust(DS64.size, b"\0"))[3]
+        elif name == LIST and read_at(self._file, start, 4) == WAVES:
             inside.first, inside.listed = place, True
             return start, 4
         elif name == PAUSE and inside.listed:
@@ -189,7 +186,7 @@ class _Walk:
         )
 
 
-def _at(file: BinaryIO, place: int, count: int) -> bytes:
+def read_at(file: BinaryIO, place: int, count: int) -> bytes:
     """Bytes of the file; fewer, or none, where it ends. A size may say any place, and the system refuses some."""
     file.seek(min(place, file.seek(0, os.SEEK_END)))
     return file.read(count)
@@ -205,7 +202,7 @@ def _frame_bytes(described: bytes, layout: ChunkLayout) -> int:
 
 def _behind(file: BinaryIO, layout: ChunkLayout, start: int, length: int) -> int:
     """Where the next chunk begins; some leave out the byte that makes a length even before they join files."""
-    if length % 2 and layout_of(_at(file, start + length, HEAD_BYTES)) is not None:
+    if length % 2 and layout_of(read_at(file, start + length, HEAD_BYTES)) is not None:
         return start + length
     return start + layout.padded(length)
 
@@ -238,66 +235,10 @@ def _is_chunks(file: BinaryIO, layout: ChunkLayout, place: int, size: int) -> bo
     if layout is AU:
         return False
     for _ in range(MOST_CHUNKS):
-        head = _at(file, place, HEAD_BYTES)
+        head = read_at(file, place, HEAD_BYTES)
         if len(head) < layout.head_bytes:
             break
         if not _is_name(head[:4]):
             return False
         place += layout.head_bytes + layout.padded(layout.length(head))
     return place in (size, size + 1)
-
-
-def parts_in_chunks(file: BinaryIO) -> tuple[list[FilePart], list[str]]:
-    """The parts of a file of chunks, at least one, and what is odd about them, for people."""
-    size = file.seek(0, os.SEEK_END)
-    chunks, pauses = sound_chunks(file)
-    by_container = [list(inside) for _, inside in groupby(chunks, key=lambda chunk: chunk.container)]
-    stops = [inside[0].container for inside in by_container[1:]] + [size]
-    parts = [
-        part for inside, stop in zip(by_container, stops, strict=False) for part in _parts(file, inside, stop)
-    ] or [FilePart((range(size),))]
-    notes = [f"{len(parts)} streams one after the other, all used"] if len(parts) > 1 else []
-    if any(chunk.unfinished for chunk in chunks):
-        notes.append("its header was never closed (0 bytes declared): all that follows it is used")
-    if pauses:
-        notes.append(f"{pauses} pauses between its pieces are left out")
-    return parts, notes
-
-
-def _parts(file: BinaryIO, chunks: list[SoundChunk], stop: int) -> Iterator[FilePart]:
-    """Of one container that ends at `stop`."""
-    single = len(chunks) == 1
-    mark = _at(file, chunks[0].container, 4)
-    for chunk in [chunk for chunk in chunks if chunk.held] or chunks[:1]:
-        if single and chunk.declared == chunk.held and not chunk.listed and mark != b"BW64":
-            yield FilePart((range(chunk.container, stop),))
-        elif chunk.layout is RIFF and (mark != b"RIFF" or chunk.held >= IN_DS64 - STREAMED_SLACK):
-            yield _as_rf64(file, chunk)
-        else:
-            yield _alone(chunk)
-
-
-def _alone(chunk: SoundChunk) -> FilePart:
-    """One chunk of sound behind what comes before all of them, with sizes that are right."""
-    layout = chunk.layout
-    part = FilePart((range(chunk.container, chunk.first), range(chunk.place, chunk.start + chunk.held)))
-    itself = layout.head_bytes if layout.counts_itself else 0
-    at = chunk.first - chunk.container + layout.name_bytes
-    part = part.put(at, layout.sized(chunk.held + layout.before_samples + itself))
-    if layout.outer is None:
-        return part
-    return part.put(layout.outer, layout.sized(len(part) - (0 if layout.counts_itself else 8)))
-
-
-def _as_rf64(file: BinaryIO, chunk: SoundChunk) -> FilePart:
-    """The same as RF64, whose sizes have 64 bits; also of a WAV longer than its own sizes can say."""
-    rest = chunk.container + RIFF.begin
-    old = _at(file, rest, 8)
-    if old.startswith(b"ds64"):
-        rest += 8 + RIFF.padded(RIFF.length(old))
-    behind = FilePart((range(rest, chunk.first), range(chunk.place, chunk.start + chunk.held)))
-    frames = chunk.held // max(1, chunk.frame_bytes)
-    sizes = DS64.pack(b"ds64", DS64.size - 8, 4 + DS64.size + len(behind), chunk.held, frames, 0)
-    unsized = IN_DS64.to_bytes(4, "little")
-    behind = behind.put(len(behind) - chunk.held - 4, unsized)
-    return FilePart((b"RF64" + unsized + b"WAVE" + sizes, *behind.pieces))

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from halfstep.audio.files import flac, mpeg, ogg
-from halfstep.audio.files.chunks import HEAD_BYTES, layout_of, parts_in_chunks
+from halfstep.audio.files.chunk_parts import parts_in_chunks
+from halfstep.audio.files.chunks import HEAD_BYTES, layout_of
 from halfstep.audio.files.file_part import FilePart
 
 MOST_PARTS = 10_000
