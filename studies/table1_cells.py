@@ -37,10 +37,10 @@ def _cpu() -> Scale:
         unet1d=UNet1dConfig(widths=(256, 288, 288), blocks=(1, 1, 2), attention=(False, False, True), embedding=128),
         distillable=DiffusionConfig(parameterization="x", weight="x"),
         train=TrainConfig(
-            steps=1, batch_size=4, ema_decay=0.99, warmup_steps=20, log_every=20, measure_every=10**9,
+            steps=1, batch_size=16, ema_decay=0.99, warmup_steps=20, log_every=20, measure_every=10**9,
             sample_every=10**9, save_seconds=60,
         ),
-        distill=DistillConfig(batch_size=4, start_steps=32),
+        distill=DistillConfig(batch_size=16, start_steps=32),
     )  # fmt: skip
 
 
