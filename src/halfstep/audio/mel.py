@@ -7,16 +7,17 @@ f * hop + hop / 2: it covers `window` samples from f * hop - (window - hop) / 2 
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
-from halfstep.arrays import Float, Float32, Float64
+from halfstep.arrays import Complex64, Float, Float32, Float64
 from halfstep.audio.stft import chunks, framed, windowed_spectra
 
 BANDS_AT_ONCE = 16
+MOST_IMAGE_BANDS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,8 @@ class MelConfig:
     """With the spacing "log": below it bands are nearly as wide as each other, above it they grow with frequency."""
     window_length: int | None = None
     """Samples of the window, padded with zeros to n_fft; None is n_fft."""
+    image_bands: int = 0
+    """Of the stereo image that is kept beside the bands of the mid (`audio/image.py`); 0: there is one channel."""
 
     def __post_init__(self) -> None:
         _expect(1000 <= self.sample_rate <= 768_000, "sample_rate", self.sample_rate, "1000 to 768000 Hz")
@@ -51,10 +54,27 @@ class MelConfig:
         _expect(0 <= self.fmin_hz < self.top_hz, "fmin_hz", self.fmin_hz, "0 or more and below fmax_hz")
         _expect(self.top_hz <= self.sample_rate / 2, "fmax_hz", self.fmax_hz, "at most half the sample rate")
         _expect(0 < self.floor < 1, "floor", self.floor, "between 0 and 1")
+        few = min(MOST_IMAGE_BANDS, self.n_mels)
+        _expect(0 <= self.image_bands <= few, "image_bands", self.image_bands, f"0 to {few}")
 
     @property
     def top_hz(self) -> float:
         return self.sample_rate / 2 if self.fmax_hz is None else self.fmax_hz
+
+    @property
+    def channels(self) -> int:
+        """Of the sound that it describes: 2 with an image."""
+        return 2 if self.image_bands else 1
+
+    @property
+    def rows(self) -> int:
+        """Values of a frame: the bands, and two for each band of the image."""
+        return self.n_mels + 2 * self.image_bands
+
+    @property
+    def mid(self) -> "MelConfig":
+        """The same of one channel."""
+        return replace(self, image_bands=0)
 
     @property
     def window(self) -> int:
@@ -224,8 +244,8 @@ def magnitude_to_log_mel(
     return np.log(np.maximum(bands_of(magnitude, config), np.float32(config.floor)))
 
 
-class MagnitudeStream:
-    """Magnitude spectra of a signal that arrives in blocks; memory does not grow with its length."""
+class SpectraStream:
+    """Spectra of a signal that arrives in blocks; memory does not grow with its length."""
 
     def __init__(self, config: MelConfig) -> None:
         self.config = config
@@ -233,29 +253,49 @@ class MagnitudeStream:
         self._samples = 0
         self._frames = 0
 
-    def push(self, samples: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "bins frames"]:
-        """samples [n] -> the spectra that are now complete, [bins, k], k may be 0."""
+    def push(self, samples: Float32[np.ndarray, "samples"]) -> Iterator[Complex64[np.ndarray, "frames bins"]]:
+        """samples [n] -> the spectra that are now complete, some frames at a time; all are to be taken."""
         assert samples.ndim == 1, f"one channel expected, got shape {samples.shape}"
         self._samples += len(samples)
         return self._take(np.concatenate([self._waiting, samples.astype(np.float32, copy=False)]))
 
-    def finish(self) -> Float32[np.ndarray, "bins frames"]:
-        """The last spectra [bins, k], which reach past the end of the signal."""
+    def finish(self) -> Iterator[Complex64[np.ndarray, "frames bins"]]:
+        """The last spectra, which reach past the end of the signal."""
         hop, window = self.config.hop_length, self.config.window
         missing = -(-self._samples // hop) - self._frames
         wanted = (missing - 1) * hop + window if missing else 0
         padding = np.zeros(max(0, wanted - len(self._waiting)), np.float32)
         return self._take(np.concatenate([self._waiting, padding])[:wanted])
 
-    def _take(self, samples: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "bins frames"]:
+    def _take(self, samples: Float32[np.ndarray, "samples"]) -> Iterator[Complex64[np.ndarray, "frames bins"]]:
         hop, window = self.config.hop_length, self.config.window
         count = max(0, (len(samples) - window) // hop + 1)
         self._frames += count
         self._waiting = samples[count * hop :].copy()
         if count == 0:
-            return np.zeros((self.config.bins, 0), np.float32)
+            return iter(())
         frames = framed(samples, window, hop)
-        return np.concatenate([np.abs(windowed_spectra(frames[at], self.config.n_fft)) for at in chunks(count)]).T
+        return (windowed_spectra(frames[at], self.config.n_fft) for at in chunks(count))
+
+
+class MagnitudeStream:
+    """Magnitude spectra of a signal that arrives in blocks; memory does not grow with its length."""
+
+    def __init__(self, config: MelConfig) -> None:
+        self.config = config
+        self._spectra = SpectraStream(config)
+
+    def push(self, samples: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "bins frames"]:
+        """samples [n] -> the spectra that are now complete, [bins, k], k may be 0."""
+        return self._joined(self._spectra.push(samples))
+
+    def finish(self) -> Float32[np.ndarray, "bins frames"]:
+        """The last spectra [bins, k], which reach past the end of the signal."""
+        return self._joined(self._spectra.finish())
+
+    def _joined(self, spectra: Iterator[Complex64[np.ndarray, "frames bins"]]) -> Float32[np.ndarray, "bins frames"]:
+        parts = [np.abs(part) for part in spectra]
+        return np.concatenate(parts).T if parts else np.zeros((self.config.bins, 0), np.float32)
 
 
 class LogMelStream:
