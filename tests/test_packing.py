@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from halfstep import packing as packing_module
 from halfstep.errors import InputError
 from halfstep.packing import (
     PACKINGS,
@@ -82,10 +83,12 @@ def test_how_many_channels_there_are():
     for name, planes in (("snake", 3), ("patch", 3), ("none", 1)):
         packing = PACKINGS[name]
         assert (packing.channels(4), packing.mask_channels, packing.scale) == (4 * planes, planes, 1)
+        assert packing.widest == 1
     packing = projected()
     assert packing.components is not None
     assert (packing.channels(N_MELS), packing.mask_channels) == (COUNT, 1)
     assert packing.scale == packing.components.scale != 1
+    assert packing.widest == COUNT**0.5
 
 
 @pytest.mark.parametrize("frames", [0, 1, 7])
@@ -207,6 +210,13 @@ def stored(**changes: object) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, **{name: array for name, array in (fine | changes).items() if array is not None})
     return buffer.getvalue()
+
+
+def test_components_that_unpack_to_more_than_fits_are_refused_before_they_do(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(packing_module, "MOST_COMPONENT_BYTES", 500)  # the three parts have 128 bytes of head each
+    assert read_components(stored(), "fine").count == 3
+    with pytest.raises(InputError, match="unpacks to more than 500 bytes"):
+        read_components(stored(matrix=np.eye(3, 80, dtype=np.float32)), "model/components.npz")
 
 
 def with_one(value: float) -> np.ndarray:

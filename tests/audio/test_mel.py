@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halfstep.audio.mel import LogMelStream, MelConfig, band_edges_hz, filterbank, frames_for, log_mel
+from halfstep.audio.mel import (
+    LogMelStream,
+    MelConfig,
+    band_edges_hz,
+    filterbank,
+    frames_for,
+    log_mel,
+    spread_over_bins,
+)
 from halfstep.audio.stft import windowed_spectra
 
 SMALL = MelConfig(sample_rate=8000, n_fft=256, hop_length=64, n_mels=20)
@@ -99,13 +107,18 @@ def test_a_tone_is_loudest_in_the_band_around_it(hz):
 def test_frames_for_counts_the_frames_of_so_much_sound():
     assert frames_for(384 * 512 / 44100, MelConfig()) == 384
     assert frames_for(1.0, SMALL) == log_mel(noise(8000), SMALL).shape[1]
+    assert frames_for(1.001, SMALL) == log_mel(noise(8008), SMALL).shape[1] == 126
     assert frames_for(0, SMALL) == 0
 
 
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"sample_rate": 1}, "sample_rate is 1,"),
+        ({"sample_rate": 999}, "sample_rate is 999,"),
+        ({"sample_rate": 768_001}, "sample_rate is 768001,"),
+        ({"n_fft": 65538}, "n_fft is 65538,"),
+        ({"window_length": 15}, "window_length is 15,"),
+        ({"window_length": 2049}, "window_length is 2049,"),
         ({"n_fft": 2047}, "n_fft is 2047,"),
         ({"hop_length": 0}, "hop_length is 0,"),
         ({"hop_length": 4096}, "hop_length is 4096,"),
@@ -116,11 +129,43 @@ def test_frames_for_counts_the_frames_of_so_much_sound():
         ({"fmin_hz": math.nan}, "fmin_hz is nan,"),
         ({"fmax_hz": 30000.0}, "fmax_hz is 30000.0,"),
         ({"floor": 0.0}, "floor is 0.0,"),
+        ({"floor": 1.0}, "floor is 1.0,"),
     ],
 )
 def test_config_names_what_makes_no_sense(changes, named):
     with pytest.raises(ValueError, match=named):
         MelConfig(**changes)
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"sample_rate": 1000},
+        {"sample_rate": 768_000},
+        {"n_fft": 65536},
+        {"n_fft": 16, "hop_length": 4, "n_mels": 8},
+        {"window_length": 16, "hop_length": 16},
+        {"window_length": 2048, "hop_length": 2048},
+        {"break_hz": 1},
+        {"break_hz": 20_000},
+    ],
+)
+def test_config_takes_what_lies_on_its_bounds(bounds):
+    assert MelConfig(**bounds).reach >= 0
+
+
+@pytest.mark.parametrize(("hop", "reach"), [(2048, 0), (1024, 1), (600, 3), (512, 3)])
+def test_reach_is_how_many_later_frames_hold_samples_of_a_hop(hop, reach):
+    """A click at the end of a hop sounds in the frames after it as long as their windows begin before it."""
+    config = MelConfig(hop_length=hop)
+    assert config.reach == reach
+    assert reach * hop < config.window <= (reach + 1) * hop
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{config.sample_rate}-{config.n_mels}")
+def test_levels_are_spread_over_bins_by_the_transposed_filters(config):
+    levels = np.abs(noise(config.n_mels * 3)).reshape(config.n_mels, 3)
+    np.testing.assert_allclose(spread_over_bins(levels, config), filterbank(config).T @ levels, rtol=1e-5, atol=1e-9)
 
 
 LOG_BANDS = MelConfig(n_fft=8192, window_length=4096, n_mels=192, spacing="log", fmin_hz=30)

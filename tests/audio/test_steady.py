@@ -33,6 +33,14 @@ def test_a_tone_continues_the_phases_before():
     np.testing.assert_allclose(np.abs(spectra), magnitude, atol=1e-6)
 
 
+def test_magnitudes_that_only_fall_are_a_constant_level_and_stand_still():
+    """Without a peak all bins belong to bin 0, which does not turn."""
+    magnitude = np.tile(np.linspace(1, 0.1, SMALL.bins, dtype=np.float32), (3, 1))
+    before = np.full(SMALL.bins, 0.7, np.float32)
+    signs = np.where(np.arange(SMALL.bins) % 2, -1, 1)
+    np.testing.assert_allclose(steady_units(magnitude, before, SMALL), np.tile(signs * np.exp(0.7j), (3, 1)), atol=1e-5)
+
+
 def test_clips_beside_each_other_are_each_as_alone():
     """Clips of noise, one of silence, one of a single peak; 40 frames at once and one by one."""
     rng = np.random.default_rng(1)

@@ -1,7 +1,6 @@
 """The sampler against closed forms (Gaussian data) and by order of convergence."""
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,17 +8,9 @@ import torch
 
 from halfstep.diffusion.forms import hold_known, v_from_x, x_from_v
 from halfstep.diffusion.process import Process, Sampling
-from halfstep.diffusion.rates import Rates, Signal, cosine_rates
+from halfstep.diffusion.rates import cosine_rates
 from halfstep.diffusion.sampler import Prediction, sample, sample_ancestral
-from halfstep.diffusion.steps import (
-    RESPACINGS,
-    ancestral_step,
-    ddim_step,
-    forward_variance,
-    jumping_times,
-    respaced,
-    step_times,
-)
+from halfstep.diffusion.steps import RESPACINGS, respaced
 
 NOISE = np.random.default_rng(0).standard_normal((2, 3, 5))
 
@@ -41,17 +32,6 @@ def two_gaussians_v(z_t, t, mu=2.0, variance=0.01):
     total = at_t.alpha**2 * variance + at_t.sigma**2
     x_hat = at_t.alpha * variance * z_t / total + mu * at_t.sigma**2 / total * np.tanh(at_t.alpha * mu * z_t / total)
     return v_from_x(x_hat, z_t, at_t)
-
-
-def test_rates_are_exact_at_both_ends():
-    assert cosine_rates(1.0) == Rates(0.0, 1.0)
-    assert cosine_rates(0.0) == Rates(1.0, 0.0)
-
-
-def test_rates_keep_the_variance():
-    t = np.linspace(0, 1, 1001)
-    alpha, sigma = cosine_rates(t)
-    np.testing.assert_allclose(alpha**2 + sigma**2, 1, atol=1e-15)
 
 
 @pytest.mark.parametrize("steps", [1, 4, 64, 1024])
@@ -114,20 +94,6 @@ def test_n_steps_are_n_network_calls(steps):
     assert times == sorted(times, reverse=True)
 
 
-def test_steps_meet_and_end_at_data():
-    steps = step_times(5)
-    assert [t for t, _ in steps[1:]] == [s for _, s in steps[:-1]]
-    assert steps[-1][1] == 0.0
-    with pytest.raises(ValueError, match="num_steps is 0"):
-        step_times(0)
-
-
-def test_last_step_returns_the_prediction_itself():
-    z, x_hat = NOISE, np.ones_like(NOISE)
-    at_t = cosine_rates(0.25)
-    np.testing.assert_allclose(ddim_step(z, v_from_x(x_hat, z, at_t), at_t, cosine_rates(0.0)), x_hat, atol=1e-14)
-
-
 def test_numpy_and_torch_give_the_same():
     def of_torch(z_t, t):
         return torch.from_numpy(gaussian_v(4)(z_t.numpy(), t))
@@ -137,30 +103,6 @@ def test_numpy_and_torch_give_the_same():
 
 def test_float32_stays_float32():
     assert sample(lambda z, t: 0 * z, NOISE.astype(np.float32), 4).dtype == np.float32
-
-
-def test_ancestral_step_has_the_posterior_moments():
-    """Given the true x, a step back from z_t leaves (x, z_s) as the forward process has them."""
-    rng = np.random.default_rng(1)
-    at_t, at_s = cosine_rates(0.8), cosine_rates(0.4)
-    x = rng.standard_normal(200_000)
-    z_t = at_t.alpha * x + at_t.sigma * rng.standard_normal(x.shape)
-    z_s = ancestral_step(z_t, x, rng.standard_normal(x.shape), at_t, at_s)
-    # With the true x the pair (x, z_s) must be that of the forward process: covariance alpha_s, variance 1.
-    assert np.mean(x * z_s) == pytest.approx(at_s.alpha, abs=0.01)
-    assert np.var(z_s) == pytest.approx(1, abs=0.01)
-
-
-@pytest.mark.parametrize("noise", [-1.5, 0.0, 2.0])
-def test_an_ancestral_step_is_the_product_of_two_gaussians(noise: float):
-    """Of what x says of z_s, and what z_t does: precisions add, and the noise moves z_s its own way."""
-    at_t, at_s, x, z_t = cosine_rates(0.7), cosine_rates(0.3), 0.8, -0.4
-    kept = at_t.alpha / at_s.alpha
-    added = at_t.sigma**2 - kept**2 * at_s.sigma**2  # variance of z_t, given z_s
-    variance = 1 / (1 / at_s.sigma**2 + kept**2 / added)
-    mean = variance * (at_s.alpha * x / at_s.sigma**2 + kept * z_t / added)
-    z_s = ancestral_step(np.array([z_t]), np.array([x]), np.array([noise]), at_t, at_s)
-    assert z_s[0] == pytest.approx(mean + math.sqrt(variance) * noise, rel=1e-12)
 
 
 def test_what_an_ancestral_sampler_predicts_is_clipped():
@@ -204,84 +146,6 @@ def test_noise_of_a_step_is_asked_for_by_its_number_and_not_at_the_last():
     sampling = Sampling(process=Process(schedule="ddpm-cosine"), sampler="ancestral")
     sampling.sample(lambda z, at_t: Prediction(0 * z), NOISE, 5, fresh)
     assert asked == [1, 2, 3, 4]
-
-
-def test_a_learned_fraction_is_used_where_the_network_says_one():
-    """The same as that number for all: 1 from the network is the upper variance."""
-    sampling = Sampling(process=Process(schedule="linear"), sampler="ancestral", variance="learned")
-    upper = Sampling(process=Process(schedule="linear"), sampler="ancestral", variance="upper")
-    learned = sampling.sample(lambda z, at_t: Prediction(0 * z, np.ones_like(z)), NOISE, 6, lambda step: NOISE)
-    fixed = upper.sample(lambda z, at_t: Prediction(0 * z), NOISE, 6, lambda step: NOISE)
-    np.testing.assert_allclose(learned, fixed, rtol=1e-12)
-
-
-@pytest.mark.parametrize("respacing", RESPACINGS)
-@pytest.mark.parametrize("chain", [1, 7, 1000])
-def test_a_respaced_chain_goes_down_from_noise_and_all_of_it_is_every_step(chain: int, respacing: str):
-    for num_steps in {1, 2, min(5, chain), chain} - {2 if chain == 1 else 0}:
-        times = respaced(num_steps, chain, respacing)
-        assert len(times) == num_steps
-        assert times[-1][1] == 0
-        assert [s for _, s in times[:-1]] == [t for t, _ in times[1:]]
-        assert all(t > s for t, s in times)
-    assert [round(t * chain) for t, _ in respaced(chain, chain, respacing)] == list(range(chain, 0, -1))
-
-
-@pytest.mark.parametrize(
-    ("respacing", "ks"),
-    [("trailing", (1000, 750, 500, 250)), ("linspace", (1000, 667, 334, 1)), ("leading", (751, 501, 251, 1)),
-     ("quadratic", (1000, 459, 126, 1))],
-)  # fmt: skip
-def test_respaced_steps_are_these(respacing: str, ks: tuple[int, ...]):
-    assert [round(t * 1000) for t, _ in respaced(4, 1000, respacing)] == list(ks)
-
-
-def test_a_jump_is_the_last_two_of_one_more_step():
-    assert jumping_times(3) == [(1, 0.75), (0.75, 0.5), (0.5, 0)]
-    assert jumping_times(1) == step_times(1)
-    path = Sampling(respacing="jump").path(7)
-    assert path[:-1] == Sampling().path(8)[:6]
-    assert path[-1] == (Sampling().path(8)[6][0], Sampling().path(8)[7][1])
-
-
-def test_a_jump_ends_at_what_the_network_says_at_its_middle():
-    """Two calls, the second where the signal and the noise of three steps are those of t = 2 / 3."""
-    asked: list[float] = []
-
-    def predict(z: Signal, at_t: Rates) -> Prediction:
-        asked.append(float(np.degrees(np.arctan2(at_t.sigma, at_t.alpha))))
-        return Prediction(0 * z)
-
-    x = Sampling(respacing="jump").sample(predict, NOISE, 2, lambda step: NOISE)
-    np.testing.assert_allclose(asked, [90, 60])
-    np.testing.assert_allclose(x, np.cos(np.radians(30)) * np.cos(np.radians(60)) * NOISE)
-
-
-@pytest.mark.parametrize("num_steps", [0, 1001])
-def test_more_steps_than_there_are_is_refused(num_steps: int):
-    with pytest.raises(ValueError, match=f"num_steps is {num_steps}: 1 to 1000"):
-        respaced(num_steps, 1000)
-
-
-def test_the_variance_of_a_respaced_chain_is_that_of_the_steps_it_skips():
-    """Products of 1 - beta over the steps that are left are those of the whole chain."""
-    path = Sampling(process=Process(schedule="linear"), sampler="ancestral", respacing="linspace").path(7)
-    kept = np.prod([1 - forward_variance(at_t, at_s) for at_t, at_s in path])
-    assert kept == pytest.approx(path[0][0].alpha ** 2, rel=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("settings", "says"),
-    [
-        ({"sampler": "euler"}, "sampler is 'euler': one of ddim, ancestral"),
-        ({"respacing": "linspace"}, "respacing is 'linspace': .* schedule 'cosine' is continuous"),
-        ({"variance": "guessed"}, "variance is 'guessed'"),
-        ({"respacing": "jump", "process": Process(schedule="linear")}, "respacing is 'jump': .* 'linear' is a chain"),
-    ],
-)
-def test_a_sampling_that_is_none_is_refused_by_name(settings: dict[str, Any], says: str):
-    with pytest.raises(ValueError, match=says):
-        Sampling(**settings)
 
 
 def test_known_part_follows_its_exact_path():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halfstep.audio.limiter import CEILING, limit
-from halfstep.generation.render import equal_blocks, first_samples, render
+from halfstep.generation.render import equal_blocks, first_samples, render, without_first
 
 blocks_of_ramp = st.lists(st.integers(0, 7), max_size=8).map(
     lambda sizes: [
@@ -78,6 +78,14 @@ def test_the_first_samples_are_the_first(blocks: list[np.ndarray], count: int):
     total = sum(block.shape[1] for block in blocks)
     joined = np.concatenate([np.zeros((1, 0)), *first_samples(blocks, count)], axis=1)[0]
     np.testing.assert_array_equal(joined, np.arange(min(count, total)))
+
+
+@given(blocks=blocks_of_ramp, count=st.integers(0, 60))
+def test_without_the_first_samples_the_rest_is_left(blocks: list[np.ndarray], count: int):
+    kept = list(without_first(blocks, count))
+    assert all(block.size for block in kept)
+    joined = np.concatenate([np.zeros((1, 0)), *kept], axis=1)[0]
+    np.testing.assert_array_equal(joined, np.arange(count, sum(block.shape[1] for block in blocks)))
 
 
 def test_no_block_is_asked_for_beyond_the_last_sample():

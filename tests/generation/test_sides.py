@@ -7,8 +7,18 @@ import numpy as np
 import pytest
 
 from halfstep.audio.downmix import mix_weights
+from halfstep.audio.mel import MelConfig
 from halfstep.bundle import Manifest
-from halfstep.generation.sides import Placer, Placing, gain_to_model, matched, matched_between, plain, side_of
+from halfstep.generation.sides import (
+    Placer,
+    Placing,
+    band_widths_hz,
+    gain_to_model,
+    matched,
+    matched_between,
+    plain,
+    side_of,
+)
 from halfstep.generation.takes import Form
 
 RATE = 8000
@@ -53,6 +63,15 @@ def test_silence_has_no_level(tiny_manifest: Manifest):
     side = side_of(np.zeros((2, 8000), np.float32), Form(sample_rate=RATE, channels=2), tiny_manifest)
     assert side.placing.gain == 0
     np.testing.assert_array_equal(side.placing.shared, [1, 1])
+    assert not side.placing.apart.any()
+
+
+def test_bands_count_by_their_width():
+    """Bands spaced evenly in log(1 + f / 150 Hz) are as wide as their distance from -150 Hz says."""
+    mel = MelConfig(n_fft=8192, window_length=4096, n_mels=192, spacing="log", fmin_hz=30)
+    widths = band_widths_hz(mel)
+    edges = 180 * np.exp(np.linspace(0, math.log((22050 + 150) / 180), 194)) - 150
+    np.testing.assert_allclose(widths, edges[2:] - edges[:-2], rtol=1e-6)
 
 
 LEFT, RIGHT, MIDDLE = music(2), music(3), music(4)
@@ -79,6 +98,13 @@ def test_new_sound_has_the_recordings_levels_and_width(tiny_manifest: Manifest, 
     loud = powers[0] > 1e-6
     wanted, found = (np.corrcoef(part[loud]) for part in (samples, new))
     np.testing.assert_allclose(found, wanted, atol=0.12)
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_only_what_is_wide_has_voices(tiny_manifest: Manifest, image: str):
+    samples = np.stack(IMAGES[image]).astype(np.float32)
+    apart = side_of(samples, Form(sample_rate=RATE, channels=len(samples)), tiny_manifest).placing.apart
+    assert apart.any() == image.startswith(("wide", "usual", "surround"))
 
 
 def test_the_mix_of_what_is_new_is_the_one_channel_it_was_made_of(tiny_manifest: Manifest):
@@ -110,6 +136,25 @@ def test_from_one_side_to_the_other_the_level_goes_evenly_in_decibels(tiny_manif
     np.testing.assert_allclose(np.diff(found[1000:3001]), -40 / 2001, rtol=0.01)
 
 
+def test_from_one_side_to_the_other_channels_and_offset_go_evenly(tiny_manifest: Manifest):
+    before = Placing(np.array([1.0, 0.0]), np.zeros((2, 2)), np.array([0.25, 0.0]), 0.0)
+    after = Placing(np.array([0.0, 2.0]), np.zeros((2, 2)), np.array([0.0, -0.5]), 0.0)
+    placer = Placer(tiny_manifest.mel, Form(sample_rate=RATE, channels=2), before, after, 1000, 3000)
+    out = np.concatenate(list(placer.placed([np.ones((1, 4000), np.float32)])), axis=1)
+    share = np.clip((np.arange(4000) - 1000) / 2000, 0, 1)
+    np.testing.assert_allclose(out, [1.25 * (1 - share), 1.5 * share], atol=1e-6)
+
+
+def test_a_side_that_is_wide_has_voices_though_the_other_has_none(tiny_manifest: Manifest):
+    narrow = Placing(np.ones(2), np.zeros((2, 2)), np.zeros(2), 0.0)
+    wide = Placing(np.zeros(2), np.eye(2), np.zeros(2), 0.0)
+    placer = Placer(tiny_manifest.mel, Form(sample_rate=RATE, channels=2), narrow, wide, 1000, 1001)
+    left, right = np.concatenate(list(placer.placed([music(1)[None]])), axis=1)
+    np.testing.assert_array_equal(left[:1000], right[:1000])
+    assert abs(np.corrcoef(left[2000:], right[2000:])[0, 1]) < 0.1
+    assert min(np.std(left[2000:]), np.std(right[2000:])) > 0.05
+
+
 @pytest.mark.parametrize("rate", [44100, 6000])
 def test_at_another_rate_it_is_the_same_sound(tiny_manifest: Manifest, rate: int):
     """A tone of 500 Hz is one of 500 Hz there."""
@@ -118,6 +163,10 @@ def test_at_another_rate_it_is_the_same_sound(tiny_manifest: Manifest, rate: int
     assert len(new) == pytest.approx(rate, abs=2)
     spectrum = np.abs(np.fft.rfft(new * np.hanning(len(new))))
     assert spectrum.argmax() * rate / len(new) == pytest.approx(500, abs=1.5)
+    form = Form(sample_rate=rate, channels=1)
+    given = side_of(np.sin(2 * np.pi * 500 * np.arange(rate) / rate)[None], form, tiny_manifest).context[0]
+    assert len(given) == pytest.approx(RATE, abs=2)
+    assert np.abs(np.fft.rfft(given * np.hanning(len(given)))).argmax() == pytest.approx(500, abs=1.5)
 
 
 PLAIN = Placing(np.ones(1), np.zeros((1, 1)), np.zeros(1), 0.25)

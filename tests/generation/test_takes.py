@@ -134,6 +134,18 @@ def test_a_second_recording_is_given_the_form_of_the_first(model: Model, tmp_pat
     assert finest.subtype == "PCM_24"
 
 
+@pytest.mark.parametrize("rate", [8000, 16000, 6000])
+def test_a_part_is_counted_in_samples_of_its_form(rate: int):
+    """And how long the whole is, is said in seconds whatever the form."""
+    samples = stereo(2, 8000).T.astype(np.float32)
+    take = Take(Audio(samples, 8000)).formed(Form(sample_rate=rate, channels=1))
+    assert (take.seconds, take.samples_declared) == (2, 2 * rate)
+    part = np.concatenate(list(take.part(rate // 2, rate).blocks()), axis=1)
+    whole = np.concatenate(list(take.blocks()), axis=1)
+    assert part.shape == (1, rate - rate // 2)
+    np.testing.assert_array_equal(part, whole[:, rate // 2 : rate])
+
+
 def test_what_it_saves_is_as_fine_as_what_it_read(model: Model, tmp_path: Path):
     path = written(tmp_path, stereo(2, 8000), 8000, "PCM_24")
     model.mend(read(path), 0.9, 1.1).save(tmp_path / "out.wav")

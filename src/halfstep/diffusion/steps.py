@@ -33,7 +33,7 @@ def posterior_mean(z_t: Factor, x_hat: Factor, at_t: Rates, at_s: Rates) -> Fact
     return (alpha_ts * at_s.sigma**2 * z_t + at_s.alpha * beta * x_hat) / at_t.sigma**2
 
 
-def reverse_variance(at_t: Rates, at_s: Rates, fraction: Factor = 0.0) -> Factor:
+def reverse_variance(at_t: Rates, at_s: Rates, fraction: Factor) -> Factor:
     """beta^fraction beta~^(1 - fraction): between the variance of q(z_s | z_t, x), 0, and that of q(z_t | z_s), 1.
 
     beta~ = beta sigma_s^2 / sigma_t^2 is right where the data are a point, beta where they are unit noise; a learned
@@ -121,9 +121,7 @@ def respaced(num_steps: int, chain: int, respacing: str = TRAILING) -> list[tupl
     if not 1 <= num_steps <= chain:
         raise ValueError(f"num_steps is {num_steps}: 1 to {chain} was expected, the steps it was trained for")
     ks = np.rint(RESPACINGS[respacing](num_steps, chain)).astype(int)
-    for place in range(1, num_steps):  # rounded down onto the one below, a step moves up
+    for place in range(1, num_steps):  # rounded down onto the one below, a step moves up; there is room up to T
         ks[place] = max(ks[place], ks[place - 1] + 1)
-    for place in range(num_steps - 1, 0, -1):  # and none may stand above T
-        ks[place - 1] = min(ks[place - 1], ks[place] - 1)
     times = [float(k) / chain for k in (0, *ks)]
     return [(t, s) for s, t in itertools.pairwise(times)][::-1]
