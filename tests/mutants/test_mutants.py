@@ -55,6 +55,9 @@ def test_what_no_test_notices_survives_and_is_not_run_again(tmp_path: Path):
     assert run(tmp_path, "--out", str(out)).stdout == first.stdout.splitlines()[-1] + "\n"
     assert out.read_text() == verdicts
 
+    hurried = run(tmp_path, "--minutes", "0")
+    assert hurried.stdout.splitlines()[-1].endswith("11 mutants, 10 not run, 1 survived"), hurried.stdout
+
     (tmp_path / "tests/test_held.py").write_text(TESTS.replace("held(0.5)", "held(0.25)"))
     unchanged = run(tmp_path)
     assert unchanged.returncode == 2
