@@ -8,8 +8,8 @@ A mutant is one changed operator, comparison, constant, function (min for max, s
 condition, or one statement less. Its tests are the file that mirrors the source, then those beside it, then those of
 --also: of these, all that call the changed function, the quickest first, until one fails or the time is up, in a copy
 of the tree. What has survived is printed as FILE:LINE kind: before -> after, and every verdict is a line of JSON in
---out: the same command again goes on from there. A share is always the same mutants. Slow tests are left out. Tests of a room
-that take minutes are measured before the first mutant: --mirror and --also choose quicker ones.
+--out: the same command again goes on from there. A share is always the same mutants. Slow tests are left out.
+A room whose tests take minutes is measured for minutes before the first mutant: see --mirror and --also.
 
 Exit codes: 0 nothing survived, 1 something did, 2 the tests fail, or there are none, before anything is changed.
 """
