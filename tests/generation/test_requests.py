@@ -14,6 +14,7 @@ from halfstep.generation.requests import (
     Piece,
     Request,
     RequestError,
+    Restyle,
     request_for,
 )
 
@@ -30,6 +31,8 @@ MEL = MelConfig(sample_rate=8000, n_fft=256, hop_length=64, n_mels=20)
         ({"context": "a", "loop": True}, ClosedLoop(seconds=30, context="a")),
         ({"context": "a", "into": "b", "seconds": 1}, Bridge(seconds=1, context="a", into="b")),
         ({"mend": "a", "start": 1, "stop": 2, "variation": 0.5}, Mend(recording="a", start=1, stop=2, variation=0.5)),
+        ({"restyle": "a", "seed": 3}, Restyle(recording="a", strength=0.5, seed=3)),
+        ({"restyle": "a", "strength": 0}, Restyle(recording="a", strength=0)),
     ],
 )
 def test_what_is_given_says_which_kind_of_music_is_asked_for(wish: dict, expected: Request):
@@ -94,6 +97,15 @@ def test_a_vocoder_of_any_other_name_is_refused_as_it_was_written(name: str):
         ({"mend": "a", "start": 1, "stop": 2, "loop": True}, "loop: mend keeps a recording's own length"),
         ({"mend": "a", "start": 1, "stop": 2, "context": "b"}, "context: mend keeps"),
         ({"mend": "a", "start": 1, "stop": 2, "seconds": 3}, "seconds: mend keeps"),
+        ({"mend": "a", "start": 1, "stop": 2, "restyle": "b"}, "restyle: mend keeps"),
+        ({"restyle": "a", "context": "b"}, "context: restyle keeps a recording's own length"),
+        ({"restyle": "a", "loop": True}, "loop: restyle keeps"),
+        ({"restyle": "a", "seconds": 3}, "seconds: restyle keeps"),
+        ({"restyle": "a", "loudness": -20.0}, "loudness: music for a recording is as loud as that"),
+        ({"restyle": "a", "strength": 1.5}, "strength is 1.5: give a number from 0, the recording, to 1"),
+        ({"restyle": "a", "strength": float("nan")}, "strength is nan"),
+        ({"restyle": "a", "strength": "half"}, "strength is 'half': give a number"),
+        ({"strength": 0.5}, "strength: it says how much noise a recording to restyle is given: name it"),
         ({"start": 1}, "start and stop: they say where to mend"),
         ({"stop": 1}, "start and stop: they say where to mend"),
         ({"into": "b"}, "into: name the recording before it: context"),

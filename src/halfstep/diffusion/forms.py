@@ -42,6 +42,11 @@ def eps_from_x(x_hat: Signal, z_t: Signal, at_t: Rates) -> Signal:
     return (z_t - at_t.alpha * x_hat) / at_t.sigma
 
 
+def noised(x: Signal, eps: Signal, at_t: Rates) -> Signal:
+    """z_t = alpha_t x + sigma_t eps."""
+    return at_t.alpha * x + at_t.sigma * eps
+
+
 def velocity(x: Signal, eps: Signal, at_t: Rates) -> Signal:
     """v = alpha_t eps - sigma_t x."""
     return at_t.alpha * eps - at_t.sigma * x

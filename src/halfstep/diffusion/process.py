@@ -4,14 +4,15 @@ import functools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from halfstep.diffusion.forms import PARAMETERIZATIONS
+from halfstep.diffusion.forms import PARAMETERIZATIONS, noised
 from halfstep.diffusion.rates import Rates, Signal, plain
 from halfstep.diffusion.sampler import Hold, Path, Predict, no_hold, sample_ancestral, sample_ddim
 from halfstep.diffusion.schedule import SCHEDULES, Schedule
-from halfstep.diffusion.steps import ALL_RESPACINGS, JUMP, jumping_times, respaced, step_times
+from halfstep.diffusion.steps import ALL_RESPACINGS, JUMP, begun_at, jumping_times, respaced, step_times
 
 MOST_STEPS = 4096
 """Of a schedule that is continuous in t; a chain has its own T."""
@@ -79,6 +80,13 @@ def _check_among(name: str, value: str, among: Iterable[str]) -> None:
         raise ValueError(f"{name} is {value!r}: one of {', '.join(names)} was expected")
 
 
+class Begun(NamedTuple):
+    """x that is noised to the time t, 0 to 1, and brought back from there; at 1 nothing of it is left."""
+
+    x: Signal
+    t: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
     """How noise becomes data under a process.
@@ -124,13 +132,16 @@ class Sampling:
         bounded = self.sampler == ANCESTRAL or not self.process.distillable
         return LOUDEST * self.widest if bounded else math.inf
 
-    def path(self, num_steps: int) -> Path:
-        """The rates at both ends of every step. ValueError for more steps than the process has, or none."""
+    def path(self, num_steps: int, start: float = 1.0) -> Path:
+        """The rates at both ends of every step of `num_steps` that lies below the time `start`, of a chain the next of
+        its own. ValueError for more steps than the process has, or none.
+        """
         chain = self.process.noise.chain
         if chain is None:
             times = jumping_times(num_steps) if self.respacing == JUMP else step_times(num_steps)
         else:
-            times = respaced(num_steps, chain, self.respacing)
+            times, start = respaced(num_steps, chain, self.respacing), math.ceil(start * chain) / chain
+        times = times if start >= 1 else begun_at(times, start)
         return [(self.process.at(t), self.process.at(s)) for t, s in times]
 
     def sample(
@@ -140,9 +151,17 @@ class Sampling:
         num_steps: int,
         fresh: Callable[[int], Signal],
         hold: Hold = no_hold,
+        begun: Begun | None = None,
     ) -> Signal:
-        """x from z_1 = noise in `num_steps` calls of `predict`; `fresh` as for `sample_ancestral`."""
-        path = self.path(num_steps)
+        """x from z_1 = noise in `num_steps` calls of `predict`; `fresh` as for `sample_ancestral`.
+
+        begun: z_t is the first, and of the calls only those from t down are made.
+        """
+        path = self.path(num_steps, 1.0 if begun is None else begun.t)
+        if begun is not None and begun.t < 1:
+            if not path:
+                return begun.x
+            noise = noised(begun.x, noise, path[0][0])
         if self.sampler == DDIM:
             return sample_ddim(predict, noise, path, hold, self.clip)
         return sample_ancestral(predict, noise, path, fresh, VARIANCES[self.variance], hold, self.clip)

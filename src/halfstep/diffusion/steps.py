@@ -65,6 +65,14 @@ def step_times(num_steps: int, start: float = 1.0) -> list[tuple[float, float]]:
     return list(itertools.pairwise(grid))
 
 
+def begun_at(times: list[tuple[float, float]], start: float) -> list[tuple[float, float]]:
+    """The (t, s) of a path from 1 down to 0, from `start` on: the step that it falls into begins there. None for 0.
+
+    What z_start = alpha x + sigma noise is brought back by (Meng et al. 2021, "SDEdit", arXiv:2108.01073).
+    """
+    return [(min(t, start), s) for t, s in times if s < start]
+
+
 TRAILING, JUMP = "trailing", "jump"
 """The respacing where t is continuous that ends with a step of twice the length (`jumping_times`)."""
 

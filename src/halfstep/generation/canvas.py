@@ -7,17 +7,29 @@ so that nothing steps where the network takes over from frames that are held. Wi
 is not shifted music (snake), the noise of the crossfade is optimised until they do, as it is for a recording.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from halfstep.arrays import Float32
 from halfstep.conditioning import Along
+from halfstep.diffusion.process import Begun
 from halfstep.generation.crossfade import crossfaded
 from halfstep.generation.noise import Noise
 from halfstep.generation.stationary import held_stationary, shares
-from halfstep.generation.window import Layout, WindowSampler
+from halfstep.generation.window import Fresh, Layout, WindowSampler
+
+
+@dataclass(frozen=True, eq=False)
+class Restyled:
+    """Frames that are noised to the time `strength` and brought back.
+
+    log_mel: (start, stop) -> [n_mels, stop - start] of them, for frames that are asked for in order.
+    """
+
+    log_mel: Callable[[int, int], Float32[np.ndarray, "bands frames"]]
+    strength: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,6 +43,7 @@ class Canvas:
         before: log-mel [n_mels, k] of the recording that the piece continues. None: nothing.
         frames: how many are to be made; None: without end.
         after: log-mel [n_mels, k], k 2 or more, of the recording it leads into; with `frames` alone.
+        restyled: what the frames to be made are noised from, instead of noise alone. None: nothing.
         asked: frame -> what is asked for there, which a window has of its middle. None: nothing.
     """
 
@@ -39,6 +52,7 @@ class Canvas:
     before: Float32[np.ndarray, "bands before"] | None = None
     frames: int | None = None
     after: Float32[np.ndarray, "bands after"] | None = None
+    restyled: Restyled | None = None
     asked: Along | None = None
 
     def noise(self, start: int, stop: int, step: int = 0) -> Float32[np.ndarray, "bands frames"]:
@@ -138,11 +152,16 @@ def _inpainted(
         reached = min(frames - begin, after.shape[1])
         known[:, begin : begin + reached], mask[closing.stop : begin + reached] = after[:, :reached], 1
         target[closing] = fading(place.closing)[::-1]
-    noise = canvas.noise(place.start, place.start + frames)
+    noise, begun = canvas.noise(place.start, place.start + frames), None
+    if canvas.restyled is not None:
+        old = canvas.restyled.log_mel(place.start, place.start + frames)
+        begun = Begun(sampler.standardised(old), canvas.restyled.strength)
     if target.any():
-        noise = sampler.optimised(noise, known, mask, target)
-    window = sampler.inpainted(noise, known, mask, lambda step: canvas.noise(place.start, place.start + frames, step))
-    if sampler.stationary is not None and end and place.closing is None:
+        noise = sampler.optimised(noise, known, mask, target, begun)
+    fresh: Fresh = lambda step: canvas.noise(place.start, place.start + frames, step)  # noqa: E731
+    window = sampler.inpainted(noise, known, mask, fresh, begun)
+    free = begun is None or begun.t == 1  # a recording holds what is made of it where it is
+    if sampler.stationary is not None and end and place.closing is None and free:
         window = held_stationary(window, *shares(frames, end), sampler.stationary)
     if place.crossfade:
         window[:, fade] = crossfaded(past[:, fade], window[:, fade])

@@ -21,10 +21,12 @@ from halfstep.generation.requests import (
     Mend,
     Piece,
     Request,
+    Restyle,
     Timed,
     refuse,
     samples_in,
 )
+from halfstep.generation.restyling import restyled
 from halfstep.generation.takes import Form, Take, form_of
 
 DENOISING_SHARE = 0.6
@@ -62,6 +64,11 @@ def coming(engine: Engine, request: Request, progress: Share = lambda _: None) -
     form = form_of(takes)
     takes = [take.formed(form) for take in takes]
     declared = [take.samples_declared for take in takes]
+    if isinstance(request, Restyle):
+        timed = request.timed(declared[0] / form.sample_rate)
+        vocoder, sampler = engine.vocoder(request.seed, request.vocoder), engine.sampler_of(request)
+        blocks = restyled(takes[0], request.strength, sampler, engine.canvas(timed), vocoder)
+        return Coming(form, declared[0], blocks)
     if isinstance(request, Mend):
         first, last = request.span(declared[0], form.sample_rate, least_samples(form, mel))
         timed, count = request.timed((last - first) / form.sample_rate), last - first

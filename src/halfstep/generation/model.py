@@ -25,11 +25,13 @@ from halfstep.generation.passages import Passage
 from halfstep.generation.render import equal_blocks
 from halfstep.generation.requests import (
     USUAL_SECONDS,
+    USUAL_STRENGTH,
     Continuation,
     Mend,
     Piece,
     Recording,
     Request,
+    Restyle,
     check_vocoder,
     request_for,
     samples_in,
@@ -135,6 +137,25 @@ class Model:
         recording = self._sound(recording)
         mend = Mend(recording=recording, start=start, stop=stop, seed=seed, steps=steps, asked=asked)
         return self.play(mend, progress)
+
+    def restyle(
+        self,
+        recording: Sound,
+        strength: float = USUAL_STRENGTH,
+        seed: int = 0,
+        steps: int | None = None,
+        *,
+        progress: Progress | None = None,
+        **asked: Asked,
+    ) -> Audio:
+        """The recording, noised to the time `strength` and brought back by the model, under what is asked for.
+
+        0 is the recording through bands and vocoder, 1 the free piece of the seed; rate, channels, width, level and
+        every sample's place are the recording's. Of `steps` network calls a window those below `strength` are made.
+        Errors as for `generate`.
+        """
+        recording = self._sound(recording)
+        return self.play(Restyle(recording=recording, strength=strength, seed=seed, steps=steps, asked=asked), progress)
 
     def play(self, request: Request, progress: Progress | None = None) -> Audio:
         """All that was asked for. Errors and `progress` as for `generate`."""

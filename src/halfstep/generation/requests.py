@@ -21,6 +21,7 @@ from halfstep.generation.noise import SEEDS
 from halfstep.vocoders.base import GRIFFIN_LIM, MakeVocoder
 
 USUAL_SECONDS = 30.0
+USUAL_STRENGTH = 0.5
 MOST_SECONDS = 86_400.0
 MOST_LOOP_SECONDS = 900.0
 BEYOND_SECONDS = 0.01
@@ -84,7 +85,7 @@ class Request:
             value: object = getattr(self, name)
             if not is_whole(value) and (value is not None or name == "seed"):
                 refuse(f"{{{name}}} is {unbraced(repr(value))}: give a whole number")
-        for name in ("variation", "loudness", "seconds", "start", "stop"):
+        for name in ("variation", "loudness", "seconds", "start", "stop", "strength"):
             value = getattr(self, name, None)
             if value is not None and not is_number(value):
                 refuse(f"{{{name}}} is {unbraced(repr(value))}: give a number")
@@ -177,12 +178,10 @@ class Bridge(Timed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mend(Request):
-    """A recording, regenerated from `start` to `stop` seconds."""
+class Edit(Request):
+    """A recording that is changed, as long as it was."""
 
     recording: Recording
-    start: float
-    stop: float
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
@@ -194,6 +193,28 @@ class Mend(Request):
             seconds=seconds, seed=self.seed, steps=self.steps, variation=self.variation, toward=self.toward,
             vocoder=self.vocoder, sampler=self.sampler, respacing=self.respacing, asked=self.asked,
         )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restyle(Edit):
+    """A recording, noised to the time `strength` and brought back by the model: 0 is itself through bands and vocoder,
+    1 the free piece of the seed, and what is between keeps the more of it the lower it is.
+    """
+
+    strength: float = USUAL_STRENGTH
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.strength <= 1:
+            refuse(f"{{strength}} is {self.strength:g}: give a number from 0, the recording, to 1, nothing of it")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mend(Edit):
+    """A recording, regenerated from `start` to `stop` seconds."""
+
+    start: float
+    stop: float
 
     def span(self, samples: int, sample_rate: int, least: int) -> tuple[int, int]:
         """Where it begins and ends, in a recording of so many samples, of which either end may be part.
@@ -221,6 +242,8 @@ def request_for(
     into: Recording | None = None,
     loop: bool = False,
     mend: Recording | None = None,
+    restyle: Recording | None = None,
+    strength: float | None = None,
     start: float | None = None,
     stop: float | None = None,
     seed: int = 0,
@@ -248,15 +271,21 @@ def request_for(
         loudness=loudness,
         asked=dict(asked or {}),
     )
+    if strength is not None and restyle is None:
+        refuse("{strength}: it says how much noise a recording to {restyle} is given: name it")
+    for edit, recording in (("mend", mend), ("restyle", restyle)):
+        others = (("context", context), ("into", into), ("loop", loop or None), ("seconds", seconds))
+        for name, given in (*others, ("restyle", restyle if edit == "mend" else None)):
+            if recording is not None and given is not None:
+                refuse(f"{{{name}}}: {{{edit}}} keeps a recording's own length and ends; leave it out")
     if mend is not None:
-        for name, given in (("context", context is not None), ("loop", loop), ("seconds", seconds is not None)):
-            if given:
-                refuse(f"{{{name}}}: {{mend}} keeps a recording's own length and ends; leave it out")
         if start is None or stop is None:
             refuse("{mend}: give the span to regenerate: {start} and {stop}")
         return Mend(**vars(common), recording=mend, start=start, stop=stop)
     if start is not None or stop is not None:
         refuse("{start} and {stop}: they say where to {mend} a recording: name it")
+    if restyle is not None:
+        return Restyle(**vars(common), recording=restyle, strength=USUAL_STRENGTH if strength is None else strength)
     seconds = USUAL_SECONDS if seconds is None else seconds
     if into is not None:
         if loop:

@@ -5,7 +5,7 @@ and what comes of it is brought back: to the side's level, in its channels as lo
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,26 +68,41 @@ def side_of(samples: Float[np.ndarray, "channels samples"], form: Form, manifest
     offset = np.zeros(len(samples)) if measured_offset is None else measured_offset
     centred = samples - offset[:, None]
     covariance = centred @ centred.T / max(1, samples.shape[1])
-    weights = in_phase(mix_weights(len(samples)), covariance)
+    weights, placing = way_to_one(offset, covariance)
     mixed = (weights @ centred).astype(np.float32)
     mel = manifest.mel
     context = mixed if form.sample_rate == mel.sample_rate else soxr.resample(mixed, form.sample_rate, mel.sample_rate)
     gain = gain_to_model(context, manifest)
-    shared, apart = _width(weights, covariance)
     context = (context * np.float32(math.exp(gain)))[None]
-    return Side(samples, context, Placing(shared, apart, offset, -gain))
+    return Side(samples, context, replace(placing, gain=-gain))
+
+
+def way_to_one(
+    offset: Float64[np.ndarray, "channels"], covariance: Float64[np.ndarray, "channels channels"]
+) -> tuple[Float64[np.ndarray, "channels"], Placing]:
+    """What each channel adds to one, and the way back at the same level; covariance: without the constant level."""
+    weights = in_phase(mix_weights(len(offset)), covariance)
+    shared, apart = _width(weights, covariance)
+    return weights, Placing(shared, apart, offset, gain=0.0)
 
 
 def gain_to_model(context: Float32[np.ndarray, "samples"], manifest: Manifest) -> float:
     """Nepers that bring sound to the level of the model's training music: equal power, summed over the bands, of what
     each band has on average. 0 for silence, which has no level.
     """
-    mel = manifest.mel
+
+    def mean_bands(gain: float) -> Float64[np.ndarray, "bands"]:
+        return log_mel(context * np.float32(math.exp(gain)), manifest.mel).mean(axis=1, dtype=np.float64)
+
+    return gain_between(mean_bands, manifest)
+
+
+def gain_between(mean_bands: Callable[[float], Float64[np.ndarray, "bands"]], manifest: Manifest) -> float:
+    """The same for sound whose mean log bands [n_mels] under a gain of so many nepers `mean_bands` says."""
     own = model_level(manifest)
     gain = 0.0
     for _ in range(2):  # what lay below the floor at first counts once it is brought up
-        bands = log_mel(context * np.float32(math.exp(gain)), mel).mean(axis=1, dtype=np.float64)
-        gain += own - _level(bands, mel)
+        gain += own - _level(mean_bands(gain), manifest.mel)
     return gain if gain < SILENT_NEPERS else 0.0
 
 

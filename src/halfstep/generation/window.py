@@ -10,7 +10,7 @@ from halfstep.arrays import Float32
 from halfstep.bundle import Manifest, OnnxDenoiser, Stationary
 from halfstep.conditioning import Weights
 from halfstep.diffusion.forms import hold_known
-from halfstep.diffusion.process import DDIM, Sampling
+from halfstep.diffusion.process import DDIM, Begun, Sampling
 from halfstep.diffusion.rates import Rates
 from halfstep.diffusion.sampler import Prediction
 from halfstep.packing import Packing
@@ -127,14 +127,21 @@ class WindowSampler:
         known: Float32[np.ndarray, "bands frames"],
         mask: Float32[np.ndarray, "frames"],
         fresh: Fresh | None = None,
+        begun: Begun | None = None,
     ) -> Float32[np.ndarray, "bands frames"]:
         """The window that `noise` [n_mels, frames] gives, knowing `known` [n_mels, frames] where mask [frames] is 1.
-        fresh: the noise of each step, which DDPM's sampler alone needs.
+        fresh: the noise of each step, which DDPM's sampler alone needs. begun: a window [n_mels, frames] that is noised
+        and brought back where nothing is known; at t = 0 it comes back as it is, whatever the packing leaves of one.
 
         A model trained without context does not see it: the known frames are only held at their noise level during
         sampling, and what follows fits them less well.
         """
         packing = self._packing
+        if begun is not None:
+            begun = Begun(np.where(mask, known, begun.x), begun.t)
+            if begun.t == 0:
+                return begun.x
+            begun = Begun(packing.flat(begun.x)[None], begun.t)
         aligned, held = (part[None] for part in packing.context(known, mask))
         known_x = packing.flat(known)[None]
 
@@ -150,7 +157,7 @@ class WindowSampler:
             assert fresh is not None, "DDPM's sampler, and no noise for its steps"
             return packing.noise(fresh(step))[None]
 
-        x = self.sampling.sample(predict, packing.noise(noise)[None], self._steps, added, hold)
+        x = self.sampling.sample(predict, packing.noise(noise)[None], self._steps, added, hold, begun)
         return packing.unflat(x[0])
 
     def _predicted(
@@ -167,6 +174,7 @@ class WindowSampler:
         known: Float32[np.ndarray, "bands frames"],
         mask: Float32[np.ndarray, "frames"],
         target: Float32[np.ndarray, "frames"],
+        begun: Begun | None = None,
     ) -> Float32[np.ndarray, "bands frames"]:
         """`noise`, changed where target [frames] is above 0, the nearer to 1 the more, so that the window comes near
         `known` there, though it is no context.
@@ -181,7 +189,8 @@ class WindowSampler:
             return noise
         optimised = noise
         for _ in range(OPTIMISING_ROUNDS):
-            optimised = nearer(optimised, known, self.inpainted(optimised, known, mask), target, self._packing.scale)
+            rendered = self.inpainted(optimised, known, mask, begun=begun)
+            optimised = nearer(optimised, known, rendered, target, self._packing.scale)
         return optimised
 
 

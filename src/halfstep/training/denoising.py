@@ -6,10 +6,8 @@ from functools import cached_property
 
 from torch import Tensor
 
-from halfstep.arrays import Float
-from halfstep.diffusion.forms import velocity
+from halfstep.diffusion.forms import noised, velocity
 from halfstep.diffusion.process import ANCESTRAL, DDIM, LEARNED, Process, Sampling
-from halfstep.diffusion.rates import Rates, Signal
 from halfstep.nets.denoiser import Denoiser, rates_like
 from halfstep.training.bound import step_bits
 from halfstep.training.example import Example
@@ -84,11 +82,6 @@ class DiffusionConfig:
     def drawing(self) -> TimeSampling:
         """Which times training draws."""
         return TIMES[self.times](self.process.noise)
-
-
-def noised(x: Float[Tensor, "*shape"], eps: Float[Tensor, "*shape"], at_t: Rates) -> Signal:
-    """z_t = alpha_t x + sigma_t eps."""
-    return at_t.alpha * x + at_t.sigma * eps
 
 
 def denoising_loss(config: DiffusionConfig) -> LossFn[Denoiser]:

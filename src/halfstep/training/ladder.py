@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from halfstep.diffusion.forms import noised
 from halfstep.diffusion.schedule import Times, angle_between
 from halfstep.diffusion.steps import ddim_step
 from halfstep.diffusion.target import TwoStepWeights, two_step_target, two_step_weights
@@ -19,7 +20,7 @@ from halfstep.errors import InputError
 from halfstep.nets.denoiser import Denoiser, as_column, rates_like
 from halfstep.nets.guidance import Guided
 from halfstep.training.checkpoint import load_tensors, save_tensors
-from halfstep.training.denoising import DiffusionConfig, noised
+from halfstep.training.denoising import DiffusionConfig
 from halfstep.training.example import Example
 from halfstep.training.loop import Observer, Progress, train
 from halfstep.training.loss import WEIGHTS, squared_v_error

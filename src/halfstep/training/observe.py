@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from halfstep.arrays import Float
-from halfstep.diffusion.forms import velocity
+from halfstep.diffusion.forms import noised, velocity
 from halfstep.diffusion.process import Sampling
 from halfstep.diffusion.rates import Rates, cosine_rates
 from halfstep.diffusion.sampler import Prediction
 from halfstep.diffusion.schedule import Schedule
 from halfstep.nets.denoiser import Denoiser, rates_like
-from halfstep.training.denoising import noised
 from halfstep.training.example import Example
 from halfstep.training.loop import Observer
 from halfstep.training.loss import squared_v_error

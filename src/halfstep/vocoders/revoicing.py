@@ -18,9 +18,13 @@ def offset_of(blocks: Iterable[Float[np.ndarray, "..."]]) -> Float64[np.ndarray,
     total, count = np.zeros(1), 0
     for block in blocks:
         total, count = total + block.sum(axis=1, dtype=np.float64), count + block.shape[1]
-    offset = total / max(1, count)
-    offset = np.where(np.abs(offset) < LEAST_OFFSET, 0, offset)
+    offset = constant_level(total / max(1, count))
     return offset if offset.any() else None
+
+
+def constant_level(mean: Float64[np.ndarray, "channels"]) -> Float64[np.ndarray, "channels"]:
+    """Of channels with this mean; 0 where that is the music's own."""
+    return np.where(np.abs(mean) < LEAST_OFFSET, 0, mean)
 
 
 def revoiced(

@@ -117,6 +117,17 @@ def test_a_recording_is_closed_into_a_loop_led_into_another_and_mended(take: np.
         np.testing.assert_array_equal(mended[kept], soundfile.read("take.flac")[0][kept])
 
 
+def test_a_recording_is_restyled(take: np.ndarray, capsys: pytest.CaptureFixture[str]):
+    assert generate("out.flac", "--restyle", "take.flac", "--strength", "0.4", "--seed", "7") == 0
+    assert soundfile.info("out.flac").frames == 8000
+    assert soundfile.SoundFile("out.flac").comment.endswith("1 thread(s), restyled with strength 0.4")
+    assert generate("x.wav", "--restyle", "take.flac", "--strength", "2") == 2
+    assert "--strength is 2: give a number from 0, the recording, to 1" in capsys.readouterr().err
+    assert generate("x.wav", "--strength", "0.2") == 2
+    assert "--strength: it says how much noise a recording to --restyle is given" in capsys.readouterr().err
+    assert generate("take.flac", "--restyle", "take.flac") == 2  # would be lost
+
+
 def test_variations_and_drifts_say_so(take: np.ndarray):
     generate("plain.wav", "--seconds", "1")
     generate("same.wav", "--seconds", "1", "--vary", "0")

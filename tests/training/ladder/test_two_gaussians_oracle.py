@@ -7,12 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from halfstep.diffusion.forms import v_from_x
+from halfstep.diffusion.forms import noised, v_from_x
 from halfstep.diffusion.process import Sampling
 from halfstep.diffusion.rates import cosine_rates
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser, rates_like
-from halfstep.training.denoising import noised
 from halfstep.training.example import Example
 from halfstep.training.loop import train
 from halfstep.training.loss import weighted_loss

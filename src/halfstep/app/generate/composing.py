@@ -14,7 +14,7 @@ USUAL_BEATS = 4
 OPTIONS = EVERYWHERE | {
     "seconds": "--seconds", "seed": "--seed", "variation": "--vary", "toward": "--toward", "vocoder": "--vocoder",
     "loudness": "--loudness", "context": "--continue", "into": "--into", "loop": "--loop", "mend": "--mend",
-    "stop": "--to",
+    "stop": "--to", "restyle": "--restyle", "strength": "--strength",
 }  # fmt: skip
 """Field of a request -> the option that gives it."""
 EXAMPLES = """Example: halfstep generate night.flac --seconds 60 --seed 7 --plot
@@ -28,6 +28,8 @@ halfstep generate round.wav --continue take.mp3 --seconds 8 --loop
 halfstep generate bridged.wav --continue a.wav --into b.wav --seconds 10
 
 halfstep generate mended.wav --mend take.wav --from 12.5 --to 14
+
+halfstep generate other.wav --restyle take.wav --strength 0.5
 
 halfstep generate sister.wav --seed 7 --vary 0.3
 
@@ -88,6 +90,14 @@ def generate(
     ] = None,
     from_: Annotated[float | None, typer.Option("--from", metavar="SECONDS", help="Where to begin to --mend.")] = None,
     to: Annotated[float | None, typer.Option("--to", metavar="SECONDS", help="Where to end it.")] = None,
+    restyle: Annotated[
+        Path | None,
+        typer.Option(metavar="AUDIO", help="This recording, noised and brought back by the model, as --style says."),
+    ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(help="How much noise --restyle adds: 0 is the recording, 1 nothing of it; 0.5 if not given."),
+    ] = None,
     vary: Annotated[
         float | None,
         typer.Option(metavar="STRENGTH", help="Another piece like this one: 0 is itself, 1 is --toward (or seed + 1)."),
@@ -135,12 +145,13 @@ def generate(
 
     length = _seconds(seconds, bars, bpm, beats)
     if ray is not None:  # another machine has another current folder
-        continue_, into, mend = (None if path is None else path.absolute() for path in (continue_, into, mend))
+        named = (continue_, into, mend, restyle)
+        continue_, into, mend, restyle = (None if path is None else path.absolute() for path in named)
     try:
         request = request_for(
             seconds=length, context=continue_, into=into, loop=loop, mend=mend, start=from_, stop=to, seed=seed,
-            steps=steps, variation=vary, toward=toward, vocoder=vocoder, sampler=sampler, respacing=respacing,
-            loudness=loudness, asked=asked_for(control, style=style),
+            restyle=restyle, strength=strength, steps=steps, variation=vary, toward=toward, vocoder=vocoder,
+            sampler=sampler, respacing=respacing, loudness=loudness, asked=asked_for(control, style=style),
         )  # fmt: skip
         delivery = Delivery(sample_rate=sample_rate, bits=bit_depth, standard=format_, as_json=as_json)
         with joined(ray) as cluster:

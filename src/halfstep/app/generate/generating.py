@@ -21,7 +21,7 @@ from halfstep.app.thumbnail import Thumbnail
 from halfstep.audio.files.io import Audio, write
 from halfstep.generation.continuation import Samples
 from halfstep.generation.model import Coming, Model
-from halfstep.generation.requests import Request, RequestError
+from halfstep.generation.requests import Request, RequestError, Restyle
 from halfstep.printable import printable
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ def described(model: Model, piece: Request) -> str:
     parts = [f"model {model.manifest.id}", f"seed {piece.seed}", f"{steps} steps", f"{model.engine.threads} thread(s)"]
     parts += [piece.sampler] if piece.sampler is not None else []
     parts += [f"{piece.respacing} respacing"] if piece.respacing is not None else []
+    parts += [f"restyled with strength {piece.strength:g}"] if isinstance(piece, Restyle) else []
     parts += [f"varied {piece.variation:g}"] if piece.variation is not None else []
     parts += [f"toward {piece.toward}"] if piece.toward is not None else []
     parts += [f"vocoder {piece.vocoder}"] if piece.vocoder is not None else []

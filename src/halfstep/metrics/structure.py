@@ -1,0 +1,56 @@
+"""How much of a recording's structure is left in what was made of it: when notes set in, and which pitch classes sound.
+
+Both are correlations over time, 1 of a recording with itself and about 0 of two that have nothing to do with another:
+what is always so, such as a key, counts for neither.
+"""
+
+import numpy as np
+import scipy.ndimage
+
+from halfstep.arrays import Float32, Float64
+from halfstep.metrics.partials import HOP_SECONDS, find_peaks
+from halfstep.metrics.pulse import TREND_SECONDS, WIDTH_SECONDS, onset_strength
+from halfstep.metrics.tuning import SEMITONE_CENTS
+
+CONTOUR_SECONDS = 0.1
+"""A note that sets in so much later is in its place."""
+
+
+def onset_correlation(
+    one: Float32[np.ndarray, "samples"], other: Float32[np.ndarray, "samples"], sample_rate: int
+) -> float:
+    """Of the onset strengths of two recordings of one length, without their trends; NaN where nothing sets in."""
+    strengths = []
+    for samples in (one, other):
+        rises, rate = onset_strength(samples, sample_rate)
+        smooth = scipy.ndimage.gaussian_filter1d(rises, WIDTH_SECONDS * rate)
+        strengths.append(smooth - scipy.ndimage.uniform_filter1d(smooth, round(TREND_SECONDS * rate), mode="nearest"))
+    return _correlation(*strengths)
+
+
+def contour_correlation(
+    one: Float32[np.ndarray, "samples"], other: Float32[np.ndarray, "samples"], sample_rate: int
+) -> float:
+    """Of the shares of the twelve pitch classes as they change; NaN where nothing does."""
+    return _correlation(*(_contour(samples, sample_rate) for samples in (one, other)))
+
+
+def chroma(samples: Float32[np.ndarray, "samples"], sample_rate: int) -> Float64[np.ndarray, "frames classes"]:
+    """Magnitude of the peaks of each pitch class, A first, [frames, 12], every HOP_SECONDS."""
+    peaks = find_peaks(samples, sample_rate)
+    frames = int(np.ceil(len(samples) / round(HOP_SECONDS * sample_rate)))
+    pitch_class = np.round(peaks.cents / SEMITONE_CENTS).astype(np.int64) % 12
+    counted = np.bincount(peaks.frame * 12 + pitch_class, peaks.magnitude, 12 * frames)
+    return counted.reshape(frames, 12).astype(np.float64, copy=False)
+
+
+def _contour(samples: Float32[np.ndarray, "samples"], sample_rate: int) -> Float64[np.ndarray, "values"]:
+    classes = scipy.ndimage.gaussian_filter1d(chroma(samples, sample_rate), CONTOUR_SECONDS / HOP_SECONDS, axis=0)
+    shares = classes / np.maximum(classes.sum(axis=1, keepdims=True), 1e-12)
+    return (shares - shares.mean(axis=0)).ravel()
+
+
+def _correlation(one: Float64[np.ndarray, "n"], other: Float64[np.ndarray, "n"]) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    power = float(np.sqrt((one @ one) * (other @ other)))
+    return float(one @ other) / power if power > 1e-12 else float("nan")
