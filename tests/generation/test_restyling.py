@@ -103,8 +103,8 @@ def test_strength_0_sounds_as_the_recording_through_the_vocoder_and_1_as_the_fre
 
     assert alike(made[0.0], through) > 0.9
     assert alike(made[1.0], free) > 0.9
-    assert abs(alike(take, free)) < 0.2
-    assert min(alike(made[0.5], take), alike(made[0.5], free)) > 0.4
+    assert abs(alike(take, free)) < 0.1
+    assert min(alike(made[0.5], take), alike(made[0.5], free)) > 0.2
 
 
 def test_a_recording_keeps_its_form_and_level_from_any_source(model: Model, tmp_path: Path):
