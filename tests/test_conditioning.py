@@ -1,7 +1,8 @@
 """Named conditions: what is asked becomes weights, and back from JSON; what makes no sense is said by name."""
 
 import inspect
-from dataclasses import asdict
+import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from halfstep.conditioning import (
     Asked,
     Conditions,
     LabelCondition,
+    Likeness,
     NumberCondition,
     condition_from,
+    condition_members,
     plain_label,
 )
 from halfstep.errors import InputError
@@ -86,10 +89,35 @@ def test_a_model_without_any_says_so():
         Conditions().course({"style": "piano"}, "m")
 
 
-@pytest.mark.parametrize("condition", [STYLE, TEMPO])
+ALIKE = replace(STYLE, likeness=Likeness(weights=tuple((k, 0.5) for k in range(len(STYLE.values))), bias=(0.0,) * 3))
+
+
+@pytest.mark.parametrize("condition", [STYLE, TEMPO, ALIKE])
 def test_json_is_read_as_it_was_written(condition: LabelCondition | NumberCondition):
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(condition).items()}
+    plain = json.loads(json.dumps(condition_members(condition)))
     assert condition_from(Fields("m", plain)) == condition
+    assert ("likeness" in plain) == (condition is ALIKE)  # older versions read the others
+
+
+@pytest.mark.parametrize(
+    "likeness",
+    [None, {}, {"weights": [[1.0]] * 3}, {"weights": [[1.0]] * 2, "bias": [0.0] * 3},
+     {"weights": [[1.0], [1.0], [1.0, 2.0]], "bias": [0.0] * 3}, {"weights": [[1.0]] * 3, "bias": [0.0] * 2},
+     {"weights": 3, "bias": [0.0] * 3}, {"weights": [["a"]] * 3, "bias": [0.0] * 3}],
+)  # fmt: skip
+def test_a_likeness_that_is_none_is_refused(likeness: object):
+    with pytest.raises(InputError):
+        condition_from(Fields("m", {**json.loads(json.dumps(condition_members(STYLE))), "likeness": likeness}))
+
+
+def test_shares_are_the_mean_of_what_windows_say_and_small_ones_are_left_out():
+    likeness = Likeness(weights=((0.0,), (1.0,), (-60.0,)), bias=(0.0, 0.0, 0.0))
+    np.testing.assert_allclose(likeness.shares(np.array([[0.0], [60.0]])), [1 / 6, 2 / 3, 1 / 6], atol=1e-9)
+    mixed = STYLE.mixture(np.array([0.9, 0.06, 0.04]))
+    assert mixed == {STYLE.values[0]: 0.94, STYLE.values[1]: 0.06}
+    np.testing.assert_allclose(STYLE.weights(mixed), [0.94, 0.06, 0], atol=1e-6)
+    with pytest.raises(InputError, match="does not know what its labels sound like"):
+        STYLE.known_likeness()
 
 
 @pytest.mark.parametrize(

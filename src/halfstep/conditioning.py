@@ -8,13 +8,13 @@ mixture of labels, a drift from one to another and a number are all the same to 
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float32, Float64
 from halfstep.errors import NamedError, unbraced
 from halfstep.fields import Fields
 
@@ -26,6 +26,8 @@ LABEL, NUMBER = "label", "number"
 DRIFT, AMONG, WEIGHT = "..", ",", ":"
 MOST_CONDITIONS, MOST_VALUES, LONGEST_LABEL = 16, 256, 64
 LARGEST_VALUE = 1e9
+LEAST_SHARE = 0.05
+MOST_FEATURES = 1024
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 """Of a condition: it is an argument in Python, and an option where `-` stands for `_`."""
 RESERVED = frozenset(
@@ -37,12 +39,30 @@ NOT_IN_LABELS = re.compile(rf"[{AMONG}{WEIGHT}]|\.\.+|[^ -~\w]")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """By which the labels of a condition are told apart: a logit each, weights @ features + bias, where the features
+    are `audio.timbre` of a window. weights: a row a label.
+    """
+
+    weights: tuple[tuple[float, ...], ...]
+    bias: tuple[float, ...]
+
+    def shares(self, features: Float64[np.ndarray, "windows features"]) -> Float64[np.ndarray, "labels"]:
+        """How much of windows is of each label, [labels], 1 together: the mean of what each window says."""
+        logits = features @ np.asarray(self.weights).T + np.asarray(self.bias)
+        likely = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return (likely / likely.sum(axis=1, keepdims=True)).mean(axis=0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class LabelCondition:
     """One or several of `values`, each with a weight above 0; together they weigh 1."""
 
     name: str
     kind: str = field(default=LABEL, init=False)
     values: tuple[str, ...]
+    likeness: Likeness | None = None
+    """None where nobody measured what its labels sound like."""
 
     @property
     def about(self) -> str:
@@ -70,6 +90,19 @@ class LabelCondition:
             label, weighted, weight = part.partition(WEIGHT)
             shares[label.strip()] = shares.get(label.strip(), 0.0) + (_number(self.name, weight) if weighted else 1.0)
         return shares
+
+    def known_likeness(self) -> Likeness:
+        """InputError where nobody measured what the labels sound like."""
+        if self.likeness is None:
+            why = "the model does not know what its labels sound like; export it anew, or ask for them by name"
+            raise refused(self.name, "", why)
+        return self.likeness
+
+    def mixture(self, shares: Float64[np.ndarray, "labels"]) -> dict[str, float]:
+        """Label -> its share, 1 together; less than LEAST_SHARE is left out."""
+        kept = np.where(shares >= min(LEAST_SHARE, shares.max()), shares, 0)
+        mixed = zip(self.values, kept / kept.sum(), strict=True)
+        return {label: round(float(share), 2) for label, share in mixed if share > 0}
 
     def of_labels(self, labels: Sequence[str]) -> Weights:
         """Those of a track, each alike; none that is known is nothing asked."""
@@ -127,18 +160,23 @@ class Conditions:
         parts = [weights.get(one.name, np.zeros(len(one.values), np.float32)) for one in self.named]
         return np.concatenate([np.zeros(0, np.float32), *parts])
 
+    def condition(self, name: str, model: str) -> NamedCondition:
+        """The one of this name. InputError where `model` has none."""
+        known = {one.name: one for one in self.named}
+        if name not in known:
+            has = ", ".join(known) or "none"
+            raise refused(name, "", f"model {model} has no such control (it has {has}); leave it out")
+        return known[name]
+
     def course(self, asked: Mapping[str, Asked], model: str) -> "Course":
         """What is asked for as a vector, along a drift where there is one. InputError for a condition that `model` has
         not, or a value that it does not know.
         """
-        known = {one.name: one for one in self.named}
         stops: dict[str, list[Weights]] = {}
         for name, what in asked.items():
-            if name not in known:
-                has = ", ".join(known) or "none"
-                raise refused(name, "", f"model {model} has no such control (it has {has}); leave it out")
+            known = self.condition(name, model)
             parts = what.split(DRIFT) if isinstance(what, str) else [what]
-            stops[name] = [known[name].weights(part) for part in parts]
+            stops[name] = [known.weights(part) for part in parts]
         return Course(self, stops)
 
 
@@ -202,7 +240,24 @@ def _label_from(fields: Fields, name: str) -> LabelCondition:
     values = fields.texts("values", MOST_VALUES, LONGEST_LABEL)
     if len(set(values)) != len(values) or any(plain_label(value) != value or not value for value in values):
         raise fields.fail("values", values, "different labels")
-    return LabelCondition(name=name, values=values)
+    likeness = _likeness_from(fields, len(values)) if fields.has("likeness") else None
+    return LabelCondition(name=name, values=values, likeness=likeness)
+
+
+def _likeness_from(outer: Fields, labels: int) -> Likeness:
+    fields = outer.inside("likeness")
+    bias = fields.numbers("bias", labels, -LARGEST_VALUE, LARGEST_VALUE)
+    rows = fields.number_rows("weights", labels, MOST_FEATURES, -LARGEST_VALUE, LARGEST_VALUE)
+    fields.done()
+    return Likeness(weights=rows, bias=bias)
+
+
+def condition_members(condition: NamedCondition) -> dict[str, object]:
+    """A condition for JSON, as `condition_from` reads it."""
+    members: dict[str, object] = asdict(condition)
+    if members.get("likeness", 0) is None:
+        del members["likeness"]  # older versions read it then
+    return members
 
 
 def _number_from(fields: Fields, name: str) -> NumberCondition:

@@ -85,6 +85,15 @@ class Fields:
             raise self.fail(name, values, f"a list of 1 to {most} numbers")
         return self.numbers(name, len(values), low, high)
 
+    def number_rows(self, name: str, count: int, most: int, low: float, high: float) -> tuple[tuple[float, ...], ...]:
+        """`count` lists of equally many numbers, 1 to `most`, each in the range."""
+        rows = self.take(name)
+        lists: list[list[object]] = [row for row in rows if isinstance(row, list)] if isinstance(rows, list) else []
+        if len(lists) != count or len({len(row) for row in lists}) != 1 or len(lists) != len(rows):
+            raise self.fail(name, rows, f"{count} lists of as many numbers each")
+        inner = Fields(f"{self.where}: {name}", {str(place): row for place, row in enumerate(lists)}, self.remedy)
+        return tuple(inner.number_list(str(place), most, low, high) for place in range(count))
+
     def text(self, name: str, longest: int = LONGEST_TEXT) -> str:
         """Text without control characters, so that it may be printed on a terminal."""
         value = self.take(name)

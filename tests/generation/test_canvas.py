@@ -100,7 +100,9 @@ def test_noise_fits_a_recording_ever_less_towards_its_end(manifest: Manifest, mo
     """Of 12 known frames 6 are regenerated: nearly all of the first is wanted, next to nothing of the last."""
     made, asked = sampler(manifest, lambda z_t, *_: z_t * 0, steps=1), []
     made.layout = Layout(frames=24, grain=12, overlap=12, crossfade=6)
-    monkeypatch.setattr(made, "optimised", lambda noise, known, mask, target: (asked.append((mask, target)), noise)[1])
+    monkeypatch.setattr(
+        made, "optimised", lambda noise, known, mask, target, begun: (asked.append((mask, target)), noise)[1]
+    )
     next(mel_stream(made, canvas(0, before=np.full((8, 12), -4.0, np.float32))))
     ((mask, target),) = asked
     np.testing.assert_array_equal(mask, np.arange(24) < 6)

@@ -31,7 +31,7 @@ MEL = MelConfig(sample_rate=8000, n_fft=256, hop_length=64, n_mels=20)
         ({"context": "a", "loop": True}, ClosedLoop(seconds=30, context="a")),
         ({"context": "a", "into": "b", "seconds": 1}, Bridge(seconds=1, context="a", into="b")),
         ({"mend": "a", "start": 1, "stop": 2, "variation": 0.5}, Mend(recording="a", start=1, stop=2, variation=0.5)),
-        ({"restyle": "a", "seed": 3}, Restyle(recording="a", strength=0.5, seed=3)),
+        ({"restyle": "a", "seed": 3}, Restyle(recording="a", strength=0.75, seed=3)),
         ({"restyle": "a", "strength": 0}, Restyle(recording="a", strength=0)),
     ],
 )

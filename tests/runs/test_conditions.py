@@ -10,6 +10,7 @@ import torch
 
 import halfstep
 from halfstep.app.cli import run
+from halfstep.audio.timbre import timbre
 from halfstep.conditioning import Conditions, LabelCondition
 from halfstep.data.dataset import Library
 from halfstep.diffusion.rates import Rates
@@ -108,6 +109,17 @@ def test_the_style_asked_for_is_the_one_that_is_made(model: Model):
         asked = model.manifest.asks.course({"style": style}, "m").at(0)
         made = sampler.log_mel(sampler.asked(asked).unconditional(noise)).mean(1)
         assert STYLES[int(np.argmax([part.mean() for part in np.array_split(made, 3)]))] == style
+
+
+def test_music_that_is_held_out_is_like_its_own_style(model: Model, labelled: Path):
+    """Measured of the training tracks as the model is exported: bands of the others have most of their style."""
+    (condition,) = model.manifest.conditions
+    assert isinstance(condition, LabelCondition)
+    likeness, library = condition.known_likeness(), Library(labelled)
+    for track in library.split("heldout"):
+        bands = np.asarray(library.array(track), np.float32).T
+        shares = condition.mixture(likeness.shares(np.stack([timbre(bands[:, k : k + 24]) for k in (0, 24)])))
+        assert shares[track.labels["style"][0]] > 0.9
 
 
 def test_onnx_is_asked_as_torch_is(model: Model, trained: Path):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +17,10 @@ Style = Annotated[
         metavar="NAME[:WEIGHT],...",
         help="Of a model that has styles (`halfstep models`); NAME..NAME drifts from one to the other.",
     ),
+]
+Like = Annotated[
+    Path | None,
+    typer.Option(metavar="AUDIO", help="Instead of --style: the mixture of styles that this recording sounds like."),
 ]
 Controls = Annotated[
     list[str] | None,
@@ -72,6 +77,22 @@ def joined(address: str | None) -> "Generator[Cluster | None, None, None]":
 
     with Cluster(address) as cluster:
         yield cluster
+
+
+def style_like(like: Path | None, style: str | None, model: str | None) -> str | None:
+    """What --style asks for, or else the mixture that --like sounds like, as text. InputError for both, and where the
+    model has no styles, or does not know what they sound like.
+    """
+    from halfstep.errors import InputError
+
+    if like is None:
+        return style
+    if style is not None:
+        raise InputError("--like and --style: both say which style; leave one of them out")
+    import halfstep
+    from halfstep.app.run_folders import as_model
+
+    return ",".join(f"{label}:{share:g}" for label, share in halfstep.load(as_model(model)).like(like).items())
 
 
 def asked_for(controls: list[str] | None, **named: str | None) -> Mapping[str, Any]:

@@ -1,11 +1,20 @@
-"""The settings of log bands, read from the JSON of a model, a data set or a run."""
+"""The settings of log bands, in the JSON of a model, a data set or a run."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
-from halfstep.audio.mel import SPACINGS, MelConfig
+from halfstep.audio.mel import MOST_IMAGE_BANDS, SPACINGS, MelConfig
 from halfstep.errors import InputError
 from halfstep.fields import Fields
+
+
+def mel_to_json(mel: MelConfig) -> dict[str, Any]:
+    """The settings as plain values; of one channel as older versions wrote and read them."""
+    plain = asdict(mel)
+    if not mel.image_bands:
+        del plain["image_bands"]
+    return plain
 
 
 def mel_from(fields: Fields) -> MelConfig:
@@ -33,10 +42,11 @@ def mel_from(fields: Fields) -> MelConfig:
 
 
 def _parse_spacing(fields: Fields) -> dict[str, Any]:
-    """How the bands lie; folders made before there was a choice do not say, and have a mel's."""
+    """How the bands lie, and how many the image has; folders made before there was a choice have a mel's, and none."""
     parts: dict[str, Callable[[str], Any]] = {
         "spacing": lambda name: fields.choice(name, SPACINGS),
         "break_hz": lambda name: fields.number(name, 1, 20_000),
         "window_length": lambda name: fields.integer_or_null(name, 16, 16384),
+        "image_bands": lambda name: fields.integer(name, 0, MOST_IMAGE_BANDS),
     }
     return {name: parse(name) for name, parse in parts.items() if fields.has(name)}

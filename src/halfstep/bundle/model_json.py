@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from halfstep.atomic import write_json
-from halfstep.audio.mel_fields import mel_from
+from halfstep.audio.mel_fields import mel_from, mel_to_json
 from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, Stationary, VocoderFiles
-from halfstep.conditioning import MOST_CONDITIONS, NamedCondition, condition_from
+from halfstep.conditioning import MOST_CONDITIONS, NamedCondition, condition_from, condition_members
 from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.diffusion.process import DDIM, MOST_STEPS, SAMPLERS, VARIANCES, Process
 from halfstep.diffusion.schedule import SCHEDULES
@@ -46,7 +46,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         if path.is_file() and path.name != FILE_NAME and PLAIN_NAME.fullmatch(path.name)
     }
     manifest = replace(manifest, files=files)
-    value = {"format": FORMAT} | asdict(manifest)
+    value = {"format": FORMAT} | asdict(manifest) | {"mel": mel_to_json(manifest.mel)}
+    value["conditions"] = [condition_members(one) for one in manifest.conditions]
     if not manifest.conditions:
         del value["conditions"]  # older versions read it then, and models without any stay as they were
     parse_manifest(json.loads(json.dumps(value, allow_nan=False)), str(folder / FILE_NAME))

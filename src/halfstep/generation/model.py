@@ -20,6 +20,7 @@ from halfstep.generation.canvas import mel_stream
 from halfstep.generation.coming import Coming, coming, onward, onward_from, passages_of
 from halfstep.generation.continuation import Samples
 from halfstep.generation.engine import Engine
+from halfstep.generation.liking import like
 from halfstep.generation.loops import Share
 from halfstep.generation.passages import Passage
 from halfstep.generation.render import equal_blocks
@@ -156,6 +157,14 @@ class Model:
         """
         recording = self._sound(recording)
         return self.play(Restyle(recording=recording, strength=strength, seed=seed, steps=steps, asked=asked), progress)
+
+    def like(self, recording: Sound, condition: str = "style") -> dict[str, float]:
+        """The mixture of a condition's labels that the recording sounds most like: `generate(style=model.like(take))`.
+
+        By the model's own bands, window by window. InputError for a model that has no such condition, or does not know
+        what its labels sound like.
+        """
+        return like(self.engine, self._sound(recording), condition)
 
     def play(self, request: Request, progress: Progress | None = None) -> Audio:
         """All that was asked for. Errors and `progress` as for `generate`."""

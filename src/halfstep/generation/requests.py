@@ -21,7 +21,8 @@ from halfstep.generation.noise import SEEDS
 from halfstep.vocoders.base import GRIFFIN_LIM, MakeVocoder
 
 USUAL_SECONDS = 30.0
-USUAL_STRENGTH = 0.5
+USUAL_STRENGTH = 0.75
+"""Above it little is kept of music that is not the model's own kind (docs/experiments/restyling.md)."""
 MOST_SECONDS = 86_400.0
 MOST_LOOP_SECONDS = 900.0
 BEYOND_SECONDS = 0.01

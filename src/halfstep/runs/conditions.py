@@ -1,7 +1,7 @@
 """What a run can be asked for: named conditions, fitted to its data set, and given with every batch it trains on."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,14 @@ import torch
 
 from halfstep.arrays import Float32
 from halfstep.atomic import write_json
-from halfstep.conditioning import MOST_CONDITIONS, MOST_VALUES, Conditions, LabelCondition, condition_from
+from halfstep.conditioning import (
+    MOST_CONDITIONS,
+    MOST_VALUES,
+    Conditions,
+    LabelCondition,
+    condition_from,
+    condition_members,
+)
 from halfstep.data.dataset import Library, Track
 from halfstep.errors import NamedError
 from halfstep.fields import Fields, read_json
@@ -53,7 +60,7 @@ def fitted_conditions(config: ConditionsConfig, library: Library, folder: Path) 
         return _read(path)
     conditions = Conditions(tuple(_labels(name, library) for name in config.names))
     if folder.is_dir():
-        write_json(path, {"format": FORMAT, "conditions": [asdict(one) for one in conditions.named]})
+        write_json(path, {"format": FORMAT, "conditions": [condition_members(one) for one in conditions.named]})
     return conditions
 
 

@@ -29,6 +29,7 @@ from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.credits import origins
 from halfstep.runs.distill import finished_rungs
 from halfstep.runs.ladder_report import ladder_rows
+from halfstep.runs.likeness import with_likeness
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.tasks.contract import Played, Task
 from halfstep.training.checkpoint import CHECKPOINTS, notes_of, save_tensors, updates_done
@@ -274,7 +275,8 @@ def _manifest(run: Run, networks: list[Network], card: Card, weights: str, playe
     return Manifest(
         id=card.id, description=card.description, licence=card.licence, output_licence=card.output_licence,
         trained_on=origins(library, card.credits), mel=experiment.mel, frames=played.frames,
-        packing=played.packing, components=played.components, conditions=run.conditions.named,
+        packing=played.packing, components=played.components,
+        conditions=with_likeness(run.conditions, library, played.frames),
         band_mean=tuple(float(value) for value in library.band_mean),
         band_std=tuple(float(value) for value in library.band_std),
         denoisers=tuple(entry for entry, _ in networks), context=played.context, process=experiment.diffusion.process,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from halfstep.app.failures import OPTIONS as EVERYWHERE
-from halfstep.app.options import AsJson, Controls, Ray, Style, asked_for, joined, model_ids
+from halfstep.app.options import AsJson, Controls, Like, Ray, Style, asked_for, joined, model_ids, style_like
 from halfstep.errors import InputError, NamedError
 
 MostPieces = 1000
@@ -29,13 +29,15 @@ halfstep generate bridged.wav --continue a.wav --into b.wav --seconds 10
 
 halfstep generate mended.wav --mend take.wav --from 12.5 --to 14
 
-halfstep generate other.wav --restyle take.wav --strength 0.5
+halfstep generate other.wav --restyle take.wav --strength 0.6
 
 halfstep generate sister.wav --seed 7 --vary 0.3
 
 halfstep generate drift.wav --seed 7 --toward 8 --seconds 30
 
 halfstep generate mixed.wav --model models/mine --style piano:2..strings
+
+halfstep generate alike.wav --model models/mine --like take.mp3
 
 halfstep generate teacher.wav --model runs/mine --steps 64
 
@@ -96,7 +98,7 @@ def generate(
     ] = None,
     strength: Annotated[
         float | None,
-        typer.Option(help="How much noise --restyle adds: 0 is the recording, 1 nothing of it; 0.5 if not given."),
+        typer.Option(help="How much noise --restyle adds: 0 is the recording, 1 nothing of it; 0.75 if not given."),
     ] = None,
     vary: Annotated[
         float | None,
@@ -106,6 +108,7 @@ def generate(
         int | None, typer.Option(metavar="SEED", help="Without --vary: drift from --seed to this one.")
     ] = None,
     style: Style = None,
+    like: Like = None,
     control: Controls = None,
     vocoder: Annotated[
         str | None, typer.Option(metavar="NAME", help="griffin-lim: not the model's own, for comparison.")
@@ -151,7 +154,8 @@ def generate(
         request = request_for(
             seconds=length, context=continue_, into=into, loop=loop, mend=mend, start=from_, stop=to, seed=seed,
             restyle=restyle, strength=strength, steps=steps, variation=vary, toward=toward, vocoder=vocoder,
-            sampler=sampler, respacing=respacing, loudness=loudness, asked=asked_for(control, style=style),
+            sampler=sampler, respacing=respacing, loudness=loudness,
+            asked=asked_for(control, style=style_like(like, style, model)),
         )  # fmt: skip
         delivery = Delivery(sample_rate=sample_rate, bits=bit_depth, standard=format_, as_json=as_json)
         with joined(ray) as cluster:
