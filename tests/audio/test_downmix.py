@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from halfstep.audio.downmix import in_phase, mix_weights, with_channels
+from halfstep.audio.downmix import in_phase, mix_weights, paired, with_channels
 
 DB_3 = math.sqrt(0.5)
 
@@ -51,3 +51,24 @@ def test_other_channels_have_the_mix_in_each_and_the_same_stay_as_they_are():
     surround = np.zeros((6, 1), np.float32)
     surround[3] = 1  # the low-frequency channel is no part of a mix
     np.testing.assert_array_equal(with_channels(surround, 2), [[0], [0]])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 6, 7, 8, 11])
+def test_the_mean_of_a_pair_is_the_mix(channels):
+    block = np.random.default_rng(0).standard_normal((channels, 50)).astype(np.float32)
+    pair = paired(block)
+    assert pair.shape == (2, 50)
+    np.testing.assert_allclose(pair.mean(axis=0), mix_weights(channels) @ block, atol=1e-5)
+
+
+def test_two_channels_are_a_pair_already_and_sides_go_to_their_side():
+    block = np.random.default_rng(0).standard_normal((2, 50)).astype(np.float32)
+    np.testing.assert_array_equal(paired(block), block)
+    for channel, side in ((0, 0), (1, 1), (4, 0), (5, 1)):
+        alone = np.zeros((6, 1), np.float32)
+        alone[channel] = 1
+        assert paired(alone)[1 - side] == 0 < paired(alone)[side]
+    centre = np.zeros((6, 1), np.float32)
+    centre[2] = 1
+    left, right = paired(centre)
+    assert left == right > 0

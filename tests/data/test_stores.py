@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
-from halfstep.audio.mel import log_mel
+from halfstep.audio.image import LEAST_SPREAD, rows_of
+from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.data.dataset import Library
 from halfstep.data.decode import DecodeConfig
 from halfstep.data.preparing import PrepareConfig, prepare
@@ -102,3 +104,51 @@ def test_what_is_no_kind_of_data_set_is_refused(both: dict[str, Library]):
     manifest.write_text(manifest.read_text().replace('"waveform"', '"midi"'))
     with pytest.raises(InputError, match="stores is 'midi', expected one of log-mel, waveform"):
         Library(both[WAVEFORM].path)
+
+
+@pytest.fixture
+def stereo_songs(tmp_path: Path, song: Callable, write_song: Callable[..., Path]) -> Path:
+    """Of two instruments in two places, of one channel, of six, and another pair that is held out or learned from."""
+    folder = tmp_path / "pairs"
+    write_song(folder / "mono.wav", 1)
+    one, other = song(2), song(3)
+    pair = np.stack([one + 0.2 * other, 0.5 * one + 0.9 * other], axis=1) / 2
+    soundfile.write(folder / "pair.wav", pair, 8000, subtype="FLOAT")
+    six = np.zeros((len(one), 6))
+    six[:, 2], six[:, 4] = song(4) / 4, song(5) / 4  # centre, and left behind
+    soundfile.write(folder / "six.wav", six, 8000, subtype="FLOAT")
+    return folder
+
+
+def test_a_stereo_set_keeps_the_bands_of_the_mid_and_the_image_below_them(
+    stereo_songs: Path, tmp_path: Path, small_config: PrepareConfig
+):
+    stereo = replace(
+        small_config, decode=replace(small_config.decode, mel=replace(small_config.decode.mel, image_bands=6))
+    )
+    for name, config in (("mono", small_config), ("stereo", stereo)):
+        prepare([stereo_songs], tmp_path / name, config, 1)
+    mono, library = Library(tmp_path / "mono"), Library(tmp_path / "stereo")
+    assert (mono.width, library.width, library.mel.channels) == (24, 36, 2)
+    assert "image_bands" not in (tmp_path / "mono" / "dataset.json").read_text()
+    rows = {}
+    for track, plain in zip(library.tracks, mono.tracks, strict=True):
+        rows[track.source] = library.array(track)[:].astype(np.float32)
+        np.testing.assert_allclose(rows[track.source][:, :24], mono.array(plain)[:].astype(np.float32), atol=0.01)
+    pair, _ = soundfile.read(stereo_songs / "pair.wav", dtype="float32", always_2d=True)
+    wanted = rows_of(np.ascontiguousarray(pair.T), library.mel).T
+    stored = rows["pairs/pair.wav"]
+    first = int(np.argmin([np.abs(wanted[k : k + 99, :24] - stored[:99, :24]).mean() for k in range(20)]))
+    np.testing.assert_allclose(stored, wanted[first : first + len(stored)], atol=0.01)
+    np.testing.assert_allclose(rows["pairs/mono.wav"][:, 24:30], 0, atol=1e-3)
+    np.testing.assert_allclose(rows["pairs/mono.wav"][:, 30:], LEAST_SPREAD, atol=2e-3)
+    assert rows["pairs/six.wav"][:, 24:30].mean() > 0.3  # what is behind on the left is on the left
+    window = Windows(library, "train", 32).evenly(4)
+    assert window.shape == (4, 36, 32)
+    again = Windows(library, "train", 32)
+    np.testing.assert_array_equal(window, again.evenly(4))
+
+
+def test_waveforms_have_no_image():
+    with pytest.raises(ValueError, match="stores is 'waveform' with mel.image_bands"):
+        DecodeConfig(mel=MelConfig(image_bands=6), stores=WAVEFORM)

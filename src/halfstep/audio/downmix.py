@@ -1,10 +1,10 @@
-"""Many channels to one: by the standard's rule, and so that channels out of phase do not cancel."""
+"""Many channels to one, or to two: by the standard's rule, and so that channels out of phase do not cancel."""
 
 import math
 
 import numpy as np
 
-from halfstep.arrays import Float, Float64
+from halfstep.arrays import Float, Float32, Float64
 
 _HALF = math.sqrt(0.5)
 LAYOUTS = {
@@ -17,6 +17,16 @@ LAYOUTS = {
 }
 """Channels -> what each adds to one, in WAV's order (front left and right, centre, low frequencies, back, sides), after
 ITU-R BS.775: centre and surrounds at -3 dB in either of two channels, whose sum this is; no low-frequency channel."""
+LEFT_SHARES = {
+    2: (1, 0),
+    3: (1, 0, 0.5),
+    4: (1, 0, 1, 0),
+    5: (1, 0, 0.5, 1, 0),
+    6: (1, 0, 0.5, 0.5, 1, 0),
+    7: (1, 0, 0.5, 0.5, 0.5, 1, 0),
+    8: (1, 0, 0.5, 0.5, 1, 0, 1, 0),
+}
+"""Channels -> how much of each is left's; the rest is right's."""
 CANCELLED = 0.1
 """Of the power that the channels would have if they were independent: below it they are out of phase."""
 
@@ -36,6 +46,17 @@ def in_phase(
         return weights
     strongest = int(np.argmax(weights**2 * np.diag(covariance)))
     return weights * np.where(covariance[strongest] < 0, -1, 1)
+
+
+def paired(block: Float[np.ndarray, "own samples"]) -> Float32[np.ndarray, "2 samples"]:
+    """A block of any number of channels as left and right, whose mean is its mix: of one channel, or where no rule is,
+    the mix twice.
+    """
+    count = len(block)
+    share = np.array(LEFT_SHARES.get(count, (0.5,) * count))
+    sides = 2 * mix_weights(count) * np.stack([share, 1 - share])
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite samples: whoever asked finds them in what comes out
+        return (sides.astype(np.float32) @ block).astype(np.float32, copy=False)
 
 
 def with_channels(block: Float[np.ndarray, "own samples"], channels: int) -> Float[np.ndarray, "channels samples"]:

@@ -50,10 +50,10 @@ class ModelFolder:
             return self.manifest.packed
         where = str(self.path / declared.file)
         components = read_components(self.read(declared.file), where)
-        wanted = (declared.count, declared.patch_frames * self.manifest.mel.n_mels)
+        wanted = (declared.count, declared.patch_frames * self.manifest.mel.rows)
         if components.matrix.shape != wanted:
             raise InputError(f"{where}: is {components.matrix.shape}, model.json says {wanted}; {AGAIN}")
-        return components_packing(components, self.manifest.mel.n_mels)
+        return components_packing(components, self.manifest.mel.rows)
 
     def vocoder(self, threads: int = 1) -> Callable[[], OnnxVocoder] | None:
         """What makes the learned vocoder's networks for one piece after another, loaded once; None if it has none.
@@ -68,7 +68,7 @@ class ModelFolder:
             return OnnxNetwork(self.read(name), str(self.path / name), threads)
 
         bass = None if files.bass is None else network(files.bass)
-        make = functools.partial(OnnxVocoder, network(files.prior), network(files.refiner), self.manifest.mel, bass)
+        make = functools.partial(OnnxVocoder, network(files.prior), network(files.refiner), self.manifest.mel.mid, bass)
         make()
         return make
 

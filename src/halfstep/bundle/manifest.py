@@ -153,7 +153,7 @@ class Manifest:
 
     @property
     def channels(self) -> int:
-        return self.planes * self.mel.n_mels if self.components is None else self.components.count
+        return self.planes * self.mel.rows if self.components is None else self.components.count
 
     @property
     def length(self) -> int:

@@ -79,8 +79,8 @@ def parse_manifest(value: object, where: str) -> Manifest:
         mel=mel,
         packing=packing,
         frames=fields.integer("frames", 1, 8192),
-        band_mean=fields.numbers("band_mean", mel.n_mels, -100, 100),
-        band_std=fields.numbers("band_std", mel.n_mels, 1e-6, 100),
+        band_mean=fields.numbers("band_mean", mel.rows, -100, 100),
+        band_std=fields.numbers("band_std", mel.rows, 1e-6, 100),
         denoisers=tuple(_parse_denoiser(denoiser) for denoiser in fields.objects("denoisers", most=64)),
         context=fields.flag("context"),
         parameters=fields.integer("parameters", 1, 10**12),
@@ -103,12 +103,12 @@ def _check_together(fields: Fields, manifest: Manifest) -> None:
         raise fields.fail(
             "components", None if manifest.components is None else "given", f"what {manifest.packing} needs"
         )
-    if manifest.components is not None and manifest.channels > manifest.planes * manifest.mel.n_mels:
-        most = f"at most patch_frames * n_mels, {manifest.planes * manifest.mel.n_mels}"
+    if manifest.components is not None and manifest.channels > manifest.planes * manifest.mel.rows:
+        most = f"at most patch_frames * n_mels, {manifest.planes * manifest.mel.rows}"
         raise fields.fail("components: count", manifest.channels, most)
     if manifest.components is None and (bands := manifest.packed.bands) is not None:
         try:
-            bands(manifest.mel.n_mels)
+            bands(manifest.mel.rows)
         except ValueError as fault:
             raise fields.fail("mel: n_mels", manifest.mel.n_mels, str(fault)) from None
     if manifest.frames % manifest.planes:

@@ -9,7 +9,7 @@ import json
 import lzma
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from halfstep.arrays import Bool, Float32, Int8, Int64
 from halfstep.atomic import replacing
 from halfstep.audio.mel import MelConfig
+from halfstep.audio.mel_fields import mel_to_json
 from halfstep.data.dataset import Library, Track
 from halfstep.errors import InputError
 from halfstep.packing import Components, components_packing, fit_components
@@ -50,7 +51,7 @@ class Carried:
     @property
     def hours(self) -> float:
         """Of music."""
-        planes = self.components.matrix.shape[1] // self.mel.n_mels
+        planes = self.components.matrix.shape[1] // self.mel.rows
         return len(self.codes) * planes / self.mel.frames_per_second / 3600
 
     def starts(self, split: str, length: int) -> Int64[np.ndarray, "starts"]:
@@ -91,7 +92,7 @@ def fitted(library: Library, planes: int, count: int) -> Components:
 
 def carry(library: Library, components: Components, judged: int | None = None) -> Carried:
     """The whole data set as components, in bytes; of held-out tracks the first `judged` patches alone, or all."""
-    packing = components_packing(components, library.mel.n_mels)
+    packing = components_packing(components, library.mel.rows)
     parts: list[Float32[np.ndarray, "patches components"]] = []
     for track in library.tracks:
         patches = patches_of(standardised_frames(library, track), packing.planes)
@@ -149,7 +150,7 @@ def _tracks(carried: Carried, wanted: Int64[np.ndarray, "wanted"]) -> Carried:
 def write_carried(carried: Carried, path: Path) -> None:
     """One file: numpy's archive of arrays, the codes compressed coordinate by coordinate."""
     facts = {
-        "mel": asdict(carried.mel), "scale": carried.components.scale, "explained": carried.components.explained,
+        "mel": mel_to_json(carried.mel), "scale": carried.components.scale, "explained": carried.components.explained,
         "names": carried.names,
     }  # fmt: skip
     packed = lzma.compress(np.ascontiguousarray(carried.codes.T).tobytes(), filters=FILTERS)

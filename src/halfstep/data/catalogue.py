@@ -1,13 +1,14 @@
 """What became of each file found, and the manifest and report that say so."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from halfstep.arrays import Float64
 from halfstep.audio.mel import MelConfig, band_edges_hz
+from halfstep.audio.mel_fields import mel_to_json
 from halfstep.data.bands import BandMoments, merged
 from halfstep.data.dataset import FORMAT, PLAIN_FORMAT, TRACKS_FOLDER
 from halfstep.data.fingerprint import Fingerprint, near_duplicates
@@ -107,18 +108,20 @@ def manifest(
     return {
         "format": FORMAT if any("labels" in track for track in tracks) else PLAIN_FORMAT,
         **({} if stores == LOG_MEL else {"stores": stores}),
-        "mel": asdict(mel),
+        "mel": mel_to_json(mel),
         "bands": {"mean": bands.mean.tolist(), "std": std.tolist()},
         "tracks": tracks,
         "near_duplicates": _named_pairs(pairs),
     }
 
 
-def emphasised(mel: MelConfig, emphasis: float) -> Float64[np.ndarray, "{mel.n_mels}"]:
-    """[n_mels]: the deviation that each band has in the data set's scale, (f / 1 kHz)^-emphasis, in LEAST_EMPHASIS to
-    MOST_EMPHASIS. What has more of it has less noise beside it at every time of the diffusion.
+def emphasised(mel: MelConfig, emphasis: float) -> Float64[np.ndarray, "{mel.rows}"]:
+    """[rows]: the deviation that each band has in the data set's scale, (f / 1 kHz)^-emphasis, in LEAST_EMPHASIS to
+    MOST_EMPHASIS, and 1 for those of the image. What has more of it has less noise beside it at every time of the
+    diffusion.
     """
-    return np.clip((band_edges_hz(mel)[1:-1] / 1000) ** -emphasis, LEAST_EMPHASIS, MOST_EMPHASIS)
+    bands = np.clip((band_edges_hz(mel)[1:-1] / 1000) ** -emphasis, LEAST_EMPHASIS, MOST_EMPHASIS)
+    return np.concatenate([bands, np.ones(2 * mel.image_bands)])
 
 
 def _entry(one: Used, heldout: bool, labels: Labels) -> Json:

@@ -77,8 +77,8 @@ class Library:
         self.stores: str = fields.choice("stores", STORES) if fields.has("stores") else LOG_MEL
         self.mel = mel_from(fields.inside("mel"))
         bands = fields.inside("bands")
-        self.band_mean = np.array(bands.numbers("mean", self.mel.n_mels, -100, 100), np.float32)
-        self.band_std = np.array(bands.numbers("std", self.mel.n_mels, 1e-6, 100), np.float32)
+        self.band_mean = np.array(bands.numbers("mean", self.mel.rows, -100, 100), np.float32)
+        self.band_std = np.array(bands.numbers("std", self.mel.rows, 1e-6, 100), np.float32)
         bands.done()
         self.tracks = [_track(entry, self.stores) for entry in fields.objects("tracks", MOST_TRACKS)]
         counts = Counter((track.id, track.first_frame) for track in self.tracks)
@@ -90,7 +90,7 @@ class Library:
 
     @property
     def width(self) -> int:
-        """Values a frame: n_mels of a log-mel, hop_length of a waveform."""
+        """Values a frame: the rows of a log-mel, hop_length of a waveform."""
         return STORES[self.stores].width(self.mel)
 
     @property

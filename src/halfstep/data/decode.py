@@ -11,9 +11,11 @@ import soundfile
 
 from halfstep.arrays import Float32
 from halfstep.atomic import replacing
+from halfstep.audio.downmix import paired
 from halfstep.audio.files import io
 from halfstep.audio.files.aac import MP4, AacRecording
 from halfstep.audio.files.endings import UNKNOWN_FRAMES, cut_off
+from halfstep.audio.image import mid_of
 from halfstep.audio.mel import MelConfig
 from halfstep.data import not_audio
 from halfstep.data.labels import GENRE
@@ -48,6 +50,8 @@ class DecodeConfig:
     def __post_init__(self) -> None:
         if self.stores not in STORES:
             raise ValueError(f"stores is {self.stores!r}: one of {', '.join(STORES)} was expected")
+        if self.mel.image_bands and self.stores != LOG_MEL:
+            raise ValueError(f"stores is {self.stores!r} with mel.image_bands: {LOG_MEL} was expected")
 
 
 def identify(path: Path, stamp: Stamp, beat: Beat) -> Facts:
@@ -107,12 +111,12 @@ def decode(path: Path, stamp: Stamp, out: Path, config: DecodeConfig, beat: Beat
     """
     store = STORES[config.stores]
     with io.open_sound(path) as sound, replacing(out) as partial:
-        reader = _Reader(sound, config.mel.sample_rate)
+        reader = _Reader(sound, config.mel)
         with partial.open("wb") as file:
             writer = TrackWriter(file, store.width(config.mel), store)
             track = TrackBuilder(writer, config.mel, config.min_frames, store, sound.info.sample_rate)
             for block in reader.blocks():
-                track.push(block)
+                track.push(*((block[0],) if len(block) == 1 else (mid_of(block), block)))
                 beat(track.seconds)
                 if track.seconds > MOST_HOURS * 3600:
                     raise UnusableError(f"longer than {MOST_HOURS:g} hours")
@@ -148,18 +152,18 @@ def _finish(track: TrackBuilder, odd: list[str]) -> None:
 
 
 class _Reader:
-    """Mono blocks up to the end of the file, or to where it breaks."""
+    """Blocks [mel.channels, n] up to the end of the file, or to where it breaks."""
 
-    def __init__(self, sound: "io.Recording | AacRecording", sample_rate: int) -> None:
+    def __init__(self, sound: "io.Recording | AacRecording", mel: MelConfig) -> None:
         self.info = sound.info
-        self._sound, self._sample_rate = sound, sample_rate
+        self._sound, self._sample_rate = sound, mel.sample_rate
+        self._mixed = io.mixed if mel.channels == 1 else paired
         self._got = 0
         self.channels = ChannelMeter(self.info.sample_rate)
         self._broken: str | None = None
 
-    def blocks(self) -> Iterator[Float32[np.ndarray, "samples"]]:
-        for block in io.resampled(self._decoded(), self.info.sample_rate, self._sample_rate):
-            yield block[0]
+    def blocks(self) -> Iterator[Float32[np.ndarray, "channels samples"]]:
+        return io.resampled(self._decoded(), self.info.sample_rate, self._sample_rate)
 
     def ending(self, path: Path) -> str | None:
         """What is missing at the end, after all was read."""
@@ -172,7 +176,7 @@ class _Reader:
             for block in self._sound.decoded(mono=False, block_seconds=BLOCK_SECONDS):
                 self._got += block.shape[1]
                 self.channels.push(block)
-                yield io.mixed(block)
+                yield self._mixed(block)
         except soundfile.LibsndfileError as error:
             counts = f"declared {self.info.frames_declared} samples, got {self._got}"
             self._broken = f"broken: {counts} ({io.complaint(error)})"

@@ -318,7 +318,7 @@ def _settings_hash(config: DecodeConfig) -> str:
     if config.stores == LOG_MEL:
         del settings["stores"]  # tracks made before there was a choice keep their names
     usual = asdict(MelConfig())
-    for name in ("spacing", "break_hz", "window_length"):
+    for name in ("spacing", "break_hz", "window_length", "image_bands"):
         if settings["mel"][name] == usual[name]:
             del settings["mel"][name]
     text = json.dumps({"recipe": RECIPE, **settings}, sort_keys=True)

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from halfstep.arrays import Float32, Shaped
+from halfstep.audio.image import ImageStream
 from halfstep.audio.mel import LogMelStream, MelConfig, magnitude_to_log_mel
 
 Rows = Shaped[np.ndarray, "frames width"]
@@ -20,10 +21,10 @@ FULL_SCALE = 32768
 
 
 class Framer(Protocol):
-    """Samples and their spectra, as they come, to frames [width, k]."""
+    """Samples and the spectra of their mid, as they come, to frames [width, k]."""
 
-    def hear(self, samples: Float32[np.ndarray, "samples"]) -> None:
-        """The next samples [n]."""
+    def hear(self, samples: Float32[np.ndarray, "channels samples"]) -> None:
+        """The next samples [mel.channels, n]."""
         ...
 
     def take(self, magnitude: Float32[np.ndarray, "bins frames"]) -> Float32[np.ndarray, "width frames"]:
@@ -32,16 +33,27 @@ class Framer(Protocol):
 
 
 class LogMelFramer:
-    """Frames are log-mels [n_mels, k]."""
+    """Frames are log-mels [n_mels, k], and of two channels the image below them: [rows, k]."""
 
     def __init__(self, mel: MelConfig) -> None:
         self._mel = mel
+        self._image = ImageStream(mel) if mel.image_bands else None
+        self._waiting = np.zeros((2 * mel.image_bands, 0), np.float32)
 
-    def hear(self, samples: Float32[np.ndarray, "samples"]) -> None:
-        """The spectra say it all."""
+    def hear(self, samples: Float32[np.ndarray, "channels samples"]) -> None:
+        """Of one channel the spectra say it all."""
+        if self._image is not None:
+            self._waiting = np.concatenate([self._waiting, self._image.push(samples)], axis=1)
 
     def take(self, magnitude: Float32[np.ndarray, "bins frames"]) -> Float32[np.ndarray, "width frames"]:
-        return magnitude_to_log_mel(magnitude, self._mel)
+        bands = magnitude_to_log_mel(magnitude, self._mel)
+        if self._image is None:
+            return bands
+        wanted = bands.shape[1]
+        if self._waiting.shape[1] < wanted:  # the last frames, which reach past the end
+            self._waiting = np.concatenate([self._waiting, self._image.finish()], axis=1)
+        image, self._waiting = np.split(self._waiting, [wanted], axis=1)
+        return np.concatenate([bands, image])
 
 
 class WaveformFramer:
@@ -51,8 +63,8 @@ class WaveformFramer:
         self._hop = mel.hop_length
         self._waiting = np.zeros(0, np.float32)
 
-    def hear(self, samples: Float32[np.ndarray, "samples"]) -> None:
-        self._waiting = np.concatenate([self._waiting, samples.astype(np.float32, copy=False)])
+    def hear(self, samples: Float32[np.ndarray, "channels samples"]) -> None:
+        self._waiting = np.concatenate([self._waiting, samples[0].astype(np.float32, copy=False)])
 
     def take(self, magnitude: Float32[np.ndarray, "bins frames"]) -> Float32[np.ndarray, "width frames"]:
         wanted = magnitude.shape[1] * self._hop
@@ -64,9 +76,9 @@ class WaveformFramer:
 class Store:
     """dtype: of a stored value. width: values a frame. framer: sound to frames. encode: frames [width, k] to rows.
 
-    log_mels: a track's rows, block by block, to its log-mels [k, n_mels] float16, which both kinds are measured by.
+    log_mels: a track's rows, block by block, to its log-mels [k, rows] float16, which both kinds are measured by.
     clip: rows [frames, width] to what a task is given, float32, standardised by the bands' mean and 1 / deviation:
-    a log-mel window [n_mels, frames], or samples [frames * hop_length] in [-1, 1] as they are.
+    a log-mel window [rows, frames], or samples [frames * hop_length] in [-1, 1] as they are.
     """
 
     dtype: np.dtype
@@ -110,7 +122,7 @@ LOG_MEL = "log-mel"
 WAVEFORM = "waveform"
 STORES = {
     LOG_MEL: Store(
-        dtype=np.dtype("<f2"), width=lambda mel: mel.n_mels, framer=LogMelFramer, encode=_encode_log_mel,
+        dtype=np.dtype("<f2"), width=lambda mel: mel.rows, framer=LogMelFramer, encode=_encode_log_mel,
         log_mels=lambda rows, mel: rows, clip=_log_mel_clip,
     ),
     WAVEFORM: Store(

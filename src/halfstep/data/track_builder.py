@@ -71,8 +71,12 @@ class TrackBuilder:
         clipped = [f"{share:.0%} of the samples are at full scale"] if share > CLIPPED_SHARE else []
         return [*clipped, *level_notes(self.loudness_lufs), *self._bands.notes()]
 
-    def push(self, samples: Float32[np.ndarray, "samples"]) -> None:
-        """samples [n] at the mel's rate. UnusableError if they are no numbers, or absurd."""
+    def push(
+        self, samples: Float32[np.ndarray, "samples"], pair: Float32[np.ndarray, "2 samples"] | None = None
+    ) -> None:
+        """samples [n] at the mel's rate; of a mel with an image the mid, and `pair` are left and right. UnusableError
+        if they are no numbers, or absurd.
+        """
         peak = float(np.abs(samples).max(initial=0))
         if not np.isfinite(peak):
             raise UnusableError("holds samples that are NaN or infinite")
@@ -82,7 +86,7 @@ class TrackBuilder:
             self._full += int(np.count_nonzero(np.abs(samples) >= FULL_SCALE))
         self._peak = max(self._peak, peak)
         self._samples += len(samples)
-        self._framer.hear(samples)
+        self._framer.hear(samples[None] if pair is None else pair)
         magnitude = self._spectra.push(samples)
         loud = np.flatnonzero(self._meter.push(magnitude) > ABSOLUTE_GATE_LUFS)
         # Frames that reach over an end of the file hear a constant level begin or end: no sound.

@@ -105,11 +105,11 @@ def through_vocoder(
 
 def model_mels(sampler: WindowSampler, seed: int) -> Callable[[range], Float32[np.ndarray, "windows bands frames"]]:
     """Windows of a model with nothing known; window k from `window_noise` k of `seed`, whatever the steps."""
-    n_mels, frames = sampler.n_mels, sampler.layout.frames
+    rows, frames = sampler.rows, sampler.layout.frames
 
     def window(k: int) -> Float32[np.ndarray, "..."]:
         def of_step(step: int) -> Float32[np.ndarray, "..."]:
-            return window_noise(n_mels, seed, k, frames, step)
+            return window_noise(rows, seed, k, frames, step)
 
         return sampler.log_mel(sampler.unconditional(of_step(0), of_step))
 
@@ -126,7 +126,7 @@ def noise_mels(
 
     def windows(numbers: range) -> Float32[np.ndarray, "windows bands frames"]:
         drawn = [
-            np.random.default_rng([seed, k]).standard_normal((library.mel.n_mels, frames), np.float32) for k in numbers
+            np.random.default_rng([seed, k]).standard_normal((library.mel.rows, frames), np.float32) for k in numbers
         ]
         shaped = np.stack(drawn) * library.band_std[:, None] + library.band_mean[:, None]
         return np.maximum(shaped, np.float32(np.log(library.mel.floor)))

@@ -16,6 +16,7 @@ from halfstep.generation.model import Model
 from halfstep.runs.playable import networks_of, playable_of
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.vocoders.griffin_lim import GriffinLimStream
+from halfstep.vocoders.stereo import with_image
 
 BASELINE = "baseline"
 """The kind of the rows of what the subject is compared with."""
@@ -119,7 +120,7 @@ def _of_run(run: Run, work: Path, teacher_steps: tuple[int, ...]) -> Subject:
 
 def griffin_lim(mel: MelConfig) -> NewVocoder:
     """Griffin-Lim from the seed 0, for every window."""
-    return lambda: GriffinLimStream(mel, seed=0)
+    return lambda: with_image(GriffinLimStream(mel.mid, seed=0), mel)
 
 
 def fits(subject: Subject, mel: MelConfig, data: Path | str) -> None:

@@ -197,4 +197,4 @@ def _filled_by(layout: Layout, start: int, frames: int) -> int:
 def _standardised(
     sampler: WindowSampler, log_mel: Float32[np.ndarray, "bands frames"] | None
 ) -> Float32[np.ndarray, "bands known"]:
-    return np.zeros((sampler.n_mels, 0), np.float32) if log_mel is None else sampler.standardised(log_mel)
+    return np.zeros((sampler.rows, 0), np.float32) if log_mel is None else sampler.standardised(log_mel)

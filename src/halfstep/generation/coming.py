@@ -55,7 +55,7 @@ def coming(engine: Engine, request: Request, progress: Share = lambda _: None) -
     if not request.recordings:
         assert isinstance(request, Timed), f"{type(request).__name__} asks for no music"
         form, count = (
-            Form(sample_rate=engine.manifest.mel.sample_rate, channels=1),
+            Form(sample_rate=engine.manifest.mel.sample_rate, channels=engine.manifest.mel.channels),
             request.samples(engine.manifest.mel),
         )
         blocks = _loop(engine, request, count, progress) if request.loops else onward(engine, request, count)
@@ -117,7 +117,7 @@ def _loop(engine: Engine, request: Timed, count: int, progress: Share) -> Iterat
     noise = engine.canvas(request).init_noise
     log_mel = mel_loop(sampler, noise, frames, lambda share: progress(DENOISING_SHARE * share))
     period = stretched(engine.vocoder(request.seed, request.vocoder).loop(log_mel), count)
-    yield limit(period[None], engine.gain(request))
+    yield limit(np.atleast_2d(period), engine.gain(request))
 
 
 def passages_of(engine: Engine, piece: Piece, first_frame: int = 0) -> Iterator[Passage]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from halfstep.arrays import Float, Float32
+from halfstep.audio.image import rows_of
 from halfstep.audio.joining import joined
 from halfstep.audio.limiter import limit
-from halfstep.audio.mel import MelConfig, log_mel
+from halfstep.audio.mel import MelConfig
 from halfstep.errors import InputError
 from halfstep.generation.canvas import Canvas, filled, mel_stream
 from halfstep.generation.render import first_samples, unlimited, without_first
@@ -50,7 +51,7 @@ class Tail:
 
 @dataclass(frozen=True, eq=False)
 class KnownEnd:
-    """The log-mel [n_mels, k] of a recording's end, and the samples where its frames begin and end."""
+    """The rows [mel.rows, k] of a recording's end, and the samples where its frames begin and end."""
 
     log_mel: Float32[np.ndarray, "bands frames"]
     begin: int
@@ -63,28 +64,29 @@ def tail_samples(mel: MelConfig, frames: int) -> int:
 
 
 def known_end(tail: Float32[np.ndarray, "channels samples"], mel: MelConfig) -> KnownEnd:
-    """What is known of a recording by its tail [1, n]: frames whose whole analysis window lies in it.
+    """What is known of a recording by its tail [mel.channels, n]: frames whose whole analysis window lies in it.
 
     Beyond its edges there is no silence, just nothing known. InputError if there are fewer than two such frames.
     """
     first = _lead_hops(mel)
     end = (tail.shape[1] - mel.lead) // mel.hop_length
     _expect_frames(end - first, tail.shape[1], mel)
-    return KnownEnd(log_mel(tail[0], mel)[:, first:end], first * mel.hop_length, end * mel.hop_length)
+    return KnownEnd(rows_of(tail, mel)[:, first:end], first * mel.hop_length, end * mel.hop_length)
 
 
 def known_start(
     head: Float32[np.ndarray, "channels samples"], start: int, frames: int, mel: MelConfig
 ) -> Float32[np.ndarray, "bands frames"]:
-    """The log-mel [n_mels, at most `frames`] of a recording's head [1, n], its first frame at sample `start` of it.
+    """The rows [mel.rows, at most `frames`] of a recording's head [mel.channels, n], its first frame at sample `start`.
 
     start: at least `mel.lead`, so that the frame sees nothing before the recording. InputError as above.
     """
     lead = _lead_hops(mel)
-    padded = np.pad(head[0, max(0, start - lead * mel.hop_length) :], (max(0, lead * mel.hop_length - start), 0))
-    whole = min(frames, (len(padded) - mel.lead) // mel.hop_length - lead)
+    before = max(0, lead * mel.hop_length - start)
+    padded = np.pad(head[:, max(0, start - lead * mel.hop_length) :], ((0, 0), (before, 0)))
+    whole = min(frames, (padded.shape[1] - mel.lead) // mel.hop_length - lead)
     _expect_frames(whole, head.shape[1], mel)
-    return log_mel(padded[: (lead + whole) * mel.hop_length + mel.lead], mel)[:, lead : lead + whole]
+    return rows_of(padded[:, : (lead + whole) * mel.hop_length + mel.lead], mel)[:, lead : lead + whole]
 
 
 def side_samples(form: Form, mel: MelConfig, frames: int) -> int:
@@ -115,10 +117,10 @@ def continued_sound(
     kept = known.log_mel[:, : known.log_mel.shape[1] - crossfade]
     border, some = known.end - known.begin, round(MATCHED_SECONDS * mel.sample_rate)
     begun, rest = _begun(unlimited(_before(kept, blocks), vocoder), border + some)
-    trial = Placer(mel, form, plain(side.placing)).placed(_after_silence(known.begin, [begun]))
+    trial = Placer(mel, form, plain(side.placing)).placed(_after_silence(known.begin, [begun], mel))
     end = _at_rate(known.end, mel, form)
     placing = matched(side.placing, side.power(*_matched_span(end, form)), np.concatenate(list(trial), axis=1)[:, end:])
-    made = _after_silence(known.begin, _before(begun, rest))
+    made = _after_silence(known.begin, _before(begun, rest), mel)
     music = without_first(map(_within_full_scale, Placer(mel, form, placing).placed(made)), place)
     old = tail.samples[:, place:]
     yield from first_samples(_joined_on(old, music), None if count is None else old.shape[1] + count)
@@ -162,8 +164,8 @@ def filling(
     after = known_start(context, round(gap * hop - begins), layout.overlap, mel)
     before = known.log_mel if known else None
     whole = filled(sampler, replace(canvas, before=before, frames=gap, after=after))
-    made = [np.concatenate([vocoder.push(whole), vocoder.finish()])[None]]
-    made = list(_after_silence(known.begin if known else 0, made))
+    made = [np.atleast_2d(np.concatenate([vocoder.push(whole), vocoder.finish()], axis=-1))]
+    made = list(_after_silence(known.begin if known else 0, made, mel))
     sides = last.placing, right_side.placing
     trial = Placer(mel, form, plain(sides[0]), plain(sides[1]), cut, cut + count).placed(made)
     around = max(0, math.ceil(LEAST_MATCHED_SECONDS * form.sample_rate) - count) // 2
@@ -251,9 +253,11 @@ def _before(
     yield from blocks
 
 
-def _after_silence(samples: int, blocks: Iterable[Float32[np.ndarray, "..."]]) -> Iterator[Float32[np.ndarray, "..."]]:
-    """Blocks [1, n] later by so many samples."""
-    yield np.zeros((1, samples), np.float32)
+def _after_silence(
+    samples: int, blocks: Iterable[Float32[np.ndarray, "..."]], mel: MelConfig
+) -> Iterator[Float32[np.ndarray, "..."]]:
+    """Blocks [mel.channels, n] later by so many samples."""
+    yield np.zeros((mel.channels, samples), np.float32)
     yield from blocks
 
 

@@ -17,6 +17,7 @@ from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.base import MakeVocoder, Vocoder
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 from halfstep.vocoders.learned import LearnedVocoder
+from halfstep.vocoders.stereo import with_image
 
 
 class Engine:
@@ -63,8 +64,8 @@ class Engine:
         mel, course = self.manifest.mel, self.course(request)
         frames = request.samples(mel) / mel.hop_length
         return Canvas(
-            init_noise=piece_noise(mel.n_mels, request.seed, request.toward, request.variation, frames),
-            boundary_noise=seed_noise(mel.n_mels, request.seed, BOUNDARY),
+            init_noise=piece_noise(mel.rows, request.seed, request.toward, request.variation, frames),
+            boundary_noise=seed_noise(mel.rows, request.seed, BOUNDARY),
             asked=(lambda frame: course.at(frame / max(1.0, frames))) if request.asked else None,
         )
 
@@ -81,13 +82,17 @@ class Engine:
 
     def vocoder(self, seed: int = 0, choice: str | MakeVocoder | None = None) -> Vocoder:
         """What turns log-mels into sound, for one piece: the model's own, or "griffin-lim", or one made from the seed.
+        Of a model with an image they make the mid, and the image is laid over it.
 
         InputError for another name.
         """
         check_vocoder(choice)
+        mel = self.manifest.mel
         if choice is None:
-            return self._vocoder(seed)
-        return GriffinLimStream(self.manifest.mel, seed=seed) if isinstance(choice, str) else choice(seed)
+            of_mid = self._vocoder(seed)
+        else:
+            of_mid = GriffinLimStream(mel.mid, seed=seed) if isinstance(choice, str) else choice(seed)
+        return with_image(of_mid, mel)
 
     @functools.cached_property
     def loudness(self) -> float:
@@ -106,8 +111,8 @@ class Engine:
 
     def _vocoder(self, seed: int) -> Vocoder:
         if self._networks is None:
-            return GriffinLimStream(self.manifest.mel, seed=seed)
-        return LearnedVocoder(self._networks(), self.manifest.mel, seed)
+            return GriffinLimStream(self.manifest.mel.mid, seed=seed)
+        return LearnedVocoder(self._networks(), self.manifest.mel.mid, seed)
 
     @functools.cached_property
     def _networks(self) -> Callable[[], OnnxVocoder] | None:

@@ -34,11 +34,16 @@ def stated_loudness(manifest: Manifest) -> float | None:
 
 
 def measured_loudness(sound: Iterable[Float32[np.ndarray, "channels samples"]], mel: MelConfig) -> float:
-    """The same of the first MEASURED_SECONDS of blocks [1, n], as loud as the network makes them."""
+    """The same of the first MEASURED_SECONDS of blocks [channels, n], as loud as the network makes them; the powers of
+    two channels count together.
+    """
     framing = _framing(mel)
-    spectra, meter, left = MagnitudeStream(framing), LoudnessMeter(framing), round(MEASURED_SECONDS * mel.sample_rate)
+    spectra = [MagnitudeStream(framing) for _ in range(mel.channels)]
+    meter, left = LoudnessMeter(framing), round(MEASURED_SECONDS * mel.sample_rate)
     for block in islice(sound, left):
-        meter.push(spectra.push(limit(np.ascontiguousarray(block[0, :left]))))
+        channels = [limit(np.ascontiguousarray(channel[:left])) for channel in block]
+        magnitudes = [stream.push(channel) for stream, channel in zip(spectra, channels, strict=True)]
+        meter.push(magnitudes[0] if len(magnitudes) == 1 else np.hypot(*magnitudes))
         left -= block.shape[1]
         if left <= 0:
             break

@@ -52,7 +52,7 @@ def _closed(sampler: WindowSampler, noise: Noise, frames: int, progress: Share) 
     size, piece = sampler.layout, repeating(noise, frames)
     gap = min(frames // 2, size.frames // CONTEXT_SHARE)
     end = frames - gap
-    loop = np.zeros((sampler.n_mels, frames), np.float32)
+    loop = np.zeros((sampler.rows, frames), np.float32)
     loop[:, :end] = _first_frames(mel_stream(sampler, Canvas(init_noise=piece)), end, progress)
     before, after = loop[:, max(0, end - size.overlap) : end], loop[:, : min(end, size.overlap)]
     whole = filled(sampler, Canvas(init_noise=shifted(piece, end), before=before, frames=gap, after=after))

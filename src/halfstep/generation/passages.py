@@ -26,7 +26,7 @@ PUSHED_FRAMES = 128
 
 @dataclass(frozen=True, eq=False)
 class Passage:
-    """Some frames of a piece, from its frame `frame` on: their log-mel [n_mels, k] and sound [1, k * hop]."""
+    """Some frames of a piece, from its frame `frame` on: their log-mel [rows, k] and sound [channels, k * hop]."""
 
     frame: int
     log_mel: Float32[np.ndarray, "bands frames"]
@@ -65,17 +65,17 @@ def _paired(
     size = PASSAGE_FRAMES * hop
     for log_mel in _sliced(mels, PUSHED_FRAMES):
         waiting.append(log_mel)
-        samples = limit(vocoder.push(log_mel), gain)
+        samples = limit(np.atleast_2d(vocoder.push(log_mel)), gain)
         sound.append(samples)
-        have += len(samples)
+        have += samples.shape[1]
         if have < size:
             continue
-        frames, whole = np.concatenate(waiting, axis=1), np.concatenate(sound)
+        frames, whole = np.concatenate(waiting, axis=1), np.concatenate(sound, axis=1)
         for start in range(0, have - size + 1, size):
-            yield Passage(frame, frames[:, :PASSAGE_FRAMES], whole[None, start : start + size])
+            yield Passage(frame, frames[:, :PASSAGE_FRAMES], whole[:, start : start + size])
             frames, frame = frames[:, PASSAGE_FRAMES:], frame + PASSAGE_FRAMES
         have %= size
-        waiting, sound = [frames], [whole[len(whole) - have :]]
+        waiting, sound = [frames], [whole[:, whole.shape[1] - have :]]
 
 
 def _from(blocks: Iterator[Passage], first_frame: int) -> Iterator[Passage]:

@@ -12,7 +12,7 @@ from halfstep.vocoders.base import Vocoder
 def render(
     mel_blocks: Iterable[Float32[np.ndarray, "bands frames"]], vocoder: Vocoder, gain: float = GAIN
 ) -> Iterator[Float32[np.ndarray, "channels samples"]]:
-    """Waveform blocks [1, n], peak-safe, as the log-mel blocks [n_mels, k] allow; the rest when they end."""
+    """Waveform blocks [channels, n], peak-safe, as the log-mel blocks [n_mels, k] allow; the rest when they end."""
     return (limit(block, gain) for block in unlimited(mel_blocks, vocoder))
 
 
@@ -23,10 +23,10 @@ def unlimited(
     for block in mel_blocks:
         samples = vocoder.push(block)
         if samples.size:
-            yield samples[None]
+            yield np.atleast_2d(samples)
     rest = vocoder.finish()
     if rest.size:
-        yield rest[None]
+        yield np.atleast_2d(rest)
 
 
 def first_samples(

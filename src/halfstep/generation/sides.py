@@ -13,8 +13,9 @@ import soxr
 
 from halfstep.arrays import Float, Float32, Float64
 from halfstep.audio.diffusing import Diffuser
-from halfstep.audio.downmix import in_phase, mix_weights
+from halfstep.audio.downmix import in_phase, mix_weights, paired
 from halfstep.audio.files.io import resampled
+from halfstep.audio.image import mid_of
 from halfstep.audio.mel import MelConfig, band_edges_hz, log_mel
 from halfstep.bundle import Manifest
 from halfstep.generation.takes import Form
@@ -50,10 +51,12 @@ class Placing:
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """Samples [channels, n] of a recording next to the gap; `context` [1, m] is what the model is given of them."""
+    """Samples [channels, n] of a recording next to the gap; `context` [1, m], of a model with an image [2, m], is what
+    the model is given of them.
+    """
 
     samples: Float[np.ndarray, "channels samples"]
-    context: Float32[np.ndarray, "1 samples_at_model_rate"]
+    context: Float32[np.ndarray, "own samples_at_model_rate"]
     placing: Placing
 
     def power(self, begin: int, end: int) -> float:
@@ -63,7 +66,7 @@ class Side:
 
 
 def side_of(samples: Float[np.ndarray, "channels samples"], form: Form, manifest: Manifest) -> Side:
-    """One channel at the model's rate and level, without a constant part; and the way back."""
+    """One channel, or a pair, at the model's rate and level, without a constant part; and the way back."""
     measured_offset = offset_of([samples])
     offset = np.zeros(len(samples)) if measured_offset is None else measured_offset
     centred = samples - offset[:, None]
@@ -73,7 +76,11 @@ def side_of(samples: Float[np.ndarray, "channels samples"], form: Form, manifest
     mel = manifest.mel
     context = mixed if form.sample_rate == mel.sample_rate else soxr.resample(mixed, form.sample_rate, mel.sample_rate)
     gain = gain_to_model(context, manifest)
-    context = (context * np.float32(math.exp(gain)))[None]
+    if mel.channels == 2:
+        turned = np.where(weights < 0, -1, 1)[:, None]  # in phase, as the mix is
+        pair = paired((turned * centred).astype(np.float32))
+        context = np.concatenate(list(resampled([pair], form.sample_rate, mel.sample_rate)), axis=1)
+    context = np.atleast_2d(context * np.float32(math.exp(gain)))
     return Side(samples, context, replace(placing, gain=-gain))
 
 
@@ -172,7 +179,7 @@ def _power(samples: Float[np.ndarray, "channels samples"]) -> float:
 
 def model_level(manifest: Manifest) -> float:
     """Nepers: of a model's training music."""
-    return _level(np.asarray(manifest.band_mean, np.float64), manifest.mel)
+    return _level(np.asarray(manifest.band_mean[: manifest.mel.n_mels], np.float64), manifest.mel)
 
 
 def band_widths_hz(mel: MelConfig) -> Float64[np.ndarray, "bands"]:
@@ -203,7 +210,8 @@ def _width(
 
 class Placer:
     """One channel at the model's rate to the channels of `form`: as `before` says up to sample `begins`, as `after`
-    does from `ends` on, evenly from one to the other between.
+    does from `ends` on, evenly from one to the other between. Two channels keep the image they have where `form` has
+    two, and are mixed where it has not.
     """
 
     def __init__(
@@ -212,25 +220,47 @@ class Placer:
         self._rates = mel.sample_rate, form.sample_rate
         self._before, self._after = before, after or before
         self._begins, self._ends = begins, max(ends, begins + 1)
+        self._channels = form.channels
         wide = before.apart.any() or self._after.apart.any()
         self._voices = [Diffuser(form.sample_rate, voice) for voice in range(form.channels)] if wide else []
         self._done = 0
 
-    def placed(self, blocks: Iterable[Float32[np.ndarray, "1 _"]]) -> Iterator[Float32[np.ndarray, "channels samples"]]:
+    def placed(
+        self, blocks: Iterable[Float32[np.ndarray, "own _"]]
+    ) -> Iterator[Float32[np.ndarray, "channels samples"]]:
         """Blocks [channels, n], however those that come are cut."""
         for block in resampled(blocks, *self._rates):
             for start in range(0, block.shape[1], PLACED_AT_ONCE):
-                yield self._spread(block[0, start : start + PLACED_AT_ONCE])
+                part = block[:, start : start + PLACED_AT_ONCE]
+                if len(part) == 1:
+                    yield self._spread(part[0])
+                elif self._channels == 2:
+                    yield self._as_they_are(part)
+                else:
+                    yield self._spread(mid_of(part))
+
+    def _as_they_are(self, pair: Float32[np.ndarray, "2 samples"]) -> Float32[np.ndarray, "2 samples"]:
+        share = self._shares(pair.shape[1])
+        return (pair * np.exp(self._gain(share)) + self._offset(share)).astype(np.float32)
 
     def _spread(self, mono: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "channels samples"]:
-        at = np.arange(self._done, self._done + len(mono))
-        self._done += len(mono)
-        share = np.clip((at - self._begins) / (self._ends - self._begins), 0, 1)
+        share = self._shares(len(mono))
         voices = np.stack([mono, *(voice.push(mono) for voice in self._voices)]).astype(np.float64)
         sounds = []
         for way in (self._before, self._after):
             mixing = np.concatenate([way.shared[:, None], way.apart], axis=1)[:, : len(voices)]
             sounds.append(mixing @ voices)
-        gain = self._before.gain + share * (self._after.gain - self._before.gain)
-        offset = self._before.offset[:, None] + share * (self._after.offset - self._before.offset)[:, None]
-        return ((sounds[0] + share * (sounds[1] - sounds[0])) * np.exp(gain) + offset).astype(np.float32)
+        spread = sounds[0] + share * (sounds[1] - sounds[0])
+        return (spread * np.exp(self._gain(share)) + self._offset(share)).astype(np.float32)
+
+    def _shares(self, count: int) -> Float64[np.ndarray, "samples"]:
+        """How far the next samples are on the way from `before` to `after`, 0 to 1."""
+        at = np.arange(self._done, self._done + count)
+        self._done += count
+        return np.clip((at - self._begins) / (self._ends - self._begins), 0, 1)
+
+    def _gain(self, share: Float64[np.ndarray, "samples"]) -> Float64[np.ndarray, "samples"]:
+        return self._before.gain + share * (self._after.gain - self._before.gain)
+
+    def _offset(self, share: Float64[np.ndarray, "samples"]) -> Float64[np.ndarray, "channels samples"]:
+        return self._before.offset[:, None] + share * (self._after.offset - self._before.offset)[:, None]

@@ -96,7 +96,13 @@ class WindowSampler:
 
     @property
     def n_mels(self) -> int:
+        """Of the bands alone."""
         return self.manifest.mel.n_mels
+
+    @property
+    def rows(self) -> int:
+        """Of a window: the bands, and the image below them."""
+        return self.manifest.mel.rows
 
     @property
     def stationary(self) -> Stationary | None:

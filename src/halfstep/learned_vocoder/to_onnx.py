@@ -104,7 +104,7 @@ def add_vocoder(
     Where it cannot be written, the model is as it was.
     """
     before = manifest = read_manifest(folder)
-    if manifest.mel != net.mel:
+    if manifest.mel.mid != net.mel:
         raise InputError(f"{folder}: its mel is {manifest.mel}, the vocoder's {net.mel}; train one for this mel")
     with folder_aside(folder) as aside:
         for name in manifest.files:

@@ -26,6 +26,7 @@ from halfstep.metrics.melstats import features
 from halfstep.metrics.neighbours import reach
 from halfstep.vocoders.base import Vocoder
 from halfstep.vocoders.griffin_lim import GriffinLimStream
+from halfstep.vocoders.stereo import with_image
 
 AT_ONCE = 16
 FIELDS = ("pitch", "instrument", "embedding", "spectrum")
@@ -91,16 +92,17 @@ def change(before: Figure, after: Figure) -> Figure:
 def voiced(
     log_mel: Float32[np.ndarray, "..."], mel: MelConfig, vocoder: Callable[[], Vocoder] | None = None
 ) -> Float32[np.ndarray, "..."]:
-    """Waveforms [n, frames * hop] of log-mel windows [n, n_mels, frames], each by itself, at the level of the mel.
+    """Waveforms [n, frames * hop] of log-mel windows [n, rows, frames], each by itself, at the level of the mel; of
+    a mel with an image [n, 2, frames * hop].
 
     `vocoder` makes one for each window; Griffin-Lim with the seed 0 if None. No limiter: judges hear no clipping.
     """
-    make = vocoder or (lambda: GriffinLimStream(mel, seed=0))
+    make = vocoder or (lambda: with_image(GriffinLimStream(mel.mid, seed=0), mel))
 
     def one(window: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
         stream = make()
-        samples = np.concatenate([stream.push(window), stream.finish()])
-        return samples[: window.shape[1] * mel.hop_length]
+        samples = np.concatenate([stream.push(window), stream.finish()], axis=-1)
+        return samples[..., : window.shape[1] * mel.hop_length]
 
     return np.stack([one(np.asarray(window, np.float32)) for window in log_mel])
 

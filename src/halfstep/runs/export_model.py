@@ -115,7 +115,7 @@ def write_model(run: Run, out: Path, card: Card, config: ExportConfig = AS_USUAL
             )
         if config.with_teacher:
             save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
-        vocoder = carried_vocoder(folder, run.experiment.mel)
+        vocoder = carried_vocoder(folder, run.experiment.mel.mid)
         described = _manifest(run, networks, card, config.weights, export(task, folder))
         manifest = write_manifest(folder, replace(described, vocoder=vocoder))
         if problems := verify(folder):
@@ -127,7 +127,7 @@ def carried_vocoder(folder: Path, mel: MelConfig) -> VocoderFiles | None:
     """The networks of an installed model's vocoder for this mel, copied into `folder`; None if there are none."""
     for model in installed_folders():
         files = model.manifest.vocoder if isinstance(model, ModelFolder) else None
-        if isinstance(model, ModelFolder) and files is not None and model.manifest.mel == mel:
+        if isinstance(model, ModelFolder) and files is not None and model.manifest.mel.mid == mel:
             for name in files.files:
                 (folder / name).write_bytes(model.read(name))
             return files

@@ -154,6 +154,8 @@ def resolved(data: Path | str, name: str, settings: list[str], steps: int | None
             f"{unbraced(data)}: stores {library.stores}, but preset {name} learns from {wanted}; "
             f"prepare it with {{preset}} {name} into another folder"
         )
+    if isinstance(experiment, Experiment) and not experiment.mel.image_bands:  # the data set says whether there is one
+        experiment = replace(experiment, mel=replace(experiment.mel, image_bands=library.mel.image_bands))
     if library.mel != experiment.mel:
         raise NamedError(
             f"{unbraced(data)}: prepared with {library.mel}, but preset {name} wants {experiment.mel}; "

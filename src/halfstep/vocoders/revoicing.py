@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from halfstep.arrays import Float, Float32, Float64
+from halfstep.audio.image import RowsStream, mid_of
 from halfstep.audio.limiter import limit
-from halfstep.audio.mel import LogMelStream, MelConfig
+from halfstep.audio.mel import MelConfig
 from halfstep.vocoders.base import Vocoder
 
 LEAST_OFFSET = 1e-3
@@ -35,35 +36,46 @@ def revoiced(
 ) -> Iterator[Float32[np.ndarray, "..."]]:
     """Blocks [channels, n] -> blocks [channels, m] of as many samples in all, at the same level, peaks bent below 1.
 
-    Every channel goes its own way, through a vocoder of its own; what is the same in two of them stays so. offset: a
-    constant level of each, which in the bands would become a rumble: it is taken off before, and put back.
+    Every channel goes its own way, through a vocoder of its own; what is the same in two of them stays so. Where the
+    rows have an image, two channels go together. offset: a constant level of each, which in the bands would become a
+    rumble: it is taken off before, and put back.
     """
     away = np.float32(0) if offset is None else offset[:, None].astype(np.float32)
     lanes: list[_Lane] = []
     count = done = 0
     for block in blocks:
-        lanes = lanes or [_Lane(LogMelStream(mel), vocoder()) for _ in block]
+        together = mel.channels == len(block) == 2
+        lanes = lanes or [_Lane(mel, vocoder()) for _ in range(1 if together else len(block))]
         count += block.shape[1]
-        samples = np.stack([lane.push(channel) for lane, channel in zip(lanes, block - away, strict=True)])
+        ways = np.split(block - away, len(lanes))
+        samples = np.concatenate([lane.push(way) for lane, way in zip(lanes, ways, strict=True)])
         done += samples.shape[1]
         if samples.size:
             yield limit(samples + away, gain=1)
     if count > done:  # the last frame may reach beyond the end
-        rest = np.stack([lane.finish() for lane in lanes])
+        rest = np.concatenate([lane.finish() for lane in lanes])
         yield limit(rest[:, : count - done] + away, gain=1)
 
 
 class _Lane:
-    """One channel's way."""
+    """The way of one channel, or of two together."""
 
-    def __init__(self, mel: LogMelStream, vocoder: Vocoder) -> None:
-        self._mel, self._vocoder = mel, vocoder
+    def __init__(self, mel: MelConfig, vocoder: Vocoder) -> None:
+        self._rows, self._vocoder, self._channels = RowsStream(mel), vocoder, mel.channels
+        self._own = 0
 
-    def push(self, samples: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "settled"]:
-        """samples [n] -> those settled by now, [m]."""
-        return self._vocoder.push(self._mel.push(samples))
+    def push(self, samples: Float32[np.ndarray, "own samples"]) -> Float32[np.ndarray, "own settled"]:
+        """samples [1 or 2, n] -> those settled by now, [1 or 2, m]."""
+        self._own = len(samples)
+        pushed = samples if self._own == self._channels else np.repeat(samples, self._channels, axis=0)
+        return self._as_many(self._vocoder.push(self._rows.push(pushed)))
 
-    def finish(self) -> Float32[np.ndarray, "samples"]:
-        """What is left, [m]."""
-        last = self._vocoder.push(self._mel.finish())
-        return np.concatenate([last, self._vocoder.finish()])
+    def finish(self) -> Float32[np.ndarray, "own samples"]:
+        """What is left, [1 or 2, m]."""
+        last = self._vocoder.push(self._rows.finish())
+        return self._as_many(np.concatenate([last, self._vocoder.finish()], axis=-1))
+
+    def _as_many(self, samples: Float32[np.ndarray, "*channels samples"]) -> Float32[np.ndarray, "own samples"]:
+        """One channel of a model of two is the mid that it makes."""
+        made = np.atleast_2d(samples)
+        return made if len(made) == self._own else mid_of(made)[None]

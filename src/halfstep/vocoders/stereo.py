@@ -71,6 +71,11 @@ class StereoVocoder:
         return _left_right(waiting[: len(side)], side)
 
 
+def with_image(vocoder: Vocoder, mel: MelConfig) -> Vocoder:
+    """A vocoder of the mid as one of the rows of `mel`: itself where they have no image."""
+    return StereoVocoder(vocoder, mel) if mel.image_bands else vocoder
+
+
 class SideStream:
     """The side of a mid as it comes, with its image."""
 

@@ -142,7 +142,7 @@ def _chosen(wanted: str | None, model: "Model") -> "tuple[str | MakeVocoder | No
         raise InputError(f"--vocoder {wanted}: neither {GRIFFIN_LIM} nor a folder; name one of them")
     from halfstep.learned_vocoder.bigvgan import load_bigvgan
 
-    return load_bigvgan(Path(wanted), model.manifest.mel), f"BigVGAN in {wanted}"
+    return load_bigvgan(Path(wanted), model.manifest.mel.mid), f"BigVGAN in {wanted}"
 
 
 def _write(

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,6 +62,9 @@ def prepare(
     audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Recordings, and folders of them.")],
     out: Annotated[str, typer.Option(metavar="DATA", help="The folder of the data set, or an address like s3://.")],
     preset: Preset = DEFAULT_PRESET,
+    stereo: Annotated[
+        bool, typer.Option("--stereo", help="Keep the stereo image: a model that learns from it makes two channels.")
+    ] = False,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the report there too, besides DATA/report.json."),
@@ -90,7 +94,7 @@ def prepare(
     if report is not None:
         check_report(report, audio)
         report.parent.mkdir(parents=True, exist_ok=True)
-    config = _prepare_config(preset, label or [])
+    config = _prepare_config(preset, label or [], stereo)
     try:
         with at_hand(out) as folder, disk_named(folder), progress("prepare") as tell, joined(ray) as cluster:
             done = preparing.prepare(
@@ -340,15 +344,23 @@ def _model_id(name: str) -> str:
     return name
 
 
-def _prepare_config(preset: str, labels: list[str]) -> "PrepareConfig":
+def _prepare_config(preset: str, labels: list[str], stereo: bool) -> "PrepareConfig":
+    from halfstep.audio.image import USUAL_IMAGE_BANDS
     from halfstep.data.decode import DecodeConfig
     from halfstep.data.labels import LabelSource
     from halfstep.data.preparing import PrepareConfig
+    from halfstep.data.stores import LOG_MEL
+    from halfstep.errors import InputError
     from halfstep.runs import presets
 
     experiment = presets.preset(preset)
     frames, stores = experiment.clip_frames, experiment.stores
-    decode = DecodeConfig(mel=experiment.mel, min_frames=frames, stores=stores)
+    mel = experiment.mel
+    if stereo and stores != LOG_MEL:
+        raise InputError(f"--stereo: a data set for --preset {preset} stores {stores}s of one channel; leave it out")
+    if stereo and not mel.image_bands:
+        mel = replace(mel, image_bands=min(USUAL_IMAGE_BANDS, mel.n_mels))
+    decode = DecodeConfig(mel=mel, min_frames=frames, stores=stores)
     labelled = tuple(map(LabelSource.parsed, labels))
     return PrepareConfig(decode=decode, labels=labelled, emphasis=experiment.emphasis)
 

@@ -125,6 +125,10 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
     named |= {name: (f"graph-{name}.onnx", data) for name, data in graphs(folder).items()}
     if not manifest.process.distillable or any(one.sampler != DDIM for one in manifest.denoisers):
         raise InputError(f"model {manifest.id}: browsers sample by DDIM; this one is sampled otherwise")
+    if mel.image_bands:
+        raise InputError(
+            f"model {manifest.id}: makes two channels, and browsers play one; serve it with halfstep serve"
+        )
     if not packing.shifts:
         raise InputError(f"model {manifest.id}: its packing {packing.name} is not one that browsers play")
     return {

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from halfstep.arrays import Float32
+from halfstep.audio.downmix import with_channels
 from halfstep.audio.files.io import HIGHEST_RATE, LOWEST_RATE, resampled
 from halfstep.audio.limiter import limit
 from halfstep.errors import InputError
@@ -99,9 +100,9 @@ def follow(model: Model, lines: Iterable[bytes], out: BinaryIO) -> None:
 
 
 def sound(model: Model, order: FeedOrder) -> Iterator[Float32[np.ndarray, "samples"]]:
-    """The piece without end, at the order's rate."""
+    """The piece without end, at the order's rate; of two channels the mid, which is what the plugin plays."""
     stream = model.stream(order.seed, block_seconds=BLOCK_SECONDS, variation=order.permille / MOST_PERMILLE or None)
     blocks = (block.samples for block in stream)
     if order.sample_rate != model.sample_rate:
         blocks = (limit(block, gain=1) for block in resampled(blocks, model.sample_rate, order.sample_rate))
-    return (block[0].astype("<f4") for block in blocks)
+    return (with_channels(block, 1)[0].astype("<f4") for block in blocks)

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
+from halfstep.audio.downmix import with_channels
 from halfstep.audio.files.io import Audio
 from halfstep.errors import InputError
 
@@ -23,12 +24,14 @@ INSTEAD = "or write a file: halfstep generate out.wav"
 class Player:
     """Plays blocks on the usual output; counts the gaps where they did not come in time."""
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, channels: int = 1) -> None:
         """InputError if the machine has no library, no PortAudio or no output for it."""
         self._sound = sound_library()
-        self.gaps = 0
+        self.gaps, self._channels = 0, channels
         try:
-            self._output = self._sound.OutputStream(samplerate=sample_rate, channels=1, dtype="float32", latency="high")
+            self._output = self._sound.OutputStream(
+                samplerate=sample_rate, channels=channels, dtype="float32", latency="high"
+            )
         except (self._sound.PortAudioError, ValueError) as error:
             raise _no_output(error) from error
 
@@ -42,7 +45,7 @@ class Player:
             with self._output:
                 ahead.wait()
                 while (block := ahead.next()) is not None:
-                    late = self._output.write(np.ascontiguousarray(block.samples.mean(axis=0)[:, None]))
+                    late = self._output.write(np.ascontiguousarray(with_channels(block.samples, self._channels).T))
                     if late:
                         self.gaps += 1
                         ahead.wait()

@@ -62,7 +62,7 @@ def play(
         ends += [] if osc is None else [listen_osc(stage, osc)]
         ends += [] if midi_clock is None else [listen_midi(MidiClock(stage), midi_clock)]
         blocks = staged(loaded, stage, BLOCK_SECONDS, bars)
-    player = Player(loaded.sample_rate)
+    player = Player(loaded.sample_rate, loaded.manifest.mel.channels)
     print(f"model {loaded.manifest.id}, seed {seed}; Ctrl-C ends it", file=sys.stderr)
     try:
         player.play(blocks)

@@ -99,9 +99,9 @@ def staged(model: Model, stage: Stage, block_seconds: float, bars: int = 4, beat
         wanted = stage.wanted
         goal = 0.0 if wanted.paused else 10 ** (wanted.gain_db / 20)
         if wanted.paused and gain == 0:
-            yield Audio(np.zeros((1, size), np.float32), model.sample_rate)
+            yield Audio(np.zeros((model.manifest.mel.channels, size), np.float32), model.sample_rate)
             continue
-        parts: list[Float32[np.ndarray, "samples"]] = []
+        parts: list[Float32[np.ndarray, "channels samples"]] = []
         left = size
         while left:
             if source is None or not (room := source.room(wanted, left)):
@@ -111,15 +111,21 @@ def staged(model: Model, stage: Stage, block_seconds: float, bars: int = 4, beat
             left -= room
         ramp = np.linspace(gain, goal, size, dtype=np.float32)
         gain = goal
-        yield Audio(np.clip(np.concatenate(parts) * ramp, -1, 1)[None], model.sample_rate)
+        yield Audio(np.clip(np.concatenate(parts, axis=1) * ramp, -1, 1), model.sample_rate)
 
 
 class _Source:
     """Samples of one seed at one tempo, one after another."""
 
-    def __init__(self, wanted: Wanted, next_samples: Callable[[], Float32[np.ndarray, "samples"]], bar: int) -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        next_samples: Callable[[], Float32[np.ndarray, "channels samples"]],
+        bar: int,
+        channels: int,
+    ) -> None:
         self.wanted, self._next, self._bar = wanted, next_samples, bar
-        self._held = np.zeros(0, np.float32)
+        self._held = np.zeros((channels, 0), np.float32)
         self.place = 0
 
     def room(self, wanted: Wanted, most: int) -> int:
@@ -130,11 +136,11 @@ class _Source:
             return 0
         return min(most, -self.place % self._bar)
 
-    def take(self, size: int) -> Float32[np.ndarray, "{size}"]:
+    def take(self, size: int) -> Float32[np.ndarray, "channels {size}"]:
         """The next samples."""
-        while len(self._held) < size:
-            self._held = np.concatenate([self._held, self._next()])
-        out, self._held = self._held[:size], self._held[size:]
+        while self._held.shape[1] < size:
+            self._held = np.concatenate([self._held, self._next()], axis=1)
+        out, self._held = self._held[:, :size], self._held[:, size:]
         self.place += size
         return out
 
@@ -145,22 +151,23 @@ class _Source:
         share = np.linspace(0, 1, length, dtype=np.float32)
         other.hold(mine * np.cos(share * np.pi / 2) + its * np.sin(share * np.pi / 2))
 
-    def hold(self, samples: Float32[np.ndarray, "samples"]) -> None:
+    def hold(self, samples: Float32[np.ndarray, "channels samples"]) -> None:
         """Samples to give before all others."""
-        self._held = np.concatenate([samples.astype(np.float32), self._held])
-        self.place -= len(samples)
+        self._held = np.concatenate([samples.astype(np.float32), self._held], axis=1)
+        self.place -= samples.shape[1]
 
 
 def _source(model: Model, wanted: Wanted, bars: int, beats: int, before: _Source | None) -> _Source:
+    channels = model.manifest.mel.channels
     if wanted.bpm is None:
         start = 0.0 if before is None else before.place / model.sample_rate
         stream = model.stream(wanted.seed, wanted.steps, start=start, **wanted.asked)
-        source = _Source(wanted, lambda: next(stream).samples[0], 0)
+        source = _Source(wanted, lambda: next(stream).samples, 0, channels)
         source.place = round(start * model.sample_rate)
     else:
         seconds = bars * beats * 60 / wanted.bpm
-        loop = model.generate(seconds, seed=wanted.seed, steps=wanted.steps, loop=True, **wanted.asked).samples[0]
-        source = _Source(wanted, lambda: loop, round(len(loop) / bars))
+        loop = model.generate(seconds, seed=wanted.seed, steps=wanted.steps, loop=True, **wanted.asked).samples
+        source = _Source(wanted, lambda: loop, round(loop.shape[1] / bars), channels)
     if before is not None:
         before.faded_into(source, model.sample_rate)
     return source

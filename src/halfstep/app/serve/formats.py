@@ -1,6 +1,7 @@
 """What a passage becomes on its way: MP3, Opus, or the blocks that the page plays and draws."""
 
 import struct
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -46,15 +47,20 @@ class _File:
 
 
 class _Blocks:
+    """The bands without the image, which the page does not draw."""
+
     head = b""
 
+    def __init__(self, mel: MelConfig) -> None:
+        self._bands = mel.n_mels
+
     def push(self, passage: Passage) -> bytes:
-        return block_bytes(passage)
+        return block_bytes(replace(passage, log_mel=passage.log_mel[: self._bands]))
 
 
 def encoder(kind: str, mel: MelConfig, channels: int) -> Encoder:
     """For `BLOCKS`, or the ending of a file. ValueError for a sample rate that the format does not have."""
-    return _Blocks() if kind == BLOCKS else _File(kind, mel, channels)
+    return _Blocks(mel) if kind == BLOCKS else _File(kind, mel, channels)
 
 
 def block_bytes(passage: Passage) -> bytes:

@@ -116,7 +116,7 @@ def hello(tune: Tune, mel: MelConfig, own: bool) -> dict[str, Any]:
         "model": tune.model, "seed": str(tune.seed), "steps": tune.steps, "variation": tune.variation,
         "toward": None if tune.toward is None else str(tune.toward), "over": tune.over, "at": tune.at, "own": own,
         "asked": dict(tune.asked),
-        "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels, "channels": 1,
+        "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels, "channels": mel.channels,
         "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],
         "lowest": LOWEST_LEVEL, "highest": HIGHEST_LEVEL,
     }  # fmt: skip

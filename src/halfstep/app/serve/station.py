@@ -147,7 +147,7 @@ class Station:
             del self._encoders[gone]
         for kind, channel in channels.items():
             if channel not in self._encoders:
-                self._encoders[channel] = encoder(kind, self._mel, 1)
+                self._encoders[channel] = encoder(kind, self._mel, self._mel.channels)
                 for passage in self._recent:
                     self._encode(loop, channel, passage)
 

@@ -6,10 +6,11 @@ from halfstep.audio.mel import MelConfig
 from halfstep.data.carried import fitted
 from halfstep.data.dataset import Library
 from halfstep.data.stores import LOG_MEL
+from halfstep.errors import InputError
 from halfstep.fields import open_regular
 from halfstep.nets.unet1d import PaperUNet1dConfig, UNet1dConfig
 from halfstep.nets.unet2d import UNet2dConfig
-from halfstep.packing import MOST_COMPONENT_BYTES, Components, read_components, write_components
+from halfstep.packing import MOST_COMPONENT_BYTES, PACKINGS, Components, read_components, write_components
 from halfstep.tasks.contract import Kind
 from halfstep.tasks.music.export import COMPONENTS_FILE, export_music
 from halfstep.tasks.music.observer import MusicObserver
@@ -18,7 +19,12 @@ from halfstep.tasks.music.task import Music, MusicConfig
 
 def build_music(config: MusicConfig, mel: MelConfig, library: Library, folder: Path) -> Music:
     """The task of a run in `folder`, whose packing may have to be fitted first."""
-    return Music(config, _components(config, library, folder) if config.fitted else None)
+    if not config.fitted and (bands := PACKINGS[config.packing].bands) is not None:
+        try:
+            bands(mel.rows)
+        except ValueError as fault:
+            raise InputError(f"{library.path}: {fault}; prepare it with another number of mel.image_bands") from None
+    return Music(config, _components(config, library, folder) if config.fitted else None, mel.rows)
 
 
 def _components(config: MusicConfig, library: Library, folder: Path) -> Components:

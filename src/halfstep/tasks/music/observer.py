@@ -70,12 +70,23 @@ class MusicObserver:
         return figures
 
     def look(self, windows: Float[np.ndarray, "windows bands frames"]) -> dict[str, float]:
-        """frame_step and the Frechet distance (48-d melstats) of log-mel windows against the held-out ones."""
-        real = self.log_mel(self.real)
+        """frame_step and the Frechet distance (48-d melstats) of log-mel windows against the held-out ones; of the
+        image, how far its means over time lie from those of the held-out ones, in deviations.
+        """
+        real, bands = self.log_mel(self.real), self.mel.n_mels
+        windows, image, real, real_image = windows[:, :bands], windows[:, bands:], real[:, :bands], real[:, bands:]
         return {
             "samples/frame_step": frame_step(windows),
             "samples/frechet_melstats": frechet_distance(features(windows), features(real)),
-        }
+        } | self._image_off(image, real_image)
+
+    def _image_off(
+        self, image: Float[np.ndarray, "windows rows frames"], real: Float[np.ndarray, "others rows frames"]
+    ) -> dict[str, float]:
+        if not self.mel.image_bands:
+            return {}
+        apart = np.abs(image.mean((0, 2)) - real.mean((0, 2))) / self.std[self.mel.n_mels :, 0]
+        return {"samples/image_off": float(apart.mean())}
 
     def windows(
         self, denoiser: Denoiser, num_steps: int, seed: int = 0, example: Example | None = None
@@ -86,8 +97,8 @@ class MusicObserver:
         return self.log_mel(self.task.windows(x.float().cpu().numpy()))
 
     def mels(self, windows: Float[np.ndarray, "windows bands frames"]) -> Float[np.ndarray, "windows bands frames"]:
-        """Samples are log-mels already."""
-        return windows
+        """Samples are log-mels already; the image is left out."""
+        return windows[:, : self.mel.n_mels]
 
     def log_mel(self, clips: Float[np.ndarray, "windows bands frames"]) -> Float[np.ndarray, "windows bands frames"]:
         """Standardised windows back to log-mel."""
@@ -97,5 +108,7 @@ class MusicObserver:
         """A picture of samples over real windows, and the samples as audio, from the averaged weights."""
         from halfstep.training.drawing import write_samples
 
-        windows = self.windows(denoiser, self.num_steps)[:4]
-        write_samples(self.folder / "samples", f"step-{step:08d}", windows, self.log_mel(self.real)[:4], self.mel)
+        windows, real = (
+            self.mels(some)[:4] for some in (self.windows(denoiser, self.num_steps), self.log_mel(self.real))
+        )
+        write_samples(self.folder / "samples", f"step-{step:08d}", windows, real, self.mel.mid)

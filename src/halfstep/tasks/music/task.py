@@ -127,20 +127,25 @@ class MusicConfig:
 
 
 class Music:
-    """The task. Clips are standardised windows [B, n_mels, frames], float32."""
+    """The task. Clips are standardised windows [B, rows, frames], float32."""
 
-    def __init__(self, config: MusicConfig, components: Components | None = None) -> None:
-        """components: what the packing of that name was fitted to; for any other, None."""
+    def __init__(self, config: MusicConfig, components: Components | None = None, rows: int | None = None) -> None:
+        """components: what the packing of that name was fitted to; for any other, None. rows: of a window, those of the
+        components, or n_mels, where it is None.
+        """
         if config.fitted != (components is not None):
             raise ValueError(f"packing is {config.packing!r}, components are {'' if components else 'not '}given")
         self.config = config
+        fitted = config.n_mels if components is None else components.matrix.shape[1] // config.patch_frames
+        self.rows = fitted if rows is None else rows
+        """Of a window: the bands, and the image below them."""
         self.packing: Packing = (
-            PACKINGS[config.packing] if components is None else components_packing(components, config.n_mels)
+            PACKINGS[config.packing] if components is None else components_packing(components, self.rows)
         )
 
     @property
     def channels(self) -> int:
-        return self.packing.channels(self.config.n_mels)
+        return self.packing.channels(self.rows)
 
     @property
     def length(self) -> int:
@@ -165,7 +170,7 @@ class Music:
         masks: Float[np.ndarray, "batch frames"],
         seen: Float[np.ndarray, "batch bands frames"],
     ) -> Example:
-        """x = clips; the network is shown `seen` [B, n_mels, frames] where masks [B, frames] are 1."""
+        """x = clips; the network is shown `seen` [B, rows, frames] where masks [B, frames] are 1."""
         x = torch.from_numpy(self.packing.flat(clips))
         if not self.config.context:
             return Example(x=x, condition=Condition())
@@ -173,7 +178,7 @@ class Music:
         return Example(x=x, condition=Condition(aligned=aligned), known=held)
 
     def windows(self, x: Float[np.ndarray, "batch channels length"]) -> Float[np.ndarray, "batch bands frames"]:
-        """Packed x [B, C, L] back to windows [B, n_mels, frames]."""
+        """Packed x [B, C, L] back to windows [B, rows, frames]."""
         return self.packing.unflat(x)
 
     def _draw(self, rng: np.random.Generator) -> Float32[np.ndarray, "frames"]:
