@@ -161,3 +161,10 @@ def test_hard_left_is_as_far_as_an_image_goes(model: Model):
     vocoder = model.engine.vocoder()
     pair = np.concatenate([vocoder.push(rows), vocoder.finish()], axis=1)
     assert level(pair) == pytest.approx(20 * MOST_LEVEL / np.log(10), abs=1)
+
+
+def test_restyled_a_little_a_pair_is_where_it_was_and_a_lot_where_the_model_is(model: Model, pair: np.ndarray):
+    kept, new = (model.restyle(Audio(pair, 8000), strength) for strength in (0.0, 1.0))
+    assert kept.samples.shape == new.samples.shape == (2, 9001)
+    assert level(kept.samples) == pytest.approx(-12, abs=1)
+    assert level(new.samples) == pytest.approx(12, abs=1.5)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from halfstep.arrays import Float32, Float64
+from halfstep.audio.downmix import paired
 from halfstep.audio.files.io import resampled
+from halfstep.audio.image import RowsStream
 from halfstep.audio.mel import LogMelStream
 from halfstep.bundle import Manifest
 from halfstep.generation.sides import Placing, gain_between, way_to_one
@@ -33,6 +35,19 @@ class Incoming:
         mixed = ((weights @ (block - offset))[None].astype(np.float32) for block in self.take.blocks())
         for block in resampled(mixed, form.sample_rate, mel.sample_rate):
             yield stream.push(block[0])
+        yield stream.finish()
+
+    def rows(self) -> Iterator[Float32[np.ndarray, "rows frames"]]:
+        """The same with the image below the bands, where the model has one."""
+        mel, form = self.manifest.mel, self.take.form
+        if mel.channels == 1:
+            yield from self.bands()
+            return
+        stream, offset = RowsStream(mel), self.placing.offset[:, None]
+        turned = np.where(self.weights < 0, -1, 1)[:, None] * math.exp(-self.placing.gain)
+        pairs = (paired((turned * (block - offset)).astype(np.float32)) for block in self.take.blocks())
+        for block in resampled(pairs, form.sample_rate, mel.sample_rate):
+            yield stream.push(block)
         yield stream.finish()
 
 

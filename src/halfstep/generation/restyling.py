@@ -31,7 +31,7 @@ def restyled(
     canvas: the noise of the piece, and what is asked for.
     """
     old = incoming(take, sampler.manifest)
-    noised = replace(canvas, restyled=Restyled(InOrder(old.bands()), strength))
+    noised = replace(canvas, restyled=Restyled(InOrder(old.rows()), strength))
     bands = first_samples(mel_stream(sampler, noised), old.frames)
     placed = Placer(sampler.manifest.mel, take.form, old.placing).placed(unlimited(bands, vocoder))
     yield from first_samples((limit(block, gain=1) for block in placed), take.samples_declared)
