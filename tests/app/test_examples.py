@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from halfstep.app.cli import app, run
 from halfstep.audio.files.io import Audio
 from halfstep.bundle import DenoiserFile
-from halfstep.conditioning import LabelCondition
+from halfstep.conditioning import LabelCondition, Likeness
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 
 
@@ -37,7 +37,8 @@ def workplace(
     for name in ("take.mp3", "take.wav", "take.flac", "a.wav", "b.wav"):
         Audio(noise, 8000).save(tmp_path / name)
     write_model(tmp_path / "runs" / "mine", denoisers=(DenoiserFile(steps=64, file="denoiser-64.onnx"),))
-    styles = LabelCondition(name="style", values=("piano", "strings"))
+    alike = Likeness(weights=((0.0,) * 32, (1.0,) * 32), bias=(0.0, 0.0))
+    styles = LabelCondition(name="style", values=("piano", "strings"), likeness=alike)
     write_model(tmp_path / "models" / "mine", conditions=(styles,))
     # a module whose name in its package is that of its function
     monkeypatch.setattr(sys.modules["halfstep.bundle.installed"], "model_places", lambda: [tiny_model.parent])
