@@ -7,10 +7,12 @@ import checked_shapes  # noqa: I001  before all of halfstep, whose functions it 
 import json
 import multiprocessing
 import os
+import re
 import runpy
 import socket
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,6 @@ from halfstep.data.decode import DecodeConfig
 from halfstep.data.preparing import PrepareConfig, prepare
 from halfstep.data.stores import WAVEFORM
 from halfstep.data.synthetic import piece
-from halfstep.training.log import read_log
 
 # A busy machine is not a slow test; and what lands is judged by the same examples every time.
 settings.register_profile("halfstep", deadline=None, derandomize="CI" in os.environ)
@@ -49,6 +50,18 @@ TINY = [
 VARIANCE = 0.25
 """Of the Gaussian data the tiny model's network knows perfectly."""
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+MAKING = re.compile(
+    r"^ *(from|import) (torch|scipy|librosa|pyloudnorm|pedalboard|diffusers"
+    r"|halfstep\.(nets|metrics|training|export|tasks|learned_vocoder|runs|evaluation|cluster))\b",
+    re.MULTILINE,
+)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Where the package is installed to play and no more, the test files that import the making half are left out."""
+    if find_spec("torch") is None and collection_path.suffix == ".py":
+        return MAKING.search(collection_path.read_text(encoding="utf-8")) is not None or None
+    return None
 
 
 @pytest.fixture(autouse=True)
@@ -211,6 +224,7 @@ def apart() -> Apart:
 def left():
     """left(folder) -> all that a run leaves which must not depend on how often it was cut: the last checkpoint's
     bytes, byte for byte, and the log but for timing."""
+    from halfstep.training.log import read_log  # needs torch
 
     def what(folder: Path) -> tuple[str, bytes, list[dict]]:
         last = max((folder / "checkpoints").glob("step-*.safetensors"))

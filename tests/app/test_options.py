@@ -1,7 +1,10 @@
-"""An option whose value may be left out."""
+"""An option whose value may be left out, and what a shell is offered."""
+
+import sys
 
 import pytest
 
+from halfstep.app.cli import app
 from halfstep.app.options import with_address
 
 
@@ -18,3 +21,24 @@ from halfstep.app.options import with_address
 )
 def test_ray_without_an_address_is_this_machine(typed: str, meant: str):
     assert with_address(typed.split()) == meant.split()
+
+
+def offered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str) -> list[str]:
+    """What bash is told when Tab is pressed after these words."""
+    monkeypatch.setenv("_HALFSTEP_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(len(typed.split()) - 1))
+    with pytest.raises(SystemExit):
+        app([], prog_name="halfstep")
+    return capsys.readouterr().out.split()
+
+
+def test_presets_are_offered_without_the_making_half(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "halfstep.runs.presets", None)
+    assert offered(monkeypatch, capsys, "halfstep train data --preset voc") == [
+        "vocoder", "vocoder-bands", "vocoder-diffusion"
+    ]  # fmt: skip
+    assert offered(monkeypatch, capsys, "halfstep generate a.wav --model amb") == ["ambient-piano"]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from halfstep.app.options import PRESET_GROUP, PRESET_NAMES
 from halfstep.diffusion.rates import cosine_rates
 from halfstep.errors import InputError
 from halfstep.nets.condition import Condition
@@ -19,7 +20,7 @@ from halfstep.nets.denoiser import rates_like
 from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.packing import Components, write_components
 from halfstep.runs.experiment import Experiment, with_settings
-from halfstep.runs.presets import PRESETS
+from halfstep.runs.presets import GROUP, PRESETS, VOCODERS
 from halfstep.tasks.contract import TaskConfig
 from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoderConfig
 from halfstep.tasks.music.export import COMPONENTS_FILE
@@ -35,6 +36,10 @@ def test_json_round_trip(name: str):
     assert Experiment.from_json(plain) == experiment
     assert experiment.name == name
     assert len(experiment.expects) > 20
+
+
+def test_a_shell_is_offered_what_there_is():
+    assert (set(PRESET_NAMES), PRESET_GROUP) == ({*PRESETS, *VOCODERS}, GROUP)
 
 
 def test_a_task_stands_under_its_own_name():

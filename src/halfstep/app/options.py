@@ -37,6 +37,12 @@ Ray = Annotated[
         "without an address, on this machine alone.",
     ),
 ]
+PRESET_NAMES = (
+    "tiny", "base", "long", "flagship", "vocoder", "vocoder-bands", "vocoder-diffusion",
+    "paper-ddpm-unet2d", "paper-pdd-unet1d", "paper-pdd-fold",
+)  # fmt: skip
+PRESET_GROUP = "halfstep.presets"
+"""Both as `runs/presets.py` has them, which imports torch: a shell asks at every Tab."""
 RAY = "--ray"
 ADDRESS = re.compile(r"auto|local|(ray://)?[\w.-]+:\d+|(ray://)?\[[0-9a-fA-F:]+\]:\d+")
 
@@ -59,12 +65,11 @@ def model_ids(incomplete: str) -> list[str]:
 
 
 def preset_names(incomplete: str) -> list[str]:
-    """Presets that begin so; none without the making half."""
-    try:
-        from halfstep.runs.presets import PRESETS
-    except ImportError:
-        return []
-    return [name for name in PRESETS if name.startswith(incomplete)]
+    """Presets that begin so, those of other packages too; the making half need not be there to name them."""
+    from importlib.metadata import entry_points
+
+    others = sorted({entry.name for entry in entry_points(group=PRESET_GROUP)})
+    return [name for name in (*PRESET_NAMES, *others) if name.startswith(incomplete)]
 
 
 @contextmanager

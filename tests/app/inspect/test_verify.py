@@ -15,6 +15,14 @@ def test_a_whole_model(tiny_model: Path, capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out == f"{tiny_model}: model, whole\n"
 
 
+def test_an_installed_model_by_its_id(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("HALFSTEP_MODELS", str(tiny_model.parent))
+    assert run(["verify", "tiny-gauss"]) == 0
+    assert capsys.readouterr().out == f"{tiny_model}: model, whole\n"
+
+
 def test_a_harmed_model(tmp_path: Path, write_model, capsys: pytest.CaptureFixture[str]):
     model = write_model(tmp_path / "m")
     (model / "denoiser-1.onnx").unlink()

@@ -1,5 +1,6 @@
 """`halfstep play`, with a sound card that is a list: in order, without loss, and clear about what is missing."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,6 +118,27 @@ def test_ctrl_c_ends_it_with_130(monkeypatch: pytest.MonkeyPatch, tiny_model: Pa
     error = capsys.readouterr().err
     assert "seed 4; Ctrl-C ends it" in error and "1 gaps: this machine did not keep up" in error
     assert "interrupted" in error
+
+
+def test_for_a_machine_a_line_at_either_end(
+    monkeypatch: pytest.MonkeyPatch, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+):
+    plug_in(monkeypatch, Output(most=8, late=(3,)))
+    assert play(monkeypatch, tiny_model, "--seed", "4", "--json") == 130
+    captured = capsys.readouterr()
+    first, last = map(json.loads, captured.out.splitlines())
+    assert first == {"model": "tiny-gauss", "seed": 4, "sample_rate": 8000}
+    assert last == {"seconds": 2.0, "gaps": 1}
+    assert captured.err == "halfstep: interrupted\n"
+
+
+def test_quiet_says_what_went_wrong_alone(
+    monkeypatch: pytest.MonkeyPatch, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+):
+    plug_in(monkeypatch, Output(most=8, late=(3,)))
+    assert play(monkeypatch, tiny_model, "--quiet") == 130
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.startswith("1 gaps: this machine did not keep up")
 
 
 @pytest.mark.parametrize(

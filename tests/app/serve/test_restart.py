@@ -1,6 +1,7 @@
 """A server that is killed, and a model whose file is replaced: listeners are told, and come back (reliability F37)."""
 
 import contextlib
+import json
 import logging
 import os
 import shutil
@@ -18,13 +19,18 @@ from .conftest import serving
 
 
 @contextlib.contextmanager
-def process(model: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    """`halfstep serve` on a port, once it answers."""
+def process(model: Path, port: int, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """`halfstep serve` on a port, once it answers: its first line is checked."""
     command = [sys.executable, "-m", "halfstep", "serve", "--model", str(model), "--port", str(port), "--seed", "7"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    address = f"http://127.0.0.1:{port}/"
+    line = f"halfstep plays at {address}  (Ctrl-C ends it)\n"
+    if options == ("--json",):
+        streams = {"tiny-gauss": [f"{address}stream/tiny-gauss.mp3", f"{address}stream/tiny-gauss.ogg"]}
+        line = json.dumps({"address": address, "streams": streams}) + "\n"
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
-            assert f":{port}/" in server.stdout.readline()
+            assert server.stdout.readline() == line
             yield server
         finally:
             server.kill()
@@ -63,7 +69,7 @@ def test_a_server_that_is_killed_sends_nobody_into_silence_and_is_there_again(ti
         server.wait(20)
     with pytest.raises(OSError, match=r"refused|reset"):
         heard(port, 1)
-    with process(tiny_model, port):
+    with process(tiny_model, port, "--json"):
         assert len(heard(port, 500)) > 500
 
 

@@ -46,7 +46,9 @@ def models(as_json: AsJson = False) -> None:
 
 
 def verify(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A data set, a run or a model folder.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A data set, a run, a model folder, or an installed model's id.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Check that a data set, run or model is whole.
@@ -54,7 +56,11 @@ def verify(
     Every problem is a line, and the exit code 2.
     """
     from halfstep.app.inspect.verifying import kind_and_problems
+    from halfstep.bundle import ModelFolder, installed_folders
 
+    if not path.exists():
+        folders = (folder for folder in installed_folders() if isinstance(folder, ModelFolder))
+        path = {folder.manifest.id: folder.path for folder in folders}.get(str(path), path)
     kind, problems = kind_and_problems(path)
     if as_json:
         print(json.dumps({"path": str(path), "kind": kind, "problems": problems}, indent=1))

@@ -14,7 +14,7 @@ import typer
 
 from halfstep.app.failures import STRICT
 from halfstep.app.mirror import at_hand, place
-from halfstep.app.options import AsJson, Ray, joined, preset_names
+from halfstep.app.options import PRESET_NAMES, AsJson, Ray, joined, preset_names
 from halfstep.app.progress import progress
 from halfstep.app.terminal import note, say
 from halfstep.atomic import disk_named
@@ -31,8 +31,7 @@ Preset = Annotated[
     str,
     typer.Option(
         autocompletion=preset_names,
-        help="A named experiment: tiny, base, long, flagship, vocoder, vocoder-bands, vocoder-diffusion, "
-        "paper-ddpm-unet2d, paper-pdd-unet1d, paper-pdd-fold.",
+        help=f"A named experiment: {', '.join(PRESET_NAMES)}.",
     ),
 ]
 Device = Annotated[

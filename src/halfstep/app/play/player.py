@@ -22,12 +22,12 @@ INSTEAD = "or write a file: halfstep generate out.wav"
 
 
 class Player:
-    """Plays blocks on the usual output; counts the gaps where they did not come in time."""
+    """Plays blocks on the usual output; counts their seconds, and the gaps where they did not come in time."""
 
     def __init__(self, sample_rate: int, channels: int = 1) -> None:
         """InputError if the machine has no library, no PortAudio or no output for it."""
         self._sound = sound_library()
-        self.gaps, self._channels = 0, channels
+        self.gaps, self.seconds, self._channels = 0, 0.0, channels
         try:
             self._output = self._sound.OutputStream(
                 samplerate=sample_rate, channels=channels, dtype="float32", latency="high"
@@ -46,6 +46,7 @@ class Player:
                 ahead.wait()
                 while (block := ahead.next()) is not None:
                     late = self._output.write(np.ascontiguousarray(with_channels(block.samples, self._channels).T))
+                    self.seconds += block.seconds
                     if late:
                         self.gaps += 1
                         ahead.wait()

@@ -1,12 +1,14 @@
 """The commands `play` and, for the plugin, `feed`. They import late what they need."""
 
+import json
 import sys
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from halfstep.app.options import Controls, Style, asked_for, model_ids
+from halfstep.app.options import AsJson, Controls, Style, asked_for, model_ids
+from halfstep.app.terminal import note
 from halfstep.app.threads import keep_to_one_thread
 
 
@@ -36,11 +38,12 @@ def play(
         typer.Option(metavar="NAME", help="Follow the clock of this MIDI input, in loops of bars; virtual makes one."),
     ] = None,
     bars: Annotated[int, typer.Option(min=1, max=64, help="Of a loop, where a tempo is followed.")] = 4,
+    as_json: AsJson = False,
 ) -> None:
     """Play music without end on this machine's speakers, until Ctrl-C.
 
     What --osc and --midi-clock change is heard four seconds later. It needs the extra `play`, and for these two
-    `stage`: pip install 'halfstep[play,stage]'
+    `stage`: pip install 'halfstep[play,stage]'. --json prints one line as it begins and one as it ends.
     """
     keep_to_one_thread()
     import secrets
@@ -63,15 +66,24 @@ def play(
         ends += [] if midi_clock is None else [listen_midi(MidiClock(stage), midi_clock)]
         blocks = staged(loaded, stage, BLOCK_SECONDS, bars)
     player = Player(loaded.sample_rate, loaded.manifest.mel.channels)
-    print(f"model {loaded.manifest.id}, seed {seed}; Ctrl-C ends it", file=sys.stderr)
+    if as_json:
+        _print_line(model=loaded.manifest.id, seed=seed, sample_rate=loaded.sample_rate)
+    else:
+        note(f"model {loaded.manifest.id}, seed {seed}; Ctrl-C ends it", aside=True)
     try:
         player.play(blocks)
     finally:
         for end in ends:
             end()
-        if player.gaps:
+        if as_json:
+            _print_line(seconds=round(player.seconds, 3), gaps=player.gaps)
+        elif player.gaps:
             advice = "fewer --steps, or less work beside it, would help"
             print(f"{player.gaps} gaps: this machine did not keep up; {advice}", file=sys.stderr)
+
+
+def _print_line(**facts: str | float) -> None:
+    print(json.dumps(facts), flush=True)
 
 
 def feed(

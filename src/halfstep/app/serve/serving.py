@@ -1,12 +1,14 @@
 """The command `serve`. It imports late what it needs."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from halfstep.app.options import model_ids
+from halfstep.app.options import AsJson, model_ids
+from halfstep.app.terminal import note
 from halfstep.app.threads import keep_to_one_thread
 from halfstep.errors import InputError
 
@@ -48,10 +50,12 @@ def serve(
         ),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Serve the page, endless streams and a small API, until Ctrl-C.
 
-    On this machine alone, unless --host says otherwise. It needs the extra `serve`: pip install 'halfstep[serve]'
+    On this machine alone, unless --host says otherwise. --json prints one line, once it answers.
+    It needs the extra `serve`: pip install 'halfstep[serve]'
     """
     keep_to_one_thread()
     import logging
@@ -83,9 +87,13 @@ def serve(
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{sock.getsockname()[1]}/"
         warming.append(warm_up(server))
-        print(f"halfstep plays at {address}  (Ctrl-C ends it)", flush=True)
-        for name in models:
-            print(f"  {address}stream/{name}.mp3   .ogg", flush=True)
+        if as_json:
+            streams = {name: [f"{address}stream/{name}.{kind}" for kind in ("mp3", "ogg")] for name in models}
+            print(json.dumps({"address": address, "streams": streams}), flush=True)
+        else:
+            lines = [f"  {address}stream/{name}.mp3   .ogg" for name in models]
+            note("\n".join([f"halfstep plays at {address}  (Ctrl-C ends it)", *lines]))
+            sys.stdout.flush()
         if open_:
             webbrowser.open(address)
 

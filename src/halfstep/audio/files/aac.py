@@ -3,7 +3,9 @@
 Only these two containers are tried, whatever else FFmpeg knows, and nothing but the open file is read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 NEEDED = "AAC or M4A, which PyAV reads: pip install 'halfstep[aac]'; or convert it to FLAC"
+TAKES_ANY_TITLE = 19
 HEAD_BYTES = 12
 MP4 = "MP4"
 """What `AudioInfo.format` says of these, in a container or bare."""
@@ -86,9 +89,16 @@ class AacRecording:
     def _opened(self) -> "InputContainer":
         self._file.seek(0)
         try:
-            return self._av.open(self._file, format=self._container, metadata_errors="replace")
+            return _opening(self._av)(self._file, format=self._container)
         except (self._av.FFmpegError, ValueError) as error:
             raise InputError(f"not readable as AAC ({error})") from None
+
+
+def _opening(av: ModuleType) -> Callable[..., "InputContainer"]:
+    """`av.open`, which no title in another alphabet stops: PyAV takes any from 19 on, and is to be told so before."""
+    if int(av.__version__.partition(".")[0]) >= TAKES_ANY_TITLE:
+        return av.open
+    return partial(av.open, metadata_errors="replace")
 
 
 def _is_cover(stream: "av.VideoStream") -> bool:
