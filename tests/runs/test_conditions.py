@@ -11,13 +11,14 @@ import torch
 import halfstep
 from halfstep.app.cli import run
 from halfstep.audio.timbre import timbre
-from halfstep.conditioning import Conditions, LabelCondition
+from halfstep.conditioning import Conditions, LabelCondition, NumberCondition
 from halfstep.data.dataset import Library
+from halfstep.data.windows import Windows
 from halfstep.diffusion.rates import Rates
 from halfstep.errors import InputError
 from halfstep.generation.model import Model
 from halfstep.nets.condition import Condition
-from halfstep.runs.conditions import Conditioning, ConditionsConfig, fitted_conditions
+from halfstep.runs.conditions import Conditioning, ConditionsConfig, fitted_conditions, measured_of
 from halfstep.runs.experiment import Experiment, with_settings
 from halfstep.runs.export_model import Card, export_run
 from halfstep.runs.presets import preset
@@ -66,12 +67,12 @@ def trained(labelled: Path) -> Path:
 
 def test_labels_of_the_training_split_are_the_values(labelled: Path, tmp_path: Path):
     config, library = ConditionsConfig(names=("style",)), Library(labelled)
-    assert fitted_conditions(ConditionsConfig(), library, tmp_path) == Conditions()
-    fitted = fitted_conditions(config, library, tmp_path)
+    assert fitted_conditions(ConditionsConfig(), library, tmp_path, 24) == Conditions()
+    fitted = fitted_conditions(config, library, tmp_path, 24)
     assert fitted == Conditions((LabelCondition(name="style", values=tuple(sorted(STYLES))),))
-    assert fitted_conditions(config, library, tmp_path) == fitted  # as it was kept
+    assert fitted_conditions(config, library, tmp_path, 24) == fitted  # as it was kept
     with pytest.raises(InputError, match=r"mood labels the training tracks with 0 values.*labelled with style"):
-        fitted_conditions(ConditionsConfig(names=("mood",)), library, tmp_path / "other")
+        fitted_conditions(ConditionsConfig(names=("mood",)), library, tmp_path / "other", 24)
 
 
 @pytest.mark.parametrize("changes", [{"names": ("a", "a")}, {"dropout": 1.0}, {"dropout_each": -0.1}])
@@ -81,16 +82,17 @@ def test_settings_out_of_range_are_refused(changes: dict[str, object]):
 
 
 def test_clips_come_with_the_labels_of_their_tracks_or_with_none(labelled: Path):
-    tracks = Library(labelled).tracks
+    library = Library(labelled)
+    tracks, clips = library.tracks, np.zeros((len(library.tracks), 128, 24), np.float32)
     two = Conditions(
         (LabelCondition(name="style", values=STYLES), LabelCondition(name="mood", values=("calm", "wild")))
     )
-    conditioning = Conditioning(two, ConditionsConfig(names=("style", "mood"), dropout=0.25, dropout_each=0.5))
-    rows = conditioning.of(tracks)
+    conditioning = Conditioning(two, ConditionsConfig(names=("style", "mood"), dropout=0.25, dropout_each=0.5), library)
+    rows = conditioning.of(clips, tracks)
     assert [STYLES[int(row.argmax())] for row in rows] == [track.labels["style"][0] for track in tracks]
     many = tracks * 500
     example = Example(x=torch.zeros(len(many), 1), condition=Condition())
-    pooled = conditioning.given(example, many, np.random.default_rng(0)).condition.pooled
+    pooled = conditioning.given(example, np.tile(clips, (500, 1, 1)), many, np.random.default_rng(0)).condition.pooled
     assert pooled is not None
     given = pooled.numpy()
     assert (given.any(axis=1) == (given[:, :3] == np.tile(rows, (500, 1))[:, :3]).all(axis=1)).all()
@@ -144,3 +146,18 @@ def test_what_the_data_set_has_not_is_said_before_the_run_begins(
     assert run(words) == 2
     assert "prepare the data set with --label mood=folders" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_measured_needs_no_label_and_is_a_number_between_quantiles(labelled: Path, tmp_path: Path):
+    library, config = Library(labelled), ConditionsConfig(names=("loudness_like", "style"))
+    conditions = fitted_conditions(config, library, tmp_path, 24)
+    number = conditions.named[0]
+    assert isinstance(number, NumberCondition)
+    assert number.unit == "LUFS"
+    windows = Windows(library, "train", 24)
+    clips, places = windows.batch(3, 16)[0], windows.drawn(3, 16)
+    measured = [float(measured_of("loudness_like", clip, library)) for clip in clips]
+    assert number.values[0] < np.median(measured) < number.values[-1]
+    vectors = Conditioning(conditions, config, library).of(clips, [track for track, _ in places])
+    got = vectors[:, : len(number.values)] @ np.array(number.values)
+    np.testing.assert_allclose(got, np.clip(measured, number.values[0], number.values[-1]), rtol=1e-4)

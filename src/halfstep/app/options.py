@@ -28,6 +28,17 @@ Controls = Annotated[
         "--control", metavar="NAME=VALUE", help="Whatever else the model can be asked for; may be given again."
     ),
 ]
+Key = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Of a model that knows keys: C, Am, Eb ...; with weights and drifts as --style."),
+]
+Density = Annotated[
+    str | None, typer.Option(metavar="NUMBER", help="Onsets a second, of a model that knows them; A..B drifts.")
+]
+LoudnessLike = Annotated[
+    str | None,
+    typer.Option(metavar="LUFS", help="Music that is played as loud as that, of a model that knows it; A..B drifts."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
 Ray = Annotated[
     str | None,

@@ -5,16 +5,13 @@ import scipy.ndimage
 
 from halfstep.arrays import Float32, Float64
 from halfstep.audio.mel import MelConfig, log_mel
+from halfstep.audio.onsets import LEAST_NEPERS, RANGE_NEPERS, onset_rises
 
 SECTION_SECONDS = 10.0
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.25, 2.0
 HOP_SECONDS, BANDS = 0.0116, 40
 EDGE_FRAMES = 3
 """Frames that reach beyond the samples."""
-RANGE_NEPERS = 7.0
-"""60 dB below the loudest band of a section there is nothing to set in."""
-LEAST_NEPERS = 0.05
-"""A band that rises by less from one frame to the next is as good as steady."""
 TREND_SECONDS = 1.0
 WIDTH_SECONDS = 0.02
 """Onsets so far apart still fall together: people are not exact, nor are frames."""
@@ -39,8 +36,8 @@ def onset_strength(
     """Rises of the log-mel, mean over bands, [frames]; and frames a second. The ends are no rise nor fall."""
     hop = 2 * round(HOP_SECONDS * sample_rate / 2)
     levels = log_mel(samples, MelConfig(sample_rate=sample_rate, n_fft=4 * hop, hop_length=hop, n_mels=BANDS))
-    levels = np.maximum(levels, levels.max() - RANGE_NEPERS)[:, EDGE_FRAMES:-EDGE_FRAMES]
-    return np.maximum(np.diff(levels, axis=1) - LEAST_NEPERS, 0).mean(0, dtype=np.float64), sample_rate / hop
+    floor = levels.max() - RANGE_NEPERS
+    return onset_rises(np.maximum(levels, floor)[:, EDGE_FRAMES:-EDGE_FRAMES]), sample_rate / hop
 
 
 def _pulse_of(section: Float32[np.ndarray, "samples"], sample_rate: int) -> float:

@@ -14,10 +14,16 @@ from halfstep.conditioning import (
     MOST_VALUES,
     Conditions,
     LabelCondition,
+    NamedCondition,
+    NumberCondition,
+    Weights,
     condition_from,
     condition_members,
 )
 from halfstep.data.dataset import Library, Track
+from halfstep.data.measured import MEASURES
+from halfstep.data.stores import LOG_MEL
+from halfstep.data.windows import Windows
 from halfstep.errors import NamedError
 from halfstep.fields import Fields, read_json
 from halfstep.training.example import Example
@@ -25,11 +31,15 @@ from halfstep.training.example import Example
 FILE_NAME = "conditions.json"
 FORMAT = 1
 RESTORE = "restore it, or train anew"
+FITTED_WINDOWS = 256
+"""By which the values of what is measured are chosen."""
+QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionsConfig:
-    """names: what the model can be asked for, each a name that the data set labels its tracks with.
+    """names: what the model can be asked for, each a name that the data set labels its tracks with, or else one of
+    MEASURES, which is measured of every window.
 
     dropout: how often a clip comes without any, so that the network knows all music too, which guidance needs
     (Ho & Salimans 2022, arXiv:2207.12598, algorithm 1). dropout_each: how often one of several is left out, so that
@@ -48,8 +58,9 @@ class ConditionsConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}: 0 up to, not including, 1 was expected")
 
 
-def fitted_conditions(config: ConditionsConfig, library: Library, folder: Path) -> Conditions:
-    """What a run in `folder` can be asked for: as it was fitted before, or else fitted now and kept there.
+def fitted_conditions(config: ConditionsConfig, library: Library, folder: Path, frames: int) -> Conditions:
+    """What a run in `folder` can be asked for: as it was fitted before, or else fitted now, to windows of `frames`, and
+    kept there.
 
     InputError for a name that the data set has not.
     """
@@ -58,13 +69,15 @@ def fitted_conditions(config: ConditionsConfig, library: Library, folder: Path) 
     path = folder / FILE_NAME
     if path.exists():
         return _read(path)
-    conditions = Conditions(tuple(_labels(name, library) for name in config.names))
+    conditions = Conditions(tuple(_fitted(name, library, frames) for name in config.names))
     if folder.is_dir():
         write_json(path, {"format": FORMAT, "conditions": [condition_members(one) for one in conditions.named]})
     return conditions
 
 
-def _labels(name: str, library: Library) -> LabelCondition:
+def _fitted(name: str, library: Library, frames: int) -> NamedCondition:
+    if name in MEASURES and not library.labels(name):
+        return _measured(name, library, frames)
     values = library.labels(name)
     if not 2 <= len(values) <= MOST_VALUES:
         has = ", ".join(sorted({name for track in library.tracks for name in track.labels})) or "nothing"
@@ -74,6 +87,30 @@ def _labels(name: str, library: Library) -> LabelCondition:
             f"{name}=folders"
         )
     return LabelCondition(name=name, values=values)
+
+
+def _measured(name: str, library: Library, frames: int) -> NamedCondition:
+    """Its values: all labels that occur, or numbers between which equally many windows lie."""
+    if library.stores != LOG_MEL:
+        raise NamedError(f"{{settings}} conditions.names: {name} is measured of log bands; this data set has none")
+    windows = Windows(library, "train", frames)
+    clips = windows.evenly(min(FITTED_WINDOWS, windows.count * 4))
+    measured = [measured_of(name, clip, library) for clip in clips]
+    labels = sorted({one for one in measured if isinstance(one, str) and one})
+    numbers = np.array([one for one in measured if not isinstance(one, str) and np.isfinite(one)])
+    knots = np.unique(np.round(np.quantile(numbers, QUANTILES), 2)) if len(numbers) else numbers
+    if max(len(labels), len(knots)) < 2:
+        raise NamedError(
+            f"{{settings}} conditions.names: {name} is the same in all windows, or cannot be measured; leave it out"
+        )
+    if labels:
+        return LabelCondition(name=name, values=tuple(labels))
+    return NumberCondition(name=name, values=tuple(map(float, knots)), unit=MEASURES[name].unit or "")
+
+
+def measured_of(name: str, clip: Float32[np.ndarray, "bands frames"], library: Library) -> str | float:
+    """One of MEASURES of a standardised window [n_mels, frames]."""
+    return MEASURES[name].of(clip * library.band_std[:, None] + library.band_mean[:, None], library.mel)
 
 
 def _read(path: Path) -> Conditions:
@@ -87,24 +124,30 @@ def _read(path: Path) -> Conditions:
 class Conditioning:
     """Gives clips what they can be asked for by."""
 
-    def __init__(self, conditions: Conditions, config: ConditionsConfig) -> None:
-        self.conditions, self._config = conditions, config
+    def __init__(self, conditions: Conditions, config: ConditionsConfig, library: Library) -> None:
+        self.conditions, self._config, self._library = conditions, config, library
 
-    def of(self, tracks: Sequence[Track]) -> Float32[np.ndarray, "batch features"]:
-        """The vector of each clip, by the track it is of."""
-        return np.stack([self._vector(track) for track in tracks])
+    def of(self, clips: np.ndarray, tracks: Sequence[Track]) -> Float32[np.ndarray, "batch features"]:
+        """The vector of each clip [n_mels, frames], by the track it is of and what is measured of it."""
+        return np.stack([self._vector(clip, track) for clip, track in zip(clips, tracks, strict=True)])
 
-    def given(self, example: Example, tracks: Sequence[Track], rng: np.random.Generator) -> Example:
+    def given(self, example: Example, clips: np.ndarray, tracks: Sequence[Track], rng: np.random.Generator) -> Example:
         """The example with the vector of every clip as its pooled condition, some of it left out by `rng`."""
-        vectors, named = self.of(tracks), self.conditions.named
+        vectors, named = self.of(clips, tracks), self.conditions.named
         kept = rng.random((len(tracks), 1)) >= self._config.dropout
         each = rng.random((len(tracks), len(named))) >= (self._config.dropout_each if len(named) > 1 else 0)
         features = np.repeat(kept & each, [len(one.values) for one in named], axis=1)
         pooled = torch.from_numpy(np.where(features, vectors, np.float32(0)))
         return replace(example, condition=replace(example.condition, pooled=pooled))
 
-    def _vector(self, track: Track) -> Float32[np.ndarray, "features"]:
-        return self.conditions.vector(
-            {one.name: one.of_labels(track.labels.get(one.name, ())) for one in self.conditions.named
-             if isinstance(one, LabelCondition)}
-        )  # fmt: skip
+    def _vector(self, clip: np.ndarray, track: Track) -> Float32[np.ndarray, "features"]:
+        return self.conditions.vector({one.name: self._weights(one, clip, track) for one in self.conditions.named})
+
+    def _weights(self, one: NamedCondition, clip: np.ndarray, track: Track) -> Weights:
+        if one.name in track.labels or one.name not in MEASURES:
+            assert isinstance(one, LabelCondition), "tracks have labels"
+            return one.of_labels(track.labels.get(one.name, ()))
+        measured = measured_of(one.name, clip, self._library)
+        if isinstance(one, LabelCondition):
+            return one.of_labels([str(measured)])
+        return one.of_number(float(measured))

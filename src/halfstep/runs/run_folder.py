@@ -61,7 +61,7 @@ class Run:
     @cached_property
     def conditions(self) -> Conditions:
         """What the model can be asked for."""
-        return fitted_conditions(self.experiment.conditions, self.library, self.path)
+        return fitted_conditions(self.experiment.conditions, self.library, self.path, self.experiment.clip_frames)
 
     def network(self) -> Denoiser:
         """The untrained one."""
@@ -79,14 +79,14 @@ class Run:
     def batches(self, size: int, stream: int = 0) -> Callable[[int], Example]:
         """Training batches by number: windows, what is given of them, and what they can be asked for by."""
         windows, conditions = self.windows("train", stream), self.conditions
-        conditioning = Conditioning(conditions, self.experiment.conditions)
+        conditioning = Conditioning(conditions, self.experiment.conditions, self.library)
 
         def batch(number: int) -> Example:
             clips, rng = windows.batch(number, size)
             example = self.task.example(clips, rng)
             if not conditions.named:
                 return example
-            return conditioning.given(example, [track for track, _ in windows.drawn(number, size)], rng)
+            return conditioning.given(example, clips, [track for track, _ in windows.drawn(number, size)], rng)
 
         return batch
 

@@ -67,7 +67,8 @@ def _opened(
     experiment = resolved(data, name, settings, steps)
     opened = new_run(run, experiment, Library(data), device)
     if isinstance(opened, Run):
-        fitted_conditions(opened.experiment.conditions, opened.library, run)  # what the data set lacks is said first
+        frames = experiment.clip_frames
+        fitted_conditions(opened.experiment.conditions, opened.library, run, frames)  # what is lacking is said first
     weights = None if start is None else _weights(start)
     for split in ("train", "heldout"):
         windows = opened.windows(split)  # too little data is said before the run begins

@@ -6,7 +6,20 @@ from typing import Annotated
 import typer
 
 from halfstep.app.failures import OPTIONS as EVERYWHERE
-from halfstep.app.options import AsJson, Controls, Like, Ray, Style, asked_for, joined, model_ids, style_like
+from halfstep.app.options import (
+    AsJson,
+    Controls,
+    Density,
+    Key,
+    Like,
+    LoudnessLike,
+    Ray,
+    Style,
+    asked_for,
+    joined,
+    model_ids,
+    style_like,
+)
 from halfstep.errors import InputError, NamedError
 
 MostPieces = 1000
@@ -57,7 +70,12 @@ def generate(
     ],
     seconds: Annotated[float | None, typer.Option(help="How much new music; 30 if nothing says otherwise.")] = None,
     bars: Annotated[float | None, typer.Option(help="How much new music, in bars; with --bpm.")] = None,
-    bpm: Annotated[float | None, typer.Option(help="Beats a minute, for --bars.")] = None,
+    bpm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER", help="Beats a minute, for --bars; alone, of a model that knows tempo: A..B drifts."
+        ),
+    ] = None,
     beats: Annotated[int | None, typer.Option(help="Beats a bar, for --bars; 4 if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Which piece; the same seed gives the same bytes.")] = 0,
     steps: Annotated[
@@ -109,6 +127,9 @@ def generate(
     ] = None,
     style: Style = None,
     like: Like = None,
+    key: Key = None,
+    density: Density = None,
+    loudness_like: LoudnessLike = None,
     control: Controls = None,
     vocoder: Annotated[
         str | None, typer.Option(metavar="NAME", help="griffin-lim: not the model's own, for comparison.")
@@ -146,16 +167,21 @@ def generate(
     from halfstep.app.generate.generating import generate_files
     from halfstep.generation.requests import request_for
 
-    length = _seconds(seconds, bars, bpm, beats)
+    alone = bars is None and beats is None
+    length = seconds if alone else _seconds(seconds, bars, bpm, beats)
     if ray is not None:  # another machine has another current folder
         named = (continue_, into, mend, restyle)
         continue_, into, mend, restyle = (None if path is None else path.absolute() for path in named)
     try:
+        tempo = bpm if bpm is not None and (alone or _knows_tempo(model)) else None
         request = request_for(
             seconds=length, context=continue_, into=into, loop=loop, mend=mend, start=from_, stop=to, seed=seed,
             restyle=restyle, strength=strength, steps=steps, variation=vary, toward=toward, vocoder=vocoder,
             sampler=sampler, respacing=respacing, loudness=loudness,
-            asked=asked_for(control, style=style_like(like, style, model)),
+            asked=asked_for(
+                control, style=style_like(like, style, model), tempo=tempo, key=key, density=density,
+                loudness_like=loudness_like,
+            ),
         )  # fmt: skip
         delivery = Delivery(sample_rate=sample_rate, bits=bit_depth, standard=format_, as_json=as_json)
         with joined(ray) as cluster:
@@ -164,18 +190,28 @@ def generate(
         raise InputError(error.named(OPTIONS)) from error
 
 
-def _seconds(seconds: float | None, bars: float | None, bpm: float | None, beats: int | None) -> float | None:
-    """How much new music: as typed, or as many bars as were typed. InputError for half of a pair."""
+def _knows_tempo(model: str | None) -> bool:
+    """Whether the model makes music at a tempo, so that loops of bars are asked for theirs."""
+    import halfstep
+    from halfstep.app.run_folders import as_model
+
+    return any(one.name == "tempo" for one in halfstep.load(as_model(model)).manifest.conditions)
+
+
+def _seconds(seconds: float | None, bars: float | None, bpm: str | None, beats: int | None) -> float:
+    """How much new music: as many bars as were typed. InputError for half of a pair."""
     if bars is None and bpm is None:
-        if beats is not None:
-            raise InputError("--beats: counts the beats of --bars at --bpm: give those too")
-        return seconds
+        raise InputError("--beats: counts the beats of --bars at --bpm: give those too")
     if bars is None or bpm is None:
         raise InputError("--bars and --bpm: one says nothing without the other; give both")
     if seconds is not None:
         raise InputError("--seconds: --bars and --bpm give the length already; leave one of them out")
     beats = USUAL_BEATS if beats is None else beats
-    for option, value in (("--bars", bars), ("--bpm", bpm), ("--beats", beats)):
+    try:
+        rate = float(bpm)
+    except ValueError:
+        raise InputError(f"--bpm {bpm}: with --bars, give a single number") from None
+    for option, value in (("--bars", bars), ("--bpm", rate), ("--beats", beats)):
         if not 0 < value < 1e6:
             raise InputError(f"{option} is {value:g}: give a number above 0")
-    return bars * beats * 60 / bpm
+    return bars * beats * 60 / rate

@@ -1,0 +1,95 @@
+"""What a window can be asked for that nobody has to label: measured of its own log bands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from halfstep.arrays import Float32, Float64
+from halfstep.audio.loudness import k_weights, lufs
+from halfstep.audio.mel import MelConfig, band_edges_hz, filterbank
+from halfstep.audio.onsets import onset_rises, onsets_a_second, tempo_bpm
+
+LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ = 100.0, 2000.0
+"""Bands between them say which pitch classes sound."""
+A_HZ = 440.0
+NOTES = ("A", "Bb", "B", "C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab")
+MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+"""How well each pitch class fits a key, from its tonic on (Krumhansl & Kessler 1982)."""
+LEAST_FIT = 0.3
+"""Correlation of pitch classes with a key: below it there is none."""
+
+Bands = Float32[np.ndarray, "bands frames"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """of: log bands [n_mels, frames] -> a label or a number; "" and NaN where there is none. unit: of a number, None of
+    a label.
+    """
+
+    of: Callable[[Bands, MelConfig], str | float]
+    unit: str | None = None
+
+
+def tempo(log_mel: Bands, mel: MelConfig) -> float:
+    """Beats a minute; NaN without a pulse."""
+    return tempo_bpm(onset_rises(log_mel), mel.frames_per_second)
+
+
+def density(log_mel: Bands, mel: MelConfig) -> float:
+    """Onsets a second."""
+    return onsets_a_second(onset_rises(log_mel), mel.frames_per_second)
+
+
+def loudness(log_mel: Bands, mel: MelConfig) -> float:
+    """K-weighted level of the bands, some dB from BS.1770's, which has the spectrum itself."""
+    power = _band_weights(mel) @ np.exp(2 * log_mel.astype(np.float64))
+    return float(lufs(power.mean(keepdims=True))[0])
+
+
+def key(log_mel: Bands, mel: MelConfig) -> str:
+    """The major or minor key, `A` or `Am`, whose profile its pitch classes follow best; "" where none fits.
+
+    Needs bands that hold pitch (192 in log frequency); a mel's are too far apart.
+    """
+    return key_of(_pitch_classes(mel) @ np.exp(log_mel.astype(np.float64)).sum(axis=1))
+
+
+def key_of(classes: Float64[np.ndarray, "12"]) -> str:
+    """The same of how much of every pitch class sounds, from A up."""
+    profiles = {f"{note}{mode}": np.roll(profile, tonic) for mode, profile in (("", MAJOR), ("m", MINOR))
+                for tonic, note in enumerate(NOTES)}  # fmt: skip
+    if classes.std() <= 1e-9 * classes.mean():
+        return ""
+    fits = {name: float(np.corrcoef(classes, profile)[0, 1]) for name, profile in profiles.items()}
+    best = max(fits, key=lambda name: fits[name])
+    return best if fits[best] >= LEAST_FIT else ""
+
+
+MEASURES: dict[str, Measure] = {
+    "tempo": Measure(of=tempo, unit="BPM"),
+    "key": Measure(of=key),
+    "loudness_like": Measure(of=loudness, unit="LUFS"),
+    "density": Measure(of=density, unit="onsets a second"),
+}
+
+
+@lru_cache(maxsize=4)
+def _band_weights(mel: MelConfig) -> Float64[np.ndarray, "bands"]:
+    """What a band's magnitude, squared, adds to a frame's K-weighted mean square: its spectrum is taken to be flat."""
+    filters = filterbank(mel).astype(np.float64)
+    peaks = np.maximum(filters.max(axis=1, keepdims=True), 1e-12)
+    return (filters / peaks) @ k_weights(mel) / np.maximum(filters.sum(axis=1), 1e-12) ** 2
+
+
+@lru_cache(maxsize=4)
+def _pitch_classes(mel: MelConfig) -> Float64[np.ndarray, "12 bands"]:
+    """How much each band is of every pitch class: shared by the two next to its centre."""
+    centres = band_edges_hz(mel)[1:-1]
+    place = 12 * np.log2(np.maximum(centres, 1.0) / A_HZ)
+    apart = np.abs((place[None] - np.arange(12)[:, None] + 6) % 12 - 6)
+    inside = (centres >= LOWEST_PITCH_HZ) & (centres <= HIGHEST_PITCH_HZ)
+    return np.maximum(0, 1 - apart) * inside
