@@ -64,7 +64,9 @@ def test_an_example_runs_as_it_stands(line: str, workplace: Path, monkeypatch: p
     monkeypatch.setattr("halfstep.runs.export_model.export_run", called(seen, "export", manifest))
     monkeypatch.setattr("halfstep.evaluation.evaluate.evaluate_command", called(seen, "evaluate", ""))
     monkeypatch.setattr("halfstep.generation.model.Model.push_to_hub", called(seen, "push", "hf://me/mine"))
-    monkeypatch.setattr("halfstep.app.play.player.Player.__init__", lambda self, rate: setattr(self, "gaps", 0))
+    monkeypatch.setattr(
+        "halfstep.app.play.player.Player.__init__", lambda self, rate, channels: setattr(self, "gaps", 0)
+    )
     monkeypatch.setattr("halfstep.app.play.player.Player.play", called(seen, "play"))
     monkeypatch.setattr("halfstep.app.serve.running.run", called(seen, "serve"), raising=False)
     hasty = functools.partial(GriffinLimStream, iterations=1)

@@ -110,7 +110,8 @@ def _measured(name: str, library: Library, frames: int) -> NamedCondition:
 
 def measured_of(name: str, clip: Float32[np.ndarray, "bands frames"], library: Library) -> str | float:
     """One of MEASURES of a standardised window [n_mels, frames]."""
-    return MEASURES[name].of(clip * library.band_std[:, None] + library.band_mean[:, None], library.mel)
+    bands = clip * library.band_std[:, None] + library.band_mean[:, None]
+    return MEASURES[name].of(bands[: library.mel.n_mels], library.mel)
 
 
 def _read(path: Path) -> Conditions:
