@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -208,7 +209,8 @@ def stored(**changes: object) -> bytes:
     """A components file with some arrays changed; None leaves one out."""
     fine = {"matrix": np.eye(3, 8, dtype=np.float32), "scale": np.float64(1), "explained": np.float64(0.9)}
     buffer = io.BytesIO()
-    np.savez(buffer, **{name: array for name, array in (fine | changes).items() if array is not None})
+    kept: dict[str, Any] = {name: array for name, array in (fine | changes).items() if array is not None}
+    np.savez(buffer, **kept)
     return buffer.getvalue()
 
 

@@ -22,7 +22,7 @@ from halfstep.export.onnx_writing import write_onnx
 
 EPSILON = 1e-3
 """tf.layers.batch_normalization's own."""
-RESTART_BYTES, TRAILER_BYTES, FOOTER_BYTES = 4, 5, 48
+RESTART_BYTES, FOOTER_BYTES = 4, 48
 
 
 def read_checkpoint(folder: Path) -> dict[str, np.ndarray]:

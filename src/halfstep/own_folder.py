@@ -13,7 +13,7 @@ MARK = ".halfstep"
 """A file that says what the folder is."""
 LONGEST_MARK = 100
 LONGEST_FACTS = 64 << 20
-DATA_SET, RUN, REPORT, VOCODER, SITE, STREAM = "data set", "run", "report", "vocoder", "site", "stream of segments"
+DATA_SET, RUN, REPORT, SITE, STREAM = "data set", "run", "report", "site", "stream of segments"
 
 
 def enter(folder: Path, kind: str, looks_like_one: Callable[[Path], bool] = lambda _: False) -> None:

@@ -3,6 +3,7 @@
 import resource
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,7 +19,7 @@ HUGE = 1 << 33
 """Numbers: 32 GiB of float32."""
 
 
-def network(nodes: list[onnx.NodeProto], **constants: list) -> bytes:
+def network(nodes: list[onnx.NodeProto], **constants: list[Any] | float) -> bytes:
     """x [16] -> y [16] = x + the mean of `big`, which the nodes make."""
     nodes = [
         *nodes,
@@ -37,7 +38,7 @@ def network(nodes: list[onnx.NodeProto], **constants: list) -> bytes:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
 
 
-def node(kind: str, *inputs: str, to: str = "big", **attributes: object) -> onnx.NodeProto:
+def node(kind: str, *inputs: str, to: str = "big", **attributes: Any) -> onnx.NodeProto:
     return helper.make_node(kind, list(inputs), [to], **attributes)
 
 

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
 from halfstep.errors import InputError
 
@@ -51,7 +53,7 @@ def content(track: object) -> np.ndarray:
 
 
 def windows(lengths: tuple[int, ...], frames: int = 8, seed: int = 0, **shelf) -> Windows:
-    return Windows(Shelf(lengths, **shelf), "train", frames, seed)
+    return Windows(cast(Library, Shelf(lengths, **shelf)), "train", frames, seed)
 
 
 def test_a_window_is_consecutive_frames_of_one_track_of_the_split():

@@ -1,5 +1,7 @@
 """Every form of a prediction says the same."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -29,13 +31,13 @@ def test_six_ways_round(x, eps, t):
     """x -> v -> eps -> x and back: all six conversions agree with the x and eps that made z_t."""
     at_t = cosine_rates(t)
     z_t, v = at_t.alpha * x + at_t.sigma * eps, velocity(x, eps, at_t)
-    close = {"rel": 1e-9, "abs": 1e-9}
-    assert x_from_v(v, z_t, at_t) == pytest.approx(x, **close)
-    assert eps_from_v(v, z_t, at_t) == pytest.approx(eps, **close)
-    assert v_from_x(x, z_t, at_t) == pytest.approx(v, **close)
-    assert v_from_eps(eps, z_t, at_t) == pytest.approx(v, **close)
-    assert eps_from_x(x, z_t, at_t) == pytest.approx(eps, **close)
-    assert x_from_eps(eps, z_t, at_t) == pytest.approx(x, **close)
+    close = functools.partial(pytest.approx, rel=1e-9, abs=1e-9)
+    assert x_from_v(v, z_t, at_t) == close(x)
+    assert eps_from_v(v, z_t, at_t) == close(eps)
+    assert v_from_x(x, z_t, at_t) == close(v)
+    assert v_from_eps(eps, z_t, at_t) == close(v)
+    assert eps_from_x(x, z_t, at_t) == close(eps)
+    assert x_from_eps(eps, z_t, at_t) == close(x)
 
 
 @given(x=number, eps=number, z_t=number, t=st.floats(0.001, 1))

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_every_schedule_falls_from_data_to_noise(name: str):
     assert (alpha[-1] == 0) == (name in ("cosine", "shifted", "sigmoid"))
 
 
-def log_snr(name: str, t: float, **settings: float) -> float:
+def log_snr(name: str, t: float, **settings: Any) -> float:
     alpha, sigma = SCHEDULES[name](**settings).rates(np.array(t))
     return 2 * math.log(alpha / sigma)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -10,6 +11,7 @@ from halfstep.data.dataset import Library
 from halfstep.evaluation import real, streams
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.sounds import Place
+from halfstep.evaluation.subject import Subject
 
 FRAMES = 24
 LENGTHS = (25, 30, 25, 47, 26, 24, 300, 25, 29, 31, 200, 40)
@@ -34,9 +36,8 @@ def test_windows_and_streams_of_the_reference_share_no_frame_with_any_other(
 ):
     library = Library(write_library(tmp_path / "data", LENGTHS, (200, 70)))
     options = Options(data=tmp_path / "data", out=tmp_path, windows=100, streams=6, stream_seconds=FRAMES / 86.13)
-    subject = SimpleNamespace(
-        frames=FRAMES, vocoder=lambda: None, model=SimpleNamespace(manifest=SimpleNamespace(streamed=()))
-    )
+    model = SimpleNamespace(manifest=SimpleNamespace(streamed=()))
+    subject = cast(Subject, SimpleNamespace(frames=FRAMES, vocoder=lambda: None, model=model))
     rows, _ = real.real_rows(library, subject, options)
     assert [row.kind for row in rows] == ["reference", "real", "heldout"]
     of_streams, _ = streams.stream_rows(library, subject, options)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,14 +54,15 @@ def test_a_drift_begins_with_the_one_and_ends_with_the_other(model: Model):
 
 def test_all_kinds_of_music_are_asked_and_a_stream_is_as_its_piece(model: Model):
     take = Audio(0.1 * np.sin(np.arange(8000) / 5)[None].astype(np.float32), 8000)
-    plain, asked = ({}, {"style": "two"})
-    for kind in (
+    plain, asked = dict[str, Any](), dict[str, Any](style="two")
+    kinds: tuple[dict[str, Any], ...] = (
         {},
         {"loop": True},
         {"context": take},
         {"context": take, "loop": True},
         {"context": take, "into": take},
-    ):
+    )
+    for kind in kinds:
         made = [model.generate(0.5, **kind, **one).samples for one in (plain, asked)]
         assert made[0].shape == made[1].shape
         assert np.abs(made[0] - made[1]).max() > 1e-3
@@ -81,10 +83,10 @@ def test_nothing_asked_is_the_music_of_a_model_without_conditions(model: Model, 
     ("asked", "said"),
     [({"style": "three"}, "style 'three': not known"), ({"mood": "x"}, r"mood: model tiny-gauss has no such control")],
 )
-def test_what_the_model_has_not_is_said_before_any_music(model: Model, asked: dict[str, str], said: str):
-    for kind in ({}, {"loop": True}):
+def test_what_the_model_has_not_is_said_before_any_music(model: Model, asked: dict[str, Any], said: str):
+    for loop in (False, True):
         with pytest.raises(InputError, match=said):
-            model.generate(1, **kind, **asked)
+            model.generate(1, loop=loop, **asked)
     with pytest.raises(InputError, match="cannot drift"):
         model.generate(1, loop=True, style="one..two")
     with pytest.raises(InputError, match=said):

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_steps_are_network_calls(manifest: Manifest, steps: int):
 
 def test_each_window_is_shown_what_came_before_but_its_last_frames(manifest: Manifest):
     """Windows of 24 overlap by 12, of which one is the transition: it is not shown, and so rendered again."""
-    shown: list[np.ndarray] = []
+    shown: list[Any] = []
     network: Network = lambda z_t, alpha_t, sigma_t, aligned: (shown.append(aligned), z_t * 0)[1]  # noqa: E731
     size = (made := sampler(manifest, network, steps=1)).layout
     assert (size.overlap, size.crossfade, size.hop) == (12, 1, 12)

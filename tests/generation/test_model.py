@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -202,7 +203,9 @@ def test_the_wrap_of_a_loop_is_as_smooth_as_its_middle(model: Model):
 
 def test_loops_and_gaps_are_the_same_again_and_other_for_other_seeds(model: Model, recording: np.ndarray):
     take = Audio(recording[None], 8000)
-    for wish in ({"loop": True}, {"loop": True, "context": take}, {"into": take, "context": take}):
+    wishes: tuple[dict[str, Any], ...]
+    wishes = {"loop": True}, {"loop": True, "context": take}, {"into": take, "context": take}
+    for wish in wishes:
         first, again, other = (model.generate(seconds=0.6, seed=seed, **wish).samples for seed in (3, 3, 4))
         np.testing.assert_array_equal(first, again)
         assert np.abs(first - other).max() > 1e-3
@@ -282,7 +285,7 @@ def test_the_more_it_is_varied_the_less_a_mel_is_like_its_piece(model: Model):
 def test_a_stream_drifts_from_one_seed_to_the_other(model: Model):
     """At first it is the one piece, and when the time is over the other (this network minds its past little)."""
 
-    def mel(**wish: int) -> np.ndarray:
+    def mel(**wish: Any) -> np.ndarray:
         canvas = model.engine.canvas(Piece(seconds=1, **wish))
         return np.concatenate(list(itertools.islice(mel_stream(model.engine.sampler(), canvas), 20)), axis=1)
 
@@ -307,9 +310,9 @@ def test_a_stream_drifts_from_one_seed_to_the_other(model: Model):
         ({"toward": 3, "loop": True}, "toward: a loop ends where it began; say how far with variation"),
     ],
 )
-def test_wishes_that_do_not_go_together_are_refused(model: Model, arguments: dict, line: str):
+def test_wishes_that_do_not_go_together_are_refused(model: Model, arguments: dict[str, Any], line: str):
     with pytest.raises(InputError, match=line):
-        model.generate(**({"seconds": 1} | arguments))
+        model.generate(**(dict[str, Any](seconds=1) | arguments))
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-0.1, 1), (0.5, 0.5), (0.8, 0.2), (0.5, 2), (float("nan"), 1)])
@@ -323,7 +326,8 @@ def test_a_span_that_is_none_is_refused(model: Model, recording: np.ndarray, sta
 def test_any_blocks_of_any_stream_are_its_piece(model: Model, size: int):
     """Drifting, after a recording or plain: cut anywhere, the same samples."""
     take = Audio((0.2 * np.sin(np.arange(4000) / 7)).astype(np.float32)[None], 8000)
-    for wish in ({}, {"context": take}, {"toward": 2, "over_seconds": 0.5}):
+    wishes: tuple[dict[str, Any], ...] = {}, {"context": take}, {"toward": 2, "over_seconds": 0.5}
+    for wish in wishes:
         whole = np.concatenate([b.samples for b in itertools.islice(model.stream(1, **wish), 2)], axis=1)
         cut = model.stream(1, block_seconds=size / 8000, **wish)
         streamed = np.concatenate([b.samples for b in itertools.islice(cut, -(-8000 // size))], axis=1)

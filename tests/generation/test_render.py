@@ -32,6 +32,9 @@ class Holding:
     def finish(self) -> np.ndarray:
         return self.held
 
+    def loop(self, log_mel: np.ndarray) -> np.ndarray:
+        return log_mel[0]
+
 
 @given(cuts=st.lists(st.integers(0, 20), max_size=5))
 def test_how_the_mel_is_cut_changes_nothing(cuts: list[int]):

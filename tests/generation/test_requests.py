@@ -1,5 +1,7 @@
 """What can be asked: one type for each kind of music, and a line that names the field where nothing can be made."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -135,7 +137,8 @@ def test_a_value_of_another_kind_is_named(name: str, value: object):
 
 
 def test_numpys_numbers_are_numbers():
-    given = request_for(seed=np.int64(3), steps=np.int32(4), seconds=np.float32(2), variation=np.float64(0.5))
+    numbers: dict[str, Any] = {"seed": np.int64(3), "steps": np.int32(4), "seconds": np.float32(2)}
+    given = request_for(**numbers, variation=np.float64(0.5))
     assert given == request_for(seed=3, steps=4, seconds=2, variation=0.5)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,9 +31,9 @@ TINY = PUBLISHED | {
 }  # fmt: skip
 
 
-def network(settings: dict) -> BigVGAN:
+def network(settings: dict[str, Any]) -> BigVGAN:
     frozen = {"upsample_rates", "upsample_kernel_sizes", "resblock_kernel_sizes"}
-    known = {name: tuple(value) if name in frozen else value for name, value in settings.items()}
+    known: dict[str, Any] = {name: tuple(value) if name in frozen else value for name, value in settings.items()}
     known["resblock_dilation_sizes"] = tuple(map(tuple, settings["resblock_dilation_sizes"]))
     return BigVGAN(BigVGANConfig(**{name: known[name] for name in BigVGANConfig.__dataclass_fields__}))
 

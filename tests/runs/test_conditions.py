@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_labels_of_the_training_split_are_the_values(labelled: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("changes", [{"names": ("a", "a")}, {"dropout": 1.0}, {"dropout_each": -0.1}])
-def test_settings_out_of_range_are_refused(changes: dict[str, object]):
+def test_settings_out_of_range_are_refused(changes: dict[str, Any]):
     with pytest.raises(ValueError, match="expected"):
         ConditionsConfig(**changes)
 

@@ -65,5 +65,6 @@ def test_a_network_of_absurd_size_is_refused_without_building_it():
     plain["net"] |= {"blocks": [1] * 5, "attention": [False] * 5}
     plain["music"]["frames"] = 384
     experiment = Experiment.from_json(plain)
+    assert isinstance(experiment.task, MusicConfig)
     with pytest.raises(InputError, match=r"its network has \d+ weights; make net.widths smaller"):
         experiment.build(Music(experiment.task))

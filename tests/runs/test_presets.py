@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def test_every_preset_builds_and_fits_its_window(name: str, tmp_path: Path):
     if name == "paper-ddpm-unet2d":
         pytest.importorskip("diffusers", reason="the 2-D baseline needs the extra `baseline`")
     n_mels = experiment.mel.n_mels
-    library = SimpleNamespace(band_mean=np.zeros(n_mels), band_std=np.ones(n_mels))
+    library = cast(Library, SimpleNamespace(band_mean=np.zeros(n_mels), band_std=np.ones(n_mels)))
     keep_components(experiment.task, tmp_path)
     task = experiment.kind.build(experiment.task, experiment.mel, library, tmp_path)
     with torch.device("meta"):

@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -83,6 +84,6 @@ def test_own_tasks_are_the_folders_and_settings_of_none_are_refused():
     assert kind_of(MusicConfig()) is own_kinds()["music"]
     assert kind_named("backwards") is None
     with pytest.raises(ValueError, match="object: no task"):
-        kind_of(object())
+        kind_of(cast(MusicConfig, object()))
     with pytest.raises(InputError, match=r"preset backwards: not known; there are tiny, base"):
         preset("backwards")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ class Clocked:
         return network(torch.ones(1, 2)).sum()
 
 
-def choose(folder: Path, loss: Clocked, steps: int = 1000, **settings: object) -> Pace:
+def choose(folder: Path, loss: Clocked, steps: int = 1000, **settings: Any) -> Pace:
     return chosen_pace(folder, nn.Linear(2, 2), loss, TrainConfig(steps=steps, **settings), CPU)
 
 

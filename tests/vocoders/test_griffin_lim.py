@@ -28,8 +28,8 @@ def mel_error(samples: np.ndarray, wanted: np.ndarray, config: MelConfig) -> np.
     return np.sqrt(np.square(log_mel(samples, config) - wanted).mean(axis=0))
 
 
-def streamed(mel: np.ndarray, cuts: list[int], **settings: int) -> np.ndarray:
-    stream = GriffinLimStream(**({"config": SMALL} | settings))
+def streamed(mel: np.ndarray, cuts: list[int], config: MelConfig = SMALL, **settings: int) -> np.ndarray:
+    stream = GriffinLimStream(config, **settings)
     edges = [0, *sorted(min(cut, mel.shape[1]) for cut in cuts), mel.shape[1]]
     return np.concatenate([*[stream.push(mel[:, a:b]) for a, b in itertools.pairwise(edges)], stream.finish()])
 

@@ -1,5 +1,6 @@
 """A recording through its log-mel and back: exact lengths, every channel by itself, however it arrives."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from halfstep.audio.files.io import Audio
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.errors import InputError
 from halfstep.generation.model import Model
+from halfstep.vocoders.base import Vocoder
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 from halfstep.vocoders.revoicing import revoiced
 
@@ -32,7 +34,7 @@ class Filler:
         return self.push(log_mel)
 
 
-def through(samples: np.ndarray, cuts: list[int], vocoder=Filler) -> np.ndarray:
+def through(samples: np.ndarray, cuts: list[int], vocoder: Callable[[], Vocoder] = Filler) -> np.ndarray:
     blocks = np.split(samples, sorted(cuts), axis=1)
     return np.concatenate(list(revoiced(blocks, MEL, vocoder)), axis=1)
 

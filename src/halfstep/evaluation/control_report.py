@@ -6,16 +6,14 @@ import numpy as np
 
 from halfstep.atomic import remove_partials, replacing, write_json
 from halfstep.data.dataset import Library
-from halfstep.data.windows import Windows
-from halfstep.errors import NamedError, unbraced
 from halfstep.evaluation import page
 from halfstep.evaluation.facts import data_facts
 from halfstep.evaluation.figures import MEASURES, MUSIC_MEASURES, as_json, rounded, table
 from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, JudgedRow, Row, Tell, listen_to_all
 from halfstep.evaluation.pictures import player_address, png_address, spectrogram
-from halfstep.evaluation.real import LEAST_WINDOWS, shuffled
+from halfstep.evaluation.real import REFERENCE_NAME, split_halves, voiced_and_plain
 from halfstep.evaluation.settings import Options, fingerprint, is_report
-from halfstep.evaluation.sounds import Sounds, Source, recordings, source_paths, stored_mels, through_vocoder
+from halfstep.evaluation.sounds import Sounds, Source
 from halfstep.evaluation.subject import griffin_lim
 from halfstep.lock import folder_lock
 from halfstep.markdown import markdown_table
@@ -27,7 +25,6 @@ from halfstep.metrics.music_sets import judge_music
 from halfstep.own_folder import REPORT, enter
 
 WINDOW_FRAMES = 384
-REFERENCE = "reference half"
 
 
 def controls_command(options: Options, tell: Tell) -> str:
@@ -47,10 +44,10 @@ def controls_command(options: Options, tell: Tell) -> str:
         figures: dict[str, dict[str, Figure]] = {}
         for row in rows[1:]:
             tell(len(figures), len(rows), f"figures: {row.name}")
-            its, reference = judged[row.name], judged[REFERENCE]
+            its, reference = judged[row.name], judged[REFERENCE_NAME]
             figures[row.name] = judge_music(its.music, reference.music, options.seed)
             figures[row.name] |= judge_windows(its.judged, reference.judged, options.seed)
-        chance = most_by_chance(judged[HALVES].judged, judged[REFERENCE].judged, options.seed)
+        chance = most_by_chance(judged[HALVES].judged, judged[REFERENCE_NAME].judged, options.seed)
         without_music = {
             row: {name: of for name, of in its.items() if name not in MUSIC_MEASURES} for row, its in figures.items()
         }
@@ -71,22 +68,12 @@ def controls_command(options: Options, tell: Tell) -> str:
 
 def control_rows(library: Library, options: Options) -> list[Row]:
     """The reference half, the other half, and the other half spoilt in every way of SPOILT."""
-    split = Windows(library, "train", WINDOW_FRAMES)
-    count = min(options.windows, split.count // 2)
-    if count < LEAST_WINDOWS:
-        raise NamedError(
-            f"{{data}} {unbraced(options.data)}: {split.count} windows in the training split; at least "
-            f"{2 * LEAST_WINDOWS} are needed to set one half against the other: prepare more recordings"
-        )
-    places = split.apart(2 * count)
-    halves, paths = [shuffled(places[0::2]), shuffled(places[1::2])], source_paths(library)
-    if all(track.id in paths for track, _ in places):
-        reference, other = (recordings(half, paths, library.mel, WINDOW_FRAMES) for half in halves)
-    else:
-        vocoder = griffin_lim(library.mel)
-        mels = [stored_mels(library, half, WINDOW_FRAMES) for half in halves]
-        reference, other = (through_vocoder(windows, library.mel, vocoder) for windows in mels)
-    rows = [Row(name=REFERENCE, kind="reference", source=reference, windows=count)]
+    halves, _ = split_halves(library, WINDOW_FRAMES, options)
+    count, sides = len(halves[0]), dict(zip((REFERENCE_NAME, HALVES), halves, strict=True))
+    voices, plain = voiced_and_plain(library, sides, WINDOW_FRAMES, griffin_lim(library.mel))
+    sources = plain or voices
+    other = sources[HALVES]
+    rows = [Row(name=REFERENCE_NAME, kind="reference", source=sources[REFERENCE_NAME], windows=count)]
     rows.append(Row(name=HALVES, kind="real", source=other, windows=count))
     for name, spoil in {**MUSIC_SPOILT, **SPOILT}.items():
         spoilt = spoiled(other, spoil, library.mel.sample_rate)

@@ -7,7 +7,16 @@ from halfstep.data.windows import Windows
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.evaluation.hearing import Row
 from halfstep.evaluation.settings import Options
-from halfstep.evaluation.sounds import Place, noise_mels, recordings, source_paths, stored_mels, through_vocoder
+from halfstep.evaluation.sounds import (
+    NewVocoder,
+    Place,
+    Source,
+    noise_mels,
+    recordings,
+    source_paths,
+    stored_mels,
+    through_vocoder,
+)
 from halfstep.evaluation.subject import Subject
 
 LEAST_WINDOWS = 10
@@ -16,25 +25,14 @@ REFERENCE, REFERENCE_NAME = "reference", "reference half"
 
 def real_rows(library: Library, subject: Subject, options: Options) -> tuple[list[Row], list[str]]:
     """The reference (one half of the training split), the other half, held-out music, the ceiling; and what to know."""
-    mel, frames = library.mel, subject.frames
-    notes: list[str] = []
-    split = Windows(library, "train", frames)
-    count = min(options.windows, split.count // 2)
-    if count < LEAST_WINDOWS:
-        raise NamedError(
-            f"{{data}} {unbraced(options.data)}: {split.count} windows in the training split; "
-            f"at least {2 * LEAST_WINDOWS} are needed to set one half against the other: prepare more recordings"
-        )
+    frames, notes = subject.frames, list[str]()
+    halves, in_all = split_halves(library, frames, options)
+    count = len(halves[0])
     if count < options.windows:
-        notes.append(f"{count} windows a row, not {options.windows}: the training split holds {split.count} in all")
-    apart = split.apart(2 * count)
-    halves = shuffled(apart[0::2]), shuffled(apart[1::2])
+        notes.append(f"{count} windows a row, not {options.windows}: the training split holds {in_all} in all")
     sides = {REFERENCE: halves[0], "real": halves[1]} | _heldout(library, frames, count, notes)
-    paths = source_paths(library)
-    whole = all(track.id in paths for places in sides.values() for track, _ in places)
-    mels = {name: through_vocoder(stored_mels(library, sides[name], frames), mel, subject.vocoder) for name in sides}
-    plain = {name: recordings(sides[name], paths, mel, frames) for name in sides} if whole else mels
-    if not whole:
+    voices, plain = voiced_and_plain(library, sides, frames, subject.vocoder)
+    if plain is None:
         notes.append(
             "the recordings are not where they were prepared from: real music is heard through mel and vocoder, as "
             "the model's is, and what the vocoder takes away is in no row"
@@ -45,16 +43,45 @@ def real_rows(library: Library, subject: Subject, options: Options) -> tuple[lis
         "heldout": ("real, held-out tracks", "heldout", "real recordings that nothing learned from"),
     }
     rows = [
-        Row(name=said[key][0], kind=said[key][1], source=plain[key], windows=len(sides[key]), about=said[key][2])
+        Row(name=said[key][0], kind=said[key][1], source=(plain or voices)[key], windows=len(sides[key]),
+            about=said[key][2])
         for key in sides
-    ]
-    if whole:
+    ]  # fmt: skip
+    if plain is not None:
         about = "the other half again, as the model could at best sound: its mel through the same vocoder"
         ceiling = Row(
-            name="real through mel and vocoder", kind="ceiling", source=mels["real"], windows=count, about=about
+            name="real through mel and vocoder", kind="ceiling", source=voices["real"], windows=count, about=about
         )
         rows.append(ceiling)
     return rows, notes
+
+
+def split_halves(library: Library, frames: int, options: Options) -> tuple[tuple[list[Place], list[Place]], int]:
+    """Two halves of the training split, each of as many windows as are asked for or there are; and how many windows it
+    holds in all. None overlaps another. InputError where that is too few.
+    """
+    split = Windows(library, "train", frames)
+    count = min(options.windows, split.count // 2)
+    if count < LEAST_WINDOWS:
+        raise NamedError(
+            f"{{data}} {unbraced(options.data)}: {split.count} windows in the training split; "
+            f"at least {2 * LEAST_WINDOWS} are needed to set one half against the other: prepare more recordings"
+        )
+    apart = split.apart(2 * count)
+    return (shuffled(apart[0::2]), shuffled(apart[1::2])), split.count
+
+
+def voiced_and_plain(
+    library: Library, sides: dict[str, list[Place]], frames: int, vocoder: NewVocoder
+) -> tuple[dict[str, Source], dict[str, Source] | None]:
+    """Windows of real music by their bands through the vocoder, and as they were recorded: None unless all recordings
+    are where they were prepared from.
+    """
+    mel, paths = library.mel, source_paths(library)
+    voices = {name: through_vocoder(stored_mels(library, its, frames), mel, vocoder) for name, its in sides.items()}
+    if not all(track.id in paths for its in sides.values() for track, _ in its):
+        return voices, None
+    return voices, {name: recordings(its, paths, mel, frames) for name, its in sides.items()}
 
 
 def _heldout(library: Library, frames: int, count: int, notes: list[str]) -> dict[str, list[Place]]:

@@ -1,29 +1,20 @@
 """Music of a minute, real and made: a window is too short for a pulse."""
 
-import time
+from dataclasses import replace
 
 import numpy as np
 
+from halfstep.arrays import Float32
 from halfstep.data.dataset import Library
 from halfstep.data.windows import Windows
 from halfstep.errors import InputError
 from halfstep.evaluation.hearing import Row
-from halfstep.evaluation.real import REFERENCE, REFERENCE_NAME, shuffled
+from halfstep.evaluation.real import REFERENCE, REFERENCE_NAME, shuffled, voiced_and_plain
 from halfstep.evaluation.settings import Options
-from halfstep.evaluation.sounds import (
-    NewVocoder,
-    Place,
-    Sounds,
-    Source,
-    noise_mels,
-    recordings,
-    source_paths,
-    stored_mels,
-    through_vocoder,
-)
+from halfstep.evaluation.sounds import NewVocoder, Place, Source, noise_mels, through_vocoder
 from halfstep.evaluation.subject import Subject
 from halfstep.generation.model import Model
-from halfstep.metrics.judge import voiced
+from halfstep.generation.render import first_samples
 
 
 def stream_rows(library: Library, subject: Subject, options: Options) -> tuple[list[Row], list[str]]:
@@ -46,7 +37,7 @@ def stream_rows(library: Library, subject: Subject, options: Options) -> tuple[l
 
 
 def _real(library: Library, subject: Subject, options: Options, frames: int) -> tuple[list[Row], list[str]]:
-    mel, notes, sides = library.mel, [], {}
+    notes, sides = list[str](), dict[str, list[Place]]()
     train, heldout = (_places(library, split, frames, count * options.streams) for split, count in
                       (("train", 2), ("heldout", 1)))  # fmt: skip
     if len(train) >= 2:
@@ -59,14 +50,12 @@ def _real(library: Library, subject: Subject, options: Options, frames: int) -> 
         )
     if heldout:
         sides["heldout"] = shuffled(heldout)
-    paths = source_paths(library)
-    whole = all(track.id in paths for places in sides.values() for track, _ in places)
     names = {REFERENCE: REFERENCE_NAME, "real": "real, other half", "heldout": "real, held-out tracks"}
-    voices = {key: through_vocoder(stored_mels(library, its, frames), mel, subject.vocoder)
-              for key, its in sides.items()}  # fmt: skip
-    plain = {key: recordings(its, paths, mel, frames) for key, its in sides.items()} if whole else voices
-    rows = [Row(name=names[key], kind=key, source=plain[key], windows=len(its)) for key, its in sides.items()]
-    if whole and "real" in sides:
+    voices, plain = voiced_and_plain(library, sides, frames, subject.vocoder)
+    rows = [
+        Row(name=names[key], kind=key, source=(plain or voices)[key], windows=len(its)) for key, its in sides.items()
+    ]
+    if plain is not None and "real" in sides:
         about = "the other half again, its mel through the model's vocoder"
         voiced_row = Row(
             name="real through mel and vocoder", kind="ceiling", source=voices["real"], windows=len(sides["real"]),
@@ -86,24 +75,10 @@ def _places(library: Library, split: str, frames: int, count: int) -> list[Place
 
 
 def model_streams(model: Model, steps: int, vocoder: NewVocoder, seed: int, frames: int) -> Source:
-    """Endless music from its beginning; stream k of the seed `seed` + k."""
-    mel = model.manifest.mel
+    """Endless music from its beginning; stream k of the seed `seed` + k. Its bands are not kept: no measure asks."""
 
-    def source(numbers: range) -> Sounds:
-        began = time.thread_time()
-        log_mel = np.stack([_first_frames(model, seed + k, steps, frames) for k in numbers])
-        made = time.thread_time()
-        samples = voiced(log_mel, mel, vocoder)
-        return Sounds(samples, None, made - began, time.thread_time() - made)
+    def stream(k: int) -> Float32[np.ndarray, "bands frames"]:
+        return np.concatenate(list(first_samples(model.mels(seed + k, steps), frames)), axis=1)
 
-    return source
-
-
-def _first_frames(model: Model, seed: int, steps: int, frames: int) -> np.ndarray:
-    blocks, got = [], 0
-    for block in model.mels(seed, steps):
-        blocks.append(block)
-        got += block.shape[1]
-        if got >= frames:
-            break
-    return np.concatenate(blocks, axis=1)[:, :frames]
+    source = through_vocoder(lambda numbers: np.stack([stream(k) for k in numbers]), model.manifest.mel, vocoder)
+    return lambda numbers: replace(source(numbers), log_mel=None)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from halfstep.audio.limiter import GAIN, limit
 from halfstep.audio.loudness import LoudnessMeter
 from halfstep.audio.mel import MagnitudeStream, MelConfig
 from halfstep.bundle import Manifest
+from halfstep.generation.render import first_samples
 
 MEASURED = "loudness_lufs"
 """Its name in `measured` of model.json."""
@@ -38,15 +38,11 @@ def measured_loudness(sound: Iterable[Float32[np.ndarray, "channels samples"]], 
     two channels count together.
     """
     framing = _framing(mel)
-    spectra = [MagnitudeStream(framing) for _ in range(mel.channels)]
-    meter, left = LoudnessMeter(framing), round(MEASURED_SECONDS * mel.sample_rate)
-    for block in islice(sound, left):
-        channels = [limit(np.ascontiguousarray(channel[:left])) for channel in block]
+    meter, spectra = LoudnessMeter(framing), [MagnitudeStream(framing) for _ in range(mel.channels)]
+    for block in first_samples(sound, round(MEASURED_SECONDS * mel.sample_rate)):
+        channels = [limit(np.ascontiguousarray(channel)) for channel in block]
         magnitudes = [stream.push(channel) for stream, channel in zip(spectra, channels, strict=True)]
         meter.push(magnitudes[0] if len(magnitudes) == 1 else np.hypot(*magnitudes))
-        left -= block.shape[1]
-        if left <= 0:
-            break
     return meter.integrated()
 
 

@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from halfstep.arrays import Bool, Float32, Float64
 from halfstep.audio.loudness import ABSOLUTE_GATE_LUFS, k_weights, lufs
 from halfstep.audio.mel import MagnitudeStream, MelConfig, magnitude_to_log_mel
+from halfstep.metrics.boxes import places, smoothed
 
 # Drift: loudness and centroid of blocks that do not overlap.
 BLOCK_SECONDS = 3.0
@@ -166,7 +167,7 @@ def _slope(x: Float64[np.ndarray, "n"], y: Float64[np.ndarray, "n"]) -> float:
 def _repeated_share(boxes: Float32[np.ndarray, "..."], boxes_per_second: float) -> float:
     """Share of the audible windows that are found elsewhere; 0 if none is audible."""
     size = round(WINDOW_SECONDS * boxes_per_second)
-    windows = _windows(boxes[:, :BANDS], size)
+    windows = places(smoothed(boxes[:, :BANDS], SMOOTHING_BOXES), size, EVERY)
     power = sliding_window_view(boxes[:, BANDS], size)
     starts = np.arange(0, len(windows), round(STEP_SECONDS * boxes_per_second))
     starts = starts[lufs(power[starts].mean(1, dtype=np.float64)) > ABSOLUTE_GATE_LUFS]
@@ -176,20 +177,10 @@ def _repeated_share(boxes: Float32[np.ndarray, "..."], boxes_per_second: float) 
     best = np.full(len(starts), -1.0, np.float32)
     for first in range(0, len(windows), CANDIDATES_AT_ONCE):
         cosine = _unit(windows[first : first + CANDIDATES_AT_ONCE]) @ asked.T
-        places = np.arange(first, first + len(cosine))
-        cosine[np.abs(places[:, None] - starts) < size] = -1
+        begins = np.arange(first, first + len(cosine))
+        cosine[np.abs(begins[:, None] - starts) < size] = -1
         best = np.maximum(best, cosine.max(0))
     return float((best > REPEATED_COSINE).mean())
-
-
-def _windows(log_mel: Float32[np.ndarray, "bands frames"], size: int) -> Float32[np.ndarray, "..."]:
-    """Boxes [n, BANDS], smoothed -> the windows that begin at each, a view [n - size + 1, BANDS, size / EVERY]."""
-    padded = np.pad(log_mel, ((SMOOTHING_BOXES // 2, SMOOTHING_BOXES // 2), (0, 0)), mode="edge")
-    weights = np.hanning(SMOOTHING_BOXES + 2)[1:-1].astype(np.float32)
-    smooth = np.zeros_like(log_mel)
-    for place, weight in enumerate(weights / weights.sum()):
-        smooth += weight * padded[place : place + len(log_mel)]
-    return sliding_window_view(smooth, size, axis=0)[:, :, ::EVERY]
 
 
 def _unit(windows: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.arrays import Float, Float32, Float64
+from halfstep.metrics.boxes import places, smoothed
 
 BAND_GROUP = 4
 FRAMES_A_BOX = 4
@@ -59,17 +59,17 @@ def nearest(
     slices: Float32[np.ndarray, "..."], tracks: Iterable[Float[np.ndarray, "frames bands"]]
 ) -> Float64[np.ndarray, "slices"]:
     """RMS distance in nepers of each slice [n, n_mels, frames] from the nearest place of any track, at any shift."""
-    asked = [_thinned(_smooth(_boxes(one.T))) for one in slices]
+    asked = [smoothed(_boxes(one.T), SMOOTHING_BOXES)[::EVERY] for one in slices]
     size = len(_boxes(slices[0].T))
     wanted = np.stack([_centred(one[None])[0] for one in asked])
     best = np.full(len(slices), np.inf)
     for track in tracks:
-        boxes = _smooth(_boxes(np.asarray(track, np.float32)))
+        boxes = smoothed(_boxes(np.asarray(track, np.float32)), SMOOTHING_BOXES)
         if len(boxes) < size:
             continue
-        places = sliding_window_view(boxes, size, axis=0)[:, :, ::EVERY].transpose(0, 2, 1)
-        for at in range(0, len(places), PLACES_AT_ONCE):
-            there = _centred(places[at : at + PLACES_AT_ONCE])
+        all_places = places(boxes, size, EVERY).transpose(0, 2, 1)
+        for at in range(0, len(all_places), PLACES_AT_ONCE):
+            there = _centred(all_places[at : at + PLACES_AT_ONCE])
             squared = (wanted**2).sum(1)[:, None] + (there**2).sum(1) - 2 * wanted @ there.T
             best = np.minimum(best, squared.min(1))
     if np.isinf(best).any():
@@ -84,19 +84,6 @@ def _boxes(frames: np.ndarray) -> Float32[np.ndarray, "..."]:
     bands = frames.shape[1] // group * group
     shaped = frames[:whole, :bands].reshape(-1, FRAMES_A_BOX, bands // group, group)
     return shaped.mean((1, 3), dtype=np.float32)
-
-
-def _smooth(boxes: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
-    weights = np.hanning(SMOOTHING_BOXES + 2)[1:-1].astype(np.float32)
-    padded = np.pad(boxes, ((SMOOTHING_BOXES // 2, SMOOTHING_BOXES // 2), (0, 0)), mode="edge")
-    smooth = np.zeros_like(boxes)
-    for place, weight in enumerate(weights / weights.sum()):
-        smooth += weight * padded[place : place + len(boxes)]
-    return smooth
-
-
-def _thinned(boxes: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
-    return boxes[::EVERY]
 
 
 def _centred(slices: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:

@@ -19,8 +19,7 @@ from halfstep.metrics.note_statistics import histogram_distance, note_statistics
 from halfstep.metrics.tuning import SEMITONE_CENTS
 
 MEAN_OF = ("tuning", "held_share", "pitch_class_entropy", "notes_per_second", "polyphony")
-MEDIAN_OF = ("pulse", "decay_db_per_second")
-"""Few held partials or onsets give some windows a wild value."""
+"""Of the other FIGURES the median: few held partials or onsets give some windows a wild value."""
 FIGURES = ("tuning", "held_share", "pitch_class_entropy", "pulse", "decay_db_per_second", "notes_per_second",
            "polyphony")  # fmt: skip
 HISTOGRAMS = ("intervals", "durations")

@@ -7,9 +7,9 @@ Its frequency and level are those of the parabola through the logarithm of three
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.arrays import Float32, Float64, Int64
+from halfstep.audio.stft import framed
 
 LOW_HZ, HIGH_HZ = 110.0, 2000.0
 RANGE_DB = 30.0
@@ -42,18 +42,18 @@ def find_peaks(samples: Float32[np.ndarray, "samples"], sample_rate: int) -> Pea
     size = 2 ** round(np.log2(WINDOW_SECONDS * sample_rate))
     hop, n_fft = round(HOP_SECONDS * sample_rate), 2 * size
     bins = slice(int(LOW_HZ * n_fft / sample_rate), int(np.ceil(HIGH_HZ * n_fft / sample_rate)) + 1)
-    framed = sliding_window_view(samples, size)[::hop] if len(samples) >= size else np.zeros((0, size))
+    frames = framed(samples, size, hop) if len(samples) >= size else np.zeros((0, size))
     hamming = np.hamming(size + 1)[:-1].astype(np.float32)  # as narrow as Hann's, no side lobe within RANGE_DB
     window = 2 * hamming / hamming.sum()
     parts = [(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))]
-    for first in range(0, len(framed), FRAMES_AT_ONCE):
-        spectrum = np.fft.rfft(framed[first : first + FRAMES_AT_ONCE] * window, n_fft)
+    for first in range(0, len(frames), FRAMES_AT_ONCE):
+        spectrum = np.fft.rfft(frames[first : first + FRAMES_AT_ONCE] * window, n_fft)
         frame, bin_, magnitude = _maxima(np.abs(spectrum[:, bins]).astype(np.float64))
         hz = (bin_ + bins.start) * sample_rate / n_fft
         inside = (hz >= LOW_HZ) & (hz <= HIGH_HZ)
         parts.append((frame[inside] + first, 1200 * np.log2(hz[inside] / 440), magnitude[inside]))
     frame, cents, magnitude = (np.concatenate(part) for part in zip(*parts, strict=True))
-    loudest = np.zeros(len(framed))
+    loudest = np.zeros(len(frames))
     np.maximum.at(loudest, frame, magnitude)
     quietest = np.maximum(loudest * 10 ** (-RANGE_DB / 20), 1e-9)
     quietest[loudest < loudest.max(initial=0) * 10 ** (-SILENT_DB / 20)] = np.inf

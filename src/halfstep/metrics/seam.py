@@ -30,7 +30,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.arrays import Float, Float64, Int64
-from halfstep.audio.stft import hann
+from halfstep.audio.stft import framed, hann
 
 Samples = Float[np.ndarray, "..."]
 
@@ -166,10 +166,10 @@ def changes(samples: Samples, sample_rate: int) -> Float64[np.ndarray, "..."]:
     window = hann(2 * hop)
     rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
     floor = np.float32(max(rms * 10 ** (FLOOR_DB / 20) * window.sum() / 2, 1e-20))
-    framed = sliding_window_view(samples, 2 * hop)[::hop]
+    frames = framed(samples, 2 * hop, hop)
     parts: list[np.ndarray] = []
-    for first in range(0, len(framed) - 1, FRAMES_AT_ONCE):
-        spectra = np.fft.rfft(framed[first : first + FRAMES_AT_ONCE + 1] * window)
+    for first in range(0, len(frames) - 1, FRAMES_AT_ONCE):
+        spectra = np.fft.rfft(frames[first : first + FRAMES_AT_ONCE + 1] * window)
         parts.append(np.abs(np.diff(np.log(np.maximum(np.abs(spectra), floor)), axis=0)).mean(1))
     return np.concatenate([np.zeros(0), *parts])
 

@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.arrays import Float, Float32
 from halfstep.audio.mel import MelConfig, log_mel
-from halfstep.audio.stft import hann
+from halfstep.audio.stft import framed, hann
 
 Samples = Float[np.ndarray, "..."]
 
@@ -141,9 +141,9 @@ def _magnitudes(signals: Samples, grid: Resolution) -> Iterator[Float32[np.ndarr
     window = _padded_hann(grid)
     for signal in signals:
         padded = np.pad(signal, grid.n_fft // 2, mode="reflect")
-        framed = sliding_window_view(padded, grid.n_fft)[:: grid.hop]
-        for start in range(0, len(framed), FRAMES_AT_ONCE):
-            spectra = np.fft.rfft(framed[start : start + FRAMES_AT_ONCE] * window)
+        frames = framed(padded, grid.n_fft, grid.hop)
+        for start in range(0, len(frames), FRAMES_AT_ONCE):
+            spectra = np.fft.rfft(frames[start : start + FRAMES_AT_ONCE] * window)
             yield np.maximum(np.abs(spectra), np.float32(LEAST_MAGNITUDE)).astype(np.float32, copy=False)
 
 

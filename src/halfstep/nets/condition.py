@@ -1,6 +1,7 @@
 """What a network is given besides z_t."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 
 from torch import Tensor
 
@@ -19,3 +20,8 @@ class Condition:
     aligned: Float[Tensor, "batch aligned length"] | None = None
     pooled: Float[Tensor, "batch features"] | None = None
     tokens: Float[Tensor, "batch tokens token_features"] | None = None
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> "Condition":
+        """With every part changed that there is."""
+        parts: dict[str, Tensor | None] = {one.name: getattr(self, one.name) for one in fields(self)}
+        return replace(self, **{name: change(part) for name, part in parts.items() if part is not None})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from halfstep.training.checkpoint import CHECKPOINTS, TrainState, load_latest, save_checkpoint
 from halfstep.training.ema import Ema
@@ -186,11 +186,12 @@ def train(
 
 def move(example: Example, device: torch.device) -> Example:
     """The example on `device`."""
-    condition = example.condition
-    parts = {name: getattr(condition, name) for name in ("aligned", "pooled", "tokens")}
-    on = {name: None if part is None else part.to(device, non_blocking=True) for name, part in parts.items()}
-    known = None if example.known is None else example.known.to(device, non_blocking=True)
-    return Example(x=example.x.to(device, non_blocking=True), condition=type(condition)(**on), known=known)
+
+    def moved(part: Tensor) -> Tensor:
+        return part.to(device, non_blocking=True)
+
+    known = None if example.known is None else moved(example.known)
+    return Example(x=moved(example.x), condition=example.condition.changed(moved), known=known)
 
 
 @contextlib.contextmanager

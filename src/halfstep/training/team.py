@@ -8,7 +8,7 @@ number of processes, but for the order in which sums are taken.
 import os
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar, cast
 
@@ -58,13 +58,10 @@ class Part:
         """Its rows of an example."""
         if self.of == 1:
             return whole
-        condition = whole.condition
-        given = {name: getattr(condition, name) for name in ("aligned", "pooled", "tokens")}
-        own = {name: None if one is None else self.own(one) for name, one in given.items()}
         known = whole.known
         if known is not None and len(known) == len(whole.x):
             known = self.own(known)
-        return Example(x=self.own(whole.x), condition=replace(condition, **own), known=known)
+        return Example(x=self.own(whole.x), condition=whole.condition.changed(self.own), known=known)
 
 
 WHOLE = Part()

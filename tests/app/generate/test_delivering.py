@@ -34,7 +34,8 @@ def piped(*arguments: str) -> bytes:
 def test_a_pipe_gets_the_samples_of_the_file_under_a_header_that_is_true(tmp_path: Path):
     assert generate("out.wav") == 0
     (tmp_path / "piped.wav").write_bytes(sound := piped())
-    np.testing.assert_array_equal(*(soundfile.read(name, dtype="int16")[0] for name in ("piped.wav", "out.wav")))
+    through_pipe, in_file = (soundfile.read(name, dtype="int16")[0] for name in ("piped.wav", "out.wav"))
+    np.testing.assert_array_equal(through_pipe, in_file)
     assert piped("--format", "raw") == sound[44:]
 
 

@@ -1,4 +1,5 @@
 import errno
+from typing import BinaryIO, cast
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_a_seek_that_cannot_be_stays(tmp_path, offset):
 
 
 def test_the_first_failure_is_kept_and_ends_all_work():
-    raw = RawFile(Broken())
+    raw = RawFile(cast(BinaryIO, Broken()))
     assert raw.readinto(memoryview(bytearray(3))) == 0
     assert raw.write(b"x") == 0
     with pytest.raises(OSError, match="Input/output error"):

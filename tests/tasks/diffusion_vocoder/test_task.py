@@ -1,6 +1,7 @@
 """The vocoder's x: about unit variance given the mel alone, exactly inverted, silent where there is silence."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,7 +126,7 @@ def test_the_same_generator_the_same_example(clips: np.ndarray):
         ("quieter_db", float("inf"), "quieter_db is inf"),
     ],
 )
-def test_settings_that_make_no_sense_are_named(setting: str, value: float, says: str):
+def test_settings_that_make_no_sense_are_named(setting: str, value: Any, says: str):
     with pytest.raises(ValueError, match=says):
         DiffusionVocoderConfig(**{setting: value})
 

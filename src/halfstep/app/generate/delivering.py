@@ -20,7 +20,6 @@ from halfstep.generation.render import first_samples
 
 STANDARD = Path("-")
 WAV, RAW = "wav", "raw"
-BROKEN_READER = "standard output"
 
 
 @dataclass(frozen=True, kw_only=True)

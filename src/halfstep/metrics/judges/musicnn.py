@@ -7,11 +7,10 @@ this file. recipes/judges/convert_musicnn.py turned the checkpoint into musicnn.
 from functools import lru_cache
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.arrays import Float32
 from halfstep.audio.mel import MelConfig, bands_of
-from halfstep.audio.stft import hann
+from halfstep.audio.stft import framed, hann
 from halfstep.bundle.session import onnx_session
 from halfstep.metrics.judges import FOLDER
 from halfstep.metrics.judges.pieces import SAMPLE_RATE, pieces
@@ -36,8 +35,8 @@ def log_compressed_mel(samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarra
     Power mel of a Hann window of 32 ms every 16, Slaney's filters, rounded to float16 before the logarithm as in
     training. Agrees with librosa.feature.melspectrogram(center=False).
     """
-    framed = sliding_window_view(samples, MEL.n_fft)[:: MEL.hop_length]
-    power = np.square(np.abs(np.fft.rfft(framed * hann(MEL.n_fft)))).astype(np.float32)
+    frames = framed(samples, MEL.n_fft, MEL.hop_length)
+    power = np.square(np.abs(np.fft.rfft(frames * hann(MEL.n_fft)))).astype(np.float32)
     rounded = np.minimum(bands_of(power.T, MEL), 65504).astype(np.float16).astype(np.float32)
     return np.log10(10000 * rounded + 1).T
 

@@ -1,10 +1,9 @@
 """VGGish's front end: sound as its network is to see it."""
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from halfstep.arrays import Float32, Float64
-from halfstep.audio.stft import hann
+from halfstep.audio.stft import framed, hann
 from halfstep.metrics.judges.pieces import SAMPLE_RATE
 
 VGGISH_WINDOW, VGGISH_HOP, VGGISH_FFT, VGGISH_FRAMES, VGGISH_BANDS = 400, 160, 512, 96, 64
@@ -13,8 +12,8 @@ VGGISH_SAMPLES = (VGGISH_FRAMES - 1) * VGGISH_HOP + VGGISH_WINDOW
 
 def vggish_mel(samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     """VGGish's front end: [VGGISH_SAMPLES] at 16 kHz -> [1, 96, 64], log(HTK mel magnitude + .01), 125 to 7500 Hz."""
-    framed = sliding_window_view(samples, VGGISH_WINDOW)[::VGGISH_HOP] * hann(VGGISH_WINDOW)
-    magnitude = np.abs(np.fft.rfft(framed, VGGISH_FFT))
+    frames = framed(samples, VGGISH_WINDOW, VGGISH_HOP) * hann(VGGISH_WINDOW)
+    magnitude = np.abs(np.fft.rfft(frames, VGGISH_FFT))
     return np.log(magnitude @ htk_filters().T + 0.01).astype(np.float32)[None]
 
 
