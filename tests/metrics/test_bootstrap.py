@@ -8,8 +8,8 @@ from halfstep.metrics.bootstrap import interval
 from halfstep.metrics.frechet import frechet_distance
 
 
-def _mean(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    return counts @ rows / len(rows)
+def _mean(rows: np.ndarray, counts: np.ndarray) -> float:
+    return float(counts @ rows / len(rows))
 
 
 def test_nineteen_of_twenty_intervals_hold_the_mean():

@@ -9,7 +9,7 @@ from halfstep.learned_vocoder.losses import SpectralLossConfig
 from halfstep.runs.experiment import Experiment
 from halfstep.runs.presets import preset
 from halfstep.runs.vocoder import VocoderExperiment
-from halfstep.tasks.music.task import Music
+from halfstep.tasks.music.task import Music, MusicConfig
 
 
 def changed(path: str, value: object) -> dict[str, Any]:

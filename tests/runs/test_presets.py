@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from halfstep.app.options import PRESET_GROUP, PRESET_NAMES
+from halfstep.data.dataset import Library
 from halfstep.diffusion.rates import cosine_rates
 from halfstep.errors import InputError
 from halfstep.nets.condition import Condition

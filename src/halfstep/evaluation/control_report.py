@@ -13,7 +13,7 @@ from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, JudgedRow, Row, Te
 from halfstep.evaluation.pictures import player_address, png_address, spectrogram
 from halfstep.evaluation.real import REFERENCE_NAME, split_halves, voiced_and_plain
 from halfstep.evaluation.settings import Options, fingerprint, is_report
-from halfstep.evaluation.sounds import Sounds, Source
+from halfstep.evaluation.sounds import Place, Sounds, Source
 from halfstep.evaluation.subject import griffin_lim
 from halfstep.lock import folder_lock
 from halfstep.markdown import markdown_table
@@ -69,7 +69,8 @@ def controls_command(options: Options, tell: Tell) -> str:
 def control_rows(library: Library, options: Options) -> list[Row]:
     """The reference half, the other half, and the other half spoilt in every way of SPOILT."""
     halves, _ = split_halves(library, WINDOW_FRAMES, options)
-    count, sides = len(halves[0]), dict(zip((REFERENCE_NAME, HALVES), halves, strict=True))
+    count = len(halves[0])
+    sides: dict[str, list[Place]] = {REFERENCE_NAME: halves[0], HALVES: halves[1]}
     voices, plain = voiced_and_plain(library, sides, WINDOW_FRAMES, griffin_lim(library.mel))
     sources = plain or voices
     other = sources[HALVES]

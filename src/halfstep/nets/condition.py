@@ -21,7 +21,7 @@ class Condition:
     pooled: Float[Tensor, "batch features"] | None = None
     tokens: Float[Tensor, "batch tokens token_features"] | None = None
 
-    def changed(self, change: Callable[[Tensor], Tensor]) -> "Condition":
+    def changed(self, change: Callable[[Float[Tensor, "..."]], Float[Tensor, "..."]]) -> "Condition":
         """With every part changed that there is."""
-        parts: dict[str, Tensor | None] = {one.name: getattr(self, one.name) for one in fields(self)}
+        parts: dict[str, Float[Tensor, "..."] | None] = {one.name: getattr(self, one.name) for one in fields(self)}
         return replace(self, **{name: change(part) for name, part in parts.items() if part is not None})

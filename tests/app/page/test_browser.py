@@ -372,8 +372,8 @@ def test_a_style_is_the_same_in_the_browser(tab: Tab, singing_model: Path):
     rest = "() => {}, new AbortController().signal"
     data = tab.saved(loop.format("piano", rest))
     theirs = soundfile.read(io.BytesIO(data), dtype="float32")[0]
-    asked: tuple[dict[str, Any], ...] = ({"style": "piano"}, {})
-    ours, plain = (model.generate(2, seed=7, steps=1, loop=True, **one).samples[0] for one in asked)
+    styles: tuple[dict[str, Any], ...] = ({"style": "piano"}, {})
+    ours, plain = (model.generate(2, seed=7, steps=1, loop=True, **one).samples[0] for one in styles)
     of_theirs, of_ours, of_plain = (log_mel(one, model.manifest.mel) for one in (theirs, ours, plain))
     assert np.corrcoef(of_theirs.ravel(), of_ours.ravel())[0, 1] > 0.97
     assert np.abs(of_theirs - of_plain).mean() > 3 * np.abs(of_theirs - of_ours).mean()
