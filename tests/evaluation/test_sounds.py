@@ -1,5 +1,6 @@
 """Windows from everywhere: the recording under a mel is that mel's, and a number gives the same window always."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,17 @@ def test_a_recorded_window_has_the_mel_that_is_stored(data: Path):
     stored = stored_mels(library, places, FRAMES)(range(5))
     difference = np.abs(log_mel(samples, library.mel) - stored)[:, :, 4:-4]
     assert np.median(difference) < 0.01
+
+
+def test_of_a_mel_with_an_image_a_recorded_window_has_both_channels(data: Path):
+    """Of recordings of one channel the same twice."""
+    library = Library(data)
+    places = Windows(library, "train", FRAMES).apart(2)
+    paths, stereo = source_paths(library), replace(library.mel, image_bands=4)
+    alone, pairs = (recordings(places, paths, mel, FRAMES)(range(2)) for mel in (library.mel, stereo))
+    assert pairs.samples.shape == (2, 2, FRAMES * library.mel.hop_length)
+    np.testing.assert_allclose(pairs.samples, np.repeat(alone.samples[:, None], 2, axis=1), atol=1e-6)
+    np.testing.assert_allclose(pairs.mids, alone.mids, atol=1e-6)
 
 
 def test_recordings_that_are_gone_are_not_named(data: Path, music: Path, tmp_path: Path):

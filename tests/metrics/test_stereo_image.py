@@ -45,6 +45,12 @@ def test_out_of_phase_is_minus_one_and_swapped_channels_turn_the_level():
     assert same == pytest.approx(coherence, abs=1e-6)
 
 
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 32000, 44100, 48000, 96000])
+def test_every_rate_has_its_frames(rate):
+    level, _, weights = level_and_coherence(np.stack([2 * noise(0, 0.5), noise(0, 0.5)]), rate)
+    assert float((weights * level).sum()) == pytest.approx(6.02, abs=0.01)
+
+
 def test_distributions_are_as_far_apart_as_they_are_moved():
     """A histogram five bins of .5 further is 2.5 away; itself is nowhere."""
     one = np.array([0, 1, 2, 1, 0, 0, 0, 0, 0, 0.0])

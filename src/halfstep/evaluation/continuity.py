@@ -17,7 +17,7 @@ def continuity(model: Model, steps: int, vocoder: NewVocoder, seams: int = LEAST
     """Seam score beside its hard-cut control, and `life`, of one stream (seed 0) with so many joins of windows."""
     mel, stream, layout = model.manifest.mel, vocoder(), layout_of(model.manifest)
     blocks = [stream.push(block) for block in islice(model.mels(0, steps), seams + 2)]
-    samples = np.concatenate([*blocks, stream.finish()])
+    samples = np.concatenate([*blocks, stream.finish()], axis=-1)
     first = layout.frames - layout.crossfade // 2  # one rendering passes into the next: its middle
     joins = [(first + k * layout.hop) * mel.hop_length for k in range(seams)]
     tested = seam_test([Joined(samples, joins)], mel.sample_rate, np.random.default_rng(0))

@@ -84,7 +84,7 @@ def control_rows(library: Library, options: Options) -> list[Row]:
 
 
 def spoiled(source: Source, spoil: Spoil, sample_rate: int) -> Source:
-    return lambda numbers: Sounds(spoil(source(numbers).samples, sample_rate, numbers))
+    return lambda numbers: Sounds(spoil(source(numbers).mids, sample_rate, numbers))
 
 
 def repeated(source: Source, number: int, sample_rate: int) -> Source:
@@ -94,7 +94,7 @@ def repeated(source: Source, number: int, sample_rate: int) -> Source:
     """
 
     def sounds(numbers: range) -> Sounds:
-        (window,) = source(range(number, number + 1)).samples
+        (window,) = source(range(number, number + 1)).mids
         middle = max(0, (len(window) - sample_rate) // 2)
         second = np.resize(window[middle : middle + sample_rate], len(window))
         return Sounds(np.repeat(second[None], len(numbers), axis=0))

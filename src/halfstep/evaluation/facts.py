@@ -22,10 +22,11 @@ from halfstep.evaluation.sounds import stored_mels
 from halfstep.evaluation.subject import Subject
 from halfstep.machine import processor
 from halfstep.metrics.copy_synthesis import copy_synthesis
-from halfstep.metrics.judge import infinity_by_chance, judge_windows
+from halfstep.metrics.judge import Figure, infinity_by_chance, judge_windows
 from halfstep.metrics.melstats import correlation, rms_difference
 from halfstep.metrics.memorisation import memory
 from halfstep.metrics.music_sets import judge_music
+from halfstep.metrics.stereo_image import judge_stereo
 from halfstep.training.bound import bits_per_dimension
 
 COPIES = 32
@@ -41,20 +42,29 @@ def row_facts(row: Row, judged: dict[str, JudgedRow], options: Options) -> dict[
     """One line of the table, beside the reference."""
     its, reference = judged[row.name], judged[REFERENCE_NAME]
     figures = judge_music(its.music, reference.music, options.seed)
-    figures |= judge_windows(its.judged, reference.judged, options.seed)
+    figures |= judge_windows(its.judged, reference.judged, options.seed) | _image(its, reference, options)
     return {
         "name": row.name, "kind": row.kind, "steps": row.steps, "windows": row.windows, "about": row.about,
         "figures": as_json(figures),
     }  # fmt: skip
 
 
+def _image(its: JudgedRow, reference: JudgedRow | None, options: Options) -> dict[str, Figure]:
+    """Of two channels."""
+    stereo = its.stereo
+    return {} if stereo is None else judge_stereo(stereo, reference and reference.stereo, options.seed)
+
+
 def stream_facts(rows: list[Row], judged: dict[str, JudgedRow], options: Options) -> list[dict[str, Any]]:
     """One line of the table of streams each."""
-    reference = judged[REFERENCE_NAME].music if REFERENCE_NAME in judged else None
+    real = judged.get(REFERENCE_NAME)
+    reference = None if real is None else real.music
     return [
         {
             "name": row.name, "kind": row.kind, "steps": row.steps, "windows": row.windows, "about": row.about,
-            "figures": as_json(judge_music(judged[row.name].music, reference, options.seed)),
+            "figures": as_json(
+                judge_music(judged[row.name].music, reference, options.seed) | _image(judged[row.name], real, options)
+            ),
         }
         for row in rows if row.kind != REFERENCE
     ]  # fmt: skip
@@ -94,11 +104,14 @@ def memory_facts(
     if heldout is None:
         return {}
     places = Windows(library, "heldout", subject.frames).apart(heldout.windows)
-    real = stored_mels(library, places, subject.frames)(range(heldout.windows))
+    bands = library.mel.n_mels
+    real = stored_mels(library, places, subject.frames)(range(heldout.windows))[:, :bands]
     facts: dict[str, Any] = {}
     for name, one in ((row.name, judged[row.name]) for row in rows if row.kind == "student"):
         if one.log_mel is not None:
-            nearness = memory(one.log_mel, real, (library.array(track)[:] for track in library.split("train")))
+            nearness = memory(
+                one.log_mel, real, (library.array(track)[:][:, :bands] for track in library.split("train"))
+            )
             facts[name] = {
                 "ratio": nearness.ratio, "flagged": nearness.flagged, "threshold": nearness.threshold,
                 "windows": len(nearness.generated), "heldout_windows": heldout.windows,
@@ -114,7 +127,7 @@ def ceiling_facts(library: Library, rows: list[Row], options: Options) -> dict[s
     kept = options.out / WORK_FOLDER / "ceiling.json"
     if not kept.exists():
         numbers = range(min(COPIES, of["ceiling"].windows))
-        copies, originals = (of[kind].source(numbers).samples for kind in ("ceiling", "real"))
+        copies, originals = (of[kind].source(numbers).mids for kind in ("ceiling", "real"))
         write_json(kept, as_json(copy_synthesis(copies, originals, library.mel, options.seed)))
     return read_kept(kept)
 

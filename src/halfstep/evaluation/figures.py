@@ -34,6 +34,18 @@ MEASURES = MUSIC_MEASURES | {
     "spectral": ("spectral", "down", "Frechet distance of 48 features of the full-band log-mel"),
 }
 """Key -> its name, which way is better, what it is."""
+STEREO_MEASURES = {
+    "level_difference_db": (
+        "level dB", "real", "how much louder one channel is than the other, on average over bands and time"
+    ),
+    "coherence": ("coherence", "real", "what left and right have in common: 1 for one sound, 0 for nothing"),
+    "level_distance_db": (
+        "level moved dB", "down", "how far its level differences must be moved to be spread as those of real music"
+    ),
+    "coherence_distance": ("coherence moved", "down", "the same of its coherence"),
+}  # fmt: skip
+"""Of music of two channels besides."""
+ALL_MEASURES = MEASURES | STEREO_MEASURES
 ROUNDED = 6
 
 
@@ -71,6 +83,6 @@ def _digits(value: float, width: float) -> str:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Rows of a report as a Markdown table, measures along."""
-    names = [name for name in MEASURES if name in rows[0]["figures"]]
+    names = [name for name in ALL_MEASURES if name in rows[0]["figures"]]
     cells = [[row["name"], str(row["windows"]), *(cell(row["figures"][name]) for name in names)] for row in rows]
-    return markdown_table(["", "n", *(MEASURES[name][0] for name in names)], cells)
+    return markdown_table(["", "n", *(ALL_MEASURES[name][0] for name in names)], cells)

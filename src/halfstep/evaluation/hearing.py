@@ -14,10 +14,11 @@ import numpy as np
 
 from halfstep.arrays import Float32
 from halfstep.atomic import remove_partials, replacing, write_json
-from halfstep.evaluation.sounds import Source
+from halfstep.evaluation.sounds import Source, mids
 from halfstep.metrics.judge import FIELDS, JudgeOutputs, hear
 from halfstep.metrics.judges.embedding import Embedding
 from halfstep.metrics.music_sets import Measured, measure_music
+from halfstep.metrics.stereo_image import StereoMeasured, measure_stereo
 
 AT_ONCE = 8
 CLIPS = 3
@@ -25,15 +26,19 @@ WORK_FOLDER = "work"
 KEPT = re.compile(r"settings\.json|ceiling\.json|continuity-\d+-\d+\.json")
 Tell = Callable[[float, float, str], None]
 Listen = Callable[[Float32[np.ndarray, "..."]], dict[str, np.ndarray]]
-"""Windows [n, samples] -> arrays [n, ...] by name: what is kept of them."""
+"""Windows [n, samples], or [n, 2, samples] -> arrays [n, ...] by name: what is kept of them."""
 
 
 def listen_to_music(sample_rate: int) -> Listen:
-    """The measures of music: what `JudgedRow.music` reads."""
+    """The measures of music, and of two channels those of the image: what `JudgedRow.music` and `stereo` read."""
 
     def listen(samples: Float32[np.ndarray, "..."]) -> dict[str, np.ndarray]:
-        measured = measure_music(samples, sample_rate)
-        return {field.name: getattr(measured, field.name) for field in fields(Measured)}
+        measured = measure_music(mids(samples), sample_rate)
+        kept = {field.name: getattr(measured, field.name) for field in fields(Measured)}
+        if samples.ndim == 3:
+            stereo = measure_stereo(samples, sample_rate)
+            kept |= {field.name: getattr(stereo, field.name) for field in fields(StereoMeasured)}
+        return kept
 
     return listen
 
@@ -43,7 +48,7 @@ def listen_to_all(sample_rate: int, embedding: Embedding) -> Listen:
     music = listen_to_music(sample_rate)
 
     def listen(samples: Float32[np.ndarray, "..."]) -> dict[str, np.ndarray]:
-        judged = hear(samples, sample_rate, embedding)
+        judged = hear(mids(samples), sample_rate, embedding)
         return music(samples) | {name: getattr(judged, name) for name in FIELDS}
 
     return listen
@@ -75,7 +80,8 @@ Elsewhere = Callable[[Path, list[Part]], Iterator[tuple[Row, range, int]]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class JudgedRow:
-    """What came of a row: clips [CLIPS, samples] to listen to; processor seconds a window; log_mel if kept.
+    """What came of a row: clips [CLIPS, samples], or [CLIPS, 2, samples], to listen to; processor seconds a window;
+    log_mel if kept.
 
     kept: the arrays of `Listen`.
     """
@@ -94,6 +100,12 @@ class JudgedRow:
     @property
     def music(self) -> Measured:
         return Measured(*(self.kept[field.name] for field in fields(Measured)))
+
+    @property
+    def stereo(self) -> StereoMeasured | None:
+        """Of two channels."""
+        names = [field.name for field in fields(StereoMeasured)]
+        return StereoMeasured(*(self.kept[name] for name in names)) if names[0] in self.kept else None
 
 
 def _forget(work: Path) -> None:

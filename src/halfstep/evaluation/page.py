@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from halfstep.evaluation.figures import MEASURES, cell
+from halfstep.evaluation.figures import ALL_MEASURES, MEASURES, cell
 
 HERE = Path(__file__).parent
 ARROWS = {"up": "higher is better", "down": "lower is better", "1": "best at 1", "real": "best as real"}
@@ -55,10 +55,10 @@ def figures_table(rows: Sequence[dict[str, Any]]) -> str:
     """Measures down, music along: there are more measures than fit beside each other. The interval below each value."""
     lines = [
         {
-            "title": MEASURES[name][0], "arrow": ARROWS[MEASURES[name][1]],
+            "title": ALL_MEASURES[name][0], "arrow": ARROWS[ALL_MEASURES[name][1]],
             "cells": [_with_interval(row["figures"][name]) for row in rows],
         }
-        for name in MEASURES if name in rows[0]["figures"]
+        for name in ALL_MEASURES if name in rows[0]["figures"]
     ]  # fmt: skip
     return str(_parts().figures_table(rows, lines))
 

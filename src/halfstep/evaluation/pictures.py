@@ -9,6 +9,7 @@ import soundfile
 from PIL import Image
 
 from halfstep.arrays import Float32
+from halfstep.audio.image import mid_of
 from halfstep.audio.limiter import limit
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.audio.picture import coloured
@@ -23,18 +24,18 @@ def png_address(picture: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
 
 
-def spectrogram(samples: Float32[np.ndarray, " samples"], mel: MelConfig) -> bytes:
-    """A PNG of the log-mel of samples [n], two pixels a band: time along, pitch upwards."""
-    levels = np.repeat(log_mel(samples, mel), 2, axis=0)
+def spectrogram(samples: Float32[np.ndarray, "*channels samples"], mel: MelConfig) -> bytes:
+    """A PNG of the log-mel of samples [n], or of the mid of [2, n], two pixels a band: time along, pitch upwards."""
+    levels = np.repeat(log_mel(samples if samples.ndim == 1 else mid_of(samples), mel), 2, axis=0)
     file = io.BytesIO()
     Image.fromarray(coloured(levels)[::-1]).save(file, format="PNG", optimize=True)
     return file.getvalue()
 
 
-def player_address(samples: Float32[np.ndarray, " samples"], sample_rate: int) -> str:
-    """An MP3 of samples [n]; peaks bent as in `halfstep generate`."""
+def player_address(samples: Float32[np.ndarray, "*channels samples"], sample_rate: int) -> str:
+    """An MP3 of samples [n] or [2, n]; peaks bent as in `halfstep generate`."""
     file = io.BytesIO()
-    soundfile.write(file, limit(samples), sample_rate, format="MP3", subtype="MPEG_LAYER_III", compression_level=0.5)
+    soundfile.write(file, limit(samples).T, sample_rate, format="MP3", subtype="MPEG_LAYER_III", compression_level=0.5)
     return "data:audio/mpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 

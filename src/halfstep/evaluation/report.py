@@ -6,7 +6,7 @@ from typing import Any
 
 from halfstep.audio.mel import MelConfig
 from halfstep.evaluation import page
-from halfstep.evaluation.figures import MEASURES, cell, table
+from halfstep.evaluation.figures import MEASURES, STEREO_MEASURES, cell, table
 from halfstep.evaluation.hearing import JudgedRow, Row
 from halfstep.evaluation.pictures import ladder_plot, player_address, png_address, spectrogram
 from halfstep.markdown import markdown_table
@@ -125,7 +125,8 @@ def web_page(
     ):
         if its:
             sections.append(page.section(name, page.paragraph(about), page.plain_table(head, its)))
-    sections.append(page.section("Measures", page.listed([f"{n}: {what}." for n, _, what in MEASURES.values()])))
+    measured = MEASURES | {name: one for name, one in STEREO_MEASURES.items() if name in report["rows"][0]["figures"]}
+    sections.append(page.section("Measures", page.listed([f"{n}: {what}." for n, _, what in measured.values()])))
     return page.page(title(report), lead(report), sections)
 
 

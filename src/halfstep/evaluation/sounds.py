@@ -9,7 +9,9 @@ import numpy as np
 import soxr
 
 from halfstep.arrays import Float32
+from halfstep.audio.downmix import paired
 from halfstep.audio.files.io import open_sound
+from halfstep.audio.image import mid_of
 from halfstep.audio.mel import MelConfig
 from halfstep.data.dataset import JOURNAL_NAME, Library, Track
 from halfstep.data.journal import paths_by_content
@@ -30,16 +32,28 @@ NewVocoder = Callable[[], Vocoder]
 
 @dataclass(frozen=True, eq=False)
 class Sounds:
-    """samples [n, frames * hop] mono; log_mel [n, n_mels, frames] if they come from one; processor seconds."""
+    """samples [n, frames * hop], or left and right [n, 2, frames * hop]; log_mel [n, n_mels, frames] if they come from
+    one; processor seconds.
+    """
 
     samples: Float32[np.ndarray, "..."]
     log_mel: Float32[np.ndarray, "..."] | None = None
     make_seconds: float = 0.0
     voice_seconds: float = 0.0
 
+    @property
+    def mids(self) -> Float32[np.ndarray, "windows samples"]:
+        """One channel of each."""
+        return mids(self.samples)
+
 
 Source = Callable[[range], Sounds]
 """Windows by number: the same whichever are asked for together."""
+
+
+def mids(samples: Float32[np.ndarray, "windows *channels samples"]) -> Float32[np.ndarray, "windows samples"]:
+    """Of windows of one channel, or of two: one channel of each."""
+    return samples if samples.ndim == 2 else np.stack([mid_of(pair) for pair in samples])
 
 
 def source_paths(library: Library) -> dict[str, Path]:
@@ -49,7 +63,7 @@ def source_paths(library: Library) -> dict[str, Path]:
 
 
 def recordings(places: Sequence[Place], paths: dict[str, Path], mel: MelConfig, frames: int) -> Source:
-    """The recordings themselves, mixed to mono at the rate of the mel: what no mel and no vocoder has touched."""
+    """The recordings themselves, in the channels and at the rate of the mel: what no mel and no vocoder has touched."""
 
     def source(numbers: range) -> Sounds:
         return Sounds(np.stack([_read_window(places[k], paths, mel, frames) for k in numbers]))
@@ -58,7 +72,9 @@ def recordings(places: Sequence[Place], paths: dict[str, Path], mel: MelConfig, 
 
 
 def _read_window(place: Place, paths: dict[str, Path], mel: MelConfig, frames: int) -> Float32[np.ndarray, "..."]:
-    """[frames * hop], zeros where the file ends. The track's first frame is trimmed_seconds[0] into the file."""
+    """[frames * hop], or [2, frames * hop], zeros where the file ends. The track's first frame is trimmed_seconds[0]
+    into the file.
+    """
     track, start = place
     first = round(track.trimmed_seconds[0] * mel.frames_per_second) + start
     begin, seconds = first * mel.hop_length / mel.sample_rate, frames * mel.hop_length / mel.sample_rate
@@ -66,18 +82,19 @@ def _read_window(place: Place, paths: dict[str, Path], mel: MelConfig, frames: i
         rate = sound.info.sample_rate
         at = max(0, round((begin - MARGIN_SECONDS) * rate))
         block = sound.span(at, round((seconds + 2 * MARGIN_SECONDS) * rate))
-    resampled = soxr.resample(np.ascontiguousarray(block.mean(0)), rate, mel.sample_rate)
+    channels = [block.mean(0)] if mel.channels == 1 else list(paired(block))
     skipped = round((begin - at / rate) * mel.sample_rate)
-    samples = np.zeros(frames * mel.hop_length, np.float32)
-    kept = resampled[skipped : skipped + len(samples)]
-    samples[: len(kept)] = kept
-    return samples
+    samples = np.zeros((mel.channels, frames * mel.hop_length), np.float32)
+    for its, channel in zip(samples, channels, strict=True):
+        kept = soxr.resample(np.ascontiguousarray(channel), rate, mel.sample_rate)[skipped : skipped + len(its)]
+        its[: len(kept)] = kept
+    return samples[0] if mel.channels == 1 else samples
 
 
 def stored_mels(
     library: Library, places: Sequence[Place], frames: int
 ) -> Callable[[range], Float32[np.ndarray, "windows bands frames"]]:
-    """Log-mel windows [n, n_mels, frames] of the data set. InputError if it stores waveforms."""
+    """Log-mel windows [n, rows, frames] of the data set. InputError if it stores waveforms."""
     if library.stores != LOG_MEL:
         raise InputError(f"{library.path}: stores {library.stores}s; prepare the recordings with a preset for music")
 
@@ -98,7 +115,7 @@ def through_vocoder(
         log_mel = windows(numbers)
         made = time.thread_time()
         samples = voiced(log_mel, mel, vocoder)
-        return Sounds(samples, log_mel, made - began, time.thread_time() - made)
+        return Sounds(samples, log_mel[:, : mel.n_mels], made - began, time.thread_time() - made)
 
     return source
 

@@ -55,7 +55,7 @@ def level_and_coherence(
     """Level of left over right in dB, within MOST_DB, coherence, and how much each counts; the last sums to 1, or to 0
     in silence.
     """
-    window = 2 * round(FRAME_SECONDS * sample_rate / 2)
+    window = 4 * round(FRAME_SECONDS * sample_rate / 4)
     config = MelConfig(
         sample_rate=sample_rate, n_fft=window, hop_length=window // 2, n_mels=BANDS, spacing="log", fmin_hz=30.0
     )

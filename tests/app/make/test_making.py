@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,16 @@ import soundfile
 import torch
 
 from halfstep.app.cli import run
+from halfstep.audio.mel import MelConfig
 from halfstep.bundle import installed, read_manifest
 from halfstep.data.dataset import Library
+from halfstep.data.synthetic import piece
 from halfstep.errors import InputError
 from halfstep.runs.presets import preset
-from halfstep.runs.run_folder import new_run, open_run, settle
-from halfstep.runs.train import _weights
+from halfstep.runs.run_folder import Run, new_run, open_run, settle
+from halfstep.runs.train import _weights, resolved
 from halfstep.tasks.music.observer import MusicObserver
+from halfstep.tasks.music.task import Music
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +213,28 @@ def test_training_says_what_comes_next_and_goes_on_after_ctrl_c(
     assert run(command) == 0
     assert reports[5] == (2, 4)
     assert f"next: halfstep distill {tmp_path / 'run'}" in capsys.readouterr().out
+
+
+def test_a_stereo_set_says_itself_that_there_is_an_image(tmp_path: Path):
+    """No setting of the training does; one of waveforms has none."""
+    for name, tilt in (("a", 0.2), ("b", 3.0)):
+        mono = piece(5.0, ord(name), 44100)[0] / 4
+        soundfile.write(tmp_path / f"{name}.wav", np.stack([mono, tilt * mono], axis=1), 44100)
+    songs = [str(path) for path in sorted(tmp_path.glob("*.wav"))]
+    prepare = ["prepare", *songs, "--out", str(tmp_path / "data"), "--stereo", "--workers", "1"]
+    assert run([*prepare, "--preset", "vocoder"]) == 2
+    assert run([*prepare, "--preset", "tiny"]) == 0
+    library = Library(tmp_path / "data")
+    assert library.mel == replace(MelConfig(), image_bands=20)
+    begun = new_run(tmp_path / "run", resolved(tmp_path / "data", "tiny", ["music.frames=24"], None), library)
+    assert isinstance(begun, Run)
+    assert begun.experiment.mel == library.mel
+    assert begun.batches(2)(0).x.shape == (2, 3 * 168, 8)
+    task = begun.task
+    assert isinstance(task, Music)
+    assert task.windows(task.free(begun.windows("train").evenly(1)).x.numpy()).shape == (1, 168, 24)
+    observer = begun.observer(tmp_path / "run")
+    assert isinstance(observer, MusicObserver)
+    seen = observer.look(observer.log_mel(observer.real))
+    assert seen["samples/image_off"] == pytest.approx(0, abs=1e-6)
+    assert seen["samples/frechet_melstats"] == pytest.approx(0, abs=1e-6)

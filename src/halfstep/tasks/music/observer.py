@@ -96,7 +96,7 @@ class MusicObserver:
         x = sample_like(denoiser, example, fixed_noise(example.x, seed), num_steps, self.sampling)
         return self.log_mel(self.task.windows(x.float().cpu().numpy()))
 
-    def mels(self, windows: Float[np.ndarray, "windows bands frames"]) -> Float[np.ndarray, "windows bands frames"]:
+    def mels(self, windows: Float[np.ndarray, "windows rows frames"]) -> Float[np.ndarray, "windows bands frames"]:
         """Samples are log-mels already; the image is left out."""
         return windows[:, : self.mel.n_mels]
 
