@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from halfstep.bundle.low_rank import changed_network, read_change
 from halfstep.bundle.manifest import DenoiserFile, Manifest
 from halfstep.bundle.model_json import FILE_NAME, read_manifest, sha256_of
 from halfstep.bundle.onnx_denoiser import OnnxDenoiser
@@ -30,9 +31,17 @@ class ModelFolder:
         return self.load(self.entry(steps), threads)
 
     def load(self, entry: DenoiserFile, threads: int = 1) -> OnnxDenoiser:
-        """A network of the manifest. InputError if its file is not whole."""
-        where = str(self.path / entry.file)
-        return OnnxDenoiser(self.read(entry.file), where, self.manifest, threads, entry.learned_variance)
+        """A network of the manifest. InputError if a file of its is not whole."""
+        where = str(self.path / entry.files[-1])
+        return OnnxDenoiser(self.network(entry), where, self.manifest, threads, entry.learned_variance)
+
+    def network(self, entry: DenoiserFile) -> bytes:
+        """Its ONNX file, whether it lies there or comes from another by a change. InputError if that is not whole."""
+        network = self.read(entry.file)
+        if entry.change is None:
+            return network
+        where = str(self.path / entry.change)
+        return changed_network(network, read_change(self.read(entry.change), where), where)
 
     def entry(self, steps: int) -> DenoiserFile:
         """What the manifest says of the network for `steps` steps. InputError if there is none."""

@@ -38,6 +38,13 @@ class DenoiserFile:
     most: it may jump at the end."""
     respacing: str = "trailing"
     variance: str = "posterior"
+    change: str | None = None
+    """None: the network is `file` itself. Else this file holds its difference from that, see `low_rank`."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What it is made of."""
+        return (self.file,) if self.change is None else (self.file, self.change)
 
     def serves(self, steps: int) -> bool:
         return steps == self.steps or (self.most_steps is not None and 1 <= steps <= self.most_steps)
@@ -190,9 +197,9 @@ class Manifest:
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """The files that hold a network."""
+        """The files that hold a network, or the change of one."""
         vocoder = self.vocoder.files if self.vocoder else ()
-        return (*(denoiser.file for denoiser in self.denoisers), *vocoder)
+        return (*(name for denoiser in self.denoisers for name in denoiser.files), *vocoder)
 
     @property
     def steps(self) -> tuple[int, ...]:

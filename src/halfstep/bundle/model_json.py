@@ -50,6 +50,9 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     value["conditions"] = [condition_members(one) for one in manifest.conditions]
     if not manifest.conditions:
         del value["conditions"]  # older versions read it then, and models without any stay as they were
+    for denoiser in value["denoisers"]:
+        if denoiser["change"] is None:
+            del denoiser["change"]  # for the same reason
     parse_manifest(json.loads(json.dumps(value, allow_nan=False)), str(folder / FILE_NAME))
     write_json(folder / FILE_NAME, value)
     return manifest
@@ -148,6 +151,7 @@ def _parse_denoiser(fields: Fields) -> DenoiserFile:
         "sampler": lambda name: fields.choice(name, dict.fromkeys(SAMPLERS)),
         "respacing": lambda name: fields.choice(name, dict.fromkeys(ALL_RESPACINGS)),
         "variance": lambda name: fields.choice(name, VARIANCES),
+        "change": lambda name: fields.plain_name_or_null(name),
     }
     denoiser = DenoiserFile(
         steps=fields.integer("steps", 1, MOST_STEPS), file=fields.plain_name("file"),

@@ -3,7 +3,7 @@
 A message is a run of fields, each (its number, its wire type, its value). What the numbers mean is onnx.proto's matter.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
@@ -75,3 +75,11 @@ def field(number: int, data: bytes) -> bytes:
 def text(number: int, text: str) -> bytes:
     """A field of letters."""
     return field(number, text.encode("ascii"))
+
+
+def changed_fields(message: memoryview, which: int, change: Callable[[memoryview], bytes]) -> bytes:
+    """The message, each of its fields of this number changed."""
+    return b"".join(
+        again(number, wire, change(value) if number == which and wire == BYTES else value)
+        for number, wire, value in read_fields(message)
+    )

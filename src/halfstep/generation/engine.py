@@ -27,7 +27,7 @@ class Engine:
         """Threads of the processor the denoiser may use; other numbers may differ in the last bits."""
         self.folder = folder
         self.threads = threads
-        self._denoisers: dict[str, OnnxDenoiser] = {}
+        self._denoisers: dict[tuple[str, ...], OnnxDenoiser] = {}
 
     @property
     def manifest(self) -> Manifest:
@@ -105,9 +105,9 @@ class Engine:
         return measured_loudness(sound, self.manifest.mel)
 
     def _of(self, entry: DenoiserFile, steps: int, sampling: Sampling) -> WindowSampler:
-        if entry.file not in self._denoisers:
-            self._denoisers[entry.file] = self.folder.load(entry, self.threads)
-        return WindowSampler(self._denoisers[entry.file], self.manifest, steps, self.folder.packing, sampling)
+        if entry.files not in self._denoisers:
+            self._denoisers[entry.files] = self.folder.load(entry, self.threads)
+        return WindowSampler(self._denoisers[entry.files], self.manifest, steps, self.folder.packing, sampling)
 
     def _vocoder(self, seed: int) -> Vocoder:
         if self._networks is None:

@@ -1,11 +1,11 @@
 """Networks without doubles: the build of onnxruntime-web that computes on a graphics card has no kernel for them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from halfstep.bundle.protocol_buffer import BYTES, again, field, number, read_fields, read_number
+from halfstep.bundle.protocol_buffer import again, changed_fields, field, number, read_fields, read_number
 
 FLOAT, DOUBLE = 1, 11
 """Kinds of number, as onnx.proto counts them; so are the fields below."""
@@ -19,7 +19,7 @@ def without_doubles(network: bytes) -> bytes:
     """The same network, bit for bit in what it gives: constants of double which are cast to float, and read by nothing
     else, are float, as training's export leaves some. Other doubles stay. ValueError for what is no ONNX file.
     """
-    return _changed(memoryview(network), GRAPH, _graph)
+    return changed_fields(memoryview(network), GRAPH, _graph)
 
 
 class _Node(NamedTuple):
@@ -39,9 +39,9 @@ def _graph(graph: memoryview) -> bytes:
         read = _node(value)
         if read.operator != b"Constant" or kept & set(read.outputs):
             return bytes(value)
-        return _changed(value, ATTRIBUTE, lambda attribute: _changed(attribute, ATTRIBUTE_TENSOR, _tensor))
+        return changed_fields(value, ATTRIBUTE, lambda attribute: changed_fields(attribute, ATTRIBUTE_TENSOR, _tensor))
 
-    return _changed(graph, NODE, node)
+    return changed_fields(graph, NODE, node)
 
 
 def _tensor(tensor: memoryview) -> bytes:
@@ -64,11 +64,3 @@ def _node(node: memoryview) -> _Node:
 
 def _all(message: memoryview, wanted: int) -> Iterator[memoryview]:
     return (value for field, _, value in read_fields(message) if field == wanted)
-
-
-def _changed(message: memoryview, which: int, change: Callable[[memoryview], bytes]) -> bytes:
-    """The message, each of its fields of this number changed."""
-    return b"".join(
-        again(field, wire, change(value) if field == which and wire == BYTES else value)
-        for field, wire, value in read_fields(message)
-    )

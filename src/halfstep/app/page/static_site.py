@@ -95,18 +95,26 @@ def _index(server: str | None) -> str:
     return page.replace(FROM_SERVER, "\n".join(metas))
 
 
-def _files(folder: ModelFolder, vocoder: VocoderFiles) -> dict[str, str]:
-    """What the page calls a network -> its file in the folder."""
-    files = {f"denoiser-{one.steps}": one.file for one in folder.manifest.denoisers}
-    files |= {"prior": vocoder.prior, "refiner": vocoder.refiner}
-    return files | ({} if vocoder.bass is None else {"bass": vocoder.bass})
+def _networks(folder: ModelFolder) -> dict[str, tuple[str, bytes]]:
+    """What the page calls a network -> its file on the site, and what is in it. One that is kept as a change of another
+    is whole there, under a name of its own.
+    """
+    vocoder = _vocoder_of(folder.manifest)
+    read = {
+        f"denoiser-{one.steps}": (one.file if one.change is None else f"denoiser-{one.steps}.onnx", folder.network(one))
+        for one in folder.manifest.denoisers
+    }
+    read |= {"prior": (vocoder.prior, folder.read(vocoder.prior))}
+    read |= {"refiner": (vocoder.refiner, folder.read(vocoder.refiner))}
+    read |= {} if vocoder.bass is None else {"bass": (vocoder.bass, folder.read(vocoder.bass))}
+    return {name: (file, without_doubles(data)) for name, (file, data) in read.items()}
 
 
 def _write_files(out: Path, folder: ModelFolder) -> None:
     place = out / "models" / folder.manifest.id
     place.mkdir(parents=True, exist_ok=True)
-    for name in _files(folder, _vocoder_of(folder.manifest)).values():
-        (place / name).write_bytes(without_doubles(folder.read(name)))
+    for name, data in _networks(folder).values():
+        (place / name).write_bytes(data)
     for name, data in graphs(folder).items():
         (place / f"graph-{name}.onnx").write_bytes(data)
 
@@ -121,8 +129,7 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
     manifest = folder.manifest
     layout, mel, packing = layout_of(manifest), manifest.mel, folder.packing
     vocoder = _vocoder_of(manifest)
-    named = {name: (file, without_doubles(folder.read(file))) for name, file in _files(folder, vocoder).items()}
-    named |= {name: (f"graph-{name}.onnx", data) for name, data in graphs(folder).items()}
+    named = _networks(folder) | {name: (f"graph-{name}.onnx", data) for name, data in graphs(folder).items()}
     if not manifest.process.distillable or any(one.sampler != DDIM for one in manifest.denoisers):
         raise InputError(f"model {manifest.id}: browsers sample by DDIM; this one is sampled otherwise")
     if mel.image_bands:
