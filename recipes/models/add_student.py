@@ -24,7 +24,7 @@ from halfstep.runs.distill import finished_rungs
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.training.ladder import frozen
 from halfstep.training.loop import NoObserver, train
-from halfstep.training.low_rank import Changed, matching_loss
+from halfstep.training.low_rank_student import Changed, matching_loss
 
 PREFIX = "denoiser."
 """Before the names of weights in a model folder's files."""

@@ -60,12 +60,13 @@ def test_a_number_takes_half_a_byte():
 @pytest.mark.parametrize(("weights", "off"), [("fp32", 1e-6), ("int8", 0.51 / 127)])
 def test_the_changed_file_is_that_of_the_other_network(weights: str, off: float, tmp_path: Path):
     change = a_change()
-    network = nn.Sequential(nn.Linear(64, 96))
+    layer = nn.Linear(64, 96)
+    network = nn.Sequential(layer)
     write_onnx(network, {"x": torch.zeros(1, 64)}, ("y",), {}, tmp_path / "first.onnx", weights)
     told = replace(change, thin={WEIGHT: change.thin[WEIGHT]})
     changed = changed_network((tmp_path / "first.onnx").read_bytes(), told, "x")
     onnx.checker.check_model(onnx.load_from_string(changed), full_check=True)
-    weight, bias = network[0].weight.detach().numpy(), network[0].bias.detach().numpy()
+    weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
     held = {part.name: numpy_helper.to_array(part) for part in onnx.load_from_string(changed).graph.initializer}
     found = held[WEIGHT] if weights == "fp32" else held[f"{WEIGHT}.packed"] * held[f"{WEIGHT}.scale"]
     meant = weight + told.thin[WEIGHT].matrix

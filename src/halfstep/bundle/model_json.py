@@ -46,7 +46,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         if path.is_file() and path.name != FILE_NAME and PLAIN_NAME.fullmatch(path.name)
     }
     manifest = replace(manifest, files=files)
-    value = {"format": FORMAT} | asdict(manifest) | {"mel": mel_to_json(manifest.mel)}
+    value: dict[str, Any] = {"format": FORMAT, **asdict(manifest), "mel": mel_to_json(manifest.mel)}
     value["conditions"] = [condition_members(one) for one in manifest.conditions]
     if not manifest.conditions:
         del value["conditions"]  # older versions read it then, and models without any stay as they were

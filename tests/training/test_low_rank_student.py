@@ -12,7 +12,7 @@ from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser, rates_like
 from halfstep.nets.unet1d import UNet1d, UNet1dConfig
 from halfstep.training.example import Example
-from halfstep.training.low_rank import Changed, matching_loss
+from halfstep.training.low_rank_student import Changed, matching_loss
 from halfstep.training.step_random import StepRandom
 
 SCHEDULE = CosineSchedule()

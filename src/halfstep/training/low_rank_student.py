@@ -44,7 +44,8 @@ class Changed(nn.Module):
             else:
                 self.small[_key(name)] = nn.Parameter(difference)
         for name, rank in _ranks(terms, numbers).items():
-            self.up[_key(name)], self.down[_key(name)] = map(nn.Parameter, terms[name].first(rank))
+            up, down = terms[name].first(rank)
+            self.up[_key(name)], self.down[_key(name)] = nn.Parameter(up), nn.Parameter(down)
 
     def forward(
         self, z_t: Float[Tensor, "batch channels length"], at_t: Rates, condition: Condition
@@ -53,7 +54,7 @@ class Changed(nn.Module):
         return cast("Tensor", functional_call(self.base, self._weights(), (z_t, at_t, condition)))
 
     def _weights(self) -> dict[str, Tensor]:
-        weights = dict(self.base.named_parameters())
+        weights: dict[str, Tensor] = dict(self.base.named_parameters())
         for key, up in self.up.items():
             weight = weights[_name(key)]
             weights[_name(key)] = weight + (_rounded(up).T @ _rounded(self.down[key])).view(weight.shape)
