@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from halfstep.data.dataset import Library
 from halfstep.errors import NamedError, unbraced
@@ -16,15 +15,16 @@ from halfstep.own_folder import RUN, enter, members
 from halfstep.runs.conditions import fitted_conditions
 from halfstep.runs.experiment import Experiment, with_settings
 from halfstep.runs.presets import preset
-from halfstep.runs.run_folder import AnyRun, Run, new_run, settle
-from halfstep.runs.vocoder import WEIGHTS, VocoderExperiment, VocoderRun, train_vocoder
-from halfstep.training.checkpoint import CHECKPOINTS, load_tensors, save_tensors, updates_done
+from halfstep.runs.run_folder import BANDS, AnyRun, Run, begin_with, new_run, settle
+from halfstep.runs.start import TEACHER, Start, start_from
+from halfstep.runs.vocoder import VocoderExperiment, VocoderRun, train_vocoder
+from halfstep.tasks.contract import Band
+from halfstep.training.checkpoint import CHECKPOINTS, save_tensors, updates_done
 from halfstep.training.denoising import denoising_loss
 from halfstep.training.devices import device_named
 from halfstep.training.loop import Progress, train
 from halfstep.training.team import joined, team
 
-TEACHER = "teacher.safetensors"
 CALIBRATED = 128
 """Windows by which a preconditioned network learns the deviations of what it sees."""
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -32,22 +32,22 @@ UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 def train_command(
     data: Path | str, run: Path, name: str, settings: list[str], steps: int | None, progress: Progress,
-    start: Path | None = None, device: str | None = None,
+    start: Path | str | None = None, device: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Train (or go on training) `run` on the data set `data`, as the preset `name` says.
 
-    start: a run whose averaged weights it begins with, its optimizer new. device: cuda, mps or cpu, if not the best.
-    The last held-out figures come back; {} on every process of a team but the first.
+    start: a run or a model that it begins with (`start_from`), its optimizer new. device: cuda, mps or cpu, if not the
+    best. The last held-out figures come back; {} on every process of a team but the first.
     InputError if the data set, the preset, a setting, `start`, the device or the run folder does not fit.
     """
     on = device_named(device)
     with joined(on) as everyone, ExitStack() as held:
-        opened, weights = everyone.in_turn(lambda: _opened(data, run, name, settings, steps, start, on))
+        opened, begin = everyone.in_turn(lambda: _opened(data, run, name, settings, steps, start, on))
         try:
-            everyone.in_turn(lambda: _begun(opened, held, everyone.leads))
+            everyone.in_turn(lambda: _begun(opened, held, everyone.leads, begin))
             if isinstance(opened, VocoderRun):
-                return train_vocoder(opened, progress, weights)
-            return _train(opened, progress, weights)
+                return train_vocoder(opened, progress, None if begin is None else begin.weights({}))
+            return _train(opened, progress, begin)
         except OSError as fault:
             if fault.errno not in UNWRITABLE or not Path(fault.filename or "").is_relative_to(run):
                 raise
@@ -60,30 +60,43 @@ def _opened(
     name: str,
     settings: list[str],
     steps: int | None,
-    start: Path | None,
+    start: Path | str | None,
     device: torch.device,
-) -> tuple[AnyRun, dict[str, Tensor] | None]:
-    """The run, of which nothing is written yet, and the weights that it starts from."""
+) -> tuple[AnyRun, Start | None]:
+    """The run, of which nothing is written yet, and what it begins with."""
     experiment = resolved(data, name, settings, steps)
+    begin = None if start is None else start_from(start)
     opened = new_run(run, experiment, Library(data), device)
     if isinstance(opened, Run):
+        if begin is not None and begin.band is not None:
+            opened = replace(opened, library=_scaled(opened.library, begin.band))
         frames = experiment.clip_frames
         fitted_conditions(opened.experiment.conditions, opened.library, run, frames)  # what is lacking is said first
-    weights = None if start is None else _weights(start)
     for split in ("train", "heldout"):
         windows = opened.windows(split)  # too little data is said before the run begins
         if split == "train":
             windows.expect(experiment.train.batch_size, "train.batch_size")
-    return opened, weights
+    return opened, begin
 
 
-def _begun(run: AnyRun, held: ExitStack, writes: bool) -> None:
+def _scaled(library: Library, band: Band) -> Library:
+    mean, std = band
+    if len(mean) != library.mel.rows:
+        raise NamedError(
+            f"{{start}}: has {len(mean)} bands, the data set {library.mel.rows}; prepare it with the same {{preset}}"
+        )
+    return library.scaled(mean, std)
+
+
+def _begun(run: AnyRun, held: ExitStack, writes: bool, start: Start | None) -> None:
     """Enter the folder and lock it, where this process `writes`; fit to the data what must be, and keep it there."""
     if writes:
         enter(run.path, RUN, _is_run)
         held.enter_context(folder_lock(run.path))
         _not_fewer(run)
         settle(run)
+        if isinstance(run, Run) and start is not None and start.band is not None and not (run.path / BANDS).exists():
+            begin_with(run, start.band, start.fitted)
     if isinstance(run, Run):
         assert run.task is not None and run.conditions is not None
 
@@ -93,7 +106,7 @@ def _is_run(folder: Path) -> bool:
     return {"format", "experiment"} <= members(folder / "config.json").keys()
 
 
-def _train(run: Run, progress: Progress, start: dict[str, Tensor] | None) -> dict[str, Any]:
+def _train(run: Run, progress: Progress, start: Start | None) -> dict[str, Any]:
     config = run.experiment.train
     torch.manual_seed(config.seed)
     denoiser = run.network()
@@ -101,8 +114,9 @@ def _train(run: Run, progress: Progress, start: dict[str, Tensor] | None) -> dic
     denoiser.calibrate(first.x, first.condition)
     if start is not None:
         try:
-            denoiser.load_state_dict(start)
-        except RuntimeError as fault:
+            shapes = {name: value.shape for name, value in denoiser.state_dict().items()}
+            denoiser.load_state_dict(start.weights(shapes))
+        except (RuntimeError, ValueError) as fault:
             reason = " ".join(str(fault).split())[:200]
             raise NamedError(
                 f"{{start}}: its weights are of another network ({unbraced(reason)}); give its {{preset}}"
@@ -129,17 +143,6 @@ def _not_fewer(run: AnyRun) -> None:
             f"{unbraced(run.path)}: {done} updates are done, {wanted} are asked for; ask for {done} or more, or choose "
             f"another {{out}}"
         )
-
-
-def _weights(run: Path) -> dict[str, Tensor]:
-    """Averaged weights of a finished run of any kind."""
-    for name in (WEIGHTS, TEACHER):
-        if (run / name).with_suffix(".json").exists():
-            try:
-                return load_tensors(run / name)[0]
-            except ValueError as fault:
-                raise NamedError(f"{{start}} {unbraced(run)}: {unbraced(fault)}") from None
-    raise NamedError(f"{{start}} {unbraced(run)}: not a finished run (no {TEACHER}, no {WEIGHTS})")
 
 
 def resolved(data: Path | str, name: str, settings: list[str], steps: int | None) -> Experiment | VocoderExperiment:

@@ -139,11 +139,11 @@ def train(
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates in all, if not the preset's.")] = None,
     start: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--from",
             metavar="RUN|MODEL",
-            help="Begin with the weights of another run, or with those a model was exported --with-teacher.",
+            help="Begin with what another run or a model has learned; its scale and packing are kept.",
         ),
     ] = None,
     dry_run: Annotated[

@@ -32,7 +32,11 @@ def _components(config: MusicConfig, library: Library, folder: Path) -> Componen
     path = folder / COMPONENTS_FILE
     if path.exists():
         with open_regular(path) as file:
-            return read_components(file.read(MOST_COMPONENT_BYTES), str(path))
+            components = read_components(file.read(MOST_COMPONENT_BYTES), str(path))
+        wanted = (config.components, config.patch_frames * config.n_mels)
+        if components.matrix.shape != wanted:
+            raise InputError(f"{path}: is {components.matrix.shape}, the settings say {wanted}; give those it is from")
+        return components
     components = fitted(library, config.patch_frames, config.components)
     if folder.is_dir():
         write_components(path, components)

@@ -1,0 +1,86 @@
+"""What a training begins with: the weights of a run or a model, and the scale and the packing that they know."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from torch import Tensor
+
+from halfstep.bundle import ModelFolder, is_model_folder, load_folder
+from halfstep.errors import InputError, NamedError, unbraced
+from halfstep.export.onnx_reading import weights_of
+from halfstep.runs.run_folder import open_any_run
+from halfstep.runs.vocoder import WEIGHTS, VocoderRun
+from halfstep.tasks.contract import Band
+from halfstep.tasks.music.export import COMPONENTS_FILE
+from halfstep.training.checkpoint import load_tensors
+
+TEACHER = "teacher.safetensors"
+Weights: TypeAlias = Callable[[Mapping[str, Sequence[int]]], dict[str, Tensor]]
+"""Name -> shape of every weight that is wanted -> the weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """band: the deviations by which windows are standardised, None where nothing is. fitted: what the packing was
+    fitted to, file name -> bytes. Under another scale or packing the same music would be other numbers to the network.
+    """
+
+    weights: Weights
+    band: Band | None = None
+    fitted: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+
+
+def start_from(named: str | Path) -> Start:
+    """Of a finished run, or of a model: its teacher's weights where it has them, or else those of its student of most
+    steps, which know all but how to see little noise. InputError if it is neither, or not whole.
+    """
+    folder = Path(named)
+    if (folder / "config.json").exists() and not is_model_folder(folder):
+        return _of_run(folder)
+    try:
+        return _of_model(load_folder(named))
+    except InputError as fault:
+        raise NamedError(f"{{start}} {unbraced(named)}: no finished run and no model ({unbraced(fault)})") from None
+
+
+def _of_run(folder: Path) -> Start:
+    path = next((folder / name for name in (WEIGHTS, TEACHER) if (folder / name).with_suffix(".json").exists()), None)
+    if path is None:
+        raise NamedError(f"{{start}} {unbraced(folder)}: not a finished run (no {TEACHER}, no {WEIGHTS})")
+    weights = _kept(path)
+    with open_any_run(folder) as run:
+        if isinstance(run, VocoderRun):
+            return Start(weights=weights)
+        file = folder / COMPONENTS_FILE
+        return Start(weights=weights, band=run.band, fitted={file.name: file.read_bytes()} if file.exists() else {})
+
+
+def _of_model(folder: ModelFolder) -> Start:
+    manifest, components = folder.manifest, folder.manifest.components
+    band = np.array(manifest.band_mean, np.float32), np.array(manifest.band_std, np.float32)
+    fitted = {} if components is None else {COMPONENTS_FILE: folder.read(components.file)}
+    if TEACHER in manifest.files:
+        folder.checked(TEACHER)
+        return Start(weights=_kept(folder.path / TEACHER), band=band, fitted=fitted)
+    file = folder.entry(manifest.steps[-1]).file
+
+    def weights(shapes: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
+        folder.read(file)  # the very bytes that the manifest says
+        return weights_of(folder.path / file, shapes, "denoiser.")
+
+    return Start(weights=weights, band=band, fitted=fitted)
+
+
+def _kept(path: Path) -> Weights:
+    """Those of a file of ours, whatever is wanted: a network refuses what does not fit it."""
+
+    def weights(shapes: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
+        try:
+            return load_tensors(path)[0]
+        except ValueError as fault:
+            raise NamedError(f"{{start}} {unbraced(path.parent)}: {unbraced(fault)}") from None
+
+    return weights

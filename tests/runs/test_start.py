@@ -1,0 +1,110 @@
+"""What a training begins with is heard as it was learned: the weights, under their own scale and their own packing."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from halfstep.bundle import read_manifest
+from halfstep.data.dataset import Library
+from halfstep.errors import InputError
+from halfstep.runs.export_model import Card, ExportConfig, export_run
+from halfstep.runs.run_folder import open_run
+from halfstep.runs.start import start_from
+from halfstep.runs.train import train_command
+from halfstep.tasks.music.export import COMPONENTS_FILE
+
+SETTINGS = [
+    "net.widths=[16, 16]", "net.attention_heads=4", "net.embedding=8", "music.frames=24", "music.packing=components",
+    "music.components=20", "music.patch_frames=3", "train.batch_size=2", "train.warmup_steps=1",
+]  # fmt: skip
+
+
+def learned(data: Path, run: Path, start: Path | str | None = None, *more: str, steps: int = 2) -> Path:
+    train_command(data, run, "tiny", [*SETTINGS, *more], steps, lambda *_: None, start)
+    return run
+
+
+@pytest.fixture(scope="module")
+def first(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return learned(library, tmp_path_factory.mktemp("first") / "run")
+
+
+@pytest.fixture(scope="module")
+def model(first: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its teacher, played in 4 steps, stored in eight bits."""
+    out = tmp_path_factory.mktemp("first") / "model"
+    export_run(first, out, Card(id="first"), ExportConfig(weights="int8"))
+    return out
+
+
+@pytest.fixture(scope="module")
+def other(write_library: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Music of another scale."""
+    return write_library(tmp_path_factory.mktemp("other") / "data", (150, 200), (90,), styles=("low", "high"))
+
+
+@pytest.mark.parametrize("kind", ["run", "model"])
+def test_scale_and_packing_are_those_of_the_start(
+    kind: str, first: Path, model: Path, library: Path, other: Path, tmp_path: Path
+):
+    begun = learned(other, tmp_path / "run", first if kind == "run" else str(model), "train.learning_rate=1e-9")
+    band = Library(library).own_band
+    assert not np.allclose(Library(other).band_mean, band[0], atol=0.5)
+    with open_run(begun) as run, open_run(first) as before:
+        np.testing.assert_array_equal(run.library.band_mean, band[0])
+        np.testing.assert_array_equal(run.library.own_band[1], Library(other).band_std)
+        clips, _ = run.windows("train").batch(0, 2)
+        stored, _ = Library(other).array(run.windows("train").drawn(0, 2)[0][0]), None
+        start = run.windows("train").drawn(0, 2)[0][1]
+        wanted = (stored[start : start + 24].astype(np.float32) - band[0]) / band[1]
+        np.testing.assert_allclose(clips[0], wanted.T, atol=1e-4)
+        weights, learned_before = run.teacher().state_dict(), before.teacher().state_dict()
+    assert (begun / COMPONENTS_FILE).read_bytes() == (first / COMPONENTS_FILE).read_bytes()
+    for name, weight in learned_before.items():
+        largest = weight.abs().max()
+        torch.testing.assert_close(weights[name], weight, atol=float(largest) / (2e4 if kind == "run" else 200), rtol=0)
+    manifest = export_run(begun, tmp_path / "model", Card(id="second"))
+    np.testing.assert_allclose(manifest.band_mean, band[0])
+
+
+def test_the_same_command_goes_on_without_the_start(first: Path, other: Path, library: Path, tmp_path: Path):
+    run = learned(other, tmp_path / "run", first)
+    learned(other, run, steps=3)
+    with open_run(run) as opened:
+        np.testing.assert_array_equal(opened.library.band_mean, Library(library).band_mean)
+
+
+def test_a_start_that_is_none_is_refused_and_nothing_is_begun(other: Path, tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    for start in (tmp_path / "empty", tmp_path / "absent", "no-model"):
+        with pytest.raises(InputError, match="no finished run and no model"):
+            learned(other, tmp_path / "run", start)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_or_a_packing_of_other_sizes_is_refused(first: Path, other: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="its weights are of another network"):
+        learned(other, tmp_path / "wide", first, "net.widths=[16, 32]")
+    with pytest.raises(InputError, match=r"components\.npz: is \(20, 384\), the settings say \(16, 384\)"):
+        learned(other, tmp_path / "fewer", first, "music.components=16")
+
+
+def test_a_run_that_is_not_finished_says_so(first: Path, tmp_path: Path):
+    half = shutil.copytree(first, tmp_path / "half")
+    (half / "teacher.json").unlink()
+    with pytest.raises(InputError, match="not a finished run"):
+        start_from(half)
+
+
+def test_the_students_weights_are_what_the_file_holds(model: Path, first: Path):
+    """As they are played: a scale of eight bits off, at most."""
+    with open_run(first) as run:
+        teacher = run.teacher().state_dict()
+    found = start_from(model).weights({name: value.shape for name, value in teacher.items()})
+    assert read_manifest(model).denoisers[0].file.endswith(".onnx")
+    for name, value in teacher.items():
+        torch.testing.assert_close(found[name], value, atol=float(value.abs().max()) / 200, rtol=0)
