@@ -19,7 +19,7 @@ from halfstep.tasks.music.export import COMPONENTS_FILE
 
 SETTINGS = [
     "net.widths=[16, 16]", "net.attention_heads=4", "net.embedding=8", "music.frames=24", "music.packing=components",
-    "music.components=20", "music.patch_frames=3", "train.batch_size=2", "train.warmup_steps=1",
+    "music.components=20", "music.patch_frames=3", "train.batch_size=2", "train.warmup_steps=1", "train.precision=fp32", "train.compile=off",
 ]  # fmt: skip
 
 
@@ -58,15 +58,15 @@ def test_scale_and_packing_are_those_of_the_start(
         np.testing.assert_array_equal(run.library.band_mean, band[0])
         np.testing.assert_array_equal(run.library.own_band[1], Library(other).band_std)
         clips, _ = run.windows("train").batch(0, 2)
-        stored, _ = Library(other).array(run.windows("train").drawn(0, 2)[0][0]), None
-        start = run.windows("train").drawn(0, 2)[0][1]
+        track, start = run.windows("train").drawn(0, 2)[0]
+        stored = Library(other).array(track)
         wanted = (stored[start : start + 24].astype(np.float32) - band[0]) / band[1]
         np.testing.assert_allclose(clips[0], wanted.T, atol=1e-4)
         weights, learned_before = run.teacher().state_dict(), before.teacher().state_dict()
     assert (begun / COMPONENTS_FILE).read_bytes() == (first / COMPONENTS_FILE).read_bytes()
     for name, weight in learned_before.items():
-        largest = weight.abs().max()
-        torch.testing.assert_close(weights[name], weight, atol=float(largest) / (2e4 if kind == "run" else 200), rtol=0)
+        off = 0 if kind == "run" else float(weight.abs().max()) / 200
+        torch.testing.assert_close(weights[name], weight, atol=off + 1e-6, rtol=0)
     manifest = export_run(begun, tmp_path / "model", Card(id="second"))
     np.testing.assert_allclose(manifest.band_mean, band[0])
 
