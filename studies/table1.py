@@ -52,6 +52,7 @@ from halfstep.training.denoising import denoising_loss
 from halfstep.training.ladder import climb, frozen, load_student
 from halfstep.training.loop import NoObserver, train
 from halfstep.training.observe import sample_like
+from halfstep.training.pace import RECORD
 
 PACE_UPDATES = 8
 
@@ -113,19 +114,29 @@ def _student(run: Run, teacher: Denoiser, updates: int, to: int = STUDENT_STEPS)
 def _pace(experiment: Experiment, library: Library) -> tuple[float, float]:
     """Seconds of one update of the teacher, and of one on a rung of the ladder."""
     one_rung = experiment.distill.start_steps // 2
-    took = []
+    took: list[tuple[float, float]] = []
     with TemporaryDirectory() as scratch:
         for number, updates in enumerate(
             (2, 2, 2 + PACE_UPDATES)
-        ):  # the first warms up, the second is what a run costs
+        ):  # the first warms up and times the precisions, the second is what a run costs
             run = Run(Path(scratch) / str(number), experiment, library)
             before = _now(run.device)
             teacher = _teacher(run, updates)
             between = _now(run.device)
             _student(run, teacher, updates, one_rung)
             took.append((between - before, _now(run.device) - between))
+            experiment = _paced(experiment, run)
     few, more = took[1:]
     return (more[0] - few[0]) / PACE_UPDATES, (more[1] - few[1]) / PACE_UPDATES
+
+
+def _paced(experiment: Experiment, run: Run) -> Experiment:
+    """In the precision that `run` found the faster, so that no other run times it again."""
+    path = run.path / RECORD
+    if not path.exists():
+        return experiment
+    pace = json.loads(path.read_text())
+    return replace(experiment, train=replace(experiment.train, precision=pace["precision"], compile=pace["compile"]))
 
 
 def train_all(out: Path, sets: dict[str, Library], scale: Scale, options: argparse.Namespace) -> None:
