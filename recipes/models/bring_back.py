@@ -19,10 +19,9 @@ from halfstep.data.carried import read_carried
 from halfstep.data.dataset import Library
 from halfstep.errors import InputError
 from halfstep.lock import folder_lock
-from halfstep.packing import write_components
+from halfstep.packing import COMPONENTS_FILE, write_components
 from halfstep.runs.presets import PRESETS
 from halfstep.runs.run_folder import Run, settle
-from halfstep.tasks.music.export import COMPONENTS_FILE
 from halfstep.training.checkpoint import save_tensors
 
 

@@ -20,10 +20,9 @@ import torch
 import halfstep
 from halfstep.data.dataset import Library
 from halfstep.export.onnx_reading import weights_of
-from halfstep.packing import write_components
+from halfstep.packing import COMPONENTS_FILE, write_components
 from halfstep.runs.presets import PRESETS
 from halfstep.runs.run_folder import Run, settle
-from halfstep.tasks.music.export import COMPONENTS_FILE
 from halfstep.training.checkpoint import save_tensors
 from halfstep.training.denoising import denoising_loss
 from halfstep.training.loop import NoObserver, train

@@ -21,6 +21,8 @@ from halfstep.arrays import Float, Float32, Int, Shaped
 from halfstep.atomic import replacing
 from halfstep.errors import InputError
 
+COMPONENTS_FILE = "components.npz"
+"""Where a run and a model folder keep what the packing is fitted to."""
 MOST_COMPONENT_BYTES = 256 << 20
 """Unpacked: 8192 directions of 64 frames of 128 bands."""
 

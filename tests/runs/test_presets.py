@@ -20,12 +20,11 @@ from halfstep.errors import InputError
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import rates_like
 from halfstep.nets.unet1d import UNet1dConfig
-from halfstep.packing import Components, write_components
+from halfstep.packing import COMPONENTS_FILE, Components, write_components
 from halfstep.runs.experiment import Experiment, with_settings
 from halfstep.runs.presets import GROUP, PRESETS, VOCODERS
 from halfstep.tasks.contract import TaskConfig
 from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoderConfig
-from halfstep.tasks.music.export import COMPONENTS_FILE
 from halfstep.tasks.music.task import MusicConfig
 
 NAMES = [pytest.param(name, marks=pytest.mark.slow if name == "paper-ddpm-unet2d" else ()) for name in PRESETS]

@@ -11,15 +11,16 @@ import torch
 from halfstep.bundle import read_manifest
 from halfstep.data.dataset import Library
 from halfstep.errors import InputError
+from halfstep.packing import COMPONENTS_FILE
 from halfstep.runs.export_model import Card, ExportConfig, export_run
 from halfstep.runs.run_folder import open_run
 from halfstep.runs.start import start_from
 from halfstep.runs.train import train_command
-from halfstep.tasks.music.export import COMPONENTS_FILE
 
 SETTINGS = [
     "net.widths=[16, 16]", "net.attention_heads=4", "net.embedding=8", "music.frames=24", "music.packing=components",
-    "music.components=20", "music.patch_frames=3", "train.batch_size=2", "train.warmup_steps=1", "train.precision=fp32", "train.compile=off",
+    "music.components=20", "music.patch_frames=3", "train.batch_size=2", "train.warmup_steps=1", "train.precision=fp32",
+    "train.compile=off",
 ]  # fmt: skip
 
 

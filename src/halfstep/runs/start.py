@@ -11,10 +11,10 @@ from torch import Tensor
 from halfstep.bundle import ModelFolder, is_model_folder, load_folder
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_reading import weights_of
+from halfstep.packing import COMPONENTS_FILE
 from halfstep.runs.run_folder import open_any_run
 from halfstep.runs.vocoder import WEIGHTS, VocoderRun
 from halfstep.tasks.contract import Band
-from halfstep.tasks.music.export import COMPONENTS_FILE
 from halfstep.training.checkpoint import load_tensors
 
 TEACHER = "teacher.safetensors"

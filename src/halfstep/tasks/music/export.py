@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from halfstep.packing import write_components
+from halfstep.packing import COMPONENTS_FILE, write_components
 from halfstep.tasks.contract import Played
 from halfstep.tasks.music.task import Music
-
-COMPONENTS_FILE = "components.npz"
 
 
 def export_music(task: Music, folder: Path) -> Played:

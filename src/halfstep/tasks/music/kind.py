@@ -10,9 +10,16 @@ from halfstep.errors import InputError
 from halfstep.fields import open_regular
 from halfstep.nets.unet1d import PaperUNet1dConfig, UNet1dConfig
 from halfstep.nets.unet2d import UNet2dConfig
-from halfstep.packing import MOST_COMPONENT_BYTES, PACKINGS, Components, read_components, write_components
+from halfstep.packing import (
+    COMPONENTS_FILE,
+    MOST_COMPONENT_BYTES,
+    PACKINGS,
+    Components,
+    read_components,
+    write_components,
+)
 from halfstep.tasks.contract import Kind
-from halfstep.tasks.music.export import COMPONENTS_FILE, export_music
+from halfstep.tasks.music.export import export_music
 from halfstep.tasks.music.observer import MusicObserver
 from halfstep.tasks.music.task import Music, MusicConfig
 
@@ -33,7 +40,7 @@ def _components(config: MusicConfig, library: Library, folder: Path) -> Componen
     if path.exists():
         with open_regular(path) as file:
             components = read_components(file.read(MOST_COMPONENT_BYTES), str(path))
-        wanted = (config.components, config.patch_frames * config.n_mels)
+        wanted = (config.components, config.patch_frames * library.mel.rows)
         if components.matrix.shape != wanted:
             raise InputError(f"{path}: is {components.matrix.shape}, the settings say {wanted}; give those it is from")
         return components
