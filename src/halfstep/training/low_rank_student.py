@@ -36,14 +36,14 @@ class Changed(nn.Module):
         self.base = base.eval().requires_grad_(False)
         self.up, self.down, self.small = nn.ParameterDict(), nn.ParameterDict(), nn.ParameterDict()
         wanted = dict(student.named_parameters())
-        terms: dict[str, _Terms] = {}
+        terms: dict[str, Terms] = {}
         for name, weight in base.named_parameters():
             difference = (wanted[name] - weight).detach()
             if weight.dim() > 1 and weight.numel() >= SMALLEST:
-                terms[name] = _Terms(difference.flatten(1), float(weight.square().sum()))
+                terms[name] = Terms(difference.flatten(1), float(weight.square().sum()))
             else:
                 self.small[_key(name)] = nn.Parameter(difference)
-        for name, rank in _ranks(terms, numbers).items():
+        for name, rank in ranks(terms, numbers).items():
             up, down = terms[name].first(rank)
             self.up[_key(name)], self.down[_key(name)] = nn.Parameter(up), nn.Parameter(down)
 
@@ -66,14 +66,12 @@ class Changed(nn.Module):
         """For a model folder, whose ONNX files have `prefix` before the names of weights."""
         thin_ones: dict[str, Thin] = {}
         for key, up in self.up.items():
-            parts, steps = zip(*(_levels(part.detach().cpu()) for part in (up, self.down[key])), strict=True)
-            ups, downs = (part.to(torch.int8).numpy() for part in parts)
-            thin_ones[prefix + _name(key)] = Thin(up=ups, down=downs, scale=(steps[0] * steps[1]).flatten().numpy())
+            thin_ones[prefix + _name(key)] = thin(up.detach(), self.down[key].detach())
         small = {prefix + _name(key): value.detach().cpu().numpy().reshape(-1) for key, value in self.small.items()}
         return Change(thin=thin_ones, vectors=small)
 
 
-class _Terms:
+class Terms:
     """A difference of two weights [rows, columns] as a sum of thin products, the largest first.
 
     share: of the weight's own square, that each takes away. cost: numbers in one.
@@ -91,7 +89,7 @@ class _Terms:
         return self._left.T[:rank] * root, self._right[:rank] * root
 
 
-def _ranks(terms: Mapping[str, _Terms], numbers: int) -> dict[str, int]:
+def ranks(terms: Mapping[str, Terms], numbers: int) -> dict[str, int]:
     """How many products each weight gets, the best for its cost first, until they have so many numbers."""
     offers = [(share / one.cost, name) for name, one in terms.items() for share in one.share]
     ranks: dict[str, int] = {}
@@ -109,6 +107,14 @@ def _levels(vectors: Tensor) -> tuple[Tensor, Tensor]:
     """
     step = vectors.abs().amax(dim=1, keepdim=True).clamp_min(1e-12) / LEVELS
     return torch.round(vectors / step), step
+
+
+def thin(up: Float[Tensor, "rank rows"], down: Float[Tensor, "rank columns"]) -> Thin:
+    """up' down, as it is kept."""
+    (ups, step_up), (downs, step_down) = (_levels(part.cpu()) for part in (up, down))
+    return Thin(
+        up=ups.to(torch.int8).numpy(), down=downs.to(torch.int8).numpy(), scale=(step_up * step_down).flatten().numpy()
+    )
 
 
 def _rounded(vectors: Tensor) -> Tensor:
