@@ -95,15 +95,16 @@ def test_a_model_folder_plays_it(tmp_path: Path, write_model: Callable[..., Path
     assert "fewer.npz: missing" in verify(folder)[0]
 
 
-def _with(**changes: object) -> bytes:
-    """A file whose parts are what they should not be."""
-    parts: dict[str, object] = {
-        "table": {"thin": {"hundredth": [1, 1, 1]}, "vectors": {"s2": 1}}, "levels": np.zeros(1, np.uint8),
-        "scales": np.zeros(1, np.float32), "vectors": np.zeros(1, np.float16), **changes,
-    }  # fmt: skip
-    parts["table"] = np.frombuffer(json.dumps(parts["table"]).encode(), np.uint8)
-    file = io.BytesIO()
-    np.savez(file, **parts)
+TABLE = {"thin": {"hundredth": [1, 1, 1]}, "vectors": {"s2": 1}}
+BYTES, SCALES, HALVES = np.zeros(1, np.uint8), np.zeros(1, np.float32), np.zeros(1, np.float16)
+
+
+def _with(
+    table: object = TABLE, levels: np.ndarray = BYTES, scales: np.ndarray = SCALES, vectors: np.ndarray = HALVES
+) -> bytes:
+    """A file one of whose parts is what it should not be."""
+    file, letters = io.BytesIO(), np.frombuffer(json.dumps(table).encode(), np.uint8)
+    np.savez(file, table=letters, levels=levels, scales=scales, vectors=vectors)
     return file.getvalue()
 
 
