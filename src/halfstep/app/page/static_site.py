@@ -128,14 +128,14 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
     """All that the browser must know of a model."""
     manifest = folder.manifest
     layout, mel, packing = layout_of(manifest), manifest.mel, folder.packing
-    vocoder = _vocoder_of(manifest)
-    named = _networks(folder) | {name: (f"graph-{name}.onnx", data) for name, data in graphs(folder).items()}
-    if not manifest.process.distillable or any(one.sampler != DDIM for one in manifest.denoisers):
-        raise InputError(f"model {manifest.id}: browsers sample by DDIM; this one is sampled otherwise")
     if mel.image_bands:
         raise InputError(
             f"model {manifest.id}: makes two channels, and browsers play one; serve it with halfstep serve"
         )
+    vocoder = _vocoder_of(manifest)
+    named = _networks(folder) | {name: (f"graph-{name}.onnx", data) for name, data in graphs(folder).items()}
+    if not manifest.process.distillable or any(one.sampler != DDIM for one in manifest.denoisers):
+        raise InputError(f"model {manifest.id}: browsers sample by DDIM; this one is sampled otherwise")
     if not packing.shifts:
         raise InputError(f"model {manifest.id}: its packing {packing.name} is not one that browsers play")
     return {
