@@ -64,6 +64,9 @@ def test_a_model_that_cannot_say_so_is_named(tmp_path: Path, tiny_model: Path, w
         model.like(take)
     with pytest.raises(InputError, match="tempo: is a number from 60 to 120 BPM"):
         model.like(take, "tempo")
+    short = replace(STYLES, likeness=Likeness(weights=((1.0,), (0.0,)), bias=(0.0, 0.0)))
+    with pytest.raises(InputError, match="likeness of style has 1 weights a label, 32 were expected"):
+        halfstep.load(write_model(tmp_path / "short", conditions=(short,))).like(take)
     measured = halfstep.load(write_model(tmp_path / "n", conditions=(MEASURED,)))
     with pytest.raises(InputError, match=r"the recording: 0.000 s long, too short to sound like anything"):
         measured.like(Audio(np.ones((1, 1), np.float32), 8000))

@@ -27,7 +27,11 @@ def like(engine: Engine, recording: Recording, name: str) -> dict[str, float]:
     windows = [timbre(one) for one in cut(incoming(take, manifest).bands(), manifest.frames)]
     if not windows:
         raise InputError(f"{take.name}: {take.seconds:.3f} s long, too short to sound like anything")
-    return condition.mixture(likeness.shares(np.stack(windows)))
+    features = np.stack(windows)
+    if features.shape[1] != len(likeness.weights[0]):
+        have, wanted = len(likeness.weights[0]), features.shape[1]
+        raise InputError(f"model {manifest.id}: likeness of {name} has {have} weights a label, {wanted} were expected")
+    return condition.mixture(likeness.shares(features))
 
 
 def cut(
