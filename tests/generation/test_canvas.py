@@ -74,6 +74,36 @@ def test_windows_share_their_noise_and_a_network_that_minds_nothing_else_leaves_
     np.testing.assert_allclose(made.standardised(piece), seed_noise(8, 5)(0, piece.shape[1]), atol=1e-4)
 
 
+def constant(manifest: Manifest, values: list[float], layout: Layout) -> WindowSampler:
+    """A sampler whose windows are these values, each the same throughout, but where they are held."""
+    left = iter(values)
+    made = sampler(manifest, lambda z_t, *_: np.full_like(z_t, -next(left)), steps=1)  # x_hat = -v at t = 1
+    made.layout = layout
+    return made
+
+
+def test_one_window_passes_over_into_the_next_evenly(manifest: Manifest):
+    made = constant(manifest, [1, 2, 3], Layout(frames=24, grain=12, overlap=12, crossfade=6))
+    (first, second) = (made.standardised(block) for block in itertools.islice(endless(made, 0), 2))
+    np.testing.assert_allclose(first, np.ones((8, 18)), atol=1e-5)
+    np.testing.assert_allclose(second[3], [*(1 + np.arange(1, 7) / 7), *[2] * 6], atol=1e-5)
+
+
+def test_a_filled_gap_passes_over_on_both_sides_evenly(manifest: Manifest, monkeypatch: pytest.MonkeyPatch):
+    made = constant(manifest, [3], Layout(frames=24, grain=4, overlap=8, crossfade=2))
+    monkeypatch.setattr(made, "optimised", lambda noise, *_: noise)
+    before, after = (made.log_mel(np.full((8, 8), value, np.float32)) for value in (1, 5))
+    whole = made.standardised(filled(made, canvas(0, before=before, frames=6, after=after)))
+    np.testing.assert_allclose(whole[3], [*[1] * 6, 5 / 3, 7 / 3, *[3] * 6, 11 / 3, 13 / 3, *[5] * 6], atol=1e-5)
+
+
+def test_a_window_is_asked_for_what_is_asked_in_its_middle(manifest: Manifest):
+    asked: list[float] = []
+    made = sampler(manifest, lambda z_t, *_: z_t * 0, steps=1)
+    take(mel_stream(made, Canvas(init_noise=seed_noise(8, 0), asked=lambda frame: asked.append(frame))), 3)
+    assert asked == [12, 24, 36]
+
+
 def test_a_model_without_context_goes_on_by_holding_what_is_known(tmp_path: Path, write_model: Callable[..., Path]):
     folder = open_folder(write_model(tmp_path / "m", context=False, packing="snake"))
     made = sampler(folder.manifest, folder.denoiser(4))

@@ -1,5 +1,6 @@
 """Passages: the stream's own sound, its bands at the same place, and the same music from a later moment on."""
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -8,8 +9,12 @@ import pytest
 
 import halfstep
 from halfstep.audio.mel import log_mel
-from halfstep.generation.passages import PASSAGE_FRAMES, Passage
+from halfstep.bundle import Manifest
+from halfstep.generation.canvas import Canvas
+from halfstep.generation.noise import seed_noise
+from halfstep.generation.passages import PASSAGE_FRAMES, Passage, passages
 from halfstep.generation.requests import Piece
+from halfstep.generation.window import Network, WindowSampler
 
 
 def joined(passages: list[Passage]) -> tuple[np.ndarray, np.ndarray]:
@@ -39,6 +44,36 @@ def test_bands_and_sound_belong_together():
     shifted = np.corrcoef(measured[:, middle].ravel(), np.roll(bands, 8, axis=1)[:, middle].ravel())[0, 1]
     assert together > 0.95
     assert shifted < together - 0.01
+
+
+class Means:
+    """A vocoder whose every sample is a thousandth of the mean of its frame."""
+
+    def push(self, log_mel: np.ndarray) -> np.ndarray:
+        return np.repeat(log_mel.mean(axis=0) / 1000, 64).astype(np.float32)
+
+    def finish(self) -> np.ndarray:
+        return np.zeros(0, np.float32)
+
+    def loop(self, log_mel: np.ndarray) -> np.ndarray:
+        return self.push(log_mel)
+
+
+@pytest.mark.parametrize("first", [0, 63, 70, 200, 1000])
+def test_from_any_frame_on_bands_and_sound_are_those_of_the_piece_two_windows_sooner(
+    tiny_manifest: Manifest, first: int
+):
+    """x_hat = z at t = 1, so that every frame is its own noise; windows of 96 frames begin 60 apart or so."""
+    calls: list[int] = []
+    network: Network = lambda z_t, *_: (calls.append(1), -z_t)[1]  # noqa: E731
+    made = WindowSampler(network, replace(tiny_manifest, frames=96), 1)
+    noise = seed_noise(8, 5)
+    found = list(islice(passages(made, Canvas(init_noise=noise), Means(), first, gain=1.0), 4))
+    bands, samples = joined(found)
+    np.testing.assert_allclose(made.standardised(bands), noise(first, first + bands.shape[1]), atol=1e-4)
+    np.testing.assert_allclose(samples, np.repeat(bands.mean(axis=0) / 1000, 64), atol=1e-6)
+    assert [one.frame for one in found] == [first + sum(one.log_mel.shape[1] for one in found[:k]) for k in range(4)]
+    assert len(calls) <= 5
 
 
 @pytest.mark.parametrize("first", [5, 40, 333])
