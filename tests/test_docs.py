@@ -225,7 +225,7 @@ def test_a_decision_has_its_parts(path: Path):
     assert re.match(rf"# {int(path.name[:4])}\. ", text)
     parts = re.findall(r"^\*\*(Status|Context|Decision|Consequences)\.\*\*", text, re.MULTILINE)
     assert parts[-3:] == ["Context", "Decision", "Consequences"]
-    assert parts[:-3] in ([], ["Status"])
+    assert parts[:-3] == ["Status"]
 
 
 def test_each_decision_has_a_number_of_its_own():
