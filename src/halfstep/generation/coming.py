@@ -7,13 +7,14 @@ import numpy as np
 
 from halfstep.arrays import Float32
 from halfstep.audio.circular import stretched
-from halfstep.audio.limiter import limit
+from halfstep.audio.limiter import GAIN
 from halfstep.generation.canvas import mel_stream
 from halfstep.generation.continuation import Samples, between, closed, continued_sound, least_samples
 from halfstep.generation.engine import Engine
+from halfstep.generation.level import beginning, gain_for, levelled
 from halfstep.generation.loops import Share, mel_loop
 from halfstep.generation.passages import Passage, passages
-from halfstep.generation.render import first_samples, render, without_first
+from halfstep.generation.render import first_samples, unlimited, without_first
 from halfstep.generation.requests import (
     Bridge,
     ClosedLoop,
@@ -98,7 +99,8 @@ def onward(engine: Engine, request: Timed, count: int | None) -> Iterator[Sample
     vocoder, sampler = engine.vocoder(request.seed, request.vocoder), engine.sampler_of(request)
     if isinstance(request, Continuation):
         return continued_sound(Take(request.context), sampler, canvas, vocoder, count)
-    return first_samples(render(mel_stream(sampler, canvas), vocoder, engine.gain(request)), count)
+    sound = first_samples(unlimited(mel_stream(sampler, canvas), vocoder), count)
+    return levelled(sound, request.loudness, engine.manifest.mel)
 
 
 def onward_from(engine: Engine, request: Piece | Continuation, start: float) -> Iterator[Samples]:
@@ -117,12 +119,16 @@ def _loop(engine: Engine, request: Timed, count: int, progress: Share) -> Iterat
     noise = engine.canvas(request).init_noise
     log_mel = mel_loop(sampler, noise, frames, lambda share: progress(DENOISING_SHARE * share))
     period = stretched(engine.vocoder(request.seed, request.vocoder).loop(log_mel), count)
-    yield limit(np.atleast_2d(period), engine.gain(request))
+    yield from levelled([np.atleast_2d(period)], request.loudness, engine.manifest.mel)
 
 
 def passages_of(engine: Engine, piece: Piece, first_frame: int = 0) -> Iterator[Passage]:
     """A piece without end as sound beside its bands, from any of its frames on; one that drifts arrives after its
     seconds. InputError as for `coming`.
     """
-    canvas, vocoder = engine.canvas(piece), engine.vocoder(piece.seed, piece.vocoder)
-    return passages(engine.sampler_of(piece), canvas, vocoder, first_frame, engine.gain(piece))
+    canvas, sampler, gain = engine.canvas(piece), engine.sampler_of(piece), GAIN
+    if piece.loudness is not None:  # that of the piece, wherever it is begun
+        mel = engine.manifest.mel
+        sound = unlimited(mel_stream(sampler, canvas), engine.vocoder(piece.seed, piece.vocoder))
+        gain = gain_for(piece.loudness, list(beginning(sound, mel)), mel)
+    return passages(sampler, canvas, engine.vocoder(piece.seed, piece.vocoder), first_frame, gain)

@@ -3,13 +3,12 @@
 import functools
 from collections.abc import Callable
 
-from halfstep.audio.limiter import GAIN
 from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, OnnxDenoiser, OnnxVocoder
 from halfstep.conditioning import Course
 from halfstep.diffusion.process import DDIM, Sampling
 from halfstep.errors import unbraced
 from halfstep.generation.canvas import Canvas, mel_stream
-from halfstep.generation.level import MEASURED_SECONDS, gain_for, measured_loudness, stated_loudness
+from halfstep.generation.level import MEASURED_SECONDS, measured_loudness, stated_loudness
 from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
 from halfstep.generation.render import unlimited
 from halfstep.generation.requests import Piece, Request, RequestError, Timed, check_vocoder, refuse
@@ -75,10 +74,6 @@ class Engine:
         if course.drifts and request.loops:
             refuse("{loop}: ends where it began, so what is asked of it cannot drift; leave `..` out")
         return course
-
-    def gain(self, request: Request) -> float:
-        """Of the limiter."""
-        return GAIN if request.loudness is None else gain_for(request.loudness, self.loudness)
 
     def vocoder(self, seed: int = 0, choice: str | MakeVocoder | None = None) -> Vocoder:
         """What turns log-mels into sound, for one piece: the model's own, or "griffin-lim", or one made from the seed.

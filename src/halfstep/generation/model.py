@@ -108,7 +108,8 @@ class Model:
             vocoder: "griffin-lim" instead of the model's own, or what makes another from a seed.
             sampler: "ddim" or "ancestral" (DDPM's) instead of the model's own; of a network that was never distilled.
             respacing: which of the steps of DDPM's chain are visited: "trailing", "linspace", "leading", "quadratic".
-            loudness: LUFS; by one gain, from how loud the model's music is on average (`generation/level.py`).
+            loudness: integrated LUFS, by one gain for all of the piece: that of its first minute, which is made before
+                its first sample is given out (`generation/level.py`).
             progress: is called with the seconds that are done and those that there will be, block by block.
             asked: of the model's conditions (`manifest.conditions`), by name: style="piano", style="piano:2,strings",
                 style={"piano": 2, "strings": 1}; style="piano..strings" drifts over the length of the piece.

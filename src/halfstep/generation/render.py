@@ -1,25 +1,19 @@
-"""Mel blocks -> waveform blocks: one vocoder running through, a limiter without memory; constant memory."""
+"""Mel blocks -> waveform blocks, one vocoder running through, and what is cut of them; constant memory."""
 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from halfstep.arrays import Float, Float32
-from halfstep.audio.limiter import GAIN, limit
 from halfstep.vocoders.base import Vocoder
-
-
-def render(
-    mel_blocks: Iterable[Float32[np.ndarray, "bands frames"]], vocoder: Vocoder, gain: float = GAIN
-) -> Iterator[Float32[np.ndarray, "channels samples"]]:
-    """Waveform blocks [channels, n], peak-safe, as the log-mel blocks [n_mels, k] allow; the rest when they end."""
-    return (limit(block, gain) for block in unlimited(mel_blocks, vocoder))
 
 
 def unlimited(
     mel_blocks: Iterable[Float32[np.ndarray, "bands frames"]], vocoder: Vocoder
 ) -> Iterator[Float32[np.ndarray, "channels samples"]]:
-    """The same, as loud as the mel says."""
+    """Waveform blocks [channels, n] as loud as the log-mel blocks [n_mels, k] say, and as these allow; the rest when
+    they end.
+    """
     for block in mel_blocks:
         samples = vocoder.push(block)
         if samples.size:

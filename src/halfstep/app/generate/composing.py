@@ -151,7 +151,7 @@ def generate(
     ] = None,
     loudness: Annotated[
         float | None,
-        typer.Option(metavar="LUFS", help="How loud, by one gain from what the model's music has on average."),
+        typer.Option(metavar="LUFS", help="How loud, by one gain: that of the first minute, for which a stream waits."),
     ] = None,
     format_: Annotated[
         str, typer.Option("--format", metavar="wav|raw", help="What standard output gets; raw is bare samples.")
