@@ -30,3 +30,4 @@ halfstep export "$work/run" --out "$work/model" --id ambient-piano --weights int
   --licence "CC-BY-SA-3.0" \
   --output-licence "Yours to use; where it is close to a training track, that track's licence (CC-BY-SA-3.0, CC-BY, CC0 or public domain) holds" \
   --credits "$work/music/singularity/LICENCES.json" --credits "$work/music/piano/LICENCES.json"
+"$python" "$here/thin_student.py" "$work/model"
