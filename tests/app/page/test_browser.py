@@ -167,7 +167,7 @@ def test_windows_lie_where_they_do_here(tab: Tab, tiny_manifest: Manifest):
 class Halved:
     """A sampler whose windows are half their noise, and what is known where it is known: in a browser, the same."""
 
-    shifts, n_mels, stationary = True, 2, object()
+    shifts, n_mels, rows, stationary = True, 2, 2, object()
     SCRIPT = """{ about, logMel: async (x) => x, standardised: async (x) => x,
       async inpainted(noise, known, mask) {
         return noise.map((one, at) => mask[Math.floor(at / 2)] ? known[at] : one / 2); },
@@ -187,10 +187,12 @@ class Halved:
 
     log_mel = standardised
 
-    def inpainted(self, noise: np.ndarray, known: np.ndarray, mask: np.ndarray, fresh: object = None) -> np.ndarray:
+    def inpainted(self, noise: np.ndarray, known: np.ndarray, mask: np.ndarray, *_: object) -> np.ndarray:
         return np.where(mask == 1, known, noise / 2)
 
-    def optimised(self, noise: np.ndarray, known: np.ndarray, mask: np.ndarray, target: np.ndarray) -> np.ndarray:
+    def optimised(
+        self, noise: np.ndarray, known: np.ndarray, mask: np.ndarray, target: np.ndarray, begun: object = None
+    ) -> np.ndarray:
         return noise + target * (known - noise / 2)
 
 
