@@ -260,6 +260,11 @@ def condition_members(condition: NamedCondition) -> dict[str, object]:
     return members
 
 
+def shown(condition: NamedCondition) -> dict[str, object]:
+    """What a user may know of it: all but the numbers by which a recording is compared with its labels."""
+    return {name: value for name, value in asdict(condition).items() if name != "likeness"}
+
+
 def _number_from(fields: Fields, name: str) -> NumberCondition:
     values = fields.number_list("values", MOST_VALUES, -LARGEST_VALUE, LARGEST_VALUE)
     if len(values) < 2 or any(after <= before for before, after in pairwise(values)):

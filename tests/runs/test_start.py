@@ -82,7 +82,7 @@ def test_the_same_command_goes_on_without_the_start(first: Path, other: Path, li
 def test_a_start_that_is_none_is_refused_and_nothing_is_begun(other: Path, tmp_path: Path):
     (tmp_path / "empty").mkdir()
     for start in (tmp_path / "empty", tmp_path / "absent", "no-model"):
-        with pytest.raises(InputError, match="no finished run and no model"):
+        with pytest.raises(InputError, match="not a finished run, and no model"):
             learned(other, tmp_path / "run", start)
     assert not (tmp_path / "run").exists()
 

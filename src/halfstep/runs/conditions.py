@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float, Float32
 from halfstep.atomic import write_json
 from halfstep.conditioning import (
     MOST_CONDITIONS,
@@ -128,11 +128,15 @@ class Conditioning:
     def __init__(self, conditions: Conditions, config: ConditionsConfig, library: Library) -> None:
         self.conditions, self._config, self._library = conditions, config, library
 
-    def of(self, clips: np.ndarray, tracks: Sequence[Track]) -> Float32[np.ndarray, "batch features"]:
+    def of(
+        self, clips: Float[np.ndarray, "batch ..."], tracks: Sequence[Track]
+    ) -> Float32[np.ndarray, "batch features"]:
         """The vector of each clip [n_mels, frames], by the track it is of and what is measured of it."""
         return np.stack([self._vector(clip, track) for clip, track in zip(clips, tracks, strict=True)])
 
-    def given(self, example: Example, clips: np.ndarray, tracks: Sequence[Track], rng: np.random.Generator) -> Example:
+    def given(
+        self, example: Example, clips: Float[np.ndarray, "batch ..."], tracks: Sequence[Track], rng: np.random.Generator
+    ) -> Example:
         """The example with the vector of every clip as its pooled condition, some of it left out by `rng`."""
         vectors, named = self.of(clips, tracks), self.conditions.named
         kept = rng.random((len(tracks), 1)) >= self._config.dropout

@@ -43,7 +43,7 @@ def start_from(named: str | Path) -> Start:
     try:
         return _of_model(load_folder(named))
     except InputError as fault:
-        raise NamedError(f"{{start}} {unbraced(named)}: no finished run and no model ({unbraced(fault)})") from None
+        raise NamedError(f"{{start}} {unbraced(named)}: not a finished run, and no model ({unbraced(fault)})") from None
 
 
 def _of_run(folder: Path) -> Start:

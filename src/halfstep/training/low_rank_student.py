@@ -77,13 +77,13 @@ class Terms:
     share: of the weight's own square, that each takes away. cost: numbers in one.
     """
 
-    def __init__(self, difference: Tensor, square: float) -> None:
+    def __init__(self, difference: Float[Tensor, "rows columns"], square: float) -> None:
         self._left, values, self._right = torch.linalg.svd(difference, full_matrices=False)
         self._root = values.sqrt()
         self.share = (values.square() / max(square, 1e-12)).tolist()
         self.cost = sum(difference.shape)
 
-    def first(self, rank: int) -> tuple[Tensor, Tensor]:
+    def first(self, rank: int) -> tuple[Float[Tensor, "rank rows"], Float[Tensor, "rank columns"]]:
         """up [rank, rows] and down [rank, columns], the values halved between them."""
         root = self._root[:rank, None]
         return self._left.T[:rank] * root, self._right[:rank] * root

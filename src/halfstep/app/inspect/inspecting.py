@@ -75,7 +75,6 @@ def doctor(as_json: AsJson = False) -> None:
 
     And the command that mends each lack. The exit code is 2 if no music can be made.
     """
-    from dataclasses import asdict
 
     from halfstep.app.inspect.doctor import examine
 
@@ -89,6 +88,8 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _facts(folder: "ModelFolder") -> dict[str, object]:
+    from halfstep.conditioning import shown
+
     manifest = folder.manifest
     return {
         "id": manifest.id,
@@ -102,7 +103,7 @@ def _facts(folder: "ModelFolder") -> dict[str, object]:
         "sample_rate": manifest.mel.sample_rate,
         "window_seconds": manifest.seconds,
         "steps": manifest.steps,
-        "conditions": [asdict(condition) for condition in manifest.conditions],
+        "conditions": [shown(condition) for condition in manifest.conditions],
         "measured": manifest.measured,
     }
 

@@ -8,7 +8,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import band_edges_hz
 from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, VocoderFiles
 from halfstep.bundle.session import OnnxNetwork
+from halfstep.conditioning import shown
 from halfstep.diffusion.process import DDIM
 from halfstep.errors import InputError
 from halfstep.generation.sides import band_widths_hz, model_level
@@ -142,7 +142,7 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
         "id": manifest.id, "description": manifest.description, "output_licence": manifest.output_licence,
         "steps": list(manifest.steps), "default_steps": manifest.default_steps,
         "paths": {one.steps: _path(manifest, one) for one in manifest.denoisers},
-        "conditions": [asdict(condition) for condition in manifest.conditions],
+        "conditions": [shown(condition) for condition in manifest.conditions],
         "credits": [{"title": one.title, "licence": one.licence} for one in manifest.trained_on],
         "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels,
         "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],

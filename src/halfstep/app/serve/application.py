@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from halfstep.app.serve.ordering import Kitchen, Order
 from halfstep.app.serve.refusals import NOT_FOUND, Refusal
 from halfstep.app.serve.sending import serve_blocks, stream_response
 from halfstep.app.serve.tunes import Stations, said
+from halfstep.conditioning import shown
 from halfstep.errors import InputError
 from halfstep.generation.model import Model
 
@@ -164,7 +164,7 @@ def _facts(model: Model) -> dict[str, object]:
         "id": manifest.id, "description": manifest.description, "licence": manifest.licence,
         "output_licence": manifest.output_licence, "steps": list(manifest.steps),
         "default_steps": manifest.default_steps, "sample_rate": manifest.mel.sample_rate,
-        "conditions": [asdict(condition) for condition in manifest.conditions],
+        "conditions": [shown(condition) for condition in manifest.conditions],
         "credits": [
             {"title": origin.title, "licence": origin.licence, "source": origin.source}
             for origin in manifest.trained_on

@@ -31,16 +31,16 @@ def build_music(config: MusicConfig, mel: MelConfig, library: Library, folder: P
             bands(mel.rows)
         except ValueError as fault:
             raise InputError(f"{library.path}: {fault}; prepare it with another number of mel.image_bands") from None
-    return Music(config, _components(config, library, folder) if config.fitted else None, mel.rows)
+    return Music(config, _components(config, mel, library, folder) if config.fitted else None, mel.rows)
 
 
-def _components(config: MusicConfig, library: Library, folder: Path) -> Components:
+def _components(config: MusicConfig, mel: MelConfig, library: Library, folder: Path) -> Components:
     """What the packing is fitted to: from the run's folder, or else fitted to the training split and kept there."""
     path = folder / COMPONENTS_FILE
     if path.exists():
         with open_regular(path) as file:
             components = read_components(file.read(MOST_COMPONENT_BYTES), str(path))
-        wanted = (config.components, config.patch_frames * library.mel.rows)
+        wanted = (config.components, config.patch_frames * mel.rows)
         if components.matrix.shape != wanted:
             raise InputError(f"{path}: is {components.matrix.shape}, the settings say {wanted}; give those it is from")
         return components
