@@ -1,6 +1,5 @@
 """A prepared data set as it lies on disk: dataset.json, and one array a track. Read as strictly as a stranger's."""
 
-import copy
 import hashlib
 import re
 from collections import Counter
@@ -11,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from halfstep.addresses import is_address
-from halfstep.arrays import Float32
 from halfstep.audio.mel_fields import mel_from
 from halfstep.conditioning import LONGEST_LABEL, NAME
 from halfstep.data.far import FarFolder, FarRows
@@ -68,8 +66,7 @@ class Library:
     """Read access to a prepared data set. InputError if `path` holds none, or one that is not whole.
 
     path: a folder, or an address that fsspec reads, whose tracks stay where they are (`data/far.py`).
-    stores: what it keeps of each frame, a key of STORES. band_mean and band_std are of its log-mels in either case,
-    or of those that it is `scaled` as.
+    stores: what it keeps of each frame, a key of STORES. band_mean and band_std are of its log-mels in either case.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -82,7 +79,6 @@ class Library:
         bands = fields.inside("bands")
         self.band_mean = np.array(bands.numbers("mean", self.mel.rows, -100, 100), np.float32)
         self.band_std = np.array(bands.numbers("std", self.mel.rows, 1e-6, 100), np.float32)
-        self.own_band = self.band_mean, self.band_std
         bands.done()
         self.tracks = [_track(entry, self.stores) for entry in fields.objects("tracks", MOST_TRACKS)]
         counts = Counter((track.id, track.first_frame) for track in self.tracks)
@@ -91,12 +87,6 @@ class Library:
                 raise InputError(f"{self.path / MANIFEST_NAME}: has the track {name} {count} times; {AGAIN}")
         fields.take("near_duplicates")
         fields.done()
-
-    def scaled(self, mean: Float32[np.ndarray, "bands"], std: Float32[np.ndarray, "bands"]) -> "Library":
-        """The same data set under other band statistics than its own, which stay in `own_band`."""
-        other = copy.copy(self)
-        other.band_mean, other.band_std = mean, std
-        return other
 
     @property
     def width(self) -> int:

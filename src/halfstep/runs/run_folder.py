@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 
 import halfstep
@@ -35,8 +34,6 @@ from halfstep.training.team import team
 
 FORMAT = 1
 """Of config.json; one of another number is refused, not read as if it were this."""
-BANDS = "bands.json"
-"""The band statistics of a run that has others than its data set."""
 RESTORE = "restore it, or choose another folder"
 MOST_SETTINGS = 1 << 20
 """Bytes of config.json."""
@@ -176,7 +173,7 @@ def _data_set(library: Library) -> dict[str, Any]:
     tracks = [
         [track.id, track.frames, track.split, *([{**track.labels}] if track.labels else [])] for track in library.tracks
     ]
-    whole = json.dumps([tracks, *(part.tolist() for part in library.own_band)])
+    whole = json.dumps([tracks, library.band_mean.tolist(), library.band_std.tolist()])
     frames = sum(track.frames for track in library.tracks)
     return {"frames": frames, "sha256": hashlib.sha256(whole.encode()).hexdigest()}
 
@@ -224,28 +221,15 @@ def new_run(
     device = device or best_device()
     if isinstance(experiment, VocoderExperiment):
         return VocoderRun(path, experiment, library, device)
-    return Run(path, experiment, _as_began(path, library), device)
+    return Run(path, experiment, library, device)
 
 
-def _as_began(path: Path, library: Library) -> Library:
-    """The data set under the scale of what the run began with (`begin_with`), if it began with anything."""
-    file = path / BANDS
-    if not file.exists():
-        return library
-    fields = Fields(str(file), read_json(file, RESTORE, MOST_SETTINGS), RESTORE)
-    bands = library.mel.rows
-    mean, std = fields.numbers("mean", bands, -100, 100), fields.numbers("std", bands, 1e-6, 100)
-    fields.done()
-    return library.scaled(np.array(mean, np.float32), np.array(std, np.float32))
-
-
-def begin_with(run: Run, band: Band, fitted: Mapping[str, bytes]) -> None:
-    """Keep in a new run's folder, which is there, the scale and the packing's files of what it begins with."""
-    mean, std = band
-    write_json(run.path / BANDS, {"mean": mean.tolist(), "std": std.tolist()})
+def begin_with(run: Run, fitted: Mapping[str, bytes]) -> None:
+    """Keep in a new run's folder, which is there, what the packing of its start was fitted to; what is there stays."""
     for name, data in fitted.items():
-        with replacing(run.path / name) as partial:
-            partial.write_bytes(data)
+        if not (run.path / name).exists():
+            with replacing(run.path / name) as partial:
+                partial.write_bytes(data)
 
 
 @contextmanager

@@ -1,11 +1,10 @@
-"""What a training begins with: the weights of a run or a model, and the scale and the packing that they know."""
+"""What a training begins with: the weights of a run or a model, and the packing that they know."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
 from torch import Tensor
 
 from halfstep.bundle import ModelFolder, is_model_folder, load_folder
@@ -14,7 +13,6 @@ from halfstep.export.onnx_reading import weights_of
 from halfstep.packing import COMPONENTS_FILE
 from halfstep.runs.run_folder import open_any_run
 from halfstep.runs.vocoder import WEIGHTS, VocoderRun
-from halfstep.tasks.contract import Band
 from halfstep.training.checkpoint import load_tensors
 
 TEACHER = "teacher.safetensors"
@@ -24,12 +22,12 @@ Weights: TypeAlias = Callable[[Mapping[str, Sequence[int]]], dict[str, Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """band: the deviations by which windows are standardised, None where nothing is. fitted: what the packing was
-    fitted to, file name -> bytes. Under another scale or packing the same music would be other numbers to the network.
+    """fitted: what the packing was fitted to, file name -> bytes: under another one the same music would be other
+    numbers to the network. The scale is the new data set's own: under it music of any kind lies where the network
+    expects some (docs/experiments/flagship.md).
     """
 
     weights: Weights
-    band: Band | None = None
     fitted: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
 
 
@@ -55,23 +53,22 @@ def _of_run(folder: Path) -> Start:
         if isinstance(run, VocoderRun):
             return Start(weights=weights)
         file = folder / COMPONENTS_FILE
-        return Start(weights=weights, band=run.band, fitted={file.name: file.read_bytes()} if file.exists() else {})
+        return Start(weights=weights, fitted={file.name: file.read_bytes()} if file.exists() else {})
 
 
 def _of_model(folder: ModelFolder) -> Start:
     manifest, components = folder.manifest, folder.manifest.components
-    band = np.array(manifest.band_mean, np.float32), np.array(manifest.band_std, np.float32)
     fitted = {} if components is None else {COMPONENTS_FILE: folder.read(components.file)}
     if TEACHER in manifest.files:
         folder.checked(TEACHER)
-        return Start(weights=_kept(folder.path / TEACHER), band=band, fitted=fitted)
+        return Start(weights=_kept(folder.path / TEACHER), fitted=fitted)
     file = folder.entry(manifest.steps[-1]).file
 
     def weights(shapes: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
         folder.read(file)  # the very bytes that the manifest says
         return weights_of(folder.path / file, shapes, "denoiser.")
 
-    return Start(weights=weights, band=band, fitted=fitted)
+    return Start(weights=weights, fitted=fitted)
 
 
 def _kept(path: Path) -> Weights:

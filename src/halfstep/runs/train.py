@@ -15,10 +15,9 @@ from halfstep.own_folder import RUN, enter, members
 from halfstep.runs.conditions import fitted_conditions
 from halfstep.runs.experiment import Experiment, with_settings
 from halfstep.runs.presets import preset
-from halfstep.runs.run_folder import BANDS, AnyRun, Run, begin_with, new_run, settle
+from halfstep.runs.run_folder import AnyRun, Run, begin_with, new_run, settle
 from halfstep.runs.start import TEACHER, Start, start_from
 from halfstep.runs.vocoder import VocoderExperiment, VocoderRun, train_vocoder
-from halfstep.tasks.contract import Band
 from halfstep.training.checkpoint import CHECKPOINTS, save_tensors, updates_done
 from halfstep.training.denoising import denoising_loss
 from halfstep.training.devices import device_named
@@ -68,8 +67,6 @@ def _opened(
     begin = None if start is None else start_from(start)
     opened = new_run(run, experiment, Library(data), device)
     if isinstance(opened, Run):
-        if begin is not None and begin.band is not None:
-            opened = replace(opened, library=_scaled(opened.library, begin.band))
         frames = experiment.clip_frames
         fitted_conditions(opened.experiment.conditions, opened.library, run, frames)  # what is lacking is said first
     for split in ("train", "heldout"):
@@ -79,15 +76,6 @@ def _opened(
     return opened, begin
 
 
-def _scaled(library: Library, band: Band) -> Library:
-    mean, std = band
-    if len(mean) != library.mel.rows:
-        raise NamedError(
-            f"{{start}}: has {len(mean)} bands, the data set {library.mel.rows}; prepare it with the same {{preset}}"
-        )
-    return library.scaled(mean, std)
-
-
 def _begun(run: AnyRun, held: ExitStack, writes: bool, start: Start | None) -> None:
     """Enter the folder and lock it, where this process `writes`; fit to the data what must be, and keep it there."""
     if writes:
@@ -95,8 +83,8 @@ def _begun(run: AnyRun, held: ExitStack, writes: bool, start: Start | None) -> N
         held.enter_context(folder_lock(run.path))
         _not_fewer(run)
         settle(run)
-        if isinstance(run, Run) and start is not None and start.band is not None and not (run.path / BANDS).exists():
-            begin_with(run, start.band, start.fitted)
+        if isinstance(run, Run) and start is not None:
+            begin_with(run, start.fitted)
     if isinstance(run, Run):
         assert run.task is not None and run.conditions is not None
 

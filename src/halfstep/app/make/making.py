@@ -143,7 +143,7 @@ def train(
         typer.Option(
             "--from",
             metavar="RUN|MODEL",
-            help="Begin with what another run or a model has learned; its scale and packing are kept.",
+            help="Begin with what another run or a model has learned, in its packing.",
         ),
     ] = None,
     dry_run: Annotated[
