@@ -26,7 +26,7 @@ from halfstep.audio.joining import joined
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.steady import steady_units
 from halfstep.bundle import Manifest
-from halfstep.conditioning import Conditions
+from halfstep.conditioning import Conditions, shown
 from halfstep.errors import NamedError
 from halfstep.generation import canvas
 from halfstep.generation.canvas import Canvas, mel_stream, placements
@@ -127,7 +127,7 @@ REFUSED = [
 
 def test_the_site_says_what_its_models_can_be_asked_for(tab: Tab):
     asked = tab.run("Object.fromEntries(halfstep.source.site.models.map((one) => [one.id, one.conditions]))")
-    assert asked["styled"] == json.loads(json.dumps([asdict(one) for one in CONTROLS]))
+    assert asked["styled"] == json.loads(json.dumps([shown(one) for one in CONTROLS]))
     assert asked[halfstep.load().manifest.id] == []
 
 
