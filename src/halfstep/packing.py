@@ -243,14 +243,22 @@ def write_components(path: Path, components: Components) -> None:
         np.savez(file, matrix=components.matrix, scale=components.scale, explained=components.explained)
 
 
+def arrays_of(data: bytes, most: int) -> dict[str, np.ndarray]:
+    """What numpy's `savez` wrote, from a stranger too: numbers alone, unpacked of at most so many bytes. ValueError for
+    more; zip and numpy raise a dozen other kinds for a file that is none.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        if sum(part.file_size for part in packed.infolist()) > most:
+            raise ValueError(f"unpacks to more than {most} bytes")
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
 def read_components(data: bytes, where: str) -> Components:
     """What `write_components` wrote, from a stranger too. InputError naming `where` unless it is that, and sound."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            if sum(part.file_size for part in packed.infolist()) > MOST_COMPONENT_BYTES:
-                raise ValueError(f"unpacks to more than {MOST_COMPONENT_BYTES} bytes")
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            matrix, scale, explained = arrays["matrix"], float(arrays["scale"]), float(arrays["explained"])
+        arrays = arrays_of(data, MOST_COMPONENT_BYTES)
+        matrix, scale, explained = arrays["matrix"], float(arrays["scale"]), float(arrays["explained"])
     except Exception as fault:  # zip and numpy raise a dozen kinds for a file that is none
         raise InputError(f"{where}: not the components of a packing ({fault}); export it again") from None
     sound = matrix.ndim == 2 and matrix.dtype == np.float32 and np.isfinite(matrix).all() and 0 < scale < np.inf

@@ -8,7 +8,6 @@ the same graph, and its weights stored in the same way.
 import io
 import json
 import math
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from halfstep.arrays import Float32, Int8
 from halfstep.bundle.protocol_buffer import again, changed_fields, field, read_fields, read_number
 from halfstep.errors import InputError
 from halfstep.fields import AGAIN
+from halfstep.packing import arrays_of
 
 LEVELS = 7
 MOST_BYTES = 64 * 2**20
@@ -76,12 +76,9 @@ def write_change(change: Change) -> bytes:
 def read_change(data: bytes, where: str) -> Change:
     """What `write_change` wrote, from a stranger too. InputError naming `where` unless it is that, and finite."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            if sum(part.file_size for part in packed.infolist()) > MOST_BYTES:
-                raise ValueError(f"unpacks to more than {MOST_BYTES} bytes")
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            table = json.loads(arrays["table"].tobytes())
-            nibbles, scales, vectors = arrays["levels"], arrays["scales"], arrays["vectors"]
+        arrays = arrays_of(data, MOST_BYTES)
+        table = json.loads(arrays["table"].tobytes())
+        nibbles, scales, vectors = arrays["levels"], arrays["scales"], arrays["vectors"]
         if (nibbles.dtype, scales.dtype, vectors.dtype) != (np.uint8, np.float32, np.float16):
             raise ValueError("numbers of another kind")
         if not np.isfinite(scales).all() or not np.isfinite(vectors).all():

@@ -75,7 +75,6 @@ def doctor(as_json: AsJson = False) -> None:
 
     And the command that mends each lack. The exit code is 2 if no music can be made.
     """
-
     from halfstep.app.inspect.doctor import examine
 
     findings = examine()

@@ -100,14 +100,12 @@ def _networks(folder: ModelFolder) -> dict[str, tuple[str, bytes]]:
     is whole there, under a name of its own.
     """
     vocoder = _vocoder_of(folder.manifest)
-    read = {
-        f"denoiser-{one.steps}": (one.file if one.change is None else f"denoiser-{one.steps}.onnx", folder.network(one))
-        for one in folder.manifest.denoisers
-    }
-    read |= {"prior": (vocoder.prior, folder.read(vocoder.prior))}
-    read |= {"refiner": (vocoder.refiner, folder.read(vocoder.refiner))}
-    read |= {} if vocoder.bass is None else {"bass": (vocoder.bass, folder.read(vocoder.bass))}
-    return {name: (file, without_doubles(data)) for name, (file, data) in read.items()}
+    parts = {"prior": vocoder.prior, "refiner": vocoder.refiner, "bass": vocoder.bass}
+    networks = {name: (file, folder.read(file)) for name, file in parts.items() if file is not None}
+    for one in folder.manifest.denoisers:
+        file = one.file if one.change is None else f"denoiser-{one.steps}.onnx"
+        networks[f"denoiser-{one.steps}"] = (file, folder.network(one))
+    return {name: (file, without_doubles(data)) for name, (file, data) in networks.items()}
 
 
 def _write_files(out: Path, folder: ModelFolder) -> None:
