@@ -106,9 +106,16 @@ def style_like(like: Path | None, style: str | None, model: str | None) -> str |
     if style is not None:
         raise InputError("--like and --style: both say which style; leave one of them out")
     import halfstep
+    from halfstep.app.failures import OPTIONS
     from halfstep.app.run_folders import as_model
+    from halfstep.errors import NamedError
 
-    return ",".join(f"{label}:{share:g}" for label, share in halfstep.load(as_model(model)).like(like).items())
+    loaded = halfstep.load(as_model(model))
+    try:
+        shares = loaded.like(like)
+    except NamedError as error:
+        raise InputError(error.named(OPTIONS | {"style": "--like"})) from error
+    return ",".join(f"{label}:{share:g}" for label, share in shares.items())
 
 
 def asked_for(controls: list[str] | None, **named: str | None) -> Mapping[str, Any]:

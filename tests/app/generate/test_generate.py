@@ -130,7 +130,7 @@ def test_a_recording_is_restyled(take: np.ndarray, capsys: pytest.CaptureFixture
 
 def test_a_style_like_a_recordings_needs_a_model_that_has_styles(take: np.ndarray, capsys: pytest.CaptureFixture[str]):
     assert generate("x.wav", "--like", "take.flac") == 2
-    assert "--style: model tiny-gauss has no such control (it has none)" in capsys.readouterr().err
+    assert "--like: model tiny-gauss has no such control (it has none)" in capsys.readouterr().err
     assert generate("x.wav", "--like", "take.flac", "--style", "one") == 2
     assert "--like and --style: both say which style" in capsys.readouterr().err
 
