@@ -166,6 +166,8 @@ def test_windows_fill_any_gap_in_order_and_see_what_is_on_both_sides_of_it(
     assert last.closing is not None and last.closing == min(layout.crossfade, after // 2)
     assert last.start + layout.frames > gap + last.closing - (last.closing == layout.crossfade)
     assert last.start <= last.begin <= gap
+    if len(plan) > 1:
+        assert gap - last.filled >= min(layout.overlap, layout.hop - layout.crossfade - 1), "too little to lead over"
 
 
 def test_windows_of_a_stream_lie_a_hop_apart():

@@ -9,7 +9,8 @@ from halfstep.arrays import Float32
 from halfstep.audio.circular import stretched
 from halfstep.audio.limiter import GAIN
 from halfstep.generation.canvas import mel_stream
-from halfstep.generation.continuation import Samples, between, closed, continued_sound, least_samples
+from halfstep.generation.context import least_samples
+from halfstep.generation.continuation import Samples, between, closed, continued_sound
 from halfstep.generation.engine import Engine
 from halfstep.generation.level import beginning, gain_for, levelled
 from halfstep.generation.loops import Share, mel_loop

@@ -1,4 +1,4 @@
-"""Recordings and music made for them: what of a recording is context, and how the two waveforms join."""
+"""Recordings and music made for them: how the two waveforms join."""
 
 import itertools
 import math
@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from halfstep.arrays import Float, Float32
-from halfstep.audio.image import rows_of
 from halfstep.audio.joining import joined
 from halfstep.audio.limiter import limit
 from halfstep.audio.mel import MelConfig
 from halfstep.errors import InputError
 from halfstep.generation.canvas import Canvas, filled, mel_stream
+from halfstep.generation.context import at_rate, known_end, known_start, side_samples, tail_samples
 from halfstep.generation.render import first_samples, unlimited, without_first
 from halfstep.generation.sides import (
     LEAST_MATCHED_SECONDS,
@@ -28,8 +28,6 @@ from halfstep.generation.takes import Form, Take
 from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.base import Vocoder
 
-EDGE = 64
-"""Samples more than needed: at another rate none is lost to rounding."""
 Samples = Float[np.ndarray, "..."]
 """[channels, n] at a recording's own rate."""
 
@@ -49,51 +47,6 @@ class Tail:
         return whole[:, :cut]
 
 
-@dataclass(frozen=True, eq=False)
-class KnownEnd:
-    """The rows [mel.rows, k] of a recording's end, and the samples where its frames begin and end."""
-
-    log_mel: Float32[np.ndarray, "bands frames"]
-    begin: int
-    end: int
-
-
-def tail_samples(mel: MelConfig, frames: int) -> int:
-    """How much of a recording's end holds `frames` frames that see nothing beyond it."""
-    return (_lead_hops(mel) + frames) * mel.hop_length + mel.lead
-
-
-def known_end(tail: Float32[np.ndarray, "channels samples"], mel: MelConfig) -> KnownEnd:
-    """What is known of a recording by its tail [mel.channels, n]: frames whose whole analysis window lies in it.
-
-    Beyond its edges there is no silence, just nothing known. InputError if there are fewer than two such frames.
-    """
-    first = _lead_hops(mel)
-    end = (tail.shape[1] - mel.lead) // mel.hop_length
-    _expect_frames(end - first, tail.shape[1], mel)
-    return KnownEnd(rows_of(tail, mel)[:, first:end], first * mel.hop_length, end * mel.hop_length)
-
-
-def known_start(
-    head: Float32[np.ndarray, "channels samples"], start: int, frames: int, mel: MelConfig
-) -> Float32[np.ndarray, "bands frames"]:
-    """The rows [mel.rows, at most `frames`] of a recording's head [mel.channels, n], its first frame at sample `start`.
-
-    start: at least `mel.lead`, so that the frame sees nothing before the recording. InputError as above.
-    """
-    lead = _lead_hops(mel)
-    before = max(0, lead * mel.hop_length - start)
-    padded = np.pad(head[:, max(0, start - lead * mel.hop_length) :], ((0, 0), (before, 0)))
-    whole = min(frames, (padded.shape[1] - mel.lead) // mel.hop_length - lead)
-    _expect_frames(whole, head.shape[1], mel)
-    return rows_of(padded[:, : (lead + whole) * mel.hop_length + mel.lead], mel)[:, lead : lead + whole]
-
-
-def side_samples(form: Form, mel: MelConfig, frames: int) -> int:
-    """How much of a recording, at its own rate, is enough of a side."""
-    return math.ceil(tail_samples(mel, frames) * form.sample_rate / mel.sample_rate) + EDGE
-
-
 def continued_sound(
     take: Take, sampler: WindowSampler, canvas: Canvas, vocoder: Vocoder, count: int | None
 ) -> Iterator[Samples]:
@@ -109,7 +62,7 @@ def continued_sound(
     side = side_of(tail.samples, form, sampler.manifest)
     known = known_end(side.context, mel)
     crossfade = sampler.layout.crossfade_with(known.log_mel.shape[1])
-    place = _at_rate(known.end - crossfade * mel.hop_length, mel, form)
+    place = at_rate(known.end - crossfade * mel.hop_length, mel, form)
     yield tail.samples[:, :place]
 
     # The vocoder runs over the known frames too, so that it is in full swing where its sound begins.
@@ -118,17 +71,12 @@ def continued_sound(
     border, some = known.end - known.begin, round(MATCHED_SECONDS * mel.sample_rate)
     begun, rest = _begun(unlimited(_before(kept, blocks), vocoder), border + some)
     trial = Placer(mel, form, plain(side.placing)).placed(_after_silence(known.begin, [begun], mel))
-    end = _at_rate(known.end, mel, form)
+    end = at_rate(known.end, mel, form)
     placing = matched(side.placing, side.power(*_matched_span(end, form)), np.concatenate(list(trial), axis=1)[:, end:])
     made = _after_silence(known.begin, _before(begun, rest), mel)
     music = without_first(map(_within_full_scale, Placer(mel, form, placing).placed(made)), place)
     old = tail.samples[:, place:]
     yield from first_samples(_joined_on(old, music), None if count is None else old.shape[1] + count)
-
-
-def least_samples(form: Form, mel: MelConfig) -> int:
-    """The least of a recording that anything can be joined to."""
-    return _at_rate(tail_samples(mel, 2) + mel.hop_length, mel, form)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,19 +117,19 @@ def filling(
     sides = last.placing, right_side.placing
     trial = Placer(mel, form, plain(sides[0]), plain(sides[1]), cut, cut + count).placed(made)
     around = max(0, math.ceil(LEAST_MATCHED_SECONDS * form.sample_rate) - count) // 2
-    least = _at_rate(known.begin, mel, form) if known else 0
+    least = at_rate(known.begin, mel, form) if known else 0
     new = np.concatenate(list(trial), axis=1)[:, max(least, cut - around) : cut + count + around]
     some = round(MATCHED_SECONDS * form.sample_rate)
     following = right_side.power(0, some)
     if known:
-        preceding = last.power(*_matched_span(_at_rate(known.end, mel, form), form))
+        preceding = last.power(*_matched_span(at_rate(known.end, mel, form), form))
         opened, ending = matched_between((sides[0], preceding), (sides[1], following), new, some)
     else:
         opened = ending = matched(sides[1], following, new[:, -some:])
     blocks = Placer(mel, form, opened, ending, cut, cut + count).placed(made)
     sound = _within_full_scale(np.concatenate(list(blocks), axis=1))
     opening, closing = (0 if part is None else layout.crossfade_with(part.shape[1]) for part in (before, after))
-    begin = _at_rate(origin - opening * hop, mel, form) if known else 0
+    begin = at_rate(origin - opening * hop, mel, form) if known else 0
     end = min(right.shape[1], int(((gap + closing) * hop - begins) / rate))
     parts = [sound[:, cut : cut + count], _joined(sound[:, cut + count : cut + count + end], right[:, :end])]
     if left is not None:
@@ -261,11 +209,6 @@ def _after_silence(
     yield from blocks
 
 
-def _at_rate(place: int, mel: MelConfig, form: Form) -> int:
-    """A place counted in samples of the model, in those of a recording."""
-    return math.ceil(place * form.sample_rate / mel.sample_rate)
-
-
 def _within_full_scale(samples: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     return limit(samples, gain=1)
 
@@ -287,14 +230,3 @@ def _joined_on(old: Samples, blocks: Iterator[Float32[np.ndarray, "..."]]) -> It
     yield _joined(old[:, :shared], begun[:, :shared])
     yield begun[:, shared:]
     yield from blocks
-
-
-def _lead_hops(mel: MelConfig) -> int:
-    return math.ceil(mel.lead / mel.hop_length)
-
-
-def _expect_frames(frames: int, samples: int, mel: MelConfig) -> None:
-    if frames < 2:
-        needed = (tail_samples(mel, 2) + mel.hop_length) / mel.sample_rate
-        seconds = samples / mel.sample_rate
-        raise InputError(f"the recording to continue: {seconds:.3f} s long, at least {needed:.3f} s are needed")

@@ -113,7 +113,7 @@ def distillation_loss(
 
     @torch.no_grad()
     def target(z_t: Tensor, t: Times, example: Example) -> Tensor:
-        between, after = t - 0.5 / num_steps, np.maximum(t - 1 / num_steps, 0)
+        between, after = t - 0.5 / num_steps, t - 1 / num_steps
         ends = [schedule.rates(time) for time in (t, between, after)]
         angles = angle_between(ends[0], ends[1]), angle_between(ends[1], ends[2])
         weights = TwoStepWeights(*(as_column(part, z_t) for part in two_step_weights(*angles)))
