@@ -20,8 +20,9 @@ from halfstep.bundle import read_manifest
 from halfstep.errors import InputError
 from halfstep.export.onnx_reading import ranges_of, weights_of
 from halfstep.export.onnx_writing import STORED
-from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
+from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.learned_vocoder.to_onnx import Ranges, add_vocoder
+from halfstep.learned_vocoder.trunk import VocoderNetConfig
 from halfstep.runs.vocoder import WEIGHTS
 from halfstep.training.checkpoint import save_tensors
 

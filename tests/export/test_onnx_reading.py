@@ -6,8 +6,9 @@ import torch
 
 from halfstep.audio.mel import MelConfig
 from halfstep.export.onnx_reading import ranges_of, weights_of
-from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
+from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.learned_vocoder.to_onnx import PRIOR, REFINER, input_ranges, write_vocoder
+from halfstep.learned_vocoder.trunk import VocoderNetConfig
 
 MEL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
 NET = VocoderNetConfig(width=64, prior_ahead=(1, 1), refiner_ahead=(1, 0), local_width=4)

@@ -2,15 +2,17 @@ import numpy as np
 import pytest
 import torch
 
-from halfstep.audio.bass import as_complex, bass_bins, with_bass
+from halfstep.audio.bass import as_complex, with_bass
+from halfstep.audio.bass_grid import bass_bins
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import MelConfig, filterbank, log_mel
 from halfstep.audio.steady import steady_tones
 from halfstep.audio.stft import OverlapStream
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.learned_vocoder.bass_net import BLOCK, BassNet, bass_net
-from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
+from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.learned_vocoder.to_onnx import BASS, write_bass
+from halfstep.learned_vocoder.trunk import VocoderNetConfig
 from halfstep.metrics.waveform import multi_resolution_stft_distance, pitch_of_tone
 
 MEL = MelConfig()

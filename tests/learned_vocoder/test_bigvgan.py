@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from halfstep.app.cli import run
 from halfstep.audio.mel import MelConfig
 from halfstep.errors import InputError
-from halfstep.learned_vocoder.bigvgan import BigVGAN, BigVGANConfig, BigVGANStream, load_bigvgan
+from halfstep.learned_vocoder.bigvgan import BigVGAN, BigVGANConfig
+from halfstep.learned_vocoder.bigvgan_folder import BigVGANStream, load_bigvgan
 
 PUBLISHED = {
     "num_mels": 128, "upsample_rates": [8, 4, 2, 2, 2, 2], "upsample_kernel_sizes": [16, 8, 4, 4, 4, 4],

@@ -7,7 +7,8 @@ import torch
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.learned_vocoder.clips import ClipsConfig, tone, vocoder_example
 from halfstep.learned_vocoder.losses import SpectralLossConfig, spectral_errors, vocoder_loss, with_bass_of
-from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
+from halfstep.learned_vocoder.networks import VocoderNet
+from halfstep.learned_vocoder.trunk import VocoderNetConfig
 
 MEL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
 

@@ -1,9 +1,9 @@
 import numpy as np
-import pytest
 import torch
 
 from halfstep.audio.mel import MelConfig, log_mel
-from halfstep.learned_vocoder.networks import StreamedBlock, VocoderNet, VocoderNetConfig, rotate, turn
+from halfstep.learned_vocoder.networks import VocoderNet, rotate, turn
+from halfstep.learned_vocoder.trunk import VocoderNetConfig
 
 MEL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
 NET = VocoderNetConfig(width=16, prior_ahead=(1, 1, 0), refiner_ahead=(1, 0), local_width=4)
@@ -72,32 +72,3 @@ def test_the_refiner_does_not_mind_where_phases_began():
 def test_a_turn_undone_is_the_first_number():
     first, second = ((angle.cos(), angle.sin()) for angle in 7 * torch.rand(2, 3, 5, 4))
     torch.testing.assert_close(rotate(first, turn(first, second)), second)
-
-
-@pytest.mark.parametrize("ahead", [0, 1, 3])
-def test_a_block_in_pieces_is_the_block_at_once_and_sees_so_far_ahead(ahead):
-    torch.manual_seed(0)
-    block = StreamedBlock(8, 2, 7, ahead)
-    h, before = torch.randn(1, 8, 20), torch.zeros(1, 8, 6)
-    whole, _ = block(h, before)
-    first, state = block(h[:, :, :11], before)
-    second, _ = block(h[:, :, 11:], state)
-    torch.testing.assert_close(torch.cat([first, second], dim=2), whole)
-    changed = h.clone()
-    changed[:, :, 15] += 1
-    moved = (block(changed, before)[0] - whole).abs().sum(1)[0] > 1e-6
-    # Output f is the answer for frame f - ahead, which sees `ahead` frames beyond itself: up to input f.
-    assert moved.nonzero().min() == 15
-
-
-def test_sizes_that_make_no_network_are_refused():
-    with pytest.raises(ValueError, match="local_kernel is 4: an odd number"):
-        VocoderNetConfig(local_kernel=4)
-    with pytest.raises(ValueError, match="ahead is"):
-        VocoderNetConfig(prior_ahead=(9,))
-    with pytest.raises(ValueError, match="width is 0"):
-        VocoderNetConfig(width=0)
-    with pytest.raises(ValueError, match="turned_share is 0"):
-        VocoderNetConfig(turned_share=0)
-    with pytest.raises(ValueError, match="mel_steps is"):
-        VocoderNetConfig(mel_steps=(2, 3))

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from halfstep.nets.blocks import Sizes, TimeEmbedding
 from halfstep.nets.condition import Condition
-from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
+from halfstep.nets.paper_unet1d import PaperUNet1d, PaperUNet1dConfig
+from halfstep.nets.unet1d import UNet1d, UNet1dConfig
 
 Network = TypeVar("Network", bound=nn.Module)
 CURRENT = UNet1dConfig(widths=(16, 24), blocks=(1, 2), attention=(False, True), attention_heads=4, embedding=12)

@@ -13,7 +13,8 @@ from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.diffusion.process import Process
 from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.nets.blocks import NetConfig
-from halfstep.nets.unet1d import PaperUNet1dConfig, UNet1dConfig
+from halfstep.nets.paper_unet1d import PaperUNet1dConfig
+from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.nets.unet2d import UNet2dConfig
 from halfstep.packing import COMPONENTS, PACKINGS
 from halfstep.runs.experiment import Experiment

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from halfstep.nets.blocks import Sizes
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser
-from halfstep.nets.unet1d import PaperUNet1d, PaperUNet1dConfig, UNet1d, UNet1dConfig
+from halfstep.nets.paper_unet1d import PaperUNet1d, PaperUNet1dConfig
+from halfstep.nets.unet1d import UNet1d, UNet1dConfig
 from halfstep.training import loop
 from halfstep.training.checkpoint import load_tensors
 from halfstep.training.denoising import DiffusionConfig, denoising_loss

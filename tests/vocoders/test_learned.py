@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import halfstep
-from halfstep.audio.bass import bass_bins
+from halfstep.audio.bass_grid import bass_bins
 from halfstep.audio.mel import MelConfig, filterbank, log_mel
 from halfstep.audio.stft import hann
 from halfstep.bundle import Manifest, OnnxVocoder, VocoderFiles, open_folder, read_manifest, verify, write_manifest
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.errors import InputError
-from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
+from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.learned_vocoder.to_onnx import BASS, PRIOR, REFINER, add_vocoder, input_ranges, write_bass, write_vocoder
+from halfstep.learned_vocoder.trunk import VocoderNetConfig
 from halfstep.runs.export_model import carried_vocoder
 from halfstep.vocoders.learned import LEAD_IN_FRAMES, LearnedVocoder
 

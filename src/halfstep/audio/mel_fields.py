@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from halfstep.audio.mel import MOST_IMAGE_BANDS, SPACINGS, MelConfig
+from halfstep.audio.mel import MOST_IMAGE_BANDS, MelConfig
+from halfstep.audio.scales import SPACINGS
 from halfstep.errors import InputError
 from halfstep.fields import Fields
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from halfstep.arrays import Float32
-from halfstep.audio.bass import as_parts, bass_bins, fitted_bins
+from halfstep.audio.bass import as_parts
+from halfstep.audio.bass_grid import bass_bins, fitted_bins
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle.session import OnnxNetwork

@@ -11,12 +11,13 @@ import soundfile
 
 from halfstep.arrays import Float32
 from halfstep.atomic import replacing
-from halfstep.audio.downmix import paired
+from halfstep.audio.downmix import mixed, paired
 from halfstep.audio.files import io
 from halfstep.audio.files.aac import MP4, AacRecording
 from halfstep.audio.files.endings import UNKNOWN_FRAMES, cut_off
 from halfstep.audio.image import mid_of
 from halfstep.audio.mel import MelConfig
+from halfstep.audio.resampling import resampled
 from halfstep.data import not_audio
 from halfstep.data.labels import GENRE
 from halfstep.data.odd import ChannelMeter
@@ -157,13 +158,13 @@ class _Reader:
     def __init__(self, sound: "io.Recording | AacRecording", mel: MelConfig) -> None:
         self.info = sound.info
         self._sound, self._sample_rate = sound, mel.sample_rate
-        self._mixed = io.mixed if mel.channels == 1 else paired
+        self._mixed = mixed if mel.channels == 1 else paired
         self._got = 0
         self.channels = ChannelMeter(self.info.sample_rate)
         self._broken: str | None = None
 
     def blocks(self) -> Iterator[Float32[np.ndarray, "channels samples"]]:
-        return io.resampled(self._decoded(), self.info.sample_rate, self._sample_rate)
+        return resampled(self._decoded(), self.info.sample_rate, self._sample_rate)
 
     def ending(self, path: Path) -> str | None:
         """What is missing at the end, after all was read."""

@@ -8,9 +8,9 @@ import numpy as np
 
 from halfstep.arrays import Float32, Float64
 from halfstep.audio.downmix import paired
-from halfstep.audio.files.io import resampled
 from halfstep.audio.image import RowsStream
 from halfstep.audio.mel import LogMelStream
+from halfstep.audio.resampling import resampled
 from halfstep.bundle import Manifest
 from halfstep.generation.sides import Placing, gain_between, way_to_one
 from halfstep.generation.takes import Take

@@ -14,9 +14,9 @@ import soxr
 from halfstep.arrays import Float, Float32, Float64
 from halfstep.audio.diffusing import Diffuser
 from halfstep.audio.downmix import in_phase, mix_weights, paired
-from halfstep.audio.files.io import resampled
 from halfstep.audio.image import mid_of
 from halfstep.audio.mel import MelConfig, band_edges_hz, log_mel
+from halfstep.audio.resampling import resampled
 from halfstep.bundle import Manifest
 from halfstep.generation.takes import Form
 from halfstep.vocoders.revoicing import offset_of

@@ -9,7 +9,8 @@ import numpy as np
 from halfstep.arrays import Float
 from halfstep.audio.downmix import with_channels
 from halfstep.audio.files.depth import BITS, FLOATING, finest
-from halfstep.audio.files.io import Audio, finite, read_blocks, read_info, resampled
+from halfstep.audio.files.io import Audio, finite, read_blocks, read_info
+from halfstep.audio.resampling import resampled
 from halfstep.errors import InputError
 from halfstep.generation.render import first_samples, without_first
 

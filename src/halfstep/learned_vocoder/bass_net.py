@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from halfstep.arrays import Float
-from halfstep.audio.bass import TINY, bass_bins, bass_grid, fit_to_mel, mel_ratio, on_sounded_grid
+from halfstep.audio.bass import fit_to_mel, mel_ratio, on_sounded_grid
+from halfstep.audio.bass_grid import TINY, bass_bins, bass_grid
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.stft import reciprocal
 from halfstep.learned_vocoder.networks import Pair, VocoderNet, rotate, turn

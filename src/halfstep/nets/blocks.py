@@ -1,7 +1,7 @@
 """The parts of the U-Nets: time embedding, residual blocks, attention, down and up."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from halfstep.arrays import Float
+from halfstep.nets.condition import Condition
 
 MOST_LEVELS, WIDEST, MOST_BLOCKS = 12, 16_384, 64
 """Of a network: beyond them nothing is built, let alone allocated."""
@@ -69,6 +70,27 @@ class TimeEmbedding(nn.Module):
     def forward(self, log_snr: Float[Tensor, "batch"]) -> Float[Tensor, "batch features"]:
         angle = log_snr[:, None] * self.frequency
         return self.mlp(torch.cat([angle.sin(), angle.cos()], dim=1))
+
+
+class Embedded(nn.Module):
+    """Abstract: a network that is given the time, and what is asked for where that is a vector, as one embedding."""
+
+    def __init__(self, sizes: Sizes, features: int) -> None:
+        super().__init__()
+        self.time = TimeEmbedding(features)
+        self.pooled = nn.Linear(sizes.pooled, features, bias=False) if sizes.pooled else None
+
+    def embedding(self, log_snr: Float[Tensor, "batch"], condition: Condition) -> Float[Tensor, "batch features"]:
+        """[B, features]; of a condition that asks for nothing, the time's alone."""
+        time = self.time(log_snr)
+        return time if self.pooled is None or condition.pooled is None else time + self.pooled(condition.pooled)
+
+
+def with_aligned(
+    z_t: Float[Tensor, "batch channels length"], aligned: Float[Tensor, "batch aligned length"] | None
+) -> Float[Tensor, "batch all length"]:
+    """z_t [B, C, L], and below it what is given on the same grid."""
+    return z_t if aligned is None else torch.cat([z_t, aligned], dim=1)
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
@@ -139,32 +161,3 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "batch heads length channels//{self.heads}"]:
         """[B, C, L] -> [B, heads, L, C / heads]."""
         return h.view(h.shape[0], self.heads, -1, h.shape[2]).transpose(2, 3)
-
-
-class PaperBlock(nn.Module):
-    """The paper's bulk block (2.3.1): convolutions of several kernel sizes side by side, each batch norm and ReLU.
-
-    The outputs of the kernels are averaged; time is added as a bias; a residual path as in ResNet.
-    """
-
-    def __init__(self, channels_in: int, channels_out: int, embedding: int, kernels: tuple[int, ...]) -> None:
-        super().__init__()
-        self.first = nn.ModuleList(_conv_norm(channels_in, channels_out, k) for k in kernels)
-        self.second = nn.ModuleList(_conv_norm(channels_out, channels_out, k) for k in kernels)
-        self.time = nn.Linear(embedding, channels_out)
-        self.skip = nn.Identity() if channels_in == channels_out else nn.Conv1d(channels_in, channels_out, 1)
-
-    def forward(
-        self, h: Float[Tensor, "batch channels_in length"], embedding: Float[Tensor, "batch features"]
-    ) -> Float[Tensor, "batch channels_out length"]:
-        r = _mean(branch(h).relu() for branch in self.first) + self.time(F.relu(embedding))[:, :, None]
-        return self.skip(h) + _mean(branch(r).relu() for branch in self.second)
-
-
-def _conv_norm(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:
-    conv = nn.Conv1d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm1d(channels_out))
-
-
-def _mean(branches: Iterable[Tensor]) -> Tensor:
-    return torch.stack(list(branches)).mean(0)

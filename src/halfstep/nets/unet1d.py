@@ -1,4 +1,4 @@
-"""1-D U-Nets over time, every frequency a channel (the paper, 2.3.1): the current one and the paper's own."""
+"""The 1-D U-Net over time, every frequency a channel; the paper's own is `nets/paper_unet1d.py`."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from halfstep.arrays import Float
 from halfstep.nets.blocks import (
     MOST_BLOCKS,
     Attention,
-    PaperBlock,
+    Embedded,
     ResBlock,
     Sizes,
-    TimeEmbedding,
     check_sizes,
     group_norm,
+    with_aligned,
     zeroed,
 )
 from halfstep.nets.condition import Condition
@@ -64,16 +64,14 @@ class UNet1dConfig:
         return UNet1d(self, sizes)
 
 
-class UNet1d(nn.Module):
+class UNet1d(Embedded):
     """Group norm, SiLU, scale-shift by time, attention, zero-initialised ends: z_t [B, C, L] -> [B, heads C, L]."""
 
     def __init__(self, config: UNet1dConfig, sizes: Sizes) -> None:
-        super().__init__()
+        super().__init__(sizes, config.embedding)
         self.config = config
         self.sizes = sizes
         c = config
-        self.time = TimeEmbedding(c.embedding)
-        self.pooled = nn.Linear(sizes.pooled, c.embedding, bias=False) if sizes.pooled else None
         self.enter = nn.Conv1d(sizes.channels + sizes.aligned, c.widths[0], 1)
         self.down = nn.ModuleList()
         self.shrink = nn.ModuleList()
@@ -117,18 +115,15 @@ class UNet1d(nn.Module):
         return self.precondition.x(self._predict(scaled, log_snr, condition, aligned), z_t, log_snr)
 
     def _predict(self, z_t: Tensor, log_snr: Tensor, condition: Condition, aligned: Tensor | None) -> Tensor:
-        embedding = self.time(log_snr)
-        if self.pooled is not None and condition.pooled is not None:
-            embedding = embedding + self.pooled(condition.pooled)
-        h = self.enter(z_t if aligned is None else torch.cat([z_t, aligned], dim=1))
+        embedding = self.embedding(log_snr, condition)
+        h = self.enter(with_aligned(z_t, aligned))
         skips: list[Tensor] = []
         for shrink, stage in zip(self.shrink, self.down, strict=True):
             h = _run(stage, shrink(h), embedding, condition.tokens)
             skips.append(h)
         for level in reversed(range(len(self.up))):
-            grow = self.grow[level]
             if level < len(self.up) - 1:
-                h = grow(F.interpolate(h, scale_factor=2.0, mode="nearest"))
+                h = self.grow[level](F.interpolate(h, scale_factor=2.0, mode="nearest"))
             h = _run(self.up[level], torch.cat([h, skips[level]], dim=1), embedding, condition.tokens)
         out = self.leave(F.silu(self.leave_norm(h)))
         if self.direct is None:
@@ -198,68 +193,3 @@ def _run(
     for block in stage.children():
         h = block(h, tokens) if isinstance(block, Attention) else block(h, embedding)
     return h
-
-
-@dataclass(frozen=True, kw_only=True)
-class PaperUNet1dConfig:
-    """The paper's network where it says what it is; widths and kernels, which it leaves out, are ours."""
-
-    widths: tuple[int, ...] = (384, 512, 640, 768)
-    kernels: tuple[int, ...] = (3, 5, 7)
-    attention_heads: int = 8
-    embedding: int = 256
-
-    def __post_init__(self) -> None:
-        check_sizes(self.widths, self.widths[-1:], self.attention_heads, self.embedding)
-        if not self.kernels or any(kernel % 2 == 0 or not 1 <= kernel < 1024 for kernel in self.kernels):
-            raise ValueError(f"kernels is {self.kernels}: odd numbers were expected")
-
-    @property
-    def length_multiple(self) -> int:
-        """The length of x must be a multiple of this."""
-        return 2 ** (len(self.widths) - 1)
-
-    def build(self, sizes: Sizes) -> "PaperUNet1d":
-        """The untrained network."""
-        return PaperUNet1d(self, sizes)
-
-
-class PaperUNet1d(nn.Module):
-    """Batch norm, ReLU, max-pooling, transposed convolutions, several kernels a block, attention at the bottleneck.
-
-    As a teacher or a sampler it must be in eval(): batch statistics mix noise levels.
-    """
-
-    def __init__(self, config: PaperUNet1dConfig, sizes: Sizes) -> None:
-        super().__init__()
-        self.config = config
-        self.sizes = sizes
-        c = config
-        self.time = TimeEmbedding(c.embedding)
-        self.pooled = nn.Linear(sizes.pooled, c.embedding, bias=False) if sizes.pooled else None
-        inputs = (sizes.channels + sizes.aligned, *c.widths[:-1])
-        self.encoder = nn.ModuleList(
-            PaperBlock(n, width, c.embedding, c.kernels) for n, width in zip(inputs, c.widths, strict=True)
-        )
-        self.attention = Attention(c.widths[-1], c.attention_heads)
-        pairs = list(zip(c.widths[1:], c.widths[:-1], strict=True))
-        self.grow = nn.ModuleList(nn.ConvTranspose1d(wide, narrow, 2, stride=2) for wide, narrow in pairs)
-        self.decoder = nn.ModuleList(PaperBlock(2 * n, n, c.embedding, c.kernels) for _, n in pairs)
-        self.leave = zeroed(nn.Conv1d(c.widths[0], sizes.heads * sizes.channels, 1))
-
-    def forward(
-        self, z_t: Float[Tensor, "batch channels length"], log_snr: Float[Tensor, "batch"], condition: Condition
-    ) -> Float[Tensor, "batch heads_channels length"]:
-        embedding = self.time(log_snr)
-        if self.pooled is not None and condition.pooled is not None:
-            embedding = embedding + self.pooled(condition.pooled)
-        h = z_t if condition.aligned is None else torch.cat([z_t, condition.aligned], dim=1)
-        skips: list[Tensor] = []
-        for level, block in enumerate(self.encoder):
-            h = block(h if level == 0 else F.max_pool1d(h, 2), embedding)
-            skips.append(h)
-        h = self.attention(h)
-        for level in reversed(range(len(self.decoder))):
-            h = F.relu(self.grow[level](h))
-            h = self.decoder[level](torch.cat([h, skips[level]], dim=1), embedding)
-        return self.leave(h)

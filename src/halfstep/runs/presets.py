@@ -8,8 +8,9 @@ from halfstep.audio.mel import MelConfig
 from halfstep.errors import NamedError, unbraced
 from halfstep.learned_vocoder.clips import ClipsConfig
 from halfstep.learned_vocoder.losses import SpectralLossConfig
-from halfstep.learned_vocoder.networks import VocoderNetConfig
-from halfstep.nets.unet1d import PaperUNet1dConfig, UNet1dConfig
+from halfstep.learned_vocoder.trunk import VocoderNetConfig
+from halfstep.nets.paper_unet1d import PaperUNet1dConfig
+from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.nets.unet2d import UNet2dConfig
 from halfstep.runs.experiment import Experiment
 from halfstep.runs.vocoder import VocoderExperiment

@@ -16,8 +16,9 @@ from halfstep.data.windows import Windows
 from halfstep.errors import InputError
 from halfstep.learned_vocoder.clips import ClipsConfig
 from halfstep.learned_vocoder.losses import SpectralLossConfig
-from halfstep.learned_vocoder.networks import VocoderNet, VocoderNetConfig
+from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.learned_vocoder.training import VocoderObserver, spectral_loss, vocoder_batches
+from halfstep.learned_vocoder.trunk import VocoderNetConfig
 from halfstep.runs.experiment import settings_from
 from halfstep.training.checkpoint import load_tensors, save_tensors
 from halfstep.training.devices import best_device

@@ -10,9 +10,10 @@ import numpy as np
 
 from halfstep.app.generate.storing import SUBTYPES, Stored
 from halfstep.audio.circular import stretched
-from halfstep.audio.files.io import HIGHEST_RATE, LOWEST_RATE, resampled
+from halfstep.audio.files.sound import HIGHEST_RATE, LOWEST_RATE
 from halfstep.audio.files.streaming import SampleStream, wav_head
 from halfstep.audio.limiter import limit
+from halfstep.audio.resampling import resampled
 from halfstep.errors import InputError
 from halfstep.generation.coming import Coming
 from halfstep.generation.continuation import Samples

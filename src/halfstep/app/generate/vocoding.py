@@ -140,7 +140,7 @@ def _chosen(wanted: str | None, model: "Model") -> "tuple[str | MakeVocoder | No
         return wanted, wanted
     if not Path(wanted).is_dir():
         raise InputError(f"--vocoder {wanted}: neither {GRIFFIN_LIM} nor a folder; name one of them")
-    from halfstep.learned_vocoder.bigvgan import load_bigvgan
+    from halfstep.learned_vocoder.bigvgan_folder import load_bigvgan
 
     return load_bigvgan(Path(wanted), model.manifest.mel.mid), f"BigVGAN in {wanted}"
 

@@ -1,18 +1,21 @@
-"""The commands of the making half: prepare, train, distill, export. Each imports late what it needs."""
+"""The commands of the making half: prepare, train, distill; export is a file of its own. Each imports late what it
+needs.
+"""
 
 import json
 import os
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from halfstep.app.failures import STRICT
+from halfstep.app.make.exporting import RunFolder, export
 from halfstep.app.mirror import at_hand, place
 from halfstep.app.options import PRESET_NAMES, AsJson, Ray, joined, preset_names
 from halfstep.app.progress import progress
@@ -21,7 +24,6 @@ from halfstep.atomic import disk_named
 from halfstep.printable import printable
 
 if TYPE_CHECKING:
-    from halfstep.bundle import Manifest
     from halfstep.cluster.ray_cluster import Cluster
     from halfstep.data.preparing import PrepareConfig, RunJobs
 
@@ -43,7 +45,6 @@ Track = Annotated[
         metavar="PROJECT", help="Keep the figures in a project of trackio, on this machine: pip install trackio."
     ),
 ]
-RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="The folder of the run, or its address.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -201,77 +202,6 @@ def distill(
         note(table(rows) + f"next: halfstep export {run} --out models/{folder.resolve().name} --weights int8")
 
 
-def export(
-    run: RunFolder,
-    out: Annotated[str | None, typer.Option(metavar="MODEL", help="The model folder to make, or an address.")] = None,
-    into: Annotated[
-        Path | None,
-        typer.Option(metavar="MODEL", help="The model folder that gets the vocoder, for a run of one."),
-    ] = None,
-    with_teacher: Annotated[
-        bool, typer.Option("--with-teacher", help="Add the teacher's weights, to go on training from.")
-    ] = False,
-    weights: Annotated[str, typer.Option(help="How they are stored: fp32, fp16, int8 or int4.")] = "fp32",
-    steps: Annotated[
-        list[int] | None, typer.Option(min=1, help="Students to take; may be given again. If not: 4 and 1.")
-    ] = None,
-    jump: Annotated[
-        bool,
-        typer.Option("--jump", help="Students take their last two steps in one: quicker, and steadier notes."),
-    ] = False,
-    id_: Annotated[str | None, typer.Option("--id", help="The model's name, if not that of its folder.")] = None,
-    description: Annotated[str | None, typer.Option(help="What it plays, in a sentence.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Of the model.")] = None,
-    output_licence: Annotated[str | None, typer.Option(help="Of the music it makes.")] = None,
-    credits_: Annotated[
-        list[Path] | None,
-        typer.Option("--credits", metavar="FILE", help="JSON: a list of {file, licence, ...} of the recordings."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Turn a run into a model folder that generate, serve and play read; a vocoder's, into a part of one."""
-    from halfstep.errors import InputError
-
-    if (out is None) == (into is None):
-        raise InputError("--out MODEL, or for a vocoder --into MODEL: one of the two was expected")
-    said = {"description": description, "licence": licence, "output_licence": output_licence}
-    card = {name: text for name, text in said.items() if text is not None} | {"credits": tuple(credits_ or ())}
-    with at_hand(run) as folder, nullcontext() if out is None else at_hand(out) as model:
-        _export(folder, model, into, with_teacher, weights, tuple(steps or ()), jump, id_, card, as_json)
-
-
-def _export(
-    run: Path, out: Path | None, into: Path | None, with_teacher: bool, weights: str, steps: tuple[int, ...],
-    jump: bool, id_: str | None, card: dict[str, Any], as_json: bool,
-) -> None:  # fmt: skip
-    from halfstep.errors import InputError
-    from halfstep.runs.export_model import NOT_MUSIC, Card, ExportConfig, export_run
-    from halfstep.runs.export_vocoder import export_vocoder, holds_vocoder
-
-    if holds_vocoder(run):
-        done = export_vocoder(run, weights, card["credits"], card.get("licence"), into, out)
-        if as_json:
-            print(json.dumps({"run": str(run), "out": str(out or into), "vocoder": done}, indent=1))
-        else:
-            note(done)
-        return
-    if out is None:
-        raise InputError(f"--into {into}: {run} holds no vocoder; make a model folder of it with --out")
-    made = Card(id=_model_id(id_ or out.name), **card)
-    config = ExportConfig(steps=steps, weights=weights, jump=jump, with_teacher=with_teacher)
-    manifest = export_run(run, out, made, config)
-    warning = manifest.measured.get(NOT_MUSIC)
-    if as_json:
-        print(json.dumps(_exported(run, out, manifest, warning), indent=1))
-        return
-    if warning:
-        say(f"{out}: {warning}; train longer, or on more music")
-    if manifest.vocoder is not None:
-        note(f"{out}: has the vocoder of an installed model, {manifest.vocoder.licence}")
-    size = f"{manifest.bytes / 1e6:.1f} MB, steps {', '.join(str(number) for number in manifest.steps)}"
-    note(f"{out}: {size}; hear it: halfstep generate music.wav --model {out}")
-
-
 def _jobs(cluster: "Cluster | None") -> "RunJobs":
     """Who does the work of `prepare`."""
     if cluster is None:
@@ -323,24 +253,6 @@ def _rehearse(
         f"{pace}: about {lasting(rehearsed.seconds)}, and what is measured and sampled on the way\n"
         f"{memory} of memory, {rehearsed.disk_bytes / 1e9:.2g} GB of disk; nothing was written"
     )
-
-
-def _exported(run: Path, out: Path, manifest: "Manifest", warning: str | None) -> dict[str, object]:
-    vocoder = None if manifest.vocoder is None else manifest.vocoder.licence
-    return {
-        "run": str(run), "out": str(out), "id": manifest.id, "bytes": manifest.bytes, "steps": manifest.steps,
-        "licence": manifest.licence, "output_licence": manifest.output_licence, "vocoder_licence": vocoder,
-        "warning": warning,
-    }  # fmt: skip
-
-
-def _model_id(name: str) -> str:
-    from halfstep.errors import InputError
-    from halfstep.fields import PLAIN_NAME
-
-    if not PLAIN_NAME.fullmatch(name):
-        raise InputError(f"--id {name}: letters, digits and ._- make an id; choose one with --id")
-    return name
 
 
 def _prepare_config(preset: str, labels: list[str], stereo: bool) -> "PrepareConfig":

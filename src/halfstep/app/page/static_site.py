@@ -18,7 +18,8 @@ from halfstep.app.page.floats import without_doubles
 from halfstep.app.page.graphs import SPECTRA_AT_ONCE, graphs
 from halfstep.app.page.runtime import RUNTIME_FILES
 from halfstep.atomic import folder_aside, replacing
-from halfstep.audio.bass import bass_bins, bass_share
+from halfstep.audio.bass import bass_share
+from halfstep.audio.bass_grid import bass_bins
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.mel import band_edges_hz
 from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, VocoderFiles

@@ -11,8 +11,9 @@ import numpy as np
 
 from halfstep.arrays import Float32
 from halfstep.audio.downmix import with_channels
-from halfstep.audio.files.io import HIGHEST_RATE, LOWEST_RATE, resampled
+from halfstep.audio.files.sound import HIGHEST_RATE, LOWEST_RATE
 from halfstep.audio.limiter import limit
+from halfstep.audio.resampling import resampled
 from halfstep.errors import InputError
 from halfstep.generation.model import Model
 

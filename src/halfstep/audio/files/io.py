@@ -3,143 +3,37 @@
 A waveform is [channels, samples], float32 in [-1, 1].
 """
 
-import base64
-import tempfile
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 import numpy as np
 import soundfile
-import soxr
 
-from halfstep.arrays import Float, Shaped
-from halfstep.audio.downmix import mix_weights, with_channels
+from halfstep.arrays import Float
+from halfstep.audio.downmix import mix_of, mix_weights, with_channels
 from halfstep.audio.files.aac import HEAD_BYTES, NEEDED, AacRecording, container_of
-from halfstep.audio.files.depth import BITS, FLOATING, WIDE, kept_subtype
+from halfstep.audio.files.depth import BITS, FLOATING, WIDE
 from halfstep.audio.files.file_part import FilePart, PartFile
 from halfstep.audio.files.info import AudioInfo, span_of
 from halfstep.audio.files.parts import parts_of
 from halfstep.audio.files.raw import RawFile
+from halfstep.audio.files.sound import HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS, Audio
 from halfstep.audio.files.writing import encoding_for, write
+from halfstep.audio.resampling import resampled
 from halfstep.errors import InputError
-from halfstep.fields import is_whole, open_regular
+from halfstep.fields import open_regular
 
 __all__ = ["Audio", "AudioInfo", "encoding_for", "read", "read_blocks", "read_info", "write"]
 
-
 BLOCK_SAMPLES = 1 << 20  # of all channels together: 4 MiB, so that 1024 channels cost no more than one
-LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
 LARGEST_SAMPLE = 1e10
 """200 dB above full scale: integers of 32 bits that were stored as floats are below, and squares of all are numbers."""
-MOST_CHANNELS = 64
 MOST_FRAMES_A_BYTE = 8192  # digital silence in FLAC has 4700
 NO_SUCH_FILE = 7  # libsndfile's number
-MOST_PLAIN_BYTES = 1 << 21
-"""Of samples; a notebook holds a longer piece as MP3: ten minutes are 6 MB, not 70."""
-MP3_RATE = 44_100
-MOST_SHOWN_SECONDS = 600.0
 READABLE = "WAV, FLAC, OGG Vorbis, Opus, MP3 or AIFF (and AAC with the extra aac)"
-
-
-@dataclass(frozen=True, eq=False)
-class Audio:
-    """Sound in memory: samples [channels, n] float32 in [-1, 1]. A notebook plays it, numpy reads it (`np.asarray`).
-
-    Made of an array [channels, n], or [n] of one channel, by this rule: float32 and float64 stay as they are (1 is full
-    scale), other floats become one of these; signed integers of b = 8, 16 or 32 bits are divided by 2^(b - 1), unsigned
-    bytes have 128 taken away and are divided by 128, as in WAV files. InputError for any other array (what 64 bits mean
-    nobody can say), and for a sample_rate that is no whole number of Hz from LOWEST_RATE to HIGHEST_RATE.
-    """
-
-    samples: Shaped[np.ndarray, "..."]
-    sample_rate: int
-    subtype: str | None = None
-    """How finely the recording stored them, by libsndfile's name; None says nothing."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "samples", _as_samples(self.samples))
-        rate: object = self.sample_rate
-        if not is_whole(rate) or not LOWEST_RATE <= self.sample_rate <= HIGHEST_RATE:
-            raise InputError(
-                f"sample_rate is {rate!r}: a whole number from {LOWEST_RATE} to {HIGHEST_RATE} was expected"
-            )
-        object.__setattr__(self, "sample_rate", int(self.sample_rate))
-
-    @property
-    def seconds(self) -> float:
-        return self.samples.shape[1] / self.sample_rate
-
-    def __array__(
-        self, dtype: "np.typing.DTypeLike | None" = None, copy: bool | None = None
-    ) -> Shaped[np.ndarray, "..."]:
-        """The samples [channels, n]; the very ones unless another type or a copy is asked for."""
-        return np.array(self.samples, dtype, copy=copy)
-
-    def save(
-        self,
-        file: str | Path | BinaryIO,
-        metadata: dict[str, str] | None = None,
-        loop: bool = False,
-        format: str | None = None,
-    ) -> None:
-        """Write .wav, .flac, .ogg or .mp3; with loop points if it is a `loop`. For errors see `write`.
-
-        What a recording stored is stored as it was, where the format can. file: a path, or a file open for writing
-        bytes; that one gets `format`, wav unless another is named.
-        """
-        if not isinstance(file, str | Path):
-            file.write(self._encoded(f".{(format or 'wav').removeprefix('.')}", metadata, loop))
-            return
-        path = Path(file)
-        if format is not None:
-            raise InputError(f"format is {format}: the ending of a path says it already; leave it out")
-        subtype = kept_subtype(encoding_for(path).format, self.subtype)
-        exact = self.subtype is not None
-        write(path, [self.samples], self.sample_rate, metadata or {}, subtype, loop=loop, exact=exact)
-
-    def _encoded(self, ending: str, metadata: dict[str, str] | None = None, loop: bool = False) -> bytes:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"sound{ending}"
-            self.save(path, metadata, loop)
-            return path.read_bytes()
-
-    def _repr_html_(self) -> str:
-        shown = Audio(np.clip(self.samples[:, : round(MOST_SHOWN_SECONDS * self.sample_rate)], -1, 1), self.sample_rate)
-        kind, ending = ("wav", ".wav") if shown.samples.nbytes <= MOST_PLAIN_BYTES else ("mpeg", ".mp3")
-        if ending == ".mp3":
-            channels = shown.samples if len(shown.samples) <= 2 else mixed(shown.samples)
-            at_mp3 = np.concatenate(list(resampled([channels], self.sample_rate, MP3_RATE)), axis=1)
-            shown = Audio(np.clip(at_mp3, -1, 1), MP3_RATE)
-        data = base64.b64encode(shown._encoded(ending)).decode("ascii")
-        rest = (
-            f"<br>the first {MOST_SHOWN_SECONDS:g} of {self.seconds:.1f} s" if self.seconds > MOST_SHOWN_SECONDS else ""
-        )
-        return f'<audio controls src="data:audio/{kind};base64,{data}"></audio>{rest}'
-
-
-def _as_samples(samples: object) -> Float[np.ndarray, "..."]:
-    """What a caller has as sound, as float32 [channels, n]; the same array where it is that already."""
-    array = np.asarray(samples)
-    array = array[None] if array.ndim == 1 else array
-    if array.ndim != 2 or len(array) > MOST_CHANNELS:
-        raise InputError(
-            f"samples is of shape {array.shape}: [channels, n] or [n] was expected, {MOST_CHANNELS} channels at most"
-        )
-    if array.dtype == np.uint8:  # as in a WAV of 8 bits, 128 is silence
-        return np.asarray((array.astype(np.float32) - 128) / 128, np.float32)
-    if np.issubdtype(array.dtype, np.signedinteger) and array.dtype.itemsize <= 4:
-        return np.asarray(array / (np.iinfo(array.dtype).max + 1.0), np.float32)
-    if not np.issubdtype(array.dtype, np.floating):
-        raise InputError(
-            f"samples is of {array.dtype}: floats in [-1, 1], or signed integers of 8, 16 or 32 bits, were expected"
-        )
-    # float64 stays: it is what keeps every bit of a recording of 32
-    return cast(
-        Float[np.ndarray, "..."], array.astype(np.float32 if array.dtype.itemsize <= 4 else np.float64, copy=False)
-    )
 
 
 class Recording:
@@ -265,7 +159,7 @@ def decoded(
     frames = max(1, min(round(block_seconds * sound.samplerate), BLOCK_SAMPLES // sound.channels))
     weights = mix_weights(sound.channels).astype(np.float32)
     for block in _read_until_broken(sound, frames, "float64" if exact and sound.subtype in WIDE else "float32"):
-        yield _mixed(block, weights) if mono else np.ascontiguousarray(block.T)
+        yield mix_of(block, weights) if mono else np.ascontiguousarray(block.T)
 
 
 def _read_until_broken(
@@ -288,35 +182,6 @@ def _filled(room: Float[np.ndarray, "samples channels"]) -> int:
     """Rows up to the last that is not all NaN; after an error libsndfile does not say how far it came."""
     filled = np.flatnonzero(~np.isnan(room).all(axis=1))
     return int(filled[-1]) + 1 if len(filled) else 0
-
-
-def mixed(block: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """Channels [channels, n] to one [1, n]: their mix (`audio/downmix.py`)."""
-    return _mixed(block.T, mix_weights(len(block)).astype(np.float32))
-
-
-def _mixed(block: Float[np.ndarray, "..."], weights: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """[n, channels] -> [1, n]. numpy's own mean over so short an axis takes 25 times as long as a product."""
-    with np.errstate(invalid="ignore", over="ignore"):  # infinite samples: whoever asked finds them in what comes out
-        return (block @ weights)[None]
-
-
-def resampled(
-    blocks: Iterable[Float[np.ndarray, "channels samples"]], from_rate: int, to_rate: int
-) -> Iterator[Float[np.ndarray, "channels samples"]]:
-    """The same sound at another rate, block by block."""
-    if from_rate == to_rate:
-        yield from blocks
-        return
-    resampler, channels = None, 1
-    for block in blocks:
-        channels = len(block)
-        if resampler is None:
-            resampler = soxr.ResampleStream(from_rate, to_rate, channels, dtype="float32")
-        yield resampler.resample_chunk(np.ascontiguousarray(block.T)).reshape(-1, channels).T
-    if resampler is not None:
-        nothing = np.zeros((0, channels), np.float32)
-        yield resampler.resample_chunk(nothing, last=True).reshape(-1, channels).T
 
 
 def finite(

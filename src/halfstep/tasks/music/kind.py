@@ -8,7 +8,8 @@ from halfstep.data.dataset import Library
 from halfstep.data.stores import LOG_MEL
 from halfstep.errors import InputError
 from halfstep.fields import open_regular
-from halfstep.nets.unet1d import PaperUNet1dConfig, UNet1dConfig
+from halfstep.nets.paper_unet1d import PaperUNet1dConfig
+from halfstep.nets.unet1d import UNet1dConfig
 from halfstep.nets.unet2d import UNet2dConfig
 from halfstep.packing import (
     COMPONENTS_FILE,
