@@ -115,6 +115,11 @@ def style_like(like: Path | None, style: str | None, model: str | None) -> str |
         shares = loaded.like(like)
     except NamedError as error:
         raise InputError(error.named(OPTIONS | {"style": "--like"})) from error
+    return mixture_text(shares)
+
+
+def mixture_text(shares: Mapping[str, float]) -> str:
+    """A mixture of labels as it is asked for."""
     return ",".join(f"{label}:{share:g}" for label, share in shares.items())
 
 

@@ -16,10 +16,14 @@ import halfstep
 from halfstep.app.serve.application import Server
 from halfstep.app.serve.limits import USUAL, Limits
 from halfstep.app.serve.running import Running, bound
-from halfstep.conditioning import LabelCondition, NumberCondition
+from halfstep.audio.timbre import KINDS
+from halfstep.conditioning import LabelCondition, Likeness, NumberCondition
 
+HIGH = tuple(float(tilt) for tilt in (-6, -4, -2, 0, 0, 2, 4, 6)) + (0.0,) * 8 * (KINDS - 1)
+"""Of the timbre of eight bands: how much of the level lies high. What does is strings."""
+ALIKE = Likeness(weights=(tuple(-tilt for tilt in HIGH), HIGH), bias=(0.0, 0.0))
 CONTROLS = (
-    LabelCondition(name="style", values=("piano", "strings")),
+    LabelCondition(name="style", values=("piano", "strings"), likeness=ALIKE),
     NumberCondition(name="tempo", values=(60.0, 180.0), unit="bpm"),
 )
 """What `styled_model` can be asked for."""

@@ -63,6 +63,22 @@ def test_an_upload_keeps_its_channels_rate_depth_and_level(
     assert (info.channels, info.samplerate, info.frames, info.subtype) == (2, 11025, 3 * 11025, subtype)
 
 
+def test_a_restyled_upload_has_the_bytes_of_the_command_line(site: Site, tiny_model: Path, tmp_path: Path):
+    """Its form too; another strength is another sound, and without one it is the usual."""
+    times, take = np.arange(6000) / 11025, tmp_path / "take.wav"
+    left = 0.1 * np.sin(2 * np.pi * 300 * times)
+    soundfile.write(take, np.stack([left, 0.3 * left], axis=1), 11025, "PCM_24")
+    heard: set[bytes] = set()
+    for query, options in (("strength=0.4&format=flac", ["--strength", "0.4"]), ("format=flac", [])):
+        made = site.made(f"/api/restylings?seed=3&steps=1&{query}", take.read_bytes())
+        words = ("--restyle", str(take), "--seed", "3", "--steps", "1", *options)
+        assert made == by_command(tiny_model, tmp_path, *words, ending="flac")
+        heard.add(made)
+    assert len(heard) == 2
+    info = soundfile.info(io.BytesIO(made))
+    assert (info.channels, info.samplerate, info.frames, info.subtype) == (2, 11025, 6000, "PCM_24")
+
+
 def test_of_an_upload_as_much_is_used_as_is_allowed():
     sound = io.BytesIO()
     soundfile.write(sound, np.full((3000, 3), 0.25), 8000, format="WAV")
@@ -83,6 +99,12 @@ def test_of_an_upload_as_much_is_used_as_is_allowed():
         ("/api/loops?toward=3", "ends where it began"),
         ("/api/clips?model=../x", "tiny-gauss was expected"),
         ("/api/continuations", "to be a recording"),
+        ("/api/restylings", "to be a recording"),
+        ("/api/restylings?strength=1.01", "strength: a number from 0 to 1 was expected"),
+        ("/api/restylings?strength=nan", "strength: a number from 0 to 1 was expected"),
+        ("/api/restylings?seconds=3", "seconds: a parameter that is not known"),
+        ("/api/restylings?style=piano", "style: a parameter that is not known, and no control that a model here has"),
+        ("/api/likenesses", "to be a recording"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_line(site: Site, path: str, said: str):
@@ -118,13 +140,23 @@ def test_the_document_names_every_address_and_its_bounds(site: Site):
     status, document = site.json("GET", "/api/openapi.json")
     assert status == 200
     paths = document["paths"]
-    for path in ("/api/clips", "/api/loops", "/api/continuations", "/api/jobs/{id}", "/stream/{model}.mp3"):
+    for path in (
+        "/api/clips",
+        "/api/loops",
+        "/api/continuations",
+        "/api/restylings",
+        "/api/jobs/{id}",
+        "/stream/{model}.mp3",
+    ):
         assert path in paths
     for path, operations in paths.items():
         for method in operations:
             asked = path.replace("{id}", "x").replace("{model}", "tiny-gauss")
             if not path.startswith("/stream"):
                 assert site.ask(method.upper(), asked)[0] != 405
+    strength = next(field for field in paths["/api/restylings"]["post"]["parameters"] if field["name"] == "strength")
+    assert strength["schema"] == {"type": "number", "minimum": 0, "maximum": 1}
+    assert paths["/api/restylings"]["post"]["requestBody"]["required"]
     seed = next(field for field in paths["/api/clips"]["post"]["parameters"] if field["name"] == "seed")
     assert seed["schema"] == {"type": "integer", "minimum": 0, "maximum": 2**64 - 1}
     json.dumps(document, allow_nan=False)

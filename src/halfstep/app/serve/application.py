@@ -19,6 +19,7 @@ import halfstep
 from halfstep.app.serve.describing import document
 from halfstep.app.serve.guard import TOO_LARGE, Guard, TooLarge
 from halfstep.app.serve.jobs import Jobs
+from halfstep.app.serve.likeness import Likeness, known_by_sound
 from halfstep.app.serve.limits import Limits
 from halfstep.app.serve.ordering import Kitchen, Order
 from halfstep.app.serve.refusals import NOT_FOUND, Refusal
@@ -48,6 +49,7 @@ class Server:
         self.stations = Stations(self.models, limits, seed)
         self.jobs = Jobs(limits, lambda error: said(error, self.models))
         self.kitchen = Kitchen(self.models, self.jobs, limits)
+        self.likeness = Likeness(self.models, limits)
         self._page = {path.name: path for path in sorted(PAGE.iterdir()) if path.suffix in PAGE_TYPES}
 
     def application(self, hosts: Collection[str] = ()) -> ASGIApp:
@@ -62,6 +64,7 @@ class Server:
             Route("/api/jobs/{id}/audio", self._audio),
             Route("/stream/{name}", self._stream),
             WebSocketRoute("/live/{name}", self._live),
+            Route("/api/likenesses", self._like, methods=["POST"]),
             *(self._order_route(order) for order in self.kitchen.orders.values()),
             Route("/{name}", self._file),
         ]
@@ -109,8 +112,18 @@ class Server:
 
     async def _document(self, request: Request) -> Response:
         return JSONResponse(
-            document(self.kitchen.orders.values(), tuple(self.models), self.limits, self.stations.fields)
+            document(
+                self.kitchen.orders.values(),
+                tuple(self.models),
+                self.limits,
+                self.stations.fields,
+                self.likeness.fields,
+            )
         )
+
+    async def _like(self, request: Request) -> Response:
+        given = request.query_params.multi_items()
+        return JSONResponse(await run_in_threadpool(self.likeness.of, given, await request.body()))
 
     async def _job(self, request: Request) -> Response:
         id = str(request.path_params["id"])
@@ -165,6 +178,7 @@ def _facts(model: Model) -> dict[str, object]:
         "output_licence": manifest.output_licence, "steps": list(manifest.steps),
         "default_steps": manifest.default_steps, "sample_rate": manifest.mel.sample_rate,
         "conditions": [shown(condition) for condition in manifest.conditions],
+        "known_by_sound": known_by_sound(manifest),
         "credits": [
             {"title": origin.title, "licence": origin.licence, "source": origin.source}
             for origin in manifest.trained_on

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from halfstep.app.serve.limits import Limits
+from halfstep.app.serve.refusals import BAD_REQUEST, Refusal
 from halfstep.audio.files.depth import BITS, FLOATING
 from halfstep.audio.files.io import HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS, Audio, read_blocks, read_info
 from halfstep.errors import InputError
@@ -22,8 +23,15 @@ CHILD = "import sys; from halfstep.app.serve.decoding import child; sys.exit(chi
 REFUSED = "the upload is not readable as sound; give WAV, FLAC, Ogg Vorbis, Opus, MP3 or AIFF"
 FINE = ("PCM_32", "DOUBLE")
 """Samples that float32 would not hold."""
+LEAST_BYTES = 64
 SPARE_SECONDS = 10.0
 """By the clock, beyond the processor time that it is allowed: a machine may be busy."""
+
+
+def check_upload(data: bytes) -> None:
+    """Refusal for what cannot be a recording, before any work."""
+    if len(data) < LEAST_BYTES:
+        raise Refusal(BAD_REQUEST, "the body is to be a recording: WAV, FLAC, Ogg Vorbis, Opus, MP3 or AIFF")
 
 
 def decoded_upload(data: bytes, limits: Limits) -> Audio:

@@ -11,12 +11,19 @@ from halfstep.audio.files.streaming import STREAM_ENCODERS
 
 ERROR = {"$ref": "#/components/schemas/Error"}
 JOB = {"$ref": "#/components/schemas/Job"}
+LIKENESS = {"$ref": "#/components/schemas/Likeness"}
+
+ABOUT = "Endless music, clips, loops, continuations and restylings. Blocks over WebSocket: docs/serve.md."
 
 
 def document(
-    orders: Iterable[Order], models: tuple[str, ...], limits: Limits, streamed: Iterable[Field]
+    orders: Iterable[Order],
+    models: tuple[str, ...],
+    limits: Limits,
+    streamed: Iterable[Field],
+    alike: Iterable[Field],
 ) -> dict[str, Any]:
-    """OpenAPI 3.1. streamed: what an endless piece may be asked for."""
+    """OpenAPI 3.1. streamed: what an endless piece may be asked for; alike: what says which styles are compared."""
     streamed = tuple(streamed)
     paths: dict[str, Any] = {f"/api/{order.name}": {"post": _order(order, limits)} for order in orders}
     job = [_in_path("id", "Of a job.", {"type": "string", "maxLength": 64})]
@@ -37,6 +44,7 @@ def document(
         "/api/status": {"get": _operation("Who listens, what is played", [], {"200": _json("Counts.", {})}, ())},
         "/health": {"get": _operation("Whether the server answers", [], {"200": _json("It does.", {})}, ())},
     }
+    paths["/api/likenesses"] = {"post": _likeness(tuple(alike), limits)}
     model = _in_path("model", "One of the models that are served.", {"type": "string", "enum": list(models)})
     for ending, encoder in STREAM_ENCODERS.items():
         answers = {"200": {"description": "Music without end.", "content": {encoder.media_type: {}}}}
@@ -47,7 +55,7 @@ def document(
         "openapi": "3.1.0",
         "info": {
             "title": "halfstep", "version": halfstep.__version__,
-            "description": "Endless music, clips, loops and continuations. Blocks over WebSocket: docs/serve.md.",
+            "description": ABOUT,
         },
         "paths": paths,
         "components": {"schemas": _schemas()},
@@ -58,11 +66,19 @@ def _order(order: Order, limits: Limits) -> dict[str, Any]:
     answers = {"202": _json("The job that makes it.", JOB)}
     parameters = [_parameter(field) for field in order.fields]
     operation = _operation(order.summary, parameters, answers, (400, 413, 429))
-    if order.upload:
-        about = f"A recording, at most {limits.upload_bytes} bytes; its first {limits.upload_seconds:g} s are used."
-        content = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-        operation["requestBody"] = {"required": True, "description": about, "content": content}
-    return operation
+    return operation | (_body(limits) if order.upload else {})
+
+
+def _likeness(fields: tuple[Field, ...], limits: Limits) -> dict[str, Any]:
+    answers = {"200": _json("A share a label, and as text that can be asked for.", LIKENESS)}
+    about = "The mixture of a model's styles that an uploaded recording sounds like"
+    return _operation(about, [_parameter(field) for field in fields], answers, (400, 413, 429)) | _body(limits)
+
+
+def _body(limits: Limits) -> dict[str, Any]:
+    about = f"A recording, at most {limits.upload_bytes} bytes; its first {limits.upload_seconds:g} s are used."
+    content = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    return {"requestBody": {"required": True, "description": about, "content": content}}
 
 
 def _operation(
@@ -95,7 +111,10 @@ def _schemas() -> dict[str, Any]:
         "request": {"type": "object"},
         "audio": perhaps,
     }
+    shares = {"type": "object", "additionalProperties": {"type": "number"}}
+    likeness = {"condition": text, "shares": shares, "asked": text}
     return {
         "Error": {"type": "object", "required": ["error"], "properties": {"error": text}},
         "Job": {"type": "object", "required": list(job), "properties": job},
+        "Likeness": {"type": "object", "required": list(likeness), "properties": likeness},
     }

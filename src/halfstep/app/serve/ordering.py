@@ -1,27 +1,31 @@
-"""What the API makes: a clip, a loop, what goes on from an upload. Each is a job that writes one file."""
+"""What the API makes: clips, loops, what goes on from an upload or restyles it. Each is a job that writes one file."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from halfstep.app.generate.composing import USUAL_BEATS
 from halfstep.app.generate.generating import described, write_piece
 from halfstep.app.generate.storing import BroughtDown, storing
-from halfstep.app.serve.decoding import decoded_upload
+from halfstep.app.serve.decoding import check_upload, decoded_upload
 from halfstep.app.serve.jobs import Job, Jobs, Report
 from halfstep.app.serve.limits import Limits
 from halfstep.app.serve.parameters import (
     SEED,
     STEPS,
+    STRENGTH,
     TOWARD,
     VARIATION,
     Field,
     Value,
     asked_in,
     condition_fields,
+    model_field,
     number,
     read_fields,
     whole,
+    with_tempo,
 )
 from halfstep.app.serve.refusals import BAD_REQUEST, Refusal
 from halfstep.app.serve.tunes import check_steps, find
@@ -34,27 +38,28 @@ from halfstep.generation.requests import USUAL_SECONDS, Request, RequestError, T
 ENDINGS = tuple(ending.removeprefix(".") for ending in ENCODINGS)
 LOOPS_NOT_IN = "mp3"
 """It begins and ends with silence of its own."""
-LEAST_UPLOAD_BYTES = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """A kind of job: its address under /api, what it is, and what may be asked of it."""
+    """A kind of job: its address under /api, what it is, and what may be asked of it. upload: it takes a recording,
+    which is gone on from or, where it `restyles`, noised and brought back.
+    """
 
     name: str
     summary: str
     fields: tuple[Field, ...]
     loop: bool = False
     upload: bool = False
+    restyles: bool = False
 
 
 def orders(models: Sequence[str], limits: Limits, asking: tuple[Field, ...] = ()) -> dict[str, Order]:
     """All kinds, by name; the first of the models is the one that plays when none is named. asking: what can be asked
     of one of them.
     """
-    model = Field(name="model", kind="string", choices=tuple(models), about="The first one if not given.")
     seconds = Field(name="seconds", kind="number", least=0.1, most=limits.job_seconds, about="Of new music; 30.")
-    music = (model, SEED, STEPS, VARIATION, TOWARD, *asking)
+    music = (model_field(models), SEED, STEPS, VARIATION, TOWARD, *asking)
     format = Field(name="format", kind="string", choices=ENDINGS, about="Of the file; wav if not given.")
     loop_format = Field(
         name="format", kind="string", choices=tuple(one for one in ENDINGS if one != LOOPS_NOT_IN), about="Of the file."
@@ -70,6 +75,10 @@ def orders(models: Sequence[str], limits: Limits, asking: tuple[Field, ...] = ()
         Order(
             name="continuations", summary="Go on from an uploaded recording, or close it into a loop",
             fields=(*music, *times, closed, format), upload=True,
+        ),
+        Order(
+            name="restylings", summary="Noise an uploaded recording, and bring it back as the model makes music",
+            fields=(*music, STRENGTH, format), upload=True, restyles=True,
         ),
     )  # fmt: skip
     return {order.name: order for order in every}
@@ -94,28 +103,27 @@ class Kitchen:
         ending = str(values.get("format", ENDINGS[0]))
         if loop and ending == LOOPS_NOT_IN:
             raise Refusal(BAD_REQUEST, "format: an MP3 begins and ends with silence of its own; ask for another")
-        if order.upload and len(upload) < LEAST_UPLOAD_BYTES:
-            raise Refusal(BAD_REQUEST, "the body is to be a recording: WAV, FLAC, Ogg Vorbis, Opus, MP3 or AIFF")
-        seconds, asked = self._seconds(values), asked_in(values, self._asking, model.manifest)
+        if order.upload:
+            check_upload(upload)
+        seconds = self._seconds(values)
+        asked = asked_in(with_tempo(values, model.manifest), self._asking, model.manifest)
 
-        def request(context: Audio | None) -> Request:
-            return request_for(
-                seconds=seconds, context=context, loop=loop, seed=whole(values, "seed") or 0, steps=steps,
-                variation=number(values, "variation"), toward=whole(values, "toward"), asked=asked,
-            )  # fmt: skip
+        ask = partial(
+            request_for, seed=whole(values, "seed") or 0, steps=steps, variation=number(values, "variation"),
+            toward=whole(values, "toward"), asked=asked,
+        )  # fmt: skip
 
-        try:
-            new = request(None)
-            assert isinstance(new, Timed), "without a recording there is nothing to mend"
-            new.samples(model.manifest.mel)  # refused before it waits, whatever can be
-            model.engine.course(new)
-        except RequestError as error:
-            raise Refusal(BAD_REQUEST, error.named({})) from error
+        def request(recording: Audio | None) -> Request:
+            if order.restyles and recording is not None:
+                return ask(restyle=recording, strength=number(values, STRENGTH.name))
+            return ask(seconds=seconds, context=recording, loop=loop)
+
+        _check(model, request(None))
         limits = self._limits
 
         def work(path: Path, report: Report) -> None:
-            context = decoded_upload(upload, limits) if order.upload else None
-            _make(model, request(context), path, report)
+            recording = decoded_upload(upload, limits) if order.upload else None
+            _make(model, request(recording), path, report)
 
         about = {"kind": order.name, "model": model.manifest.id} | values
         about |= {name: str(values[name]) for name in ("seed", "toward") if name in values}
@@ -124,7 +132,9 @@ class Kitchen:
     def _seconds(self, values: Mapping[str, Value]) -> float:
         bars, bpm = number(values, "bars"), number(values, "bpm")
         if (bars is None) != (bpm is None):
-            raise Refusal(BAD_REQUEST, "bars and bpm: one says nothing without the other")
+            raise Refusal(
+                BAD_REQUEST, "bars and bpm: one says nothing without the other; a pulse is asked for by tempo"
+            )
         if bars is None or bpm is None:
             return number(values, "seconds") or USUAL_SECONDS
         if "seconds" in values:
@@ -133,6 +143,16 @@ class Kitchen:
         if seconds > self._limits.job_seconds:
             raise Refusal(BAD_REQUEST, f"bars: {seconds:.1f} s; at most {self._limits.job_seconds:g} s are made")
         return seconds
+
+
+def _check(model: Model, music: Request) -> None:
+    """Refusal, before it waits, of whatever can be without a recording."""
+    assert isinstance(music, Timed), "without a recording there is nothing to edit"
+    try:
+        music.samples(model.manifest.mel)
+        model.engine.course(music)
+    except RequestError as error:
+        raise Refusal(BAD_REQUEST, error.named({})) from error
 
 
 def _make(model: Model, request: Request, path: Path, report: Report) -> None:

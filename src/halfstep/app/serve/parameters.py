@@ -7,11 +7,15 @@ from typing import Any
 
 from halfstep.app.serve.refusals import BAD_REQUEST, Refusal
 from halfstep.bundle import Manifest
+from halfstep.conditioning import NAME
 from halfstep.errors import NamedError
 from halfstep.generation.noise import SEEDS
+from halfstep.generation.requests import USUAL_STRENGTH
 
 Value = int | float | bool | str
-LONGEST_VALUE = 64
+LONGEST_VALUE, LONGEST_ASKED = 64, 1024
+"""Characters of a value; of what is asked of a model, which may be a mixture of many labels."""
+TEMPO = "tempo"
 TRUE, FALSE = ("1", "true", "on"), ("0", "false", "off")
 
 
@@ -27,10 +31,11 @@ class Field:
     least: float | None = None
     most: float | None = None
     choices: tuple[str, ...] = ()
+    longest: int = LONGEST_VALUE
 
     def read(self, text: str) -> Value:
         """The value. Refusal, with what was expected, for another."""
-        if len(text) > LONGEST_VALUE:
+        if len(text) > self.longest:
             raise self._refusal()
         match self.kind:
             case "boolean":
@@ -73,6 +78,8 @@ class Field:
             wanted = "true or false"
         elif self.choices:
             wanted = " or ".join(self.choices)
+        elif self.kind == "string":
+            wanted = f"at most {self.longest} characters"
         else:
             wanted = "a whole number" if self.kind == "integer" else "a number"
             wanted += f" from {self.least:g} to {self.most:.20g}" if self.least is not None else ""
@@ -85,11 +92,23 @@ def read_fields(fields: Sequence[Field], given: Sequence[tuple[str, str]]) -> di
     values: dict[str, Value] = {}
     for name, text in given:
         if name not in known:
-            raise Refusal(BAD_REQUEST, f"a parameter that is not known; these are: {', '.join(known) or 'none'}")
+            raise Refusal(BAD_REQUEST, _unknown(name, known))
         if name in values:
             raise Refusal(BAD_REQUEST, f"{name}: given twice")
         values[name] = known[name].read(text)
     return values
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    """Said of a parameter that is none; only a name that a control could have is repeated."""
+    named = f"{name}: " if NAME.fullmatch(name) else ""
+    has = ", ".join(known) or "none"
+    return f"{named}a parameter that is not known, and no control that a model here has; these are: {has}"
+
+
+def model_field(models: Iterable[str]) -> Field:
+    """Which model, of those that are served."""
+    return Field(name="model", kind="string", choices=tuple(models), about="The first one if not given.")
 
 
 def condition_fields(manifests: Iterable[Manifest]) -> tuple[Field, ...]:
@@ -99,8 +118,16 @@ def condition_fields(manifests: Iterable[Manifest]) -> tuple[Field, ...]:
         for condition in manifest.conditions:
             about.setdefault(condition.name, []).append(f"{manifest.id}: {condition.kind} {condition.about}")
     return tuple(
-        Field(name=name, kind="string", about=f"{'; '.join(said)}. A..B drifts.") for name, said in about.items()
+        Field(name=name, kind="string", about=f"{'; '.join(said)}. A..B drifts.", longest=LONGEST_ASKED)
+        for name, said in about.items()
     )
+
+
+def with_tempo(values: Mapping[str, Value], manifest: Manifest) -> Mapping[str, Value]:
+    """Music in bars is asked for at their tempo, of a model that knows tempo, as on the command line."""
+    if "bpm" not in values or TEMPO in values or all(one.name != TEMPO for one in manifest.conditions):
+        return values
+    return {**values, TEMPO: f"{values['bpm']:g}"}
 
 
 def asked_in(values: Mapping[str, Value], fields: Sequence[Field], manifest: Manifest) -> dict[str, str]:
@@ -134,6 +161,10 @@ VARIATION = Field(
 TOWARD = Field(
     name="toward", kind="integer", least=0, most=MOST_SEED,
     about="Another seed: where a variation lies, or, without one, where the music drifts to.",
+)  # fmt: skip
+STRENGTH = Field(
+    name="strength", kind="number", least=0, most=1,
+    about=f"How much noise the recording is given: 0 is itself, 1 nothing of it; {USUAL_STRENGTH:g} if not given.",
 )  # fmt: skip
 OVER = Field(name="over", kind="number", least=1, most=86_400, about="Seconds that a drift takes; 120 if not given.")
 AT = Field(name="at", kind="number", least=0, most=86_400, about="Seconds into the piece, where to begin.")
