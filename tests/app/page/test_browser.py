@@ -131,6 +131,24 @@ def test_the_site_says_what_its_models_can_be_asked_for(tab: Tab):
     assert asked[halfstep.load().manifest.id] == []
 
 
+def test_what_only_a_server_does_is_not_shown_and_refused_by_name(tab: Tab):
+    assert tab.run("['restyling', 'like'].map((id) => document.getElementById(id).hidden)") == [True, True]
+    refused = "halfstep.source.make('restylings', {}, null, null, null).catch((error) => error.message)"
+    assert tab.run(refused) == "restyling needs a server: halfstep serve"
+
+
+def test_a_loop_of_bars_is_asked_for_at_their_tempo(tab: Tab):
+    """Of a model that knows tempo, unless it is asked for another: what the worker is told."""
+    script = """(async () => { const source = halfstep.source, { worker } = source, told = [];
+      source.worker = { postMessage(data) { told.push(data.tune.asked);
+        queueMicrotask(() => source.waiting.get(data.id)({ channels: [new Float32Array(1)] })); } };
+      for (const asked of [{ model: 'styled' }, { model: 'styled', tempo: '90' }, {}])
+        await source.make('loops', { bars: 1, beats: 4, bpm: '96', ...asked }, null, null, new EventTarget());
+      source.worker = worker;
+      return told; })()"""
+    assert tab.run(script) == [{"tempo": "96"}, {"tempo": "90"}, {}]
+
+
 @pytest.mark.parametrize("asked", ASKED)
 def test_what_is_asked_for_has_the_weights_it_has_here(tab: Tab, asked: dict[str, str]):
     three = (*CONTROLS[:1], replace(CONTROLS[1], values=(60.0, 90.0, 180.0)))

@@ -204,6 +204,39 @@ def test_a_dropped_recording_goes_on(tab: Tab):
     assert len(soundfile.read(io.BytesIO(data))[0]) == 24000
 
 
+def test_a_dropped_recording_gives_its_style_and_is_restyled_by_the_keyboard(tab: Tab, styled_model: Path):  # noqa: F811
+    """The bytes are the server's, and so the command line's."""
+    said = "document.getElementById('file-name').textContent"
+    with serving(styled_model) as site:
+        tab.go(f"http://127.0.0.1:{site.port}/#model=tiny-gauss&seed=5&steps=1&mood=glad")
+        assert tab.run("document.getElementById('status').textContent") == "tiny-gauss has no such control: mood"
+        assert tab.run("document.getElementById('restyle').disabled && document.getElementById('like').disabled")
+        take = tab.saved("""import('./files.js').then((files) => {
+          let past = 1; const noise = () => 4000 * ((past = (past * 48271) % 2147483647) % 2 - .5);
+          const data = new DataTransfer(), blob = files.wav([new Int16Array(16000).map(noise)], 8000);
+          data.items.add(new File([blob], 'take.wav'));
+          dispatchEvent(new DragEvent('drop', { dataTransfer: data })); return blob; })""")
+        status, answer = site.json("POST", "/api/likenesses", take)
+        assert status == 200
+        tab.click("like")
+        tab.until(f"{said} === 'take.wav: style {answer['asked']}'")
+        assert tab.run("document.getElementById('condition-style').value") == answer["asked"]
+        tab.run("document.getElementById('strength').focus()")
+        for _ in range(3):
+            tab.key("ArrowLeft", 37)
+        assert tab.run("document.getElementById('strength-value').textContent") == "0.60"
+        tab.key("Tab", 9)
+        assert tab.run("document.activeElement.id") == "restyle"
+        tab.key("Enter", 13)
+        tab.until("!document.getElementById('made-wav').hidden")
+        made = tab.saved("halfstep.made['made-wav']")
+        asked = urllib.parse.urlencode({"style": answer["asked"], "seed": 5, "steps": 1, "format": "wav"})
+        assert made == site.made(f"/api/restylings?strength=0.6&{asked}", take)
+        assert made != site.made(f"/api/restylings?strength=0.75&{asked}", take)
+        assert tab.run("document.getElementById('made-wav').download") == "halfstep-tiny-gauss-5-restyled.wav"
+        assert tab.run("halfstep.made.audio.duration") == 2
+
+
 def test_a_device_that_is_too_slow_takes_one_step_and_then_a_servers_stream(tab: Tab):
     tab.run("""(() => { window.opened = [];
       halfstep.source.open = (asked, on) => { opened.push({ asked, on }); return { close() {} }; };
@@ -268,6 +301,7 @@ def test_everything_has_a_name_that_a_screen_reader_says(tab: Tab):
     assert {role for role, name in seen if not name} == set()
     names = {name for _, name in seen}
     assert {"Play", "Model", "Seed", "Volume", "Mute", "Copy link", "Save WAV", "Make the loop", "Continue it"} <= names
+    assert {"Strength", "Restyle it"} <= names
 
 
 def test_the_keyboard_reaches_everything_in_the_order_it_is_read(tab: Tab):
@@ -277,7 +311,7 @@ def test_the_keyboard_reaches_everything_in_the_order_it_is_read(tab: Tab):
         tab.key("Tab", 9)
         order.append(tab.run("document.activeElement.id || document.activeElement.tagName"))
     wanted = ["theme", "play", "mute", "volume", "link", "model", "seed", "another", "variation", "toward", "save-wav"]
-    places = [order.index(id) for id in (*wanted, "make-loop", "file")]
+    places = [order.index(id) for id in (*wanted, "make-loop", "file", "strength")]
     assert places == sorted(places)
     ring = "getComputedStyle(document.activeElement).outlineStyle"
     tab.run("document.getElementById('play').focus()")

@@ -19,10 +19,10 @@ import halfstep
 from halfstep.app.serve.describing import document
 from halfstep.app.serve.guard import TOO_LARGE, Guard, TooLarge
 from halfstep.app.serve.jobs import Jobs
-from halfstep.app.serve.likeness import Likeness, known_by_sound
 from halfstep.app.serve.limits import Limits
 from halfstep.app.serve.ordering import Kitchen, Order
 from halfstep.app.serve.refusals import NOT_FOUND, Refusal
+from halfstep.app.serve.resemblance import Resemblance, known_by_sound
 from halfstep.app.serve.sending import serve_blocks, stream_response
 from halfstep.app.serve.tunes import Stations, said
 from halfstep.conditioning import shown
@@ -49,7 +49,7 @@ class Server:
         self.stations = Stations(self.models, limits, seed)
         self.jobs = Jobs(limits, lambda error: said(error, self.models))
         self.kitchen = Kitchen(self.models, self.jobs, limits)
-        self.likeness = Likeness(self.models, limits)
+        self.resemblance = Resemblance(self.models, limits)
         self._page = {path.name: path for path in sorted(PAGE.iterdir()) if path.suffix in PAGE_TYPES}
 
     def application(self, hosts: Collection[str] = ()) -> ASGIApp:
@@ -117,13 +117,13 @@ class Server:
                 tuple(self.models),
                 self.limits,
                 self.stations.fields,
-                self.likeness.fields,
+                self.resemblance.fields,
             )
         )
 
     async def _like(self, request: Request) -> Response:
         given = request.query_params.multi_items()
-        return JSONResponse(await run_in_threadpool(self.likeness.of, given, await request.body()))
+        return JSONResponse(await run_in_threadpool(self.resemblance.of, given, await request.body()))
 
     async def _job(self, request: Request) -> Response:
         id = str(request.path_params["id"])

@@ -8,6 +8,7 @@ const MOST_SECONDS = 600, MOST_BYTES = 64 << 20; // of a recording, and of what 
 const LEAST_LOOP = 0.5;
 
 export class BrowserSource {
+  restyles = false; // that a server does alone
   count = 0;
   waiting = new Map(); // number of a piece -> what hears of it
 
@@ -69,11 +70,12 @@ export class BrowserSource {
 
   /** A file: kind is loops or continuations. `progress` hears a share. */
   async make(kind, asked, file, progress, signal) {
+    if (kind === "restylings") throw new Error("restyling needs a server: halfstep serve");
     const about = this.about(asked), rate = about.sample_rate, { worker, waiting } = this, id = ++this.count;
     const length = asked.bars ? (asked.bars * asked.beats * 60) / asked.bpm : Number(asked.seconds);
     if (!(length >= LEAST_LOOP && length <= MOST_SECONDS)) throw new Error(`${LEAST_LOOP} to ${MOST_SECONDS} seconds were expected`);
     const recording = file ? await decoded(file, rate) : null;
-    const tune = { seed: asked.seed, steps: asked.steps, variation: asked.variation ?? null, loop: asked.loop ?? false, asked: askedOf(about, asked) };
+    const tune = { seed: asked.seed, steps: asked.steps, variation: asked.variation ?? null, loop: asked.loop ?? false, asked: askedOf(about, { ...asked, tempo: asked.tempo ?? asked.bpm }) };
     const began = performance.now(), loops = kind === "loops" || tune.loop;
     const channels = await new Promise((done, fail) => {
       signal.addEventListener("abort", () => { worker.postMessage({ cancel: true, id }); fail(new Error("cancelled")); }, { once: true });

@@ -29,6 +29,8 @@ async function begin() {
     say(error.message);
     return;
   }
+  $("restyling").hidden = !source.restyles;
+  if (source.restyles) $("dropping").firstChild.textContent = "Drop it to continue it, close it into a loop or restyle it";
   $("model").replaceChildren(...models.map((model) => new Option(model.id, model.id)));
   showModel();
   fromLink();
@@ -55,6 +57,7 @@ function showModel() {
     return label;
   }));
   $("conditions").replaceChildren(...conditions().map(field));
+  $("like").hidden = !known("style");
   $("licence").textContent = `The music: ${one.output_licence}.`;
   $("credit-list").replaceChildren(...one.credits.slice(0, 400).map((credit) => {
     const item = document.createElement("li");
@@ -66,6 +69,9 @@ function showModel() {
 
 /** What the model can be asked for. */
 function conditions() { return model().conditions ?? []; }
+
+/** Whether the model can tell in a recording what it is of. */
+function known(name) { return (model().known_by_sound ?? []).includes(name); }
 
 function field(one) {
   const box = document.createElement("div"), label = document.createElement("label");
@@ -129,10 +135,13 @@ function randomSeed() { return String(crypto.getRandomValues(new Uint32Array(1))
 function fromLink() {
   const given = new URLSearchParams(location.hash.slice(1));
   $("seed").value = "";
-  const known = [...TUNE, ...models.flatMap((one) => (one.conditions ?? []).map(({ name }) => name))];
-  if (![...given.keys()].some((name) => known.includes(name))) return;
+  const asked = [...given].filter(([, value]) => value).map(([name]) => name); // not a link to a part of the page
+  if (!asked.length) return;
   if (models.some((one) => one.id === given.get("model"))) $("model").value = given.get("model");
   showModel();
+  const lacks = asked.filter((name) => !TUNE.includes(name) && !conditions().some((one) => one.name === name));
+  if (lacks.length) say(`${model().id} has no such control: ${lacks.join(", ")}`);
+  if (lacks.length === asked.length) return;
   showAsked(Object.fromEntries(given));
   for (const name of ["seed", "toward"]) $(name).value = given.get(name) ?? "";
   const wanted = document.querySelector(`input[name="steps"][value="${CSS.escape(given.get("steps") ?? "")}"]`);
@@ -387,9 +396,10 @@ function saveLast(kind) {
   say(`saved ${sound.seconds.toFixed(1)} seconds`);
 }
 
-// ---- what takes a while: loops, continuations
+// ---- what takes a while: loops, continuations, restyled recordings
 
 let making = null, file = null;
+const MADE = { loops: "loop", continuations: "continued", restylings: "restyled" };
 const made = { audio: null, node: null, loop: false };
 
 async function make(kind, title, asked, body, loop) {
@@ -418,7 +428,7 @@ async function make(kind, title, asked, body, loop) {
     await player.begin(one.sample_rate);
     made.audio = await player.context.decodeAudioData(await blob.arrayBuffer());
     made.loop = loop;
-    const name = `halfstep-${one.id}-${seed}-${kind === "loops" ? "loop" : "continued"}`;
+    const name = `halfstep-${one.id}-${seed}-${MADE[kind]}`;
     offer("made-wav", blob, `${name}.wav`);
     offer("made-flac", inFlac(made.audio, loop, common), `${name}.flac`);
     $("made-status").textContent = `${made.audio.duration.toFixed(2)} s${loop ? ", repeats without a seam" : ""}`;
@@ -429,6 +439,21 @@ async function make(kind, title, asked, body, loop) {
     $("made-status").textContent = error.message;
     $("made-progress").hidden = true;
     $("made-cancel").textContent = "Close";
+  }
+}
+
+/** The mixture of styles that the recording sounds like is what is asked for from now on. */
+async function like() {
+  const asking = model().id;
+  $("file-name").textContent = `listening to ${file.name}`;
+  try {
+    const { asked, condition } = await source.like(asking, file);
+    if (model().id !== asking) return;
+    showAsked({ ...conditionValues(), [condition]: asked });
+    $("file-name").textContent = `${file.name}: ${condition} ${asked}`;
+    changed(true);
+  } catch (error) {
+    $("file-name").textContent = error.message;
   }
 }
 
@@ -484,7 +509,7 @@ function choose(chosen) {
   if (!chosen) return;
   file = chosen;
   $("file-name").textContent = chosen.name;
-  $("continue").disabled = $("close-loop").disabled = false;
+  for (const id of ["continue", "close-loop", "restyle", "like"]) $(id).disabled = false;
   $("more").open = true;
   $("drop").scrollIntoView({ block: "center" });
 }
@@ -516,6 +541,9 @@ function listen() {
   $("make-loop").onclick = () => make("loops", "A loop", loopLength(), null, true);
   $("continue").onclick = () => make("continuations", file.name, { seconds: $("more-seconds").value }, file, false);
   $("close-loop").onclick = () => make("continuations", file.name, { seconds: $("more-seconds").value, loop: true }, file, true);
+  $("strength").oninput = () => { $("strength-value").textContent = Number($("strength").value).toFixed(2); };
+  $("restyle").onclick = () => make("restylings", file.name, { strength: $("strength").value }, file, false);
+  $("like").onclick = like;
   $("made-play").onclick = () => made.node ? stopMade() : startMade();
   $("made-cancel").onclick = () => { making?.abort(); stopMade(); $("made").hidden = true; };
   $("file").onchange = () => choose($("file").files[0]);

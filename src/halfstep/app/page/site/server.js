@@ -2,6 +2,8 @@
 const HEAD = 16;
 
 export class ServerSource {
+  restyles = true;
+
   async models() { return (await this.json("api/models")).models; }
 
   /** Blocks of a tune, until `close()`. `on`: hello, block(frame, int16, levels, bands), ended(error or null). */
@@ -31,7 +33,7 @@ export class ServerSource {
     return { close() { closed = true; socket.close(); } };
   }
 
-  /** A file: kind is clips, loops or continuations. `progress` hears a share, or null while there is none. */
+  /** A file: kind is clips, loops, continuations or restylings. `progress` hears a share, or null while there is none. */
   async make(kind, asked, file, progress, signal) {
     let job = await this.json(`api/${kind}?${query(asked)}`, { method: "POST", body: file ?? undefined, signal });
     const cancel = () => fetch(`api/jobs/${job.id}`, { method: "DELETE" });
@@ -49,6 +51,11 @@ export class ServerSource {
     const answer = await fetch(job.audio.slice(1), { signal });
     if (!answer.ok) throw new Error("what was made is gone; make it again");
     return await answer.blob();
+  }
+
+  /** {condition, asked}: what of the model the recording sounds like. */
+  async like(model, file) {
+    return await this.json(`api/likenesses?${query({ model })}`, { method: "POST", body: file });
   }
 
   async json(path, options) {

@@ -23,7 +23,7 @@ def known_by_sound(manifest: Manifest) -> list[str]:
     return [one.name for one in manifest.conditions if isinstance(one, LabelCondition) and one.likeness is not None]
 
 
-class Likeness:
+class Resemblance:
     """Answers at once, one upload at a time: a listener waits for it, and it is soon done."""
 
     def __init__(self, models: Mapping[str, Model], limits: Limits) -> None:
