@@ -57,7 +57,7 @@ def first_sound(port: int) -> None:
 
 def listening(port: int, pid: int, seconds: float, count: int) -> None:
     """All read as fast as it comes; memory ten times on the way, and what each of them was sent."""
-    chosen, heard = selectors.DefaultSelector(), dict.fromkeys(range(count), 0)
+    chosen, received = selectors.DefaultSelector(), dict.fromkeys(range(count), 0)
     listeners = [joined(port) for _ in range(count)]
     for number, listener in enumerate(listeners):
         listener.setblocking(False)
@@ -67,11 +67,11 @@ def listening(port: int, pid: int, seconds: float, count: int) -> None:
         for key, _ in chosen.select(0.2):
             data = key.fileobj.recv(1 << 16)  # pyright: ignore[reportAttributeAccessIssue]  a socket
             assert data, f"listener {key.data} was sent away"
-            heard[key.data] += len(data)
+            received[key.data] += len(data)
         if now > looked * seconds / 10:
             looked += 1
             facts(pid, f"{count} listeners, {now:.0f} s")
-    print(f"each was sent {min(heard.values()) / 20e3:.0f} to {max(heard.values()) / 20e3:.0f} s of sound")
+    print(f"each was sent {min(received.values()) / 20e3:.0f} to {max(received.values()) / 20e3:.0f} s of sound")
     for listener in listeners:
         listener.close()
 

@@ -20,14 +20,14 @@ from halfstep.machine import processor
 
 def by_format(folder: Path) -> dict[str, list[Path]]:
     """The sound files below a folder, by what they contain."""
-    found: dict[str, list[Path]] = {}
+    result: dict[str, list[Path]] = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         try:
             info = read_info(path)
         except InputError:
             continue
-        found.setdefault(f"{info.format} {info.subtype}", []).append(path)
-    return found
+        result.setdefault(f"{info.format} {info.subtype}", []).append(path)
+    return result
 
 
 def encode(paths: list[Path], folder: Path, extension: str) -> list[Path]:

@@ -133,8 +133,8 @@ def crossfaded(model: Model, recording: Audio) -> int:
 
 
 def merge(places: Places, more: Places) -> None:
-    for name, found in more.items():
-        places.setdefault(name, []).extend(found)
+    for name, result in more.items():
+        places.setdefault(name, []).extend(result)
 
 
 def excerpts(model: Model, count: int, music: Music, seconds: float = EXCERPT_SECONDS) -> Iterator[Audio]:

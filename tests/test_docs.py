@@ -75,8 +75,8 @@ def long_lines(text: str) -> list[str]:
 
 def missing_paths(text: str) -> list[str]:
     """Paths in backticks, of files with an ending or of folders, that are not in the repository."""
-    found = (re.match(r"[\w.-]+/[\w./-]*(?=[\s:]|$)|[\w-]+\.(?:py|md|sh|toml)$", span) for span in spans(text))
-    paths = [match.group() for match in found if match]
+    result = (re.match(r"[\w.-]+/[\w./-]*(?=[\s:]|$)|[\w-]+\.(?:py|md|sh|toml)$", span) for span in spans(text))
+    paths = [match.group() for match in result if match]
     whole = [path for path in paths if path.endswith("/") or Path(path).suffix in (".py", ".md", ".sh")]
     ours = [path for path in whole if not path.partition("/")[0].isupper()]  # OUT/... is what a command writes
     return [path for path in ours if not any((root / path).exists() for root in PATHS_BEGIN_AT)]
@@ -84,9 +84,9 @@ def missing_paths(text: str) -> list[str]:
 
 def missing_tests(text: str) -> list[str]:
     """Tests in backticks, FILE::NAME, that their file does not define."""
-    found = [span.partition("::") for span in spans(text) if "::" in span]
+    result = [span.partition("::") for span in spans(text) if "::" in span]
     return [
-        f"{file}::{name}" for file, _, name in found
+        f"{file}::{name}" for file, _, name in result
         if not (ROOT / file).exists() or f"\ndef {name}(" not in read(ROOT / file)
     ]  # fmt: skip
 

@@ -61,6 +61,13 @@ def modules() -> tuple[Path, ...]:
 
 
 @cache
+def scripts() -> tuple[Path, ...]:
+    """What stands beside the package, and is imported by name alone."""
+    rooms = (SOURCE.parents[1] / room for room in ("recipes", "studies", "benchmarks"))
+    return tuple(sorted(path for room in rooms for path in room.rglob("*.py")))
+
+
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -177,7 +184,10 @@ def test_the_command_line_loads_nothing_heavy():
 
 OWN_WORDS = {"told", "heard", "found", "beside", "led", "met", "searched", "painter", "poured", "anew"}
 """Words that stood where the field says context, known, mask, reference, estimate."""
-FOUND_ON_DISK = ("data/sources.py", "data/catalogue.py", "data/preparing.py", "data/worker.py", "app/make/making.py")
+FOUND_ON_DISK = [
+    SOURCE / path
+    for path in ("data/sources.py", "data/catalogue.py", "data/preparing.py", "data/worker.py", "app/make/making.py")
+]
 """`found` counts files here, as `report.json` does: found = used + skipped + failed."""
 
 
@@ -195,12 +205,12 @@ def names(path: Path) -> Iterator[str]:
 
 
 def test_names_are_the_fields():
-    assert {path: own for path in modules() if (own := named_by_us(path))} == {}
+    assert {path: own for path in (*modules(), *scripts()) if (own := named_by_us(path))} == {}
 
 
 def named_by_us(path: Path) -> set[str]:
     """The names of a module that hold words of our own."""
-    allowed = {"found"} if path.relative_to(SOURCE).as_posix() in FOUND_ON_DISK else set()
+    allowed = {"found"} if path in FOUND_ON_DISK else set()
     used = {name for name in names(path) if not name.endswith("NotFoundError")}
     own = {name: set(re.findall("[a-z]+", re.sub("(?=[A-Z])", "_", name).lower())) & OWN_WORDS for name in used}
     return {name for name, words in own.items() if words - allowed}
@@ -240,11 +250,9 @@ SAME_PART = {"kind.py", "task.py", "observer.py", "export.py"}
 
 
 def test_files_of_one_name_mean_one_thing():
-    """In the package, and among the scripts beside it, which are imported by name alone."""
-    root = SOURCE.parents[1]
-    scripts = [path for room in ("recipes", "studies", "benchmarks") for path in (root / room).rglob("*.py")]
+    """In the package, and among the scripts."""
     places: dict[str, list[Path]] = {}
-    for path in (*modules(), *scripts):
+    for path in (*modules(), *scripts()):
         places.setdefault(path.name, []).append(path)
     twice = {name for name, paths in places.items() if len(paths) > 1 and name not in ("__init__.py", "__main__.py")}
     assert twice <= SAME_PART

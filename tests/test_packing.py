@@ -109,9 +109,9 @@ def test_what_a_network_is_told_is_the_known_frames_then_their_mask(name, seed):
     window = rng.standard_normal((2, 6, 12)).astype(np.float32)
     mask = (rng.random((2, 12)) < 0.5).astype(np.float32)
     aligned, held = packing.context(window, mask)
-    known, told_mask = aligned[:, : packing.planes * 6], aligned[:, packing.planes * 6 :]
+    known, given_mask = aligned[:, : packing.planes * 6], aligned[:, packing.planes * 6 :]
     np.testing.assert_array_equal(packing.unflat(known), window * mask[:, None])
-    np.testing.assert_array_equal(told_mask, packing.pack_frames(mask))
+    np.testing.assert_array_equal(given_mask, packing.pack_frames(mask))
     np.testing.assert_array_equal(packing.unflat(held), np.broadcast_to(mask[:, None], window.shape))
     np.testing.assert_array_equal(packing.unflat(packing.flat(window)), window)
 

@@ -37,23 +37,23 @@ class Sample:
 
 def patches(folder: Path) -> dict[int, list[Sample]]:
     """Samples of every General MIDI program that the folder has, from names that begin with the program's number."""
-    found = {}
+    result = {}
     for path in sorted(folder.glob("*.pat")):
         number = re.match(r"\d{3}", path.name)
         if number:
-            found[int(number[0])] = read(path.read_bytes())
-    return found
+            result[int(number[0])] = read(path.read_bytes())
+    return result
 
 
 def read(data: bytes) -> list[Sample]:
     """The samples of one patch. ValueError if it is none."""
     if not data.startswith(b"GF1PATCH1"):
         raise ValueError(f"a file that begins with {data[:12]!r}: a patch (GF1PATCH110) was expected")
-    at, found = FIRST_SAMPLE, []
+    at, result = FIRST_SAMPLE, []
     for _ in range(data[198]):
         sample, at = _sample(data, at)
-        found.append(sample)
-    return found
+        result.append(sample)
+    return result
 
 
 def _sample(data: bytes, at: int) -> tuple[Sample, int]:
@@ -98,8 +98,8 @@ def played(choice: list[Sample], key: float, away: float, held: int, length: int
         spectrum = np.fft.rfft(source, size)
         spectrum[np.fft.rfftfreq(size) > 0.5 / step] = 0
         source = np.fft.irfft(spectrum, size)
-    found = np.interp(np.arange(length) * step, np.arange(len(source)), source)
-    return found * _envelope(sample, held, length, sample_rate)
+    result = np.interp(np.arange(length) * step, np.arange(len(source)), source)
+    return result * _envelope(sample, held, length, sample_rate)
 
 
 def _lasting(sample: Sample, needed: int) -> np.ndarray:

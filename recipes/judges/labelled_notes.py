@@ -89,14 +89,14 @@ def notes(
     players = _patches(soundfont) if soundfont.is_dir() else _soundfont(soundfont)
     for program, play in players:
         low, high = RANGES.get(program, (PITCHES[0], PITCHES[-1]))
-        found = []
+        result = []
         for pitch in range(low, high + 1) if keys is None else keys.get(program, ()):
             for velocity in velocities:
                 away = int(rng.integers(-stretch, stretch + 1))
                 off = float(rng.uniform(-detune, detune))
-                found.append(Note(program, pitch, play(pitch, off, away, velocity)))
-        loudest = max((_rms(note.samples) for note in found), default=0.0)
-        yield from (note for note in found if _rms(note.samples) > NEAR_SILENT * loudest)
+                result.append(Note(program, pitch, play(pitch, off, away, velocity)))
+        loudest = max((_rms(note.samples) for note in result), default=0.0)
+        yield from (note for note in result if _rms(note.samples) > NEAR_SILENT * loudest)
 
 
 Play = Callable[[int, float, int, int], np.ndarray]
@@ -122,10 +122,10 @@ def _soundfont(path: Path) -> Iterator[tuple[int, Play]]:
 
 
 def _patches(folder: Path) -> Iterator[tuple[int, Play]]:
-    found = patches(folder)
-    for program in (program for program in PROGRAMS if program in found):
+    result = patches(folder)
+    for program in (program for program in PROGRAMS if program in result):
 
-        def play(pitch: int, detune: float, away: int, velocity: int, of: list[Sample] = found[program]) -> np.ndarray:
+        def play(pitch: int, detune: float, away: int, velocity: int, of: list[Sample] = result[program]) -> np.ndarray:
             return played(of, pitch + detune, away, HELD, LONGEST_START + SAMPLES, SAMPLE_RATE)
 
         yield program, play

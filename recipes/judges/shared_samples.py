@@ -96,7 +96,7 @@ def _zones(records: bytes, size: int, where: int, bags: bytes, generators: bytes
 def shared(tested: Font, learned: Font, rng: np.random.Generator) -> dict[int, set[int]]:
     """Programs of `learned` that play a stretch of a sample of `tested` -> the programs of `tested` it is of."""
     owner = sorted(learned.samples)
-    samples, found = np.frombuffer(tested.data, "<i2"), {}
+    samples, result = np.frombuffer(tested.data, "<i2"), {}
     for (first, end), programs in tested.samples.items():
         for start in rng.integers(first, max(first + 1, end - STRETCH), STRETCHES):
             stretch = samples[start : start + STRETCH]
@@ -105,18 +105,18 @@ def shared(tested: Font, learned: Font, rng: np.random.Generator) -> dict[int, s
             at = learned.data.find(stretch.tobytes()) / 2
             for place in (place for place in owner if at >= 0 and place[0] <= at < place[1]):
                 for program in learned.samples[place]:
-                    found.setdefault(program, set()).update(programs)
-    return found
+                    result.setdefault(program, set()).update(programs)
+    return result
 
 
 def by_sound(tested: Path, learned: Path) -> dict[int, float]:
     """The likeness of the likest of three keys, of every program both have."""
     one, other = _three_keys(tested), _three_keys(learned)
-    found: dict[int, float] = {}
+    result: dict[int, float] = {}
     for (program, key), samples in one.items():
         if (program, key) in other:
-            found[program] = max(found.get(program, 0.0), likeness(samples, other[program, key]))
-    return found
+            result[program] = max(result.get(program, 0.0), likeness(samples, other[program, key]))
+    return result
 
 
 def _three_keys(path: Path) -> dict[tuple[int, int], np.ndarray]:
@@ -132,12 +132,12 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
     size = 1 << (len(other) + PIECE).bit_length()
     energy = np.concatenate([[0], np.cumsum(other**2)])
     places = np.sqrt(np.maximum(energy[PIECE:] - energy[:-PIECE], 1e-9))
-    found = []
+    result = []
     for start in range(0, 2 * PIECE, PIECE // 2):
         piece = one[start : start + PIECE] - one[start : start + PIECE].mean()
         shifted = np.fft.irfft(np.fft.rfft(other, size) * np.conj(np.fft.rfft(piece, size)), size)[: len(places)]
-        found.append(float((np.abs(shifted) / (places * max(1e-6, np.linalg.norm(piece)))).max()))
-    return min(found)
+        result.append(float((np.abs(shifted) / (places * max(1e-6, np.linalg.norm(piece)))).max()))
+    return min(result)
 
 
 def main() -> None:
@@ -149,9 +149,11 @@ def main() -> None:
             print(f"{path.name} as {tested.name}: median {np.median(list(alike.values())):.3f}", alike, flush=True)
         return
     for path in others:
-        found = shared(font(tested), font(path), np.random.default_rng(0))
+        result = shared(font(tested), font(path), np.random.default_rng(0))
         print(
-            f"{path.name} plays samples of {tested.name}:", {k: sorted(v) for k, v in sorted(found.items())}, flush=True
+            f"{path.name} plays samples of {tested.name}:",
+            {k: sorted(v) for k, v in sorted(result.items())},
+            flush=True,
         )
 
 

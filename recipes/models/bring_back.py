@@ -29,9 +29,9 @@ def bring_back(options: argparse.Namespace) -> list[int]:
     """The run, with its teacher and every student there is; their numbers of steps."""
     run = Run(options.run, PRESETS[options.preset](), Library(options.data))
     students = {
-        int(found.group(1))
+        int(result.group(1))
         for path in options.files.glob(f"{options.name}-*.0.safetensors")
-        if (found := re.fullmatch(rf"{re.escape(options.name)}-(\d+)\.0\.safetensors", path.name))
+        if (result := re.fullmatch(rf"{re.escape(options.name)}-(\d+)\.0\.safetensors", path.name))
     }
     weights = {steps: whole(options.files, f"{options.name}-{steps:04d}") for steps in sorted(students)}
     teacher = whole(options.files, f"{options.name}-teacher")

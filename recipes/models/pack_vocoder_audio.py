@@ -59,20 +59,23 @@ class Piece:
 
 def tracks_in(folder: Path) -> list[Track]:
     """Tracks that may be learned from, in the order of a fixed shuffle. ValueError where there are none."""
-    found = []
+    result = []
     for licences in sorted(folder.rglob(LICENCES)):
         for entry in json.loads(licences.read_text()):
             path = licences.parent / entry["file"]
             if FREE.fullmatch(entry["licence"]) and path.is_file():
-                found.append(
+                result.append(
                     (path, entry["licence"], entry.get("source") or entry.get("package") or licences.parent.name)
                 )
-    if not found:
+    if not result:
         raise ValueError(f"{folder}: no track with a free licence in any {LICENCES}")
-    order = np.random.default_rng(0).permutation(len(found))
+    order = np.random.default_rng(0).permutation(len(result))
     return [
         Track(
-            path=found[which][0], licence=found[which][1], source=found[which][2], heldout=place % HELD_OUT_EVERY == 5
+            path=result[which][0],
+            licence=result[which][1],
+            source=result[which][2],
+            heldout=place % HELD_OUT_EVERY == 5,
         )
         for place, which in enumerate(order)
     ]

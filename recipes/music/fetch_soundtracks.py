@@ -273,14 +273,14 @@ def unique_name(source_path: str, taken: Container[str]) -> str:
 
 def free_tracks(
     soundtrack: Soundtrack,
-    found: dict[str, Path],
+    result: dict[str, Path],
     stanzas: Sequence[Stanza],
     version: str,
     accepted: re.Pattern[str] = FREE_LICENCE,
 ) -> list[Track]:
     """An entry for every track under an `accepted` licence; those left out are named on standard error."""
     tracks: dict[str, Track] = {}
-    for source_path, file in found.items():
+    for source_path, file in result.items():
         terms = terms_of(f"{soundtrack.copyright_folder}/{file.name}", stanzas)
         if not accepted.fullmatch(terms.licence):
             print(f"left out: {source_path} ({terms.licence})", file=sys.stderr)
@@ -311,14 +311,14 @@ def fetch(name: str, out: Path, accepted: re.Pattern[str] = FREE_LICENCE) -> lis
     deb = download(soundtrack.package, packages)
     version = run_tool(["dpkg-deb", "-f", str(deb), "Version"], packages).strip()
     with tempfile.TemporaryDirectory(dir=packages) as scratch:
-        found = dict(unpack(soundtrack, deb, Path(scratch)))
+        result = dict(unpack(soundtrack, deb, Path(scratch)))
         texts = [file.read_text(encoding="utf-8") for file in Path(scratch).glob("usr/share/doc/*/copyright")]
-        texts += [found.pop(notice).read_text(encoding="utf-8") for notice in soundtrack.notices]
-        tracks = free_tracks(soundtrack, found, read_terms(soundtrack, "\n\n".join(texts)), version, accepted)
+        texts += [result.pop(notice).read_text(encoding="utf-8") for notice in soundtrack.notices]
+        tracks = free_tracks(soundtrack, result, read_terms(soundtrack, "\n\n".join(texts)), version, accepted)
         if not tracks:
             raise FetchError(f"{deb.name} holds no free track that matches {soundtrack.tracks}")
         for track in tracks:
-            part = shutil.copyfile(found[track.source_path], folder / (track.file + ".part"))
+            part = shutil.copyfile(result[track.source_path], folder / (track.file + ".part"))
             part.replace(folder / track.file)
     for entry in entries_of(folder):
         if entry["file"] not in {track.file for track in tracks}:

@@ -67,14 +67,14 @@ def _meta(midi: mido.MidiFile, kind: str) -> list[tuple[int, Any]]:
     """(tick, message) for each meta message of one kind in any track, in order of time; mido gives messages their
     attributes at run time.
     """
-    found: list[tuple[int, Any]] = []
+    result: list[tuple[int, Any]] = []
     for track in midi.tracks:
         tick = 0
         for message in track:
             tick += message.time
             if message.type == kind:
-                found.append((tick, message))
-    return sorted(found, key=lambda item: item[0])
+                result.append((tick, message))
+    return sorted(result, key=lambda item: item[0])
 
 
 def read_score(path: Path, quarter_bpm: float | None = None) -> Score:

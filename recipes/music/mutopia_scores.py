@@ -173,10 +173,10 @@ def read_text(path: Path) -> str:
 
 def fields_of(text: str) -> dict[str, str]:
     """The quoted fields of the headers in `text`, by their names in small letters; the first of each counts."""
-    found: dict[str, str] = {}
+    measured: dict[str, str] = {}
     for name, value in FIELD.findall(text):
-        found.setdefault(name.lower(), value.strip())
-    return found
+        measured.setdefault(name.lower(), value.strip())
+    return measured
 
 
 def licence_of(fields: Mapping[str, str]) -> str:
@@ -245,7 +245,7 @@ def read_edition(name: str, folder: Path, files: Sequence[Path], composer: str) 
     if licence.startswith("CC-BY") and not maintainers:
         raise LeftOut("licence: nobody to name")
     titles = [fields.get("mutopiatitle") or fields.get("title", "") for fields in headers]
-    references = sorted({found for text in texts.values() for found in REFERENCE.findall(text)})
+    references = sorted({measured for text in texts.values() for measured in REFERENCE.findall(text)})
     editions = sorted({fields["source"] for fields in headers if fields.get("source")})
     mains = main_files(texts)
     if not mains:
@@ -264,11 +264,11 @@ def read_edition(name: str, folder: Path, files: Sequence[Path], composer: str) 
 
 def folders_of(composer_folder: Path) -> dict[Path, list[Path]]:
     """The files of every edition by its folder: that of the .ly file, or the one named NAME-lys above it."""
-    found: defaultdict[Path, list[Path]] = defaultdict(list)
+    measured: defaultdict[Path, list[Path]] = defaultdict(list)
     for path in sorted([*composer_folder.rglob("*.ly"), *composer_folder.rglob("*.ily")]):
         above = [parent for parent in path.parents if parent.name.endswith("-lys")]
-        found[above[-1] if above else path.parent].append(path)
-    return dict(found)
+        measured[above[-1] if above else path.parent].append(path)
+    return dict(measured)
 
 
 def editions(clone: Path) -> Iterator[Edition]:
@@ -312,7 +312,7 @@ def modernise(folder: Path, files: Sequence[Path]) -> None:
     for path in files:
         text = read_text(path)
         path.write_text(text, encoding="utf-8")
-        versions = [tuple(int(part) for part in found.split(".") if part) for found in VERSION.findall(text)]
+        versions = [tuple(int(part) for part in measured.split(".") if part) for measured in VERSION.findall(text)]
         stated[bool(versions)].append(path.relative_to(folder).as_posix())
         oldest = min([*versions, *([oldest] if oldest else [])], default=None)
     if stated[True]:

@@ -159,8 +159,8 @@ def read_terms(score: Path) -> Terms | None:
             inside = next(name for name in archive.namelist() if not name.startswith("META-INF"))
             content = archive.read(inside)
     text = content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8")
-    found = re.findall(r"<(?:rights|credit-words)\b[^>]*>([^<]*)", text)
-    stated = " ".join(" ".join(notice for notice in found if NOTICE_WORDS.search(notice)).split())
+    result = re.findall(r"<(?:rights|credit-words)\b[^>]*>([^<]*)", text)
+    stated = " ".join(" ".join(notice for notice in result if NOTICE_WORDS.search(notice)).split())
     if not stated:
         return NO_NOTICE
     return next((terms for phrase, terms in NOTICES.items() if phrase in stated), None)

@@ -96,10 +96,10 @@ def find_soundfont(piano: Piano) -> Path:
             raise FetchError(f"fluidsynth or its soundfont is missing; try: sudo {' '.join(command)}")
         run_tool(command, Path.cwd())
         listing = run_tool(["dpkg", "-L", piano.package], Path.cwd())
-    found = [Path(line) for line in listing.splitlines() if line.endswith(f"/{piano.file}")]
-    if not found:
+    result = [Path(line) for line in listing.splitlines() if line.endswith(f"/{piano.file}")]
+    if not result:
         raise FetchError(f"the package {piano.package} holds no {piano.file}")
-    return found[0]
+    return result[0]
 
 
 def trimmed(sound: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -28,10 +28,10 @@ class KnownMusic:
     def __init__(self) -> None:
         self._known: dict[str, frozenset[tuple[int, ...]]] = {}
 
-    def add(self, piece: str, found: frozenset[tuple[int, ...]]) -> str | None:
+    def add(self, piece: str, result: frozenset[tuple[int, ...]]) -> str | None:
         """The piece that `piece` is another copy of, by its features; or None, and it is known from now on."""
         for other, theirs in self._known.items():
-            if len(found & theirs) > SHARED * max(min(len(found), len(theirs)), 1):
+            if len(result & theirs) > SHARED * max(min(len(result), len(theirs)), 1):
                 return other
-        self._known[piece] = found
+        self._known[piece] = result
         return None

@@ -48,10 +48,10 @@ def audited(site: str) -> tuple[bool, str]:
     done = subprocess.run(
         [sys.executable, "-m", "pip_audit", "--path", site, "--progress-spinner", "off"], capture_output=True, text=True
     )
-    told = done.stdout + done.stderr
-    if any(sign in told for sign in UNREACHED):
-        return True, f"not audited: the index here knows of no weaknesses, or is not reached\n\n{told}"
-    return done.returncode == 0, told
+    said = done.stdout + done.stderr
+    if any(sign in said for sign in UNREACHED):
+        return True, f"not audited: the index here knows of no weaknesses, or is not reached\n\n{said}"
+    return done.returncode == 0, said
 
 
 def main() -> int:
@@ -66,10 +66,10 @@ def main() -> int:
     (options.out / "licences.md").write_text(table(packages), encoding="utf-8")
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = subprocess.run([options.python, "-c", where], capture_output=True, text=True, check=True).stdout.strip()
-    clean, told = audited(site)
-    (options.out / "audit.txt").write_text(told, encoding="utf-8")
+    clean, said = audited(site)
+    (options.out / "audit.txt").write_text(said, encoding="utf-8")
     wrong = refused(packages)
-    print(f"{len(packages)} packages, {len(wrong)} of another licence; {told.splitlines()[0] if told else 'audited'}")
+    print(f"{len(packages)} packages, {len(wrong)} of another licence; {said.splitlines()[0] if said else 'audited'}")
     for line in wrong:
         print(line)
     return 0 if clean and not wrong else 1

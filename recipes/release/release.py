@@ -57,9 +57,9 @@ def release(out: Path, tagged: bool, install: bool) -> None:
 
 
 def version() -> str:
-    found = re.search(r'^__version__ = "(.+)"$', (ROOT / "src/halfstep/__init__.py").read_text("utf-8"), re.MULTILINE)
-    assert found is not None, "the package states its version"
-    return found[1]
+    result = re.search(r'^__version__ = "(.+)"$', (ROOT / "src/halfstep/__init__.py").read_text("utf-8"), re.MULTILINE)
+    assert result is not None, "the package states its version"
+    return result[1]
 
 
 def check_version(number: str) -> None:

@@ -35,7 +35,7 @@ def test_what_a_row_names_is_a_test(test: str):
     path, _, name = test.partition("::")
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    assert name in names if name else any(found.startswith("test_") for found in names)
+    assert name in names if name else any(result.startswith("test_") for result in names)
 
 
 def test_a_row_is_as_good_as_the_worst_of_its_tests(monkeypatch: pytest.MonkeyPatch):
@@ -46,9 +46,9 @@ def test_a_row_is_as_good_as_the_worst_of_its_tests(monkeypatch: pytest.MonkeyPa
     outcomes.of = {"tests/test_a.py::test_one[x]": ("passed", ""), "tests/test_b.py::test_two": ("skipped", "as root")}
     outcomes.of["tests/test_a.py::test_one_more"] = ("failed", "call")  # another test of a longer name
     outcomes.left_out = ["tests/test_b.py::test_slow"]
-    found = main.verdict(row, outcomes)
-    assert (found["result"], found["passed"], found["failed"], found["skipped"]) == ("survived", 1, 0, 1)
-    assert found["reasons"] == ["as root", "1 slow tests left out"]
+    result = main.verdict(row, outcomes)
+    assert (result["result"], result["passed"], result["failed"], result["skipped"]) == ("survived", 1, 0, 1)
+    assert result["reasons"] == ["as root", "1 slow tests left out"]
     outcomes.of["tests/test_b.py::test_three"] = ("failed", "call")
     assert main.verdict(row, outcomes)["result"] == "FAILED"
     outcomes.of = {"tests/test_b.py::test_two": ("skipped", "as root")}

@@ -33,9 +33,9 @@ def test_on_a_circle_it_does_not_matter_where_one_begins(frames):
     low = bass_bins(SMALL)
     log_mel = np.log(rng.uniform(0.5, 1, (frames, SMALL.n_mels)) * 1e-2).astype(np.float32)
     tones = np.exp(1j * rng.uniform(0, 6, (frames, low))).astype(np.complex64)
-    found = retrieve_round(tones, log_mel, SMALL)
+    result = retrieve_round(tones, log_mel, SMALL)
     turned = retrieve_round(np.roll(tones, 2, axis=0), np.roll(log_mel, 2, axis=0), SMALL)
-    np.testing.assert_allclose(turned, np.roll(found, 2, axis=0), atol=1e-2 * np.abs(found).max())
+    np.testing.assert_allclose(turned, np.roll(result, 2, axis=0), atol=1e-2 * np.abs(result).max())
 
 
 def test_from_noise_a_circle_comes_to_a_signal_that_has_the_mel():
@@ -48,9 +48,9 @@ def test_from_noise_a_circle_comes_to_a_signal_that_has_the_mel():
     spectra = np.fft.rfft(windows * np.hanning(SMALL.n_fft + 1)[:-1])
     mel = (np.abs(spectra) @ filterbank(SMALL).T).astype(np.float32)
     begun = np.exp(1j * rng.uniform(0, 6, (60, bass_bins(SMALL)))).astype(np.complex64)
-    found = retrieve_round(begun, np.log(np.maximum(mel, SMALL.floor)), SMALL)
-    assert np.abs(np.abs(found) @ grid.filters - mel @ grid.targets).mean() < 0.06 * (mel @ grid.targets).mean()
-    assert np.linalg.norm(again_round(found) - found) < 0.05 * np.linalg.norm(found)  # at first: 1.7
+    result = retrieve_round(begun, np.log(np.maximum(mel, SMALL.floor)), SMALL)
+    assert np.abs(np.abs(result) @ grid.filters - mel @ grid.targets).mean() < 0.06 * (mel @ grid.targets).mean()
+    assert np.linalg.norm(again_round(result) - result) < 0.05 * np.linalg.norm(result)  # at first: 1.7
 
 
 def again_round(spectra: np.ndarray) -> np.ndarray:
@@ -126,6 +126,6 @@ def test_spectra_round_a_circle_keep_their_tone_through_the_longer_frames():
     bands = log_mel(around, LONG)[:, frames : 2 * frames]
     middle = slice(4, 20)  # the tone is at bin 5
     for begun in (spectra, 2 * spectra):
-        found = retrieve_round(begun, bands.T, LONG)
-        difference = np.abs(np.abs(found[:, middle]) - np.abs(spectra[:, middle])).max()
+        result = retrieve_round(begun, bands.T, LONG)
+        difference = np.abs(np.abs(result[:, middle]) - np.abs(spectra[:, middle])).max()
         assert difference < 0.05 * np.abs(spectra).max()

@@ -18,9 +18,9 @@ def test_frames_of_the_slower_rate_are_those_of_a_low_tone():
     tone = np.sin(2 * np.pi * 300 * t + 1).astype(np.float32)
     window = np.hanning(MEL.n_fft + 1)[:-1]
     whole = np.fft.rfft(tone * window)[:bins]
-    found = as_complex((tone[:: MEL.n_fft // len(grid.squares)] @ grid.analysis)[None])[0]
-    np.testing.assert_allclose(found[:58], whole[:58], atol=1e-2)  # of 512
-    back = as_parts(found[None]) @ grid.synthesis
+    result = as_complex((tone[:: MEL.n_fft // len(grid.squares)] @ grid.analysis)[None])[0]
+    np.testing.assert_allclose(result[:58], whole[:58], atol=1e-2)  # of 512
+    back = as_parts(result[None]) @ grid.synthesis
     np.testing.assert_allclose(back[0], tone[::16] * grid.squares, atol=1e-3)
 
 

@@ -52,9 +52,9 @@ def test_clips_beside_each_other_are_each_as_alone():
     for clip, phases, units in zip(magnitude, before, together, strict=True):
         np.testing.assert_array_equal(steady_units(clip, phases, SMALL), units)
         for frame, expected in zip(clip, units, strict=True):
-            found = steady_units(frame[None], phases, SMALL)[0]
-            np.testing.assert_allclose(found, expected, atol=1e-3)
-            phases = np.angle(found)
+            result = steady_units(frame[None], phases, SMALL)[0]
+            np.testing.assert_allclose(result, expected, atol=1e-3)
+            phases = np.angle(result)
 
 
 def test_silence_and_noise_have_phases_too():

@@ -78,10 +78,10 @@ def test_a_circle_gives_back_what_repeats(config: MelConfig, frames: int):
 def test_ends_give_back_all_that_a_window_reaches():
     signal = noise(31 * 64 + 256)
     ends = Ends(32, 256, 64)
-    found = ends.signal(ends.spectra(signal))
-    assert found.shape == signal.shape
-    np.testing.assert_allclose(found[4:-4], signal[4:-4], atol=1e-4)
-    assert found[0] == 0  # where the window is 0, nothing is known
+    result = ends.signal(ends.spectra(signal))
+    assert result.shape == signal.shape
+    np.testing.assert_allclose(result[4:-4], signal[4:-4], atol=1e-4)
+    assert result[0] == 0  # where the window is 0, nothing is known
 
 
 def test_frames_are_added_where_they_lie_round_a_circle_too():
@@ -113,10 +113,10 @@ def test_griffin_lim_comes_nearer_and_leaves_a_signal_as_it_is(momentum: float):
     kept = griffin_lim(true, circle, 3, imposing(magnitude), momentum)
     np.testing.assert_allclose(kept, true, atol=1e-3)
 
-    found = [misfit(magnitude, circle, iterations, momentum) for iterations in (0, 5, 50)]
-    assert found[0] > 1.3 * found[1] > 1.3**2 * found[2]
+    result = [misfit(magnitude, circle, iterations, momentum) for iterations in (0, 5, 50)]
+    assert result[0] > 1.3 * result[1] > 1.3**2 * result[2]
     if momentum:  # what it is for: the same iterations come further
-        assert found[2] < 0.8 * misfit(magnitude, circle, 50, 0.0)
+        assert result[2] < 0.8 * misfit(magnitude, circle, 50, 0.0)
 
 
 def test_griffin_lim_takes_any_projection():

@@ -63,16 +63,16 @@ def test_the_changed_file_is_that_of_the_other_network(weights: str, off: float,
     layer = nn.Linear(64, 96)
     network = nn.Sequential(layer)
     write_onnx(network, {"x": torch.zeros(1, 64)}, ("y",), {}, tmp_path / "first.onnx", weights)
-    told = replace(change, thin={WEIGHT: change.thin[WEIGHT]})
-    changed = changed_network((tmp_path / "first.onnx").read_bytes(), told, "x")
+    said = replace(change, thin={WEIGHT: change.thin[WEIGHT]})
+    changed = changed_network((tmp_path / "first.onnx").read_bytes(), said, "x")
     onnx.checker.check_model(onnx.load_from_string(changed), full_check=True)
     weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
     held = {part.name: numpy_helper.to_array(part) for part in onnx.load_from_string(changed).graph.initializer}
-    found = held[WEIGHT] if weights == "fp32" else held[f"{WEIGHT}.packed"] * held[f"{WEIGHT}.scale"]
-    meant = weight + told.thin[WEIGHT].matrix
+    result = held[WEIGHT] if weights == "fp32" else held[f"{WEIGHT}.packed"] * held[f"{WEIGHT}.scale"]
+    meant = weight + said.thin[WEIGHT].matrix
     largest = sum(np.abs(part).max(axis=1, keepdims=True) for part in (weight, meant))  # it is rounded twice
-    assert (np.abs(found - meant) <= off * largest).all()
-    np.testing.assert_allclose(held["0.bias"], bias + told.vectors["0.bias"], atol=1e-6)
+    assert (np.abs(result - meant) <= off * largest).all()
+    np.testing.assert_allclose(held["0.bias"], bias + said.vectors["0.bias"], atol=1e-6)
 
 
 def test_a_model_folder_plays_it(tmp_path: Path, write_model: Callable[..., Path]):

@@ -62,10 +62,10 @@ def test_only_eps_cannot_be_distilled():
 
 def test_log_snr_is_finite_at_both_ends_and_exact_between():
     t = np.array([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])
-    found = log_snr(rates_like(cosine_rates(t), torch.zeros(7, 1, 1, dtype=torch.float64))).flatten().exp().numpy()
-    np.testing.assert_allclose(found[1:-1], [39.8635, 5.82843, 1, 0.171573, 0.0250856], rtol=1e-5)
-    assert np.log(found[0]) == pytest.approx(LOG_SNR_LIMIT)
-    assert np.log(found[-1]) == pytest.approx(-LOG_SNR_LIMIT)
+    result = log_snr(rates_like(cosine_rates(t), torch.zeros(7, 1, 1, dtype=torch.float64))).flatten().exp().numpy()
+    np.testing.assert_allclose(result[1:-1], [39.8635, 5.82843, 1, 0.171573, 0.0250856], rtol=1e-5)
+    assert np.log(result[0]) == pytest.approx(LOG_SNR_LIMIT)
+    assert np.log(result[-1]) == pytest.approx(-LOG_SNR_LIMIT)
 
 
 def test_denoiser_shows_the_network_log_snr_and_gives_v():

@@ -23,8 +23,8 @@ def halves(num_steps: int) -> TwoStepWeights:
 
 def test_equal_angles_give_the_form_of_salimans_and_ho():
     half = step_angle(8)
-    found = two_step_target(np.float64(0.7), np.float64(-0.4), np.float64(1.3), halves(4))
-    assert found == pytest.approx(0.5 * (0.7 - 0.4 / math.cos(half) - math.tan(half) * 1.3), abs=1e-15)
+    result = two_step_target(np.float64(0.7), np.float64(-0.4), np.float64(1.3), halves(4))
+    assert result == pytest.approx(0.5 * (0.7 - 0.4 / math.cos(half) - math.tan(half) * 1.3), abs=1e-15)
 
 
 def test_float32_stays_float32_and_every_clip_may_have_angles_of_its_own():

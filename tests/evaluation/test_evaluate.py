@@ -25,32 +25,32 @@ def report(data: Path, model: Path) -> Path:
 
 @pytest.mark.slow
 def test_rows_stand_together_and_noise_is_last(report: Path):
-    found = json.loads((report / "report.json").read_text())
-    kinds = [row["kind"] for row in found["rows"]]
+    result = json.loads((report / "report.json").read_text())
+    kinds = [row["kind"] for row in result["rows"]]
     assert [kind for kind in kinds if kind != "heldout"] == ["real", "ceiling", "student", "student", "noise"]
-    assert [row["steps"] for row in found["rows"] if row["kind"] == "student"] == [4, 1]
-    for row in found["rows"]:
+    assert [row["steps"] for row in result["rows"] if row["kind"] == "student"] == [4, 1]
+    for row in result["rows"]:
         assert set(row["figures"]) == set(MEASURES)
         valued = [figure for figure in row["figures"].values() if figure["value"] is not None]
         assert all(figure["low"] <= figure["value"] <= figure["high"] for figure in valued)
-    fad = {row["kind"]: row["figures"]["fad"]["value"] for row in found["rows"]}
+    fad = {row["kind"]: row["figures"]["fad"]["value"] for row in result["rows"]}
     assert fad["real"] < fad["noise"]
-    assert found["ceiling"]["mel_l1"]["value"] > 0
-    assert set(found["continuity"]) == {"4", "1"}
-    assert found["pairs"] == []
-    bias = found["bias"]["fad_infinity"]
+    assert result["ceiling"]["mel_l1"]["value"] > 0
+    assert set(result["continuity"]) == {"4", "1"}
+    assert result["pairs"] == []
+    bias = result["bias"]["fad_infinity"]
     assert bias["low"] <= bias["value"] <= bias["high"]
     assert "so that 0 is the truth" in (report / "report.md").read_text()
 
 
 @pytest.mark.slow
 def test_streams_have_rows_of_their_own_and_music_stands_first(report: Path):
-    found = json.loads((report / "report.json").read_text())
-    kinds = [row["kind"] for row in found["streams"]]
+    result = json.loads((report / "report.json").read_text())
+    kinds = [row["kind"] for row in result["streams"]]
     assert [kind for kind in kinds if kind != "heldout"] == ["real", "ceiling", "student", "student", "noise"]
-    assert all(set(row["figures"]) == set(MUSIC_MEASURES) for row in found["streams"])
-    assert {row["windows"] for row in found["streams"] if row["kind"] != "heldout"} == {2}
-    tuned = {row["kind"]: row["figures"]["tuning"]["value"] for row in found["streams"]}
+    assert all(set(row["figures"]) == set(MUSIC_MEASURES) for row in result["streams"])
+    assert {row["windows"] for row in result["streams"] if row["kind"] != "heldout"} == {2}
+    tuned = {row["kind"]: row["figures"]["tuning"]["value"] for row in result["streams"]}
     assert tuned["real"] > 0.9
     assert max(tuned["noise"], tuned["student"]) < 0.4
     text = (report / "report.md").read_text()
@@ -112,18 +112,18 @@ def test_a_run_has_its_teacher_and_its_students_judged(data: Path, tmp_path: Pat
     assert run(["distill", trained, "--to", "8", "--updates", "1"]) == 0
     small = [*SMALL, "--streams", "0", "--seams", "0"]
     assert run(["evaluate", trained, "--data", str(data), "--out", str(tmp_path / "report"), *small]) == 0
-    found = json.loads((tmp_path / "report" / "report.json").read_text())
-    made = [(row["kind"], row["steps"]) for row in found["rows"] if row["kind"] in ("teacher", "student")]
+    result = json.loads((tmp_path / "report" / "report.json").read_text())
+    made = [(row["kind"], row["steps"]) for row in result["rows"] if row["kind"] in ("teacher", "student")]
     assert made[0][0] == "teacher"
     assert [kind for kind, _ in made[1:]] == ["student"] * (len(made) - 1)
     assert [steps for _, steps in made] == sorted({steps for _, steps in made}, reverse=True)
     assert made[-1] == ("student", 8)
-    assert found["subject"]["kind"] == "run"
+    assert result["subject"]["kind"] == "run"
     ladder = {row["steps"]: row for row in json.loads((tmp_path / "run" / "ladder" / "ladder.json").read_text())}
-    assert [pair["steps"] for pair in found["pairs"]] == [steps for _, steps in made[1:]]
-    for pair in found["pairs"]:
+    assert [pair["steps"] for pair in result["pairs"]] == [steps for _, steps in made[1:]]
+    for pair in result["pairs"]:
         assert pair["correlation"] == pytest.approx(ladder[pair["steps"]]["correlation"], abs=0.05), (
-            found["pairs"],
+            result["pairs"],
             ladder,
         )
     assert "correlation with the teacher" in (tmp_path / "report" / "report.md").read_text()
@@ -132,11 +132,11 @@ def test_a_run_has_its_teacher_and_its_students_judged(data: Path, tmp_path: Pat
 @pytest.mark.slow
 def test_controls_are_measured_and_written(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert run(["evaluate", "--controls", "--data", str(data), "--out", str(tmp_path), *SMALL]) == 0
-    found = json.loads((tmp_path / "report.json").read_text())
-    verdicts = {(one["control"], one["measure"]): one["passed"] for one in found["verdicts"]}
+    result = json.loads((tmp_path / "report.json").read_text())
+    verdicts = {(one["control"], one["measure"]): one["passed"] for one in result["verdicts"]}
     assert verdicts["white noise worst", "fad"]
     assert verdicts["detuned", "tuning"]
-    assert {row["name"] for row in found["rows"]} > {"backwards", "time-shuffled", "white noise"}
+    assert {row["name"] for row in result["rows"]} > {"backwards", "time-shuffled", "white noise"}
     assert "| white noise worst |" in capsys.readouterr().out
     assert "white noise" in (tmp_path / "report.html").read_text()
 

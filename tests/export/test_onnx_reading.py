@@ -45,7 +45,7 @@ def test_floats_come_back_exactly_and_another_network_is_refused(tmp_path: Path)
     net = random_net(0)
     write_vocoder(net, tmp_path)
     expected = dict(net.prior.named_parameters())
-    for name, found in weights_of(tmp_path / PRIOR, {key: value.shape for key, value in expected.items()}).items():
-        assert torch.equal(found, expected[name])
+    for name, result in weights_of(tmp_path / PRIOR, {key: value.shape for key, value in expected.items()}).items():
+        assert torch.equal(result, expected[name])
     with pytest.raises(ValueError, match="nothing.weight is not in the exported network"):
         weights_of(tmp_path / PRIOR, {"nothing.weight": (3, 3)})

@@ -33,8 +33,8 @@ def test_a_tone_is_heard_as_loud_as_the_standard_says():
 def test_music_and_loops_are_as_loud_as_was_asked_for(asked: float, loop: bool, tiny_model: Path):
     """By another meter, whatever the limiter bends of the louder one."""
     sound = halfstep.load(tiny_model).generate(3, seed=2, loop=loop, loudness=asked)
-    heard = pyloudnorm.Meter(sound.sample_rate).integrated_loudness(sound.samples[0].astype(np.float64))
-    assert heard == pytest.approx(asked, abs=0.3)  # at 8 kHz the two meters are .2 apart
+    sounding = pyloudnorm.Meter(sound.sample_rate).integrated_loudness(sound.samples[0].astype(np.float64))
+    assert sounding == pytest.approx(asked, abs=0.3)  # at 8 kHz the two meters are .2 apart
     assert np.abs(sound.samples).max() <= CEILING
 
 

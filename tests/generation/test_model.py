@@ -250,9 +250,9 @@ def test_a_damaged_span_is_regenerated_and_the_rest_stays(model: Model, recordin
     assert out.shape == (1, 9001)
     np.testing.assert_array_equal(out[0, :3744], recording[:3744])
     np.testing.assert_array_equal(out[0, 4656:], recording[4656:])
-    new, beside = out[0, 4000:4400], np.concatenate([recording[:4000], recording[4400:]])
+    new, around = out[0, 4000:4400], np.concatenate([recording[:4000], recording[4400:]])
     assert abs(new.mean()) < 0.1
-    assert 0.7 < new.std() / beside.std() < 1.4
+    assert 0.7 < new.std() / around.std() < 1.4
 
 
 def test_a_recording_too_short_to_loop_is_refused(model: Model):
@@ -358,9 +358,9 @@ def test_an_array_is_a_recording_at_the_models_rate(tiny_model: Path):
 
 
 def test_progress_is_told_in_seconds_and_ends_at_all_of_them(tiny_model: Path):
-    told: list[tuple[float, float]] = []
-    halfstep.load(tiny_model).generate(2.5, progress=lambda done, of: told.append((done, of)))
-    assert told[-1] == (2.5, 2.5) and [done for done, _ in told] == sorted(done for done, _ in told)
+    said: list[tuple[float, float]] = []
+    halfstep.load(tiny_model).generate(2.5, progress=lambda done, of: said.append((done, of)))
+    assert said[-1] == (2.5, 2.5) and [done for done, _ in said] == sorted(done for done, _ in said)
 
 
 def test_the_package_names_its_types_and_loads_them_late():

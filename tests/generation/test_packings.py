@@ -157,9 +157,9 @@ def test_no_join_and_no_wrap_of_snake_stands_out(tiny_manifest: Manifest):
     stream = [Joined(tones(np.concatenate(blocks, axis=1)), seams)]
     loops = [looped(tones(mel_loop(sampler, seed_noise(N_MELS, seed), 60 + seed))) for seed in range(count)]
     for recordings in (stream, loops):
-        found = seam_test(recordings, MEL.sample_rate, np.random.default_rng(0))
-        assert found.has_power
-        assert found.score.z < LARGEST_Z
+        result = seam_test(recordings, MEL.sample_rate, np.random.default_rng(0))
+        assert result.has_power
+        assert result.score.z < LARGEST_Z
 
 
 def test_a_closed_loop_of_no_length_is_refused(tiny_manifest: Manifest):

@@ -68,11 +68,11 @@ def test_from_any_frame_on_bands_and_sound_are_those_of_the_piece_two_windows_so
     network: Network = lambda z_t, *_: (calls.append(1), -z_t)[1]  # noqa: E731
     made = WindowSampler(network, replace(tiny_manifest, frames=96), 1)
     noise = seed_noise(8, 5)
-    found = list(islice(passages(made, Canvas(init_noise=noise), Means(), first, gain=1.0), 4))
-    bands, samples = joined(found)
+    result = list(islice(passages(made, Canvas(init_noise=noise), Means(), first, gain=1.0), 4))
+    bands, samples = joined(result)
     np.testing.assert_allclose(made.standardised(bands), noise(first, first + bands.shape[1]), atol=1e-4)
     np.testing.assert_allclose(samples, np.repeat(bands.mean(axis=0) / 1000, 64), atol=1e-6)
-    assert [one.frame for one in found] == [first + sum(one.log_mel.shape[1] for one in found[:k]) for k in range(4)]
+    assert [one.frame for one in result] == [first + sum(one.log_mel.shape[1] for one in result[:k]) for k in range(4)]
     assert len(calls) <= 5
 
 

@@ -78,17 +78,19 @@ def test_a_span_that_leaves_too_little_says_what_to_do(start: float, stop: float
 
 
 def test_a_line_uses_the_names_of_whoever_asks():
-    with pytest.raises(RequestError, match="^toward: a loop ends where it began; say how far with variation$") as found:
+    with pytest.raises(
+        RequestError, match="^toward: a loop ends where it began; say how far with variation$"
+    ) as result:
         request_for(loop=True, toward=3)
     names = {"toward": "--toward", "loop": "--loop", "variation": "--vary"}
-    assert found.value.named(names) == "--toward: a --loop ends where it began; say how far with --vary"
+    assert result.value.named(names) == "--toward: a --loop ends where it began; say how far with --vary"
 
 
 @pytest.mark.parametrize("name", ["{seed}", "{0}", "}{", "vocos"])
 def test_a_vocoder_of_any_other_name_is_refused_as_it_was_written(name: str):
-    with pytest.raises(InputError) as found:
+    with pytest.raises(InputError) as result:
         request_for(vocoder=name)
-    assert str(found.value).startswith(f"vocoder is {name}: the only name is griffin-lim")
+    assert str(result.value).startswith(f"vocoder is {name}: the only name is griffin-lim")
 
 
 @pytest.mark.parametrize(

@@ -132,8 +132,8 @@ def test_silence_stays_quiet_and_rests_do_not_raise_what_is_beside_them(model: M
     assert np.abs(model.restyle(Audio(np.zeros((1, 8000), np.float32), 8000), 0.0).samples).max() < 1e-3
     take = model.generate(2, seed=5).samples
     rests = np.concatenate([take, np.zeros((1, 48000), np.float32)], axis=1)
-    alone, beside = (model.restyle(Audio(one, 8000), 0.5, seed=1).samples[:, :14000] for one in (take, rests))
-    assert np.std(beside) == pytest.approx(np.std(alone), rel=0.1)
+    alone, around = (model.restyle(Audio(one, 8000), 0.5, seed=1).samples[:, :14000] for one in (take, rests))
+    assert np.std(around) == pytest.approx(np.std(alone), rel=0.1)
 
 
 def test_frames_are_held_no_longer_than_they_are_asked_for():

@@ -96,8 +96,8 @@ def test_new_sound_has_the_recordings_levels_and_width(tiny_manifest: Manifest, 
     powers = [np.mean(part.astype(np.float64) ** 2, axis=1) for part in (samples, new)]
     assert 10 * np.log10((powers[1] + 1e-9) / (powers[0] + 1e-9)) == pytest.approx(0, abs=1)
     loud = powers[0] > 1e-6
-    wanted, found = (np.corrcoef(part[loud]) for part in (samples, new))
-    np.testing.assert_allclose(found, wanted, atol=0.12)
+    wanted, result = (np.corrcoef(part[loud]) for part in (samples, new))
+    np.testing.assert_allclose(result, wanted, atol=0.12)
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -130,10 +130,10 @@ def test_from_one_side_to_the_other_the_level_goes_evenly_in_decibels(tiny_manif
     loud, soft = (side_of(MIDDLE[None] * np.float32(level), form, tiny_manifest) for level in (1, 0.01))
     placer = Placer(tiny_manifest.mel, form, loud.placing, soft.placing, 1000, 3001)
     steady = np.ones((1, 4000), np.float32)
-    found = 20 * np.log10(np.concatenate(list(placer.placed([steady])), axis=1)[0])
-    assert found[:1001] == pytest.approx(found[0], abs=1e-3)
-    assert found[3001:] == pytest.approx(found[0] - 40, abs=0.1)
-    np.testing.assert_allclose(np.diff(found[1000:3001]), -40 / 2001, rtol=0.01)
+    result = 20 * np.log10(np.concatenate(list(placer.placed([steady])), axis=1)[0])
+    assert result[:1001] == pytest.approx(result[0], abs=1e-3)
+    assert result[3001:] == pytest.approx(result[0] - 40, abs=0.1)
+    np.testing.assert_allclose(np.diff(result[1000:3001]), -40 / 2001, rtol=0.01)
 
 
 def test_from_one_side_to_the_other_channels_and_offset_go_evenly(tiny_manifest: Manifest):
@@ -204,8 +204,8 @@ def test_both_ends_of_a_gap_get_the_power_beside_them(seconds: float, right_db: 
     sides = (before, left), (after, left * 10 ** (right_db / 10))
     first, last = (placing.gain for placing in matched_between(*sides, new[None], 2 * RATE))
     way = new * np.exp(first * (1 - share) + (last - right_db * NEPERS_A_DB) * share)
-    found = [np.mean(part**2) for part in (way[:reach], way[-reach:])]
-    assert 10 * np.log10(np.divide(found, left)) == pytest.approx(0, abs=0.1)
+    result = [np.mean(part**2) for part in (way[:reach], way[-reach:])]
+    assert 10 * np.log10(np.divide(result, left)) == pytest.approx(0, abs=0.1)
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -216,8 +216,8 @@ def test_how_loud_a_side_is_counts_all_its_channels_where_it_is_asked(tiny_manif
     form = Form(sample_rate=RATE, channels=len(samples))
     side = side_of(samples, form, tiny_manifest)
     tone = 0.1 * np.sin(np.arange(24000, dtype=np.float32))[None]
-    heard = np.concatenate(list(Placer(tiny_manifest.mel, form, plain(side.placing)).placed([tone])), axis=1)
-    placing = matched(side.placing, side.power(12000, 24000), heard)
+    sounding = np.concatenate(list(Placer(tiny_manifest.mel, form, plain(side.placing)).placed([tone])), axis=1)
+    placing = matched(side.placing, side.power(12000, 24000), sounding)
     new = np.concatenate(list(Placer(tiny_manifest.mel, form, placing).placed([tone])), axis=1)
     powers = [part.astype(np.float64).var(axis=1).sum() for part in (new, samples[:, 12000:])]
     assert 10 * np.log10(powers[0] / powers[1]) == pytest.approx(0, abs=0.1)

@@ -18,5 +18,5 @@ def test_in_torch_phases_run_on_as_in_numpy():
     magnitude[2, 8, 10:20] = 9
     before = rng.uniform(0, 6, (3, GRID.bins)).astype(np.float32)
     wanted = steady.steady_units(magnitude, before, GRID)
-    found = steady_units(torch.from_numpy(magnitude), torch.from_numpy(before), GRID)
-    np.testing.assert_allclose(found.numpy(), wanted, atol=1e-4)
+    result = steady_units(torch.from_numpy(magnitude), torch.from_numpy(before), GRID)
+    np.testing.assert_allclose(result.numpy(), wanted, atol=1e-4)

@@ -15,6 +15,6 @@ def test_a_box_is_spread_under_a_hann_window_and_what_stays_is_kept():
 
 def test_places_are_every_so_many_of_the_boxes_that_begin_there():
     boxes = np.arange(20, dtype=np.float32).reshape(10, 2)
-    found = places(boxes, 5, 2)
-    assert found.shape == (6, 2, 3)
-    np.testing.assert_array_equal(found[3], boxes[[3, 5, 7]].T)
+    result = places(boxes, 5, 2)
+    assert result.shape == (6, 2, 3)
+    np.testing.assert_array_equal(result[3], boxes[[3, 5, 7]].T)

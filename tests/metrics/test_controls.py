@@ -49,9 +49,9 @@ GOOD = {
 
 
 def test_a_measure_that_answers_as_it_should_passes_all():
-    found = verdicts(figures(GOOD), {"fad": 0.3})
-    assert len(found) == 6
-    assert all(one.passed for one in found), found
+    result = verdicts(figures(GOOD), {"fad": 0.3})
+    assert len(result) == 6
+    assert all(one.passed for one in result), result
 
 
 @pytest.mark.parametrize(

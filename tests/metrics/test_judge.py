@@ -77,9 +77,9 @@ def test_the_same_windows_spoilt_a_little_are_told_from_them_where_two_intervals
     for name in ("pis", "iis", "fad", "kad"):
         low, high = interval_of(before[name])
         assert low < after[name].value < high, name
-        found = change(before[name], after[name])
-        np.testing.assert_allclose(found.value, after[name].value - before[name].value)
-        least, most = interval_of(found)
+        result = change(before[name], after[name])
+        np.testing.assert_allclose(result.value, after[name].value - before[name].value)
+        least, most = interval_of(result)
         assert most - least < (high - low) / 2, name
         assert name in ("fad", "kad") or most < 0, name
     with pytest.raises(ValueError, match="not resampled together"):
@@ -92,7 +92,7 @@ def test_plain_distances_of_two_samples_stay_within_what_chance_gives_and_others
     assert 2 < chance["fad"] < 4.5
     figures = [judge_windows(other, drawn(0), resamples=10) for other in (drawn(1), drawn(2, shift=1.0))]
     for name in ("fad", "spectral"):
-        near, far = (found[name].value for found in figures)
+        near, far = (result[name].value for result in figures)
         assert near < chance[name] < far, name
 
 
@@ -131,6 +131,6 @@ def test_voiced_has_the_level_and_length_of_its_mel():
     mel = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=40)
     samples = piece(2, 0, 16000)[0]
     levels = log_mel(samples, mel)[None]
-    found = voiced(levels, mel)
-    assert found.shape == (1, levels.shape[2] * 128)
-    assert 0.7 < found.std() / samples.std() < 1.3
+    result = voiced(levels, mel)
+    assert result.shape == (1, levels.shape[2] * 128)
+    assert 0.7 < result.std() / samples.std() < 1.3

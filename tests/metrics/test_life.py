@@ -20,21 +20,21 @@ def of(samples: np.ndarray) -> Life:
 
 @pytest.mark.parametrize("slope_db", [-20.0, 0.0, 1.0])
 def test_loudness_slope_of_a_ramp(slope_db: float):
-    found = of(NOISE * 10 ** (slope_db * MINUTES / 20))
-    assert found.loudness_slope_db == pytest.approx(slope_db, abs=0.05)
-    assert found.centroid_slope_cents == pytest.approx(0, abs=2)
-    assert found.repeated_share == 0  # noise repeats nothing, nor does a fade
+    result = of(NOISE * 10 ** (slope_db * MINUTES / 20))
+    assert result.loudness_slope_db == pytest.approx(slope_db, abs=0.05)
+    assert result.centroid_slope_cents == pytest.approx(0, abs=2)
+    assert result.repeated_share == 0  # noise repeats nothing, nor does a fade
 
 
 @pytest.mark.parametrize("cents", [-600.0, 100.0])
 def test_centroid_slope_of_a_glide(cents: float):
     hz = 1000 * 2 ** (cents * MINUTES / 1200)
-    found = of(0.5 * np.sin(2 * np.pi * np.cumsum(hz) / RATE))
-    assert found.centroid_slope_cents == pytest.approx(cents, rel=0.02)
+    result = of(0.5 * np.sin(2 * np.pi * np.cumsum(hz) / RATE))
+    assert result.centroid_slope_cents == pytest.approx(cents, rel=0.02)
 
 
 def test_drift_is_the_slope_over_the_whole_length():
-    found = Life(
+    result = Life(
         seconds=90,
         loudness_slope_db=2,
         centroid_slope_cents=-40,
@@ -42,7 +42,7 @@ def test_drift_is_the_slope_over_the_whole_length():
         longest_silence_seconds=0,
         longest_zeros_seconds=0,
     )
-    assert (found.loudness_drift_db, found.centroid_drift_cents) == (3, -60)
+    assert (result.loudness_drift_db, result.centroid_drift_cents) == (3, -60)
 
 
 def test_pauses_change_no_slope():
@@ -80,22 +80,22 @@ def test_silence_and_zeros_are_timed_to_the_sample():
     assert of(samples).longest_silence_seconds == 0
     samples[5 * RATE : 6 * RATE] = 0
     samples[12 * RATE : 15 * RATE] = 5e-4 * np.sign(NOISE[12 * RATE : 15 * RATE])
-    found = of(samples)
-    assert found.longest_zeros_seconds == 1
-    assert found.longest_silence_seconds == 3
+    result = of(samples)
+    assert result.longest_zeros_seconds == 1
+    assert result.longest_silence_seconds == 3
 
 
 def test_one_channel_alone_is_no_silence():
     left, right = NOISE[: 10 * RATE], np.zeros(10 * RATE, np.float32)
-    found = life([np.stack([left, right])], RATE)
-    assert found.longest_zeros_seconds < 0.01
-    assert found.loudness_slope_db == pytest.approx(of(left / 2).loudness_slope_db, abs=1e-6)
+    result = life([np.stack([left, right])], RATE)
+    assert result.longest_zeros_seconds < 0.01
+    assert result.loudness_slope_db == pytest.approx(of(left / 2).loudness_slope_db, abs=1e-6)
 
 
 def test_an_empty_stream_has_no_slope():
-    found = of(np.zeros(10 * RATE))
-    assert np.isnan(found.loudness_slope_db) and np.isnan(found.centroid_slope_cents)
-    assert (found.repeated_share, found.longest_silence_seconds, found.longest_zeros_seconds) == (0, 10, 10)
+    result = of(np.zeros(10 * RATE))
+    assert np.isnan(result.loudness_slope_db) and np.isnan(result.centroid_slope_cents)
+    assert (result.repeated_share, result.longest_silence_seconds, result.longest_zeros_seconds) == (0, 10, 10)
 
 
 def test_how_the_stream_is_split_changes_nothing():

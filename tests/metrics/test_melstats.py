@@ -40,14 +40,14 @@ def test_features_are_level_deviation_and_step_by_group_of_bands():
     windows = np.zeros((3, 32, 10))
     windows[:, 4:6] = 2.0  # group 2 of 16, steady
     windows[:, 31] = np.arange(10)  # half of group 15, rising
-    found = features(windows)
-    assert found.shape == (3, 48)
-    level, deviation, step = found[0].reshape(3, 16)
+    result = features(windows)
+    assert result.shape == (3, 48)
+    level, deviation, step = result[0].reshape(3, 16)
     assert level[2] == 2 and deviation[2] == 0 and step[2] == 0
     assert level[15] == pytest.approx(2.25)
     assert deviation[15] == pytest.approx(np.arange(10).std() / 2)
     assert step[15] == pytest.approx(0.5)
-    assert np.count_nonzero(found[0]) == 4
+    assert np.count_nonzero(result[0]) == 4
 
 
 def test_features_tell_noise_and_blur_from_the_real_thing():

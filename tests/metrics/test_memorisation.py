@@ -39,12 +39,12 @@ def test_five_planted_slices_are_found_and_nothing_else(tracks: list[np.ndarray]
     semitone = soxr.resample(tracks[4], 2 ** (1 / 12) * MEL.sample_rate, MEL.sample_rate).astype(np.float32)
     changed = [tracks[0][131:], tracks[1] * 10 ** (-3 / 20), as_mp3(tracks[2]), semitone, tracks[5]]
     planted = np.concatenate([windows(one, range(301, 302)) for one in changed])
-    found = memory(np.concatenate([generated, planted]), heldout, learned)
-    flagged = found.generated < found.threshold
+    result = memory(np.concatenate([generated, planted]), heldout, learned)
+    flagged = result.generated < result.threshold
     assert flagged[195:].sum() >= 4
     assert flagged[:195].mean() < 0.04  # as rare as among the held-out: the threshold is their 1st percentile
-    assert (found.heldout < found.generated[195:][[0, 1, 2, 4]].max()).sum() == 0
-    assert 0.8 < found.ratio < 1.2
+    assert (result.heldout < result.generated[195:][[0, 1, 2, 4]].max()).sum() == 0
+    assert 0.8 < result.ratio < 1.2
 
 
 def test_a_slice_of_a_track_is_at_no_distance_whatever_its_level(tracks: list[np.ndarray]):

@@ -42,15 +42,15 @@ def noise(seconds=SECONDS, rate=RATE):
 @pytest.mark.parametrize("cents", [0, 20, -30])
 @pytest.mark.parametrize("rate", [16000, 22050, 44100, 48000])
 def test_tempered_chord_is_in_tune_at_its_own_reference(cents, rate):
-    found = music_figures(tones(semitones([-12, -5, 4, 11], cents), rate=rate), rate)
-    assert found["tuning"] > 0.99
-    assert found["reference_cents"] == pytest.approx(cents, abs=1)
+    result = music_figures(tones(semitones([-12, -5, 4, 11], cents), rate=rate), rate)
+    assert result["tuning"] > 0.99
+    assert result["reference_cents"] == pytest.approx(cents, abs=1)
 
 
 def test_quarter_tones_cancel():
     """As many peaks on the grid as half way between: a mean vector of 0."""
-    found = music_figures(tones(semitones([-12, -5]) + semitones([4, 11], 50)), RATE)
-    assert found["tuning"] == pytest.approx(0, abs=0.02)
+    result = music_figures(tones(semitones([-12, -5]) + semitones([4, 11], 50)), RATE)
+    assert result["tuning"] == pytest.approx(0, abs=0.02)
 
 
 def test_thirds_of_a_semitone_cancel_but_for_one():
@@ -60,17 +60,17 @@ def test_thirds_of_a_semitone_cancel_but_for_one():
 
 
 def test_noise_has_neither_tuning_nor_held_notes_nor_key_nor_pulse():
-    found = music_figures(noise(60), RATE)
-    assert found["tuning"] < 0.05
-    assert found["held_share"] < 0.1
-    assert found["pitch_class_entropy"] == pytest.approx(UNIFORM_BITS, abs=0.06)
-    assert found["pulse"] < 0.2
+    result = music_figures(noise(60), RATE)
+    assert result["tuning"] < 0.05
+    assert result["held_share"] < 0.1
+    assert result["pitch_class_entropy"] == pytest.approx(UNIFORM_BITS, abs=0.06)
+    assert result["pulse"] < 0.2
 
 
 @pytest.mark.parametrize(("classes", "bits"), [([0], 0), ([0, 4], 1), ([0, 3, 6, 9], 2), (range(12), UNIFORM_BITS)])
 def test_equal_classes_have_the_logarithm_of_their_number(classes, bits):
-    found = music_figures(tones(semitones(np.array(list(classes)) - 2)), RATE)
-    assert found["pitch_class_entropy"] == pytest.approx(bits, abs=0.02)
+    result = music_figures(tones(semitones(np.array(list(classes)) - 2)), RATE)
+    assert result["pitch_class_entropy"] == pytest.approx(bits, abs=0.02)
 
 
 def test_entropy_is_the_mean_of_sections_not_that_of_all():
@@ -97,8 +97,8 @@ def test_wide_vibrato_is_not_held_and_narrow_is(cents, held):
 @pytest.mark.parametrize(("db_per_second", "abs_db"), [(0, 0.05), (-3, 0.1), (-12, 0.1), (6, 0.1)])
 def test_partials_decay_at_their_rate(db_per_second, abs_db):
     """Four seconds: the ear would call 48 dB silence, and so does the 60 dB of a peak's range."""
-    found = music_figures(tones(semitones([-12, 0, 7]), seconds=4, db_per_second=db_per_second), RATE)
-    assert found["decay_db_per_second"] == pytest.approx(db_per_second, abs=abs_db)
+    result = music_figures(tones(semitones([-12, 0, 7]), seconds=4, db_per_second=db_per_second), RATE)
+    assert result["decay_db_per_second"] == pytest.approx(db_per_second, abs=abs_db)
 
 
 def test_decay_is_the_loud_partials():
@@ -135,8 +135,8 @@ def test_level_does_not_matter():
 
 @pytest.mark.parametrize("size", [0, 100, RATE])
 def test_silence_has_no_music(size):
-    found = music_figures(np.zeros(size, np.float32), RATE)
-    assert all(np.isnan(value) for value in found.values())
+    result = music_figures(np.zeros(size, np.float32), RATE)
+    assert all(np.isnan(value) for value in result.values())
 
 
 def test_stereo_is_refused():
@@ -148,16 +148,16 @@ def test_peaks_are_where_the_partials_are():
     hz = np.array([123.4, 250.0, 617.0, 1803.0])
     peaks = find_peaks(tones(hz, seconds=2), RATE)
     assert len(peaks) == 4 * (peaks.frame.max() + 1)
-    found = 440 * 2 ** (peaks.cents / 1200)
-    np.testing.assert_allclose(1200 * np.log2(found.reshape(-1, 4) / hz), 0, atol=3)
+    result = 440 * 2 ** (peaks.cents / 1200)
+    np.testing.assert_allclose(1200 * np.log2(result.reshape(-1, 4) / hz), 0, atol=3)
     np.testing.assert_allclose(peaks.magnitude, 0.1, rtol=0.05)
 
 
 def test_peaks_30_db_down_and_outside_110_to_2000_hz_are_left_out():
     samples = tones([440]) + 10 ** (-25 / 20) * tones([600]) + 10 ** (-35 / 20) * tones([800]) + tones([60, 3000])
     peaks = find_peaks(samples, RATE)
-    found = 440 * 2 ** (peaks.cents / 1200)
-    assert set(np.round(found / 10) * 10) == {440, 600}
+    result = 440 * 2 ** (peaks.cents / 1200)
+    assert set(np.round(result / 10) * 10) == {440, 600}
 
 
 def test_next_is_the_same_partial():

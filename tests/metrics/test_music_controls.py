@@ -65,12 +65,12 @@ def figure(value: float, around: np.ndarray | None = None) -> Figure:
 def answers(scale: float = 1.5) -> dict[str, dict[str, Figure]]:
     """Every measure moves by `scale` times what it must, or stays still."""
     names = {one.measure for asked in EXPECTED.values() for one in asked}
-    found = {row: {name: figure(1.0) for name in names} for row in (HALVES, *EXPECTED)}
+    result = {row: {name: figure(1.0) for name in names} for row in (HALVES, *EXPECTED)}
     for row, asked in EXPECTED.items():
         for one in asked:
             moved = {FALLS: -1, RISES: 1}.get(one.does, 0) * scale * one.least
-            found[row][one.measure] = figure(1 + moved)
-    return found
+            result[row][one.measure] = figure(1 + moved)
+    return result
 
 
 def test_measures_that_answer_as_they_should_pass_all():
@@ -85,28 +85,28 @@ def test_measures_that_move_too_little_fail_all_but_those_that_stay():
 
 
 def test_one_that_should_stay_and_moves_is_told_why():
-    found = answers()
-    found["backwards"]["tuning"] = figure(0.9)
-    (failed,) = [one for one in music_verdicts(found) if not one.passed]
+    result = answers()
+    result["backwards"]["tuning"] = figure(0.9)
+    (failed,) = [one for one in music_verdicts(result) if not one.passed]
     assert (failed.control, failed.measure) == ("backwards", "tuning")
     assert "should move by 0.02 at most" in failed.why
 
 
 def test_a_move_within_chance_does_not_pass():
-    found = answers()
-    found["detuned"]["tuning"] = figure(0.5, np.random.default_rng(1).normal(0, 1, 200))
-    (failed,) = [one for one in music_verdicts(found) if not one.passed]
+    result = answers()
+    result["detuned"]["tuning"] = figure(0.5, np.random.default_rng(1).normal(0, 1, 200))
+    (failed,) = [one for one in music_verdicts(result) if not one.passed]
     assert failed.why.endswith("by more than chance")
 
 
 def test_what_is_no_longer_there_has_fallen_but_has_not_stayed():
-    found = answers()
-    found["wavering"]["held_share"] = found["backwards"]["held_share"] = figure(float("nan"))
-    assert [one.control for one in music_verdicts(found) if not one.passed] == ["backwards"]
+    result = answers()
+    result["wavering"]["held_share"] = result["backwards"]["held_share"] = figure(float("nan"))
+    assert [one.control for one in music_verdicts(result) if not one.passed] == ["backwards"]
 
 
 def test_what_the_music_never_had_proves_nothing():
-    found = answers()
-    found[HALVES]["decay_db_per_second"] = figure(float("nan"))
-    failed = {one.control for one in music_verdicts(found) if not one.passed}
+    result = answers()
+    result[HALVES]["decay_db_per_second"] = figure(float("nan"))
+    failed = {one.control for one in music_verdicts(result) if not one.passed}
     assert failed == {"backwards", "low-pass 4 kHz"}

@@ -31,11 +31,11 @@ def test_values_are_means_and_medians():
     its = measured()
     its.figures[:3, 0] = np.nan
     its.figures[0, 3] = 1e9
-    found = judge_music(its, None)
-    assert found["tuning"].value == pytest.approx(its.figures[3:, 0].mean())
-    assert (found["tuning"].note or "").startswith("37 of 40 have any; A at 4")
-    assert found["pulse"].value == pytest.approx(np.median(its.figures[:, 3]))
-    assert found["held_share"].note is None
+    result = judge_music(its, None)
+    assert result["tuning"].value == pytest.approx(its.figures[3:, 0].mean())
+    assert (result["tuning"].note or "").startswith("37 of 40 have any; A at 4")
+    assert result["pulse"].value == pytest.approx(np.median(its.figures[:, 3]))
+    assert result["held_share"].note is None
 
 
 @pytest.mark.parametrize("n", [4, 5])
@@ -58,10 +58,10 @@ def test_what_no_window_has_is_missing():
     its = measured()
     its.figures[:, 4] = np.nan
     its.durations[:] = 0
-    found = judge_music(its, measured(seed=1))
+    result = judge_music(its, measured(seed=1))
     for name in ("decay_db_per_second", "durations"):
-        assert np.isnan(found[name].value)
-        assert found[name].low is None
+        assert np.isnan(result[name].value)
+        assert result[name].low is None
 
 
 def test_without_a_reference_nothing_is_compared():
@@ -77,8 +77,8 @@ def test_histograms_that_differ_are_apart_and_alike_ones_are_near():
 
 def test_intervals_have_the_width_of_the_standard_error():
     """Of 400 values of unit deviation: 2 x 1.96 / 20."""
-    found = judge_music(measured(400), None, resamples=2000)["tuning"]
-    assert width(found) == pytest.approx(0.196, rel=0.1)
+    result = judge_music(measured(400), None, resamples=2000)["tuning"]
+    assert width(result) == pytest.approx(0.196, rel=0.1)
 
 
 def test_the_same_windows_changed_alike_are_clearly_changed():

@@ -10,9 +10,9 @@ from halfstep.metrics.neighbours import reach
 def test_equal_distributions(features: int):
     """Expected coverage for n = m = 1000 and k = 5 is .9690, 1 - prod (n - i) / (n + m - 1 - i); density 1."""
     rng = np.random.default_rng(0)
-    found = [reach(*rng.standard_normal((2, 1000, features))) for _ in range(4)]
-    np.testing.assert_allclose(np.mean([one.coverage() for one in found]), 0.9690, atol=0.006)
-    np.testing.assert_allclose(np.mean([one.density() for one in found]), 1, atol=0.08)
+    result = [reach(*rng.standard_normal((2, 1000, features))) for _ in range(4)]
+    np.testing.assert_allclose(np.mean([one.coverage() for one in result]), 0.9690, atol=0.006)
+    np.testing.assert_allclose(np.mean([one.density() for one in result]), 1, atol=0.08)
 
 
 def test_one_row_repeated_covers_little_and_far_rows_nothing():
@@ -28,9 +28,9 @@ def test_counts_choose_rows():
     x, y = rng.standard_normal((2, 40, 3))
     counts = rng.integers(0, 3, 40)
     repeated = reach(x.repeat(counts, 0), y)
-    found = reach(x, y)
-    np.testing.assert_allclose(found.density(counts), repeated.density())
-    assert found.coverage(counts) == repeated.coverage()
+    result = reach(x, y)
+    np.testing.assert_allclose(result.density(counts), repeated.density())
+    assert result.coverage(counts) == repeated.coverage()
 
 
 def test_too_few_rows_are_refused():

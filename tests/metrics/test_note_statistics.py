@@ -14,9 +14,9 @@ def notes(*rows: tuple[float, float, int]) -> Notes:
 
 def test_notes_a_second_and_polyphony():
     """2 s of one note, of which another sounds for .5 s, then a rest: 2.5 note-seconds in 2 s with sound."""
-    found = note_statistics(notes((0, 2, 60), (1, 0.5, 64), (5, 1, 60)), 10)
-    assert found.notes_per_second == 0.3
-    assert found.polyphony == pytest.approx(3.5 / 3)
+    result = note_statistics(notes((0, 2, 60), (1, 0.5, 64), (5, 1, 60)), 10)
+    assert result.notes_per_second == 0.3
+    assert result.polyphony == pytest.approx(3.5 / 3)
 
 
 def test_a_chord_of_three_is_three():
@@ -28,28 +28,28 @@ def test_one_note_after_another_is_one():
 
 
 def test_intervals_are_between_all_neighbours_within_a_second():
-    found = note_statistics(notes((0, 1, 60), (0, 1, 64), (0.8, 1, 67), (2.5, 1, 60)), 4).intervals
+    result = note_statistics(notes((0, 1, 60), (0, 1, 64), (0.8, 1, 67), (2.5, 1, 60)), 4).intervals
     expected = np.zeros(25)
     expected[[4, 7, 3]] = 1
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_wider_intervals_than_two_octaves_are_left_out():
-    found = note_statistics(notes((0, 1, 40), (0, 1, 64), (0.1, 1, 90)), 4).intervals
-    assert found[24] == found.sum() == 1
+    result = note_statistics(notes((0, 1, 40), (0, 1, 64), (0.1, 1, 90)), 4).intervals
+    assert result[24] == result.sum() == 1
 
 
 def test_durations_fall_into_their_classes():
-    found = note_statistics(notes((0, 0.05, 60), (1, 0.3, 60), (2, 0.3, 61), (3, 9.0, 60)), 4).durations
+    result = note_statistics(notes((0, 0.05, 60), (1, 0.3, 60), (2, 0.3, 61), (3, 9.0, 60)), 4).durations
     expected = np.zeros(len(DURATION_EDGES) + 1)
     expected[[0, 4, 11]] = 1, 2, 1
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_no_notes():
-    found = note_statistics(notes(), 10)
-    assert found.notes_per_second == found.intervals.sum() == found.durations.sum() == 0
-    assert np.isnan(found.polyphony)
+    result = note_statistics(notes(), 10)
+    assert result.notes_per_second == result.intervals.sum() == result.durations.sum() == 0
+    assert np.isnan(result.polyphony)
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,9 @@ def test_zimtohrli_is_0_for_the_same_and_grows_with_noise():
 @pytest.mark.usefixtures("zimtohrli")
 def test_zimtohrli_of_stereo_is_the_mean_of_its_channels():
     sound = np.stack([music(1), music(1)[::-1]])
-    found = np.stack([noisy(sound[0], 0.01), sound[1]])
-    one = zimtohrli_distance(found[0], sound[0], RATE)
-    assert zimtohrli_distance(found, sound, RATE) == pytest.approx(one / 2)
+    result = np.stack([noisy(sound[0], 0.01), sound[1]])
+    one = zimtohrli_distance(result[0], sound[0], RATE)
+    assert zimtohrli_distance(result, sound, RATE) == pytest.approx(one / 2)
 
 
 @pytest.mark.slow

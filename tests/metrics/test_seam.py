@@ -155,9 +155,9 @@ def test_two_hundred_seams_pass_where_hard_cuts_would_not():
 def test_no_power_on_noise():
     """Nobody hears a cut in white noise: the test says so instead of passing."""
     noise = np.random.default_rng(0).standard_normal(40 * RATE).astype(np.float32)
-    found = seam_test([Joined(noise, list(range(RATE // 8, 39 * RATE, RATE // 6)))], RATE, np.random.default_rng(1))
-    assert found.score.seams > 200
-    assert abs(found.score.z) < 4 and not found.has_power and not found.passes
+    result = seam_test([Joined(noise, list(range(RATE // 8, 39 * RATE, RATE // 6)))], RATE, np.random.default_rng(1))
+    assert result.score.seams > 200
+    assert abs(result.score.z) < 4 and not result.has_power and not result.passes
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,8 @@ def test_silence_against_sound_is_bounded_by_the_clamp():
 
 def test_worse_as_noise_grows():
     for distance in DISTANCES:
-        found = [distance(NOISE[0] + np.float32(level) * NOISE[1], NOISE[0]) for level in (0.01, 0.1, 1.0)]
-        assert found[0] < found[1] < found[2], distance.__name__
+        result = [distance(NOISE[0] + np.float32(level) * NOISE[1], NOISE[0]) for level in (0.01, 0.1, 1.0)]
+        assert result[0] < result[1] < result[2], distance.__name__
 
 
 def test_another_mel_can_be_asked_for():

@@ -59,15 +59,15 @@ def mutants_of(source: bytes) -> list[Mutant]:
         with contextlib.suppress(SyntaxError):
             compile(source[:start] + after.encode() + source[end:], "mutant", "exec")
             changes.add((start, end, node.lineno, kind, after))
-    found: list[Mutant] = []
+    result: list[Mutant] = []
     alike: Counter[str] = Counter()
     for start, end, line, kind, after in sorted(changes):
         before = " ".join(source[start:end].decode().split())
         text = f"{lines[line - 1].decode().strip()} | {before} | {after}"
         alike[text] += 1
         key = hashlib.sha256(f"{text} | {alike[text]}".encode()).hexdigest()[:16]
-        found.append(Mutant(line, kind, start, end, before, after, key))
-    return found
+        result.append(Mutant(line, kind, start, end, before, after, key))
+    return result
 
 
 def _counted(node: ast.AST) -> Iterator[ast.AST]:

@@ -54,8 +54,8 @@ def test_guidance_goes_on_from_the_worse_through_the_better(denoiser: Denoiser, 
 def test_guidance_keeps_to_where_there_is_more_noise(denoiser: Denoiser, above_sigma: float, guided: bool):
     """`call` is at sigma = .8, as float32 has it."""
     above_sigma = float(torch.tensor(above_sigma))
-    found = call(Guided(denoiser, 2.0, above_sigma=above_sigma))
-    torch.testing.assert_close(found, call(Guided(denoiser, 2.0)) if guided else call(denoiser))
+    result = call(Guided(denoiser, 2.0, above_sigma=above_sigma))
+    torch.testing.assert_close(result, call(Guided(denoiser, 2.0)) if guided else call(denoiser))
 
 
 def test_attention_to_its_own_position_is_attention_of_a_single_position():

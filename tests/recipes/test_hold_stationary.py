@@ -37,11 +37,11 @@ def test_slopes_means_and_deviations_are_those_of_a_network_that_is_known(
     library = SimpleNamespace(
         tracks=tracks, array=lambda track: sampler.log_mel((ripple + track.level).T.astype(np.float32)).T
     )
-    found = recipe.measured(tiny_model, library, 5)
+    result = recipe.measured(tiny_model, library, 5)
     # Over contexts of 1 and 2: (1.2 + .3) * 1 + (2.4 + .3) * 2 of 1 + 4, less the noise's own mean.
-    assert found.pull == pytest.approx((1.5 + 2 * 2.7) / 5 - 1, abs=0.1)
-    assert found.bias == pytest.approx((1.5 + 2.7) / 2 - 1.5, abs=0.1)
-    assert found.contrast == pytest.approx(1.5, rel=0.03)
+    assert result.pull == pytest.approx((1.5 + 2 * 2.7) / 5 - 1, abs=0.1)
+    assert result.bias == pytest.approx((1.5 + 2.7) / 2 - 1.5, abs=0.1)
+    assert result.contrast == pytest.approx(1.5, rel=0.03)
 
 
 def test_numbers_are_written_into_the_folder(recipe, tiny_model: Path, tmp_path: Path):

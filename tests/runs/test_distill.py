@@ -92,10 +92,10 @@ def test_finished_rungs_are_loaded_as_they_landed(distilled: Path):
     with open_run(distilled) as opened:
         rungs = finished_rungs(opened)
         assert list(rungs) == [2, 1]
-        found = rungs[1]().state_dict()
+        result = rungs[1]().state_dict()
     kept, notes = load_tensors(distilled / "ladder" / "0001" / "student.safetensors")
     assert notes["num_steps"] == 1
-    assert all(torch.equal(found[name], kept[name]) for name in kept)
+    assert all(torch.equal(result[name], kept[name]) for name in kept)
 
 
 class Cut(Exception):

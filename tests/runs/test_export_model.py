@@ -107,8 +107,8 @@ def test_a_buffer_that_is_mostly_zeros_is_stored_without_them(tmp_path: Path):
     write_onnx(Filters(), {"x": torch.zeros(1, 100)}, ("y",), {}, path, "int4")
     assert path.stat().st_size < 4000  # of 40000
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {"x": np.ones((1, 100), np.float32)})
-    np.testing.assert_array_equal(np.asarray(found)[0], np.arange(1, 101))
+    (measured,) = session.run(None, {"x": np.ones((1, 100), np.float32)})
+    np.testing.assert_array_equal(np.asarray(measured)[0], np.arange(1, 101))
 
 
 def test_exported_file_tells_nothing_of_this_machine(denoiser: Denoiser, tmp_path: Path):

@@ -91,7 +91,7 @@ def test_the_students_weights_are_what_the_file_holds(model: Path, first: Path):
     """As they are played: a scale of eight bits off, at most."""
     with open_run(first) as run:
         teacher = run.teacher().state_dict()
-    found = start_from(model).weights({name: value.shape for name, value in teacher.items()})
+    result = start_from(model).weights({name: value.shape for name, value in teacher.items()})
     assert read_manifest(model).denoisers[0].file.endswith(".onnx")
     for name, value in teacher.items():
-        torch.testing.assert_close(found[name], value, atol=float(value.abs().max()) / 200, rtol=0)
+        torch.testing.assert_close(result[name], value, atol=float(value.abs().max()) / 200, rtol=0)

@@ -57,12 +57,12 @@ def test_v_loss_is_1_at_a_zero_start(prepared: Library, packing: str):
     windows = Windows(prepared, "train", 24)
     loss = denoising_loss(DiffusionConfig(parameterization="v", weight="snr+1"))
     denoiser = start(task, "v")
-    found = []
+    result = []
     with torch.no_grad():
         for number in range(12):
             clips, rng = windows.batch(number, 64)
-            found.append(loss(denoiser, task.example(clips, rng), StepRandom(0, number, DEVICE)).item())
-    assert np.mean(found) == pytest.approx(1, abs=0.02)
+            result.append(loss(denoiser, task.example(clips, rng), StepRandom(0, number, DEVICE)).item())
+    assert np.mean(result) == pytest.approx(1, abs=0.02)
 
 
 def test_v_and_x_errors_by_level_at_a_zero_start(prepared: Library):

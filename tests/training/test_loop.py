@@ -109,10 +109,10 @@ def test_total_steps(given: dict, windows: int, total: int):
 
 def test_it_learns_and_its_log_says_so(tmp_path: Path):
     average = run(tmp_path, batch, config(100, learning_rate=1e-2))
-    found = losses(tmp_path)
-    assert len(found) == 100
-    assert np.mean(found[:5]) == pytest.approx(1, abs=0.4)
-    assert np.mean(found[-20:]) < 0.5
+    result = losses(tmp_path)
+    assert len(result) == 100
+    assert np.mean(result[:5]) == pytest.approx(1, abs=0.4)
+    assert np.mean(result[-20:]) < 0.5
     assert not average.training
     line = lines(tmp_path)[-1]
     assert line.keys() == {"step", "loss", "gradient_norm", "learning_rate", "skipped", "windows_per_second"}
@@ -249,9 +249,9 @@ def test_one_batch_a_thousand_times_too_loud(tmp_path: Path):
 
     def loss_after(name: str, clip_norm: float, bad: int) -> float:
         run(tmp_path / name, poisoned(bad, lambda x: x * 1000), config(80, learning_rate=1e-2, clip_norm=clip_norm))
-        found = losses(tmp_path / name)
-        assert bad > 80 or found[bad] > 1000
-        return float(np.mean(found[60:]))
+        result = losses(tmp_path / name)
+        assert bad > 80 or result[bad] > 1000
+        return float(np.mean(result[60:]))
 
     clean = loss_after("clean", 1.0, bad=999)
     assert loss_after("clipped", 1.0, bad=20) < 1.1 * clean
@@ -289,9 +289,9 @@ def test_the_network_is_computed_as_precision_says_and_the_loss_in_float32(
             return out
 
     def loss(denoiser: Denoiser, example: Example, random: StepRandom) -> Tensor:
-        found = DENOISE(denoiser, example, random)
-        kinds.append(found.dtype)
-        return found
+        result = DENOISE(denoiser, example, random)
+        kinds.append(result.dtype)
+        return result
 
     run(tmp_path, batch, config(1, precision=precision), Denoiser(Net(), "v"), loss)
     assert kinds == [(torch.float32, computed), torch.float32]

@@ -40,11 +40,11 @@ def test_the_faster_precision_is_taken_and_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fp32: float, bf16: float, taken: str
 ):
     """The two processors of the issue, and one on which there is nothing to gain."""
-    found = choose(tmp_path, Clocked(monkeypatch, fp32, bf16))
-    assert found.precision == taken
-    assert found.seconds == pytest.approx({"fp32": fp32, "bf16": bf16})
+    result = choose(tmp_path, Clocked(monkeypatch, fp32, bf16))
+    assert result.precision == taken
+    assert result.seconds == pytest.approx({"fp32": fp32, "bf16": bf16})
     other_way_round = Clocked(monkeypatch, bf16, fp32)
-    assert choose(tmp_path, other_way_round) == found
+    assert choose(tmp_path, other_way_round) == result
     assert other_way_round.calls == {"fp32": 0, "bf16": 0}
 
 

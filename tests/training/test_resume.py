@@ -19,10 +19,10 @@ def straight(tmp_path_factory: pytest.TempPathFactory, apart: Callable, left: Ca
     """The small training that nothing interrupts."""
     folder = tmp_path_factory.mktemp("straight") / "run"
     assert apart(folder=str(folder), steps=STEPS, save_seconds=1e9) == 0
-    found = left(folder)
-    assert found[0] == f"step-{STEPS:08d}.safetensors"
-    assert [line["step"] for line in found[2]] == sorted([*range(2, STEPS + 1, 2), 5, 10, 15, 20])
-    return found
+    result = left(folder)
+    assert result[0] == f"step-{STEPS:08d}.safetensors"
+    assert [line["step"] for line in result[2]] == sorted([*range(2, STEPS + 1, 2), 5, 10, 15, 20])
+    return result
 
 
 def test_another_seed_of_the_data_would_show(straight, apart: Callable, left: Callable, tmp_path: Path):

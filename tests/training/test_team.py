@@ -66,9 +66,9 @@ def straight(tmp_path_factory: pytest.TempPathFactory, crew: Callable) -> Path:
     """The training on one process."""
     folder = tmp_path_factory.mktemp("alone") / "run"
     assert crew(1, folder=str(folder), steps=STEPS, settings={}) == [0]
-    found = curve(folder)
-    assert len(found) == STEPS
-    assert np.abs(np.diff(found[:, 0])).min() > 10 * TOLERANCE  # every update has a loss of its own
+    result = curve(folder)
+    assert len(result) == STEPS
+    assert np.abs(np.diff(result[:, 0])).min() > 10 * TOLERANCE  # every update has a loss of its own
     return folder
 
 
@@ -83,12 +83,12 @@ def test_the_curve_and_the_weights_are_those_of_one_process(
     assert crew(count, folder=str(tmp_path), steps=STEPS, settings=settings) == [0] * count
     np.testing.assert_allclose(curve(tmp_path), curve(straight), rtol=TOLERANCE)
     last = f"checkpoints/step-{STEPS:08d}.safetensors"
-    found, wanted = (load_tensors(folder / last)[0] for folder in (tmp_path, straight))
-    assert found.keys() == wanted.keys()
+    result, wanted = (load_tensors(folder / last)[0] for folder in (tmp_path, straight))
+    assert result.keys() == wanted.keys()
     for name, tensor in wanted.items():
-        assert found[name].shape == tensor.shape
+        assert result[name].shape == tensor.shape
         if name.startswith(("model/", "ema/")):  # of moments some are sums that all but cancel
-            torch.testing.assert_close(found[name], tensor, rtol=0.02, atol=2e-4)
+            torch.testing.assert_close(result[name], tensor, rtol=0.02, atol=2e-4)
     assert [line["step"] for line in read_log(tmp_path) if "weights" in line] == [5, 8]
 
 
@@ -111,15 +111,15 @@ def test_the_command_on_two_processes_trains_and_climbs(
     crew: Callable, command: Callable, library: Path, tmp_path: Path
 ):
     """One run folder; a setting that does not fit is said once."""
-    run, told = tmp_path / "run", tmp_path / "told.txt"
+    run, said = tmp_path / "run", tmp_path / "told.txt"
     words = [*command(library, run, 4), "--set", "distill.start_steps=4", "--set", "distill.updates=2", "--set",
              "distill.batch_size=4", "--device", "cpu"]  # fmt: skip
     assert crew(2, command=words) == [0, 0]
     assert crew(2, command=["distill", str(run), "--to", "2"]) == [0, 0]
     assert (run / "ladder" / "0002" / "student.json").exists()
     assert not (run / "lock").exists()
-    assert crew(2, command=[*words, "--set", "train.seed=9"], stderr=str(told)) == [2, 2]
-    assert told.read_text().count("train.seed") == 1
+    assert crew(2, command=[*words, "--set", "train.seed=9"], stderr=str(said)) == [2, 2]
+    assert said.read_text().count("train.seed") == 1
 
 
 def test_parts_make_up_the_whole():
@@ -134,10 +134,10 @@ def test_a_part_of_an_example_has_its_rows_of_everything():
     whole = Example(x=x, condition=Condition(aligned=x + 10, pooled=x[..., 0] + 20), known=x[:, :1] + 30)
     part = Part(1, 2).example(whole)
     pooled = x[..., 0] + 20
-    for found, wanted in (
+    for result, wanted in (
         (part.x, x), (part.condition.aligned, x + 10), (part.known, x[:, :1] + 30), (part.condition.pooled, pooled),
     ):  # fmt: skip
-        assert found is not None and torch.equal(found, wanted[2:])
+        assert result is not None and torch.equal(result, wanted[2:])
     assert part.condition.tokens is None
     one_mask = Part(1, 2).example(Example(x=x, condition=Condition(), known=x[:1]))
     assert one_mask.known is not None and torch.equal(one_mask.known, x[:1])

@@ -49,9 +49,9 @@ def test_a_loss_weighted_by_its_draws_has_the_mean_of_even_draws(schedule: str):
         with torch.no_grad():
             return sampling.mean(torch.from_numpy(drawn.times**2), drawn, shares).item()
 
-    found, even = ([mean(one) for _ in range(400)] for one in (history, LossHistory()))
-    assert np.mean(found) == pytest.approx(1 / 3, abs=0.005)
-    assert np.std(found) < 0.5 * np.std(even)
+    result, even = ([mean(one) for _ in range(400)] for one in (history, LossHistory()))
+    assert np.mean(result) == pytest.approx(1 / 3, abs=0.005)
+    assert np.std(result) < 0.5 * np.std(even)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

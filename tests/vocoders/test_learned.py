@@ -130,14 +130,14 @@ def test_products_of_bytes_are_nearly_those_of_floats(net, tmp_path: Path):
     """Of 8 bits on one side and 7 on the other, in every product: within 2 % of the spectra's norm."""
     mel = np.ascontiguousarray(melody().T)
     planned = np.random.default_rng(0).standard_normal((2, len(mel), SMALL.bins)).astype(np.float32)
-    found = []
+    result = []
     for ranges in (None, input_ranges(net, torch.from_numpy(melody())[None])):
         write_vocoder(net, tmp_path, ranges=ranges)
         prior, refiner = (OnnxNetwork((tmp_path / name).read_bytes(), name, 1) for name in (PRIOR, REFINER))
         networks = OnnxVocoder(prior, refiner, SMALL)
         magnitude, hidden = networks.prior(mel)
-        found.append(networks.refiner(hidden, magnitude, planned, planned))
-    assert 0 < np.linalg.norm(found[1] - found[0]) < 0.02 * np.linalg.norm(found[0])
+        result.append(networks.refiner(hidden, magnitude, planned, planned))
+    assert 0 < np.linalg.norm(result[1] - result[0]) < 0.02 * np.linalg.norm(result[0])
     assert b"MatMulInteger" in (tmp_path / REFINER).read_bytes()
 
 

@@ -12,11 +12,11 @@ from halfstep.app.play.benching import measured
 
 def test_every_number_of_steps_is_measured(tiny_model: Path, capsys: pytest.CaptureFixture[str]):
     assert run(["bench", "--model", str(tiny_model), "--seconds", "5", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert (found["model"], found["threads"], found["seconds"]) == ("tiny-gauss", 1, 5.0)
-    assert found["processor"]
-    assert [one["steps"] for one in found["speeds"]] == [4, 1]
-    for one in found["speeds"]:
+    result = json.loads(capsys.readouterr().out)
+    assert (result["model"], result["threads"], result["seconds"]) == ("tiny-gauss", 1, 5.0)
+    assert result["processor"]
+    assert [one["steps"] for one in result["speeds"]] == [4, 1]
+    for one in result["speeds"]:
         assert one["real_time_factor"] == pytest.approx(one["denoiser"] + one["vocoder"])
         assert 0 < one["vocoder"] < one["real_time_factor"] < 1
         assert one["griffin_lim"] > 0

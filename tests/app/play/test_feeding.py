@@ -35,17 +35,17 @@ def test_an_order_is_the_piece_as_it_is_generated(tiny_model: Path):
 
 def test_a_newer_order_takes_the_place_of_one_that_never_ends(tiny_model: Path):
     """The second line comes once the first has sounded; the third, the end, once the second has."""
-    model, heard = halfstep.load(tiny_model), {1: threading.Event(), 2: threading.Event()}
+    model, sounding = halfstep.load(tiny_model), {1: threading.Event(), 2: threading.Event()}
 
     class Pipe(io.BytesIO):
         def write(self, record) -> int:
-            heard[struct.unpack("<II", record[:8])[0]].set()
+            sounding[struct.unpack("<II", record[:8])[0]].set()
             return super().write(record)
 
     def lines() -> Iterator[bytes]:
-        for number in heard:
+        for number in sounding:
             yield json.dumps(ORDER | {"order": number, "seed": number}).encode()
-            assert heard[number].wait(20)
+            assert sounding[number].wait(20)
 
     out = Pipe()
     follow(model, lines(), out)

@@ -16,13 +16,13 @@ TAGS = {"software": "halfstep", "comment": "seed 1"}
 
 
 def chunks(data: bytes) -> dict[bytes, bytes]:
-    found, place = {}, 12
+    result, place = {}, 12
     while place < len(data):
         name, size = struct.unpack_from("<4sI", data, place)
-        found[name] = data[place + 8 : place + 8 + size]
+        result[name] = data[place + 8 : place + 8 + size]
         place += 8 + size + size % 2
     assert place == len(data)
-    return found
+    return result
 
 
 def test_a_wav_has_one_endless_loop_over_all_its_samples(tmp_path: Path):

@@ -59,9 +59,9 @@ def test_vggish_front_end():
 def test_vggish_from_onnx(tmp_path: Path):
     network = vggish(mean_network(tmp_path / "vggish.onnx", [1, 96, 64], 128))
     windows = np.random.default_rng(0).standard_normal((2, 2 * VGGISH_SAMPLES)).astype(np.float32)
-    found = network.embed(windows)
-    assert found.shape == (2, 2, 128)
-    np.testing.assert_allclose(found[1, 0, 5], vggish_mel(windows[1, :VGGISH_SAMPLES]).mean(), rtol=1e-4)
+    result = network.embed(windows)
+    assert result.shape == (2, 2, 128)
+    np.testing.assert_allclose(result[1, 0, 5], vggish_mel(windows[1, :VGGISH_SAMPLES]).mean(), rtol=1e-4)
 
 
 def test_vggish_from_safetensors(tmp_path: Path):
@@ -69,18 +69,18 @@ def test_vggish_from_safetensors(tmp_path: Path):
     net = VggishNet(widths=((2,), (3,), (4, 4), (5, 5)), dense=(8, 8, 6)).eval()
     save_file(net.state_dict(), tmp_path / "vggish.safetensors")
     windows = np.random.default_rng(0).standard_normal((2, VGGISH_SAMPLES)).astype(np.float32)
-    found = embedding(f"vggish={tmp_path / 'vggish.safetensors'}").embed(windows)
+    result = embedding(f"vggish={tmp_path / 'vggish.safetensors'}").embed(windows)
     seen = torch.from_numpy(np.stack([vggish_mel(window) for window in windows]))
-    np.testing.assert_allclose(found[:, 0], net(seen).detach().numpy(), atol=1e-6)
+    np.testing.assert_allclose(result[:, 0], net(seen).detach().numpy(), atol=1e-6)
 
 
 def test_clap_hears_ten_seconds_of_a_repeated_window(tmp_path: Path):
     network = embedding(f"clap={mean_network(tmp_path / 'clap.onnx', [CLAP_SAMPLES], 512)}")
     assert network.sample_rate == 48000
     window = np.concatenate([np.ones(60000), np.zeros(60000)]).astype(np.float32)[None]
-    found = network.embed(window)
-    assert found.shape == (1, 1, 512)
-    np.testing.assert_allclose(found, 0.5, atol=1e-3)
+    result = network.embed(window)
+    assert result.shape == (1, 1, 512)
+    np.testing.assert_allclose(result, 0.5, atol=1e-3)
 
 
 @pytest.mark.parametrize(

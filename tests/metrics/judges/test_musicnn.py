@@ -16,9 +16,9 @@ def test_front_end_is_that_of_musicnn():
     samples = (0.1 * np.random.default_rng(0).standard_normal(PIECE_SAMPLES)).astype(np.float32)
     mel = librosa.feature.melspectrogram(y=samples, sr=16000, n_fft=512, hop_length=256, n_mels=96, center=False)
     wanted = np.log10(10000 * mel.astype(np.float16).astype(np.float32) + 1).T
-    found = log_compressed_mel(samples)
-    assert found.shape == (FRAMES, 96)
-    np.testing.assert_allclose(found, wanted, atol=1e-3)  # float16 rounds to a thousandth
+    result = log_compressed_mel(samples)
+    assert result.shape == (FRAMES, 96)
+    np.testing.assert_allclose(result, wanted, atol=1e-3)  # float16 rounds to a thousandth
 
 
 def test_a_piano_says_piano():

@@ -56,15 +56,15 @@ def test_without_a_loop_it_ends_and_a_sustained_envelope_holds_until_it_is_let_g
     from gus_patches import played, read
 
     (once,) = read(patch(mode=1))
-    found = played([once], 69, 0, held=40000, length=40000, sample_rate=16000)
-    assert np.abs(found[:15000]).max() > 0.5
-    assert np.abs(found[17000:]).max() < 1e-3
+    result = played([once], 69, 0, held=40000, length=40000, sample_rate=16000)
+    assert np.abs(result[:15000]).max() > 0.5
+    assert np.abs(result[17000:]).max() < 1e-3
     # Up at once, held at the third level, then down to nothing at once.
     envelope = (63, 63, 63, 63, 63, 63, 246, 246, 246, 0, 0, 0)
     (held,) = read(patch(mode=1 | 4 | 32 | 64, loop=(0, RATE), envelope=envelope))
-    found = played([held], 69, 0, held=20000, length=30000, sample_rate=16000)
-    assert np.abs(found[10000:19000]).max() > 0.4
-    assert np.abs(found[22000:]).max() < 0.01
+    result = played([held], 69, 0, held=20000, length=30000, sample_rate=16000)
+    assert np.abs(result[10000:19000]).max() > 0.4
+    assert np.abs(result[22000:]).max() < 0.01
 
 
 def test_what_is_no_patch_is_refused():
@@ -120,5 +120,5 @@ def test_the_odds_of_a_class_are_the_sum_of_those_of_its_parts():
     asked = OfClasses(Judge(128, 6, 16, (2, 2)), classes).eval()
     mel = torch.rand(3, 128, 32)
     with torch.no_grad():
-        parts, found = (net(mel).softmax(1).numpy() for net in (asked.judge, asked))
-    np.testing.assert_allclose(found, np.stack([parts[:, classes == k].sum(1) for k in range(3)], 1), atol=1e-6)
+        parts, result = (net(mel).softmax(1).numpy() for net in (asked.judge, asked))
+    np.testing.assert_allclose(result, np.stack([parts[:, classes == k].sum(1) for k in range(3)], 1), atol=1e-6)

@@ -50,10 +50,10 @@ def test_music_has_about_unit_variance_at_every_level(clips: np.ndarray):
 @pytest.mark.parametrize("whitening", [0.0, 0.6, 1.0])
 def test_the_waveform_comes_back_from_x_and_mel(clips: np.ndarray, whitening: float):
     task = vocoder(whitening=whitening)
-    found = task.waveform(task.free(clips).x.numpy(), task.true_mel(clips))
-    assert found.shape == task.sound(clips).shape == (8, 32 * HOP)
+    result = task.waveform(task.free(clips).x.numpy(), task.true_mel(clips))
+    assert result.shape == task.sound(clips).shape == (8, 32 * HOP)
     inside = np.s_[:, HOP // 2 : -HOP // 2]
-    np.testing.assert_allclose(found[inside], task.sound(clips)[inside], atol=3e-6)
+    np.testing.assert_allclose(result[inside], task.sound(clips)[inside], atol=3e-6)
 
 
 def test_silence_in_silence_out():
@@ -71,8 +71,8 @@ def test_the_mel_is_that_of_the_whole_recording(clips: np.ndarray):
     whole = piece(2, 5)[0]
     size = CLEAN.clip_frames * HOP
     start = 20 * HOP
-    found = vocoder().true_mel(whole[None, start : start + size])[0]
-    np.testing.assert_allclose(found, log_mel(whole, MEL)[:, 20 + MARGIN : 20 + MARGIN + 32], atol=1e-3)
+    result = vocoder().true_mel(whole[None, start : start + size])[0]
+    np.testing.assert_allclose(result, log_mel(whole, MEL)[:, 20 + MARGIN : 20 + MARGIN + 32], atol=1e-3)
 
 
 def test_the_network_is_told_the_mel_standardised(clips: np.ndarray):
@@ -94,8 +94,8 @@ def test_training_meets_mels_that_are_not_true(clips: np.ndarray):
     given = example.condition.aligned.numpy() * 2 - 5
     assert 0.05 < np.abs(given - task.true_mel(clips)).mean() < 2
     inside = np.s_[:, HOP // 2 : -HOP // 2]
-    found = task.waveform(example.x.numpy(), given)
-    np.testing.assert_allclose(found[inside], task.sound(clips)[inside], atol=3e-6)
+    result = task.waveform(example.x.numpy(), given)
+    np.testing.assert_allclose(result[inside], task.sound(clips)[inside], atol=3e-6)
 
 
 def test_clips_are_turned_down_and_the_mel_with_them(clips: np.ndarray):

@@ -123,7 +123,7 @@ def test_both_modes_survive_every_rung(ladder: Callable, fitted: Denoiser):
     assert not keeps_both_modes(fitted, 1)
     climbing = ladder(draw, start_steps=START_STEPS, updates=150, batch_size=BATCH, learning_rate=1e-2, weight="snr+1")
     climbing.climb(fitted)
-    found = {n: shares(student, n) for n, student in climbing.students.items()}
-    assert list(found) == [4, 2, 1]
+    result = {n: shares(student, n) for n, student in climbing.students.items()}
+    assert list(result) == [4, 2, 1]
     for num_steps, student in climbing.students.items():
-        assert keeps_both_modes(student, num_steps), found
+        assert keeps_both_modes(student, num_steps), result
