@@ -150,6 +150,9 @@ def test_controls_are_measured_and_written(data: Path, tmp_path: Path, capsys: p
         (["no-such-model", "--data", "DATA"], "no-such-model"),
         (["MODEL", "--data", "DATA", "--embedding", "vggish=absent.onnx"], "no such file"),
         (["MODEL", "--data", "DATA", "--windows", "2"], "--windows"),
+        (["MODEL", "--data", "DATA", "--style", "piano"], "--style: model gauss has no such control (it has none)"),
+        (["MODEL", "--data", "DATA", "--bpm", "90"], "--bpm: model gauss has no such control (it has none)"),
+        (["--controls", "--data", "DATA", "--key", "C"], "--controls: spoils real music, of which nothing can be"),
     ],
 )
 def test_what_does_not_fit_is_one_line_and_exit_code_2(

@@ -9,7 +9,7 @@ import pytest
 from halfstep.data.dataset import Library
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.streams import model_streams, stream_rows
-from halfstep.evaluation.subject import griffin_lim, open_subject
+from halfstep.evaluation.subject import griffin_lim, open_subject, subject_of
 from halfstep.generation.model import Model
 
 FRAMES = 700
@@ -20,7 +20,7 @@ def test_a_model_s_streams_are_its_endless_music(model: Path):
 
     gauss = Model(load_folder(model))
     mel = gauss.manifest.mel
-    source = model_streams(gauss, 1, griffin_lim(mel), 5, FRAMES)
+    source = model_streams(subject_of(gauss), 1, griffin_lim(mel), 5, FRAMES)
     both, second = source(range(2)).samples, source(range(1, 2)).samples
     assert both.shape == (2, FRAMES * mel.hop_length)
     np.testing.assert_array_equal(both[1:], second)

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from halfstep.evaluation.sounds import NewVocoder
-from halfstep.generation.model import Model
+from halfstep.evaluation.subject import Subject
 from halfstep.generation.window import layout_of
 from halfstep.metrics.life import life
 from halfstep.metrics.seam import LEAST_SEAMS, Joined, seam_test
 
 
-def continuity(model: Model, steps: int, vocoder: NewVocoder, seams: int = LEAST_SEAMS) -> dict[str, Any]:
+def continuity(subject: Subject, steps: int, vocoder: NewVocoder, seams: int = LEAST_SEAMS) -> dict[str, Any]:
     """Seam score beside its hard-cut control, and `life`, of one stream (seed 0) with so many joins of windows."""
-    mel, stream, layout = model.manifest.mel, vocoder(), layout_of(model.manifest)
-    blocks = [stream.push(block) for block in islice(model.mels(0, steps), seams + 2)]
+    mel, stream, layout = subject.mel, vocoder(), layout_of(subject.model.manifest)
+    blocks = [stream.push(block) for block in islice(subject.mels(0, steps), seams + 2)]
     samples = np.concatenate([*blocks, stream.finish()], axis=-1)
     first = layout.frames - layout.crossfade // 2  # one rendering passes into the next: its middle
     joins = [(first + k * layout.hop) * mel.hop_length for k in range(seams)]

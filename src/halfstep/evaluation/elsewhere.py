@@ -83,7 +83,8 @@ def _rows(asked: Asked, streams: bool) -> tuple[dict[str, Row], Listen]:
     options, library = asked.options, Library(asked.options.data)
     steps = (asked.teacher_steps, *[()] * (len(asked.models) - 1))
     subject, *others = (
-        subject_of(Model(load_folder(path)), more) for path, more in zip(asked.models, steps, strict=True)
+        subject_of(Model(load_folder(path)), more, dict(options.asked))
+        for path, more in zip(asked.models, steps, strict=True)
     )
     rate = library.mel.sample_rate
     if streams:

@@ -9,6 +9,7 @@ from halfstep.atomic import remove_partials, replacing, write_json
 from halfstep.data.dataset import Library
 from halfstep.evaluation.elsewhere import STREAMS, GiveOut, there, window_rows
 from halfstep.evaluation.facts import (
+    asked_facts,
     bias_facts,
     bound_facts,
     ceiling_facts,
@@ -75,6 +76,8 @@ def evaluate_command(subject: str, options: Options, tell: Tell, give: GiveOut |
             "memory": memory_facts(library, opened, rows, judged, options),
             "continuity": continuity_facts(opened, options, tell), "bound": bound_facts((opened, *others)),
         }  # fmt: skip
+        if opened.asked:
+            report["asked"] = asked_facts(opened, options, tell)
         speed = speed_facts(opened, hearing, judged, rows)
         write_report(options.out, rounded(report), speed, (rows, judged), (streams, streamed), library)
     return text_tables(rounded(report))
@@ -84,10 +87,10 @@ def evaluate_command(subject: str, options: Options, tell: Tell, give: GiveOut |
 def _opened(subject: str, options: Options) -> Generator[tuple[Subject, ...], None, None]:
     """What is evaluated, and what is set beside it. InputError where one does not fit the other."""
     with ExitStack() as stack:
-        work = options.out / WORK_FOLDER
-        opened = stack.enter_context(open_subject(subject, work, options.teacher_steps))
+        work, asked = options.out / WORK_FOLDER, dict(options.asked)
+        opened = stack.enter_context(open_subject(subject, work, options.teacher_steps, asked))
         others = [
-            stack.enter_context(open_subject(path, work / f"baseline-{place}"))
+            stack.enter_context(open_subject(path, work / f"baseline-{place}", (), asked))
             for place, path in enumerate(options.baselines)
         ]
         for other in others:

@@ -16,6 +16,7 @@ from halfstep.errors import InputError
 from halfstep.evaluation.continuity import continuity
 from halfstep.evaluation.figures import as_json, rounded
 from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, JudgedRow, Row, Tell
+from halfstep.evaluation.obeying import obeying
 from halfstep.evaluation.real import REFERENCE, REFERENCE_NAME
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.sounds import stored_mels
@@ -141,9 +142,18 @@ def continuity_facts(subject: Subject, options: Options, tell: Tell) -> dict[str
         kept = options.out / WORK_FOLDER / f"continuity-{steps}-{options.seams}.json"
         if not kept.exists():
             tell(0, 1, f"{options.seams} joins of the endless stream, {steps} steps")
-            write_json(kept, rounded(continuity(subject.model, steps, subject.vocoder, options.seams)))
+            write_json(kept, rounded(continuity(subject, steps, subject.vocoder, options.seams)))
         facts[str(steps)] = read_kept(kept)
     return facts
+
+
+def asked_facts(subject: Subject, options: Options, tell: Tell) -> list[dict[str, Any]]:
+    """What was asked of its controls beside what is obtained; kept in the work folder like what was heard."""
+    kept = options.out / WORK_FOLDER / "asked.json"
+    if not kept.exists():
+        tell(0, 1, "what was asked")
+        write_json(kept, rounded({"rows": obeying(subject.model, subject.asked, options.seed)}))
+    return read_kept(kept)["rows"]
 
 
 BOUND_WINDOWS = 32

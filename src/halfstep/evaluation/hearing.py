@@ -23,7 +23,7 @@ from halfstep.metrics.stereo_image import StereoMeasured, measure_stereo
 AT_ONCE = 8
 CLIPS = 3
 WORK_FOLDER = "work"
-KEPT = re.compile(r"settings\.json|ceiling\.json|continuity-\d+-\d+\.json")
+KEPT = re.compile(r"settings\.json|ceiling\.json|asked\.json|continuity-\d+-\d+\.json")
 Tell = Callable[[float, float, str], None]
 Listen = Callable[[Float32[np.ndarray, "..."]], dict[str, np.ndarray]]
 """Windows [n, samples], or [n, 2, samples] -> arrays [n, ...] by name: what is kept of them."""

@@ -46,6 +46,11 @@ BOUND = (
     "The variational bound on the density of held-out windows over all steps of the chain, x standardised: less is "
     "better, and below 0 is possible. Bins of width h take -log2 h bits more."
 )
+ASKED = (
+    "Pieces of 12 s from the same seeds with all of it asked and with nothing asked. They are judged on their sound, "
+    "where training knows bands; of a label, the share of pieces that have it. What no judge knows is asked all the "
+    "same."
+)
 SEAMS = (
     "Whether the joins of windows can be told: |z| below 2 over at least 200 joins passes, if hard cuts at the same "
     "places give more than 4. Drifts are slopes over the whole stream."
@@ -59,7 +64,7 @@ def markdown(report: Mapping[str, Any], speed: Mapping[str, Any]) -> str:
     parts.append(f"- {bias_line(report)}")
     tables = (
         _notes_table(report), _pairs_table(report), _speed_table(speed), _ceiling_table(report), _memory_table(report),
-        _continuity_table(report), _bound_table(report),
+        _continuity_table(report), _bound_table(report), _asked_table(report),
     )  # fmt: skip
     for head, rows in tables:
         if rows:
@@ -88,7 +93,13 @@ def lead(report: Mapping[str, Any]) -> str:
         f"{rows[0]['windows']} windows a row, against as many real ones; {data['tracks']} recordings, "
         f"{data['train_minutes']:.0f} minutes to learn from and {data['heldout_minutes']:.0f} held out. "
         f"Embedding: {report['settings']['embedding']}. halfstep {report['settings']['halfstep']}."
+        f"{_asked_line(report)}"
     )
+
+
+def _asked_line(report: Mapping[str, Any]) -> str:
+    asked = ", ".join(f"{row['control'].replace('_', ' ')} {row['asked']}" for row in report.get("asked", []))
+    return f" Asked of the model: {asked}." if asked else ""
 
 
 def minute_wide(mel: MelConfig) -> MelConfig:
@@ -115,6 +126,7 @@ def web_page(
         plots = [_ladder(report, factors, name) for name in PLOTTED if _everywhere(report, name)]
         sections.append(page.section("Quality against steps and speed", *plots))
     for name, (head, its), about in (
+        ("Asked and obtained", _asked_table(report), ASKED),
         ("Behind the figures", _notes_table(report), BEHIND),
         ("Against the teacher", _pairs_table(report), PAIRS),
         ("Speed", _speed_table(speed), "Processor seconds for a second of music, one thread."),
@@ -235,6 +247,15 @@ def _continuity_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[s
             [steps, str(facts["seams"]), f"{facts['z']:.1f}", f"{facts['hard_cuts_z']:.1f}", verdict, *drift, *rest]
         )
     return head, rows
+
+
+def _asked_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    head = ["control", "asked", "obtained", "nothing asked", "unit", "pieces"]
+    return head, [
+        [row["control"], row["asked"], _number(row["obtained"]), _number(row["nothing_asked"]), row["unit"],
+         str(row["pieces"])]
+        for row in report.get("asked", [])
+    ]  # fmt: skip
 
 
 def _number(value: float | None) -> str:

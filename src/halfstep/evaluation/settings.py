@@ -15,7 +15,7 @@ from halfstep.own_folder import members
 class Options:
     """See `halfstep evaluate --help`. windows: of each row; seams: of the endless stream, 0 for none; streams: of so
     many seconds, 0 for none. teacher_steps: of the undistilled network, besides its own. baselines: other runs or
-    models whose rows are added.
+    models whose rows are added. asked: of the controls of what is judged, and of the baselines, name and text.
     """
 
     data: Path | str
@@ -29,6 +29,7 @@ class Options:
     workers: int | None = None
     teacher_steps: tuple[int, ...] = ()
     baselines: tuple[str, ...] = ()
+    asked: tuple[tuple[str, str], ...] = ()
 
 
 def is_report(folder: Path) -> bool:
@@ -47,6 +48,7 @@ def fingerprint(options: Options, model: dict[str, str]) -> dict[str, Any]:
         "data": manifest_sha256(options.data),
         "judges": {path.name: _sha256(path) for path in judges},
         "model": model,
+        **({"asked": dict(options.asked)} if options.asked else {}),
     }
 
 

@@ -13,7 +13,6 @@ from halfstep.evaluation.real import REFERENCE, REFERENCE_NAME, shuffled, voiced
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.sounds import NewVocoder, Place, Source, noise_mels, through_vocoder
 from halfstep.evaluation.subject import Subject
-from halfstep.generation.model import Model
 from halfstep.generation.render import first_samples
 
 
@@ -27,7 +26,7 @@ def stream_rows(library: Library, subject: Subject, options: Options) -> tuple[l
     frames = round(options.stream_seconds * library.mel.frames_per_second)
     rows, notes = _real(library, subject, options, frames)
     for steps in reversed(subject.model.manifest.streamed):
-        source = model_streams(subject.model, steps, subject.vocoder, options.seed, frames)
+        source = model_streams(subject, steps, subject.vocoder, options.seed, frames)
         name = f"{subject.name}, {steps} step" + "s" * (steps > 1)
         about = f"endless music of the seeds {options.seed} to {options.seed + options.streams - 1}"
         rows.append(Row(name=name, kind="student", source=source, windows=options.streams, steps=steps, about=about))
@@ -74,11 +73,11 @@ def _places(library: Library, split: str, frames: int, count: int) -> list[Place
     return windows.apart(min(count, windows.count))
 
 
-def model_streams(model: Model, steps: int, vocoder: NewVocoder, seed: int, frames: int) -> Source:
+def model_streams(subject: Subject, steps: int, vocoder: NewVocoder, seed: int, frames: int) -> Source:
     """Endless music from its beginning; stream k of the seed `seed` + k. Its bands are not kept: no measure asks."""
 
     def stream(k: int) -> Float32[np.ndarray, "bands frames"]:
-        return np.concatenate(list(first_samples(model.mels(seed + k, steps), frames)), axis=1)
+        return np.concatenate(list(first_samples(subject.mels(seed + k, steps), frames)), axis=1)
 
-    source = through_vocoder(lambda numbers: np.stack([stream(k) for k in numbers]), model.manifest.mel, vocoder)
+    source = through_vocoder(lambda numbers: np.stack([stream(k) for k in numbers]), subject.mel, vocoder)
     return lambda numbers: replace(source(numbers), log_mel=None)

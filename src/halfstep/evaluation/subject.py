@@ -1,18 +1,24 @@
 """What is evaluated: a model folder, or a run, whose teacher and students are made one. All are judged as they play."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from halfstep.arrays import Float32
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import DenoiserFile, is_model_folder, load_folder
+from halfstep.conditioning import DRIFT, Course
 from halfstep.diffusion.process import ANCESTRAL
 from halfstep.errors import NamedError, unbraced
 from halfstep.evaluation.hearing import Row
 from halfstep.evaluation.sounds import NewVocoder, model_mels, through_vocoder
+from halfstep.generation.canvas import mel_stream
 from halfstep.generation.model import Model
+from halfstep.generation.requests import USUAL_SECONDS, Piece
 from halfstep.runs.playable import networks_of, playable_of
 from halfstep.runs.run_folder import Run, open_run
 from halfstep.vocoders.griffin_lim import GriffinLimStream
@@ -26,7 +32,7 @@ BASELINE = "baseline"
 class Subject:
     """name and facts for the report; files: name -> sha256 of all its networks; model plays them. run: where it is one.
 
-    teacher_steps: numbers of steps besides its own that the undistilled network is judged at.
+    teacher_steps: numbers of steps besides its own that the undistilled network is judged at. asked: of its controls.
     """
 
     name: str
@@ -35,6 +41,7 @@ class Subject:
     model: Model
     run: Run | None = None
     teacher_steps: tuple[int, ...] = ()
+    asked: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def mel(self) -> MelConfig:
@@ -48,6 +55,16 @@ class Subject:
     @property
     def vocoder(self) -> NewVocoder:
         return self.model.engine.vocoder
+
+    @property
+    def course(self) -> Course:
+        """What is asked of it. InputError for a control that it has not, or a value that it does not know."""
+        return self.model.manifest.asks.course(self.asked, self.model.manifest.id)
+
+    def mels(self, seed: int, steps: int) -> Iterator[Float32[np.ndarray, "bands frames"]]:
+        """Its endless music before it has a waveform, under what is asked."""
+        piece = Piece(seconds=USUAL_SECONDS, seed=seed, steps=steps, asked=self.asked)
+        return mel_stream(self.model.engine.sampler_of(piece), self.model.engine.canvas(piece))
 
     def rows(self, windows: int, seed: int, vocoder: NewVocoder, kind: str | None = None) -> Iterator[Row]:
         """The undistilled network, then every student, most steps first. All windows of one number begin from the same
@@ -67,6 +84,7 @@ class Subject:
     ) -> Row:
         undistilled = entry.most_steps is not None
         sampler = self.model.engine.undistilled(entry, steps) if undistilled else self.model.engine.sampler(steps)
+        sampler = sampler.asked(self.course.at(0) if self.asked else None)
         source = through_vocoder(model_mels(sampler, seed), self.mel, vocoder)
         sampled = "DDPM" if entry.sampler == ANCESTRAL else "DDIM"
         calls = "one network call" if steps == 1 else f"{steps} network calls"
@@ -79,15 +97,18 @@ class Subject:
 
 
 @contextmanager
-def open_subject(path: str, work: Path, teacher_steps: tuple[int, ...] = ()) -> Generator[Subject, None, None]:
-    """The model by id or folder, or the run at `path`, exported to `work`. InputError if neither, or if it cannot take
-    so many steps.
+def open_subject(
+    path: str, work: Path, teacher_steps: tuple[int, ...] = (), asked: Mapping[str, str] | None = None
+) -> Generator[Subject, None, None]:
+    """The model by id or folder, or the run at `path`, exported to `work`. InputError if neither, if it cannot take so
+    many steps, or be asked so.
     """
+    asked = asked or {}
     if (Path(path) / "config.json").is_file() and not is_model_folder(Path(path)):
         with open_run(Path(path)) as run:
-            yield _checked(_of_run(run, work, teacher_steps))
+            yield _checked(replace(_of_run(run, work, teacher_steps), asked=asked))
     else:
-        yield _checked(subject_of(Model(load_folder(path)), teacher_steps))
+        yield _checked(subject_of(Model(load_folder(path)), teacher_steps, asked))
 
 
 def _checked(subject: Subject) -> Subject:
@@ -97,10 +118,13 @@ def _checked(subject: Subject) -> Subject:
                 f"{{teacher_steps}} {steps}: {subject.name} serves {subject.model.manifest.serving}; a network "
                 f"that was never distilled is needed, and no more steps than it knows"
             )
+    if subject.course.drifts:
+        name = next(name for name, text in subject.asked.items() if DRIFT in text)
+        raise NamedError(f"{{{name}}} {unbraced(subject.asked[name])}: a report is of one thing; leave `{DRIFT}` out")
     return subject
 
 
-def subject_of(model: Model, teacher_steps: tuple[int, ...] = ()) -> Subject:
+def subject_of(model: Model, teacher_steps: tuple[int, ...] = (), asked: Mapping[str, str] | None = None) -> Subject:
     """A model that is judged."""
     manifest = model.manifest
     facts = {
@@ -108,7 +132,9 @@ def subject_of(model: Model, teacher_steps: tuple[int, ...] = ()) -> Subject:
         "trained_minutes": round(sum(origin.minutes for origin in manifest.trained_on), 1),
     }  # fmt: skip
     files = {name: entry.sha256 for name, entry in manifest.files.items()}
-    return Subject(name=manifest.id, facts=facts, files=files, model=model, teacher_steps=teacher_steps)
+    return Subject(
+        name=manifest.id, facts=facts, files=files, model=model, teacher_steps=teacher_steps, asked=asked or {}
+    )
 
 
 def _of_run(run: Run, work: Path, teacher_steps: tuple[int, ...]) -> Subject:

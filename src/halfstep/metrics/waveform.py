@@ -82,7 +82,7 @@ def loudness_matched(estimate: Samples, reference: Samples, sample_rate: int | N
         level, wanted = (float(np.sqrt(np.mean(np.square(part, dtype=np.float64)))) for part in (estimate, reference))
         gain = wanted / level if level and wanted else 1.0
     else:
-        level, wanted = (_lufs(part, sample_rate) for part in (estimate, reference))
+        level, wanted = (integrated_lufs(part, sample_rate) for part in (estimate, reference))
         gain = 10 ** ((wanted - level) / 20) if np.isfinite([level, wanted]).all() else 1.0
     return estimate * estimate.dtype.type(gain)
 
@@ -153,7 +153,8 @@ def _padded_hann(grid: Resolution) -> Float32[np.ndarray, "..."]:
     return np.pad(hann(grid.window), (before, grid.n_fft - grid.window - before))
 
 
-def _lufs(samples: Samples, sample_rate: int) -> float:
+def integrated_lufs(samples: Samples, sample_rate: int) -> float:
+    """By BS.1770, of at least .4 s; -inf for silence."""
     # Late: it brings scipy, and most callers match by RMS.
     import pyloudnorm
 

@@ -7,7 +7,18 @@ import typer
 
 from halfstep.addresses import HUB, is_address
 from halfstep.app.mirror import at_hand, place
-from halfstep.app.options import AsJson, Ray, joined, model_ids
+from halfstep.app.options import (
+    AsJson,
+    Controls,
+    Density,
+    Key,
+    LoudnessLike,
+    Ray,
+    Style,
+    asked_for,
+    joined,
+    model_ids,
+)
 from halfstep.app.progress import progress
 from halfstep.app.terminal import note
 from halfstep.app.threads import keep_to_one_thread
@@ -19,7 +30,8 @@ def add_to(app: typer.Typer) -> None:
     """Add the command to the program."""
     app.command(
         epilog="Example: halfstep evaluate ambient-piano --data data/mine --out report\n\n"
-        "halfstep evaluate runs/mine --data data/mine --out page --beside runs/ddpm"
+        "halfstep evaluate runs/mine --data data/mine --out page --beside runs/ddpm\n\n"
+        "halfstep evaluate models/mine --data data/mine --out report --style piano"
     )(evaluate)
 
 
@@ -50,6 +62,12 @@ def evaluate(
         list[str] | None,
         typer.Option("--beside", metavar="RUN|MODEL", help="Set the networks of another beside; may be given again."),
     ] = None,
+    style: Style = None,
+    bpm: Annotated[str | None, typer.Option(metavar="NUMBER", help="Of a model that knows tempo.")] = None,
+    key: Key = None,
+    density: Density = None,
+    loudness_like: LoudnessLike = None,
+    control: Controls = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; one a core if not given.")] = None,
     controls: Annotated[
         bool, typer.Option("--controls", help="Instead: whether every measure is worse for music spoilt on purpose.")
@@ -60,13 +78,17 @@ def evaluate(
     """Judge a model or a run against real music: one page to hear and read, JSON and Markdown beside it.
 
     Of a run, its teacher and every student; with --beside, a baseline too, all from the same noise. The same command
-    again goes on where it was stopped, and the same report.json comes out.
+    again goes on where it was stopped, and the same report.json comes out. What is asked of its controls is asked of
+    all its music, without a drift, and of what is set beside it.
     """
     keep_to_one_thread()
     if controls == (subject is not None):
         raise InputError("evaluate: give either RUN|MODEL or --controls")
     if controls and ray is not None:
         raise InputError("--ray: --controls are heard on this machine; leave one of the two out")
+    asked = asked_for(control, style=style, tempo=bpm, key=key, density=density, loudness_like=loudness_like)
+    if controls and asked:
+        raise InputError(f"--controls: spoils real music, of which nothing can be asked; leave {', '.join(asked)} out")
     from halfstep.evaluation.settings import Options
 
     with ExitStack() as stack:
@@ -76,7 +98,7 @@ def evaluate(
         options = Options(
             data=place(data), out=folder, windows=windows, seed=seed, embedding=embedding, seams=seams,
             streams=streams, stream_seconds=stream_seconds, workers=workers,
-            teacher_steps=tuple(teacher_steps or ()), baselines=others,
+            teacher_steps=tuple(teacher_steps or ()), baselines=others, asked=tuple(asked.items()),
         )  # fmt: skip
         with disk_named(folder), progress("evaluate") as tell, joined(ray) as cluster:
             if subject is None:

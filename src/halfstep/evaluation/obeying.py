@@ -1,0 +1,59 @@
+"""What was asked of a model beside what is obtained: the same pieces with it and with nothing asked."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from halfstep.arrays import Float32
+from halfstep.audio.image import mid_of
+from halfstep.conditioning import LabelCondition
+from halfstep.generation.model import Model
+from halfstep.generation.requests import Piece
+from halfstep.metrics.obtained import LABELS, NUMBERS
+
+SECONDS, PIECES = 12.0, 6
+
+
+def obeying(model: Model, asked: Mapping[str, str], seed: int) -> list[dict[str, Any]]:
+    """For each control: what was asked, and of PIECES pieces of SECONDS from `seed` on what is obtained with all of it
+    asked and with nothing. Of a number the median of those that are known, of a label the share of pieces that have the
+    most asked one; None where nothing is known, or no judge knows the control.
+    """
+    judged = {name for name in asked if name in NUMBERS or name in LABELS}
+    if not judged:
+        return [_row(model, name, text, None, None) for name, text in asked.items()]
+    made, plain = _pieces(model, asked, seed), _pieces(model, {}, seed)
+    rate = model.sample_rate
+    return [
+        _row(model, name, text, *(_obtained(model, name, text, one, rate) for one in (made, plain)))
+        for name, text in asked.items()
+    ]
+
+
+Pieces = list[Float32[np.ndarray, "samples"]]
+
+
+def _pieces(model: Model, asked: Mapping[str, str], seed: int) -> Pieces:
+    made = (model.play(Piece(seconds=SECONDS, seed=seed + k, asked=asked)).samples for k in range(PIECES))
+    return [one[0] if len(one) == 1 else mid_of(one) for one in made]
+
+
+def _obtained(model: Model, name: str, text: str, pieces: Pieces, rate: int) -> float | None:
+    if name in NUMBERS:
+        heard = [NUMBERS[name](one, rate) for one in pieces]
+        known = [one for one in heard if np.isfinite(one)]
+        return float(np.median(known)) if known else None
+    condition = model.manifest.asks.condition(name, model.manifest.id)
+    if name not in LABELS or not isinstance(condition, LabelCondition):
+        return None
+    most = condition.values[int(condition.weights(text).argmax())]
+    return float(np.mean([LABELS[name](one, rate) == most for one in pieces]))
+
+
+def _row(model: Model, name: str, text: str, obtained: float | None, plain: float | None) -> dict[str, Any]:
+    condition = model.manifest.asks.condition(name, model.manifest.id)
+    unit = "share of pieces" if isinstance(condition, LabelCondition) else condition.unit
+    return {
+        "control": name, "asked": text, "obtained": obtained, "nothing_asked": plain, "unit": unit, "pieces": PIECES,
+    }  # fmt: skip
