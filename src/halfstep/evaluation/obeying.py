@@ -41,8 +41,8 @@ def _pieces(model: Model, asked: Mapping[str, str], seed: int) -> Pieces:
 
 def _obtained(model: Model, name: str, text: str, pieces: Pieces, rate: int) -> float | None:
     if name in NUMBERS:
-        heard = [NUMBERS[name](one, rate) for one in pieces]
-        known = [one for one in heard if np.isfinite(one)]
+        values = [NUMBERS[name](one, rate) for one in pieces]
+        known = [one for one in values if np.isfinite(one)]
         return float(np.median(known)) if known else None
     condition = model.manifest.asks.condition(name, model.manifest.id)
     if name not in LABELS or not isinstance(condition, LabelCondition):
