@@ -186,7 +186,7 @@ OWN_WORDS = {"told", "heard", "found", "beside", "led", "met", "searched", "pain
 """Words that stood where the field says context, known, mask, reference, estimate."""
 FOUND_ON_DISK = [
     SOURCE / path
-    for path in ("data/sources.py", "data/catalogue.py", "data/preparing.py", "data/worker.py", "app/make/making.py")
+    for path in ("data/sources.py", "data/catalogue.py", "data/preparing.py", "data/worker.py", "app/make/data_sets.py")
 ]
 """`found` counts files here, as `report.json` does: found = used + skipped + failed."""
 

@@ -14,7 +14,8 @@ from halfstep.export.onnx_writing import STORED, write_onnx
 from halfstep.nets.condition import Condition
 from halfstep.nets.denoiser import Denoiser, rates_like
 from halfstep.runs.experiment import with_settings
-from halfstep.runs.export_model import _calls, write_denoiser
+from halfstep.runs.export_choice import _calls
+from halfstep.runs.export_denoiser import write_denoiser
 from halfstep.runs.presets import PRESETS
 from halfstep.tasks.music.task import Music, MusicConfig
 

@@ -150,14 +150,14 @@ def test_finished_rungs_are_loaded_most_steps_first(make_run: Callable[..., Path
     """And one without the note that vouches for it is not finished."""
     run = make_run()
     with open_run(run) as opened:
-        for num_steps in (2, 16, 4):
+        for num_steps in (8, 2, 64, 16, 4, 32):
             torch.manual_seed(num_steps)
             rung = run / "ladder" / f"{num_steps:04d}"
             rung.mkdir(parents=True)
             save_tensors(rung / "student.safetensors", opened.network().state_dict(), {"num_steps": num_steps})
         (run / "ladder" / "0002" / "student.json").unlink()
         rungs = finished_rungs(opened)
-        assert list(rungs) == [16, 4]
+        assert list(rungs) == [64, 32, 16, 8, 4]
         student = rungs[4]()
     kept, _ = load_tensors(run / "ladder" / "0004" / "student.safetensors")
     assert all(torch.equal(kept[name], value) for name, value in student.state_dict().items())

@@ -2,16 +2,10 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
 
-import torch
-from torch import Tensor, nn
-
-from halfstep.arrays import Float
 from halfstep.atomic import replacing_folder
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import (
-    DenoiserFile,
     Manifest,
     ModelFolder,
     VocoderFiles,
@@ -19,27 +13,21 @@ from halfstep.bundle import (
     verify,
     write_manifest,
 )
-from halfstep.diffusion.rates import Rates
-from halfstep.diffusion.steps import JUMP, TRAILING
 from halfstep.errors import InputError, NamedError, unbraced
-from halfstep.export.onnx_writing import STORED, write_onnx
+from halfstep.export.onnx_writing import STORED
 from halfstep.fields import LONGEST_TEXT, is_text
-from halfstep.nets.condition import Condition
-from halfstep.nets.denoiser import Denoiser
 from halfstep.runs.credits import origins
-from halfstep.runs.distill import finished_rungs
+from halfstep.runs.export_choice import Network, chosen_networks
+from halfstep.runs.export_denoiser import write_denoiser
 from halfstep.runs.ladder_report import ladder_rows
 from halfstep.runs.likeness import with_likeness
 from halfstep.runs.run_folder import Run, open_run
-from halfstep.tasks.contract import Played, Task
+from halfstep.tasks.contract import Played
 from halfstep.training.checkpoint import CHECKPOINTS, notes_of, save_tensors, updates_done
 
 HALF_NOISE, KNOWS_NOTHING = "x_error/0.5", 0.5
 """The held-out figure at alpha = sigma, and what alpha z, the best guess that looks at each value alone, has there."""
 NOT_MUSIC = "warning"
-
-Network: TypeAlias = tuple[DenoiserFile, Denoiser]
-"""What the manifest says of a network, and the network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +91,7 @@ def write_model(run: Run, out: Path, card: Card, config: ExportConfig = AS_USUAL
     if export is None:
         raise InputError(f"{run.path}: models {run.experiment.task_name}, which nothing plays: it cannot be exported")
     task = run.task
-    networks = _chosen(run, config.steps, config.jump)
+    networks = chosen_networks(run, config.steps, config.jump)
     if config.jump and run.experiment.diffusion.process.noise.chain is not None:
         schedule = run.experiment.diffusion.schedule
         raise NamedError(f"{{jump}}: a last step of twice the length is of continuous time, not of {schedule}'s chain")
@@ -132,123 +120,6 @@ def carried_vocoder(folder: Path, mel: MelConfig) -> VocoderFiles | None:
                 (folder / name).write_bytes(model.read(name))
             return files
     return None
-
-
-def _chosen(run: Run, steps: tuple[int, ...], jump: bool) -> list[Network]:
-    """The students of so many steps; for a number that is the teacher's, the teacher, once."""
-    rungs, experiment = finished_rungs(run), run.experiment
-    first = experiment.distill.start_steps if experiment.diffusion.process.distillable else 1
-    wanted = steps or tuple(n for n in (4, 1) if n in rungs) or tuple(rungs) or (experiment.teacher_steps,)
-    networks: list[Network] = []
-    for num_steps, calls in _calls(sorted(n for n in wanted if n in rungs), jump).items():
-        student = rungs[num_steps]()
-        networks += [(entry, student) for entry in _student(num_steps, calls, jump)]
-    for num_steps in (n for n in wanted if n not in rungs):
-        if num_steps < min(first, experiment.teacher_steps):
-            have = ", ".join(map(str, rungs)) or "none"
-            raise InputError(
-                f"{run.path}: no finished student of {num_steps} steps (there are: {have}); "
-                f"{_how_to_have(run, num_steps)}"
-            )
-        if num_steps > experiment.diffusion.process.most_steps:
-            most = experiment.diffusion.process.most_steps
-            raise InputError(f"{run.path}: {num_steps} steps are asked for; its teacher knows {most}")
-        if all(entry.most_steps is None for entry, _ in networks):
-            networks.append((_undistilled(run, num_steps), run.teacher_so_far()[0]))
-    return networks
-
-
-def _calls(students: list[int], jump: bool) -> dict[int, list[int]]:
-    """Student, fewest steps first -> the numbers of calls it serves: its own, or with a jump all below that the
-    students before it leave. InputError if one is left with nothing.
-    """
-    served: dict[int, list[int]] = {}
-    for student in students:
-        taken = {calls for others in served.values() for calls in others}
-        own = range(student - 1, 0, -1) if jump and student > 1 else [student]
-        served[student] = [calls for calls in own if calls not in taken]
-        if not served[student]:
-            raise NamedError(f"{{jump}}: leaves the student of {student} steps no number of steps of its own")
-    return served
-
-
-def _student(num_steps: int, calls: list[int], jump: bool) -> list[DenoiserFile]:
-    respacing = JUMP if jump and num_steps > 1 else TRAILING
-    return [DenoiserFile(steps=one, file=f"denoiser-{calls[0]}.onnx", respacing=respacing) for one in calls]
-
-
-def _undistilled(run: Run, num_steps: int) -> DenoiserFile:
-    """The teacher, which serves any number of steps."""
-    sampling = run.experiment.diffusion.sampling
-    return DenoiserFile(
-        steps=num_steps, file=f"denoiser-{num_steps}.onnx", most_steps=sampling.process.most_steps,
-        sampler=sampling.sampler, respacing=sampling.respacing, variance=sampling.variance,
-    )  # fmt: skip
-
-
-def _how_to_have(run: Run, num_steps: int) -> str:
-    """What makes a student of so many steps, or which there can be."""
-    try:
-        run.experiment.distill.rungs(num_steps)
-    except ValueError:
-        return f"students have a power of two below {run.experiment.distill.start_steps} steps"
-    return f"run `halfstep distill {run.path} --to {num_steps}`"
-
-
-class _Exported(nn.Module):
-    """(z_t, alpha [B], sigma [B], ...) -> v, the interface of the model folder; and the fraction, if it is learned.
-
-    What follows are the `parts` of the condition, in their order. The sizes of v are said at the end: where a network
-    divides its channels, the exporter loses sight of them.
-    """
-
-    def __init__(self, denoiser: Denoiser, channels: int, length: int, fraction: bool, parts: tuple[str, ...]) -> None:
-        super().__init__()
-        self.denoiser = denoiser
-        self.parts = parts
-        self.shape = (-1, channels, length)
-        self.fraction = fraction
-
-    def forward(
-        self,
-        z_t: Float[Tensor, "batch channels length"],
-        alpha: Float[Tensor, "batch"],
-        sigma: Float[Tensor, "batch"],
-        *given: Float[Tensor, "batch ..."],
-    ) -> (
-        Float[Tensor, "batch channels length"]
-        | tuple[Float[Tensor, "batch channels length"], Float[Tensor, "batch channels length"]]
-    ):
-        at_t = Rates(alpha[:, None, None], sigma[:, None, None])
-        made = self.denoiser.predict(z_t, at_t, Condition(**dict(zip(self.parts, given, strict=True))))
-        v = made.v.reshape(self.shape)
-        if not self.fraction:
-            return v
-        assert made.fraction is not None, "a fraction of the reverse variance, of a network that learns none"
-        return v, made.fraction.reshape(self.shape)
-
-
-def write_denoiser(
-    denoiser: Denoiser, task: Task, path: Path, weights: str = "fp32", fraction: bool = False, pooled: int = 0
-) -> None:
-    """The denoiser as one self-contained ONNX file that takes any batch. fraction: of the reverse variance as well.
-    pooled: features of the vector of what it is asked for.
-    """
-    # A batch of one: what a network makes as long as its batch, the exporter takes for constant, and 1 fits any.
-    inputs = {
-        "z_t": torch.zeros(1, task.channels, task.length),
-        "alpha": torch.full((1,), 0.6),
-        "sigma": torch.full((1,), 0.8),
-    }
-    if task.aligned:
-        inputs["aligned"] = torch.zeros(1, task.aligned, task.length)
-    if pooled:
-        inputs["pooled"] = torch.zeros(1, pooled)
-    outputs = ("v", "fraction") if fraction else ("v",)
-    changing = {name: {0: "batch"} for name in (*inputs, *outputs)}
-    parts = tuple(name for name in ("aligned", "pooled") if name in inputs)
-    module = _Exported(denoiser, task.channels, task.length, fraction, parts)
-    write_onnx(module, inputs, outputs, changing, path, weights)
 
 
 def _not_music_yet(run: Run) -> dict[str, str]:
