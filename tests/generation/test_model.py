@@ -358,9 +358,27 @@ def test_an_array_is_a_recording_at_the_models_rate(tiny_model: Path):
 
 
 def test_progress_is_told_in_seconds_and_ends_at_all_of_them(tiny_model: Path):
-    said: list[tuple[float, float]] = []
-    halfstep.load(tiny_model).generate(2.5, progress=lambda done, of: said.append((done, of)))
-    assert said[-1] == (2.5, 2.5) and [done for done, _ in said] == sorted(done for done, _ in said)
+    """After every block how much is done of what there will be: never more than that, though the last block goes on."""
+    model, request, reports = halfstep.load(tiny_model), Piece(seconds=2.5), list[tuple[float, float]]()
+    model.play(request, lambda done, of: reports.append((done, of)))
+    done = np.cumsum([block.shape[1] for block in model.blocks(request)]) / 8000
+    assert reports == [(min(2.5, seconds), 2.5) for seconds in done] and len(reports) > 1 and reports[-1] == (2.5, 2.5)
+
+
+def test_what_is_not_said_is_seed_0_and_blocks_of_a_second(model: Model, recording: np.ndarray):
+    take = Audio(recording[None], 8000)
+    ways: list[Callable[..., Audio]] = [
+        lambda **seed: model.generate(0.1, **seed),
+        lambda **seed: model.mend(take, 0.5, 0.55, **seed),
+        lambda **seed: model.restyle(take, 0.5, **seed),
+        lambda **seed: next(model.stream(**seed)),
+    ]
+    for way in ways:
+        np.testing.assert_array_equal(way().samples, way(seed=0).samples)
+        assert (way().samples != way(seed=1).samples).any()
+    assert next(model.stream()).samples.shape == (1, 8000)
+    with pytest.raises(InputError, match="over_seconds is 0"):
+        model.stream(over_seconds=0)
 
 
 def test_the_package_names_its_types_and_loads_them_late():
