@@ -111,6 +111,17 @@ class Packing:
         """A mask packed as its window is."""
         return per_frame[..., self._checked_order(per_frame.shape[-1])]
 
+    def pack_rows(
+        self, rows: Float[np.ndarray, "*batch rows frames"]
+    ) -> Float[np.ndarray, "*batch rows*{self.mask_channels} frames//{self.planes}"]:
+        """What is said of each frame beside its window, such as a guide: plane after plane; of components the mean over
+        the frames of a place.
+        """
+        packed = self.pack_frames(rows)  # [..., rows, planes, length]
+        if self.components is not None:
+            return packed.mean(axis=-2, dtype=rows.dtype)
+        return packed.swapaxes(-3, -2).reshape(*rows.shape[:-2], -1, packed.shape[-1])
+
     def flat(
         self, window: Float[np.ndarray, "*batch n_mels frames"]
     ) -> Float[np.ndarray, "*batch channels frames//{self.planes}"]:

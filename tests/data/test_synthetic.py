@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from halfstep.audio.chroma import hz_of
 from halfstep.audio.files.io import read
-from halfstep.data.synthetic import hz_of, piece, pluck, write_pieces
+from halfstep.data.synthetic import piece, pluck, write_pieces
 
 
 @pytest.mark.parametrize("rate", [8000, 44100])

@@ -28,7 +28,7 @@ EXTRAS = {
     "av": "aac",
     "sounddevice": "play",
     "pythonosc": "stage",
-    "mido": "stage",
+    "mido": "midi",
     "huggingface_hub": "hub",
     "fsspec": "hub",
     "starlette": "serve",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import halfstep
+from halfstep.audio.guide import NO_GUIDE, guide_rows
 from halfstep.audio.mel import MelConfig
 from halfstep.conditioning import Conditions, NamedCondition
 from halfstep.diffusion.process import DDIM, LEARNED, Process, Sampling
@@ -111,8 +112,8 @@ class FileEntry:
 class Manifest:
     """A model folder's model.json.
 
-    The denoisers see [B, channels, length] and, if `context`, [B, aligned_channels, length] beside it; with conditions,
-    [B, asks.width] as well.
+    The denoisers see [B, channels, length] and, of a context or a guide, [B, aligned_channels, length] beside it; with
+    conditions, [B, asks.width] as well.
     """
 
     id: str
@@ -138,6 +139,8 @@ class Manifest:
     """Given with the packing "components", and with no other."""
     conditions: tuple[NamedCondition, ...] = ()
     """What it can be asked for; with any, the denoisers see a vector of their weights besides."""
+    guide: str = NO_GUIDE
+    """What its music can follow, a key of `audio.guide.GUIDES`."""
     stationary: Stationary | None = None
     """None: streams are as the network gives them."""
     vocoder: VocoderFiles | None = None
@@ -168,9 +171,9 @@ class Manifest:
 
     @property
     def aligned_channels(self) -> int:
-        """The known window, packed, and its packed mask; 0 without context."""
+        """The known window, packed, and its packed mask, where there is context; then the guide, packed."""
         masks = self.planes if self.components is None else 1
-        return self.channels + masks if self.context else 0
+        return (self.channels + masks if self.context else 0) + guide_rows(self.guide) * masks
 
     @property
     def asks(self) -> Conditions:

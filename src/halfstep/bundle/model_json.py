@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from halfstep.atomic import write_json
+from halfstep.audio.guide import GUIDES, NO_GUIDE
 from halfstep.audio.mel_fields import mel_from, mel_to_json
 from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, Stationary, VocoderFiles
 from halfstep.conditioning import MOST_CONDITIONS, NamedCondition, condition_from, condition_members
@@ -50,6 +51,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     value["conditions"] = [condition_members(one) for one in manifest.conditions]
     if not manifest.conditions:
         del value["conditions"]  # older versions read it then, and models without any stay as they were
+    if manifest.guide == NO_GUIDE:
+        del value["guide"]  # for the same reason
     for denoiser in value["denoisers"]:
         if denoiser["change"] is None:
             del denoiser["change"]  # for the same reason
@@ -90,6 +93,7 @@ def parse_manifest(value: object, where: str) -> Manifest:
         process=_parse_process(fields),
         components=_parse_components(fields),
         conditions=_parse_conditions(fields),
+        guide=fields.choice("guide", GUIDES) if fields.has("guide") else NO_GUIDE,
         stationary=_parse_stationary(fields),
         vocoder=_parse_vocoder(fields),
         measured=_parse_measured(fields),

@@ -22,10 +22,10 @@ class OnnxDenoiser:
         learned_variance: whether a second output is the fraction of the reverse variance.
         """
         self._network = OnnxNetwork(data, where, threads)
-        self._context = manifest.context
+        self._aligned = manifest.aligned_channels
         x = (None, manifest.channels, manifest.length)
         inputs: dict[str, tuple[int | None, ...]] = {"z_t": x, "alpha": (None,), "sigma": (None,)}
-        if manifest.context:
+        if self._aligned:
             inputs["aligned"] = (None, manifest.aligned_channels, manifest.length)
         self._asks = manifest.asks.width
         if self._asks:
@@ -58,7 +58,7 @@ class OnnxDenoiser:
         Args:
             z_t: [B, C, L], the noised window, packed.
             alpha_t, sigma_t: signal and noise in it.
-            aligned: [B, A, L], the known window and its mask; only for a model with context.
+            aligned: [B, A, L], the known window and its mask, and the guide; only for a model with one of them.
             pooled: [B, D], the weights of what is asked for (`Conditions`); None is nothing, or no such model.
         """
         batch = z_t.shape[0]
@@ -67,7 +67,7 @@ class OnnxDenoiser:
             "alpha": np.full(batch, alpha_t, np.float32),
             "sigma": np.full(batch, sigma_t, np.float32),
         }
-        if self._context:
+        if self._aligned:
             assert aligned is not None, "a model with context always sees it, or that there is none"
             inputs["aligned"] = aligned
         if self._asks:

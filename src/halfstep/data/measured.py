@@ -7,13 +7,11 @@ from functools import lru_cache
 import numpy as np
 
 from halfstep.arrays import Float32, Float64
+from halfstep.audio.chroma import class_weights
 from halfstep.audio.loudness import k_weights, lufs
-from halfstep.audio.mel import MelConfig, band_edges_hz, filterbank
+from halfstep.audio.mel import MelConfig, filterbank
 from halfstep.audio.onsets import onset_rises, onsets_a_second, tempo_bpm
 
-LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ = 100.0, 2000.0
-"""Bands between them say which pitch classes sound."""
-A_HZ = 440.0
 NOTES = ("A", "Bb", "B", "C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab")
 MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
@@ -55,7 +53,7 @@ def key(log_mel: Bands, mel: MelConfig) -> str:
 
     Needs bands that hold pitch (192 in log frequency); a mel's are too far apart.
     """
-    return key_of(_pitch_classes(mel) @ np.exp(log_mel.astype(np.float64)).sum(axis=1))
+    return key_of(class_weights(mel) @ np.exp(log_mel.astype(np.float64)).sum(axis=1))
 
 
 def key_of(classes: Float64[np.ndarray, "12"]) -> str:
@@ -83,13 +81,3 @@ def _band_weights(mel: MelConfig) -> Float64[np.ndarray, "bands"]:
     filters = filterbank(mel).astype(np.float64)
     peaks = np.maximum(filters.max(axis=1, keepdims=True), 1e-12)
     return (filters / peaks) @ k_weights(mel) / np.maximum(filters.sum(axis=1), 1e-12) ** 2
-
-
-@lru_cache(maxsize=4)
-def _pitch_classes(mel: MelConfig) -> Float64[np.ndarray, "12 bands"]:
-    """How much each band is of every pitch class: shared by the two next to its centre."""
-    centres = band_edges_hz(mel)[1:-1]
-    place = 12 * np.log2(np.maximum(centres, 1.0) / A_HZ)
-    apart = np.abs((place[None] - np.arange(12)[:, None] + 6) % 12 - 6)
-    inside = (centres >= LOWEST_PITCH_HZ) & (centres <= HIGHEST_PITCH_HZ)
-    return np.maximum(0, 1 - apart) * inside

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from halfstep.arrays import Float32
+from halfstep.audio.chroma import hz_of
 from halfstep.audio.files.writing import write
 
 # Semitones above the key note of each chord's root, and the chord upon it.
@@ -38,11 +39,6 @@ def piece(seconds: float, seed: int, sample_rate: int = 44100) -> Float32[np.nda
             start = round((step * step_seconds + rng.normal(0, 0.006)) * sample_rate)
             _add(samples, touch * pluck(hz_of(pitch), touch, sample_rate), max(0, start))
     return (samples * (PEAK / np.abs(samples).max()))[None]
-
-
-def hz_of(pitch: int) -> float:
-    """Of a MIDI note number."""
-    return 440 * 2 ** ((pitch - 69) / 12)
 
 
 def pluck(hz: float, brightness: float, sample_rate: int) -> Float32[np.ndarray, "samples"]:

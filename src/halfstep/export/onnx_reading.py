@@ -14,7 +14,7 @@ from halfstep.export.onnx_writing import Range
 
 
 def weights_of(path: Path, shapes: Mapping[str, Sequence[int]], prefix: str = "") -> dict[str, Tensor]:
-    """The weights of those names and shapes in PyTorch, where the module had `prefix` before them.
+    """The weights of those names in PyTorch, where the module had `prefix` before them, in these shapes where they fit.
 
     ValueError naming a weight that the file does not hold.
     """
@@ -27,7 +27,8 @@ def weights_of(path: Path, shapes: Mapping[str, Sequence[int]], prefix: str = ""
         value = known.get(prefix + name)
         if value is None:
             value = _of_a_norm(model, prefix + name, int(np.prod(shape)), constants)
-        tensors[name] = torch.from_numpy(value.reshape(tuple(shape)).copy())
+        fits = value.size == np.prod(shape)  # a network of other sizes has them as they are
+        tensors[name] = torch.from_numpy((value.reshape(tuple(shape)) if fits else value).copy())
     return tensors
 
 

@@ -9,6 +9,7 @@ is not shifted music (snake), the noise of the crossfade is optimised until they
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from halfstep.generation.crossfade import crossfaded
 from halfstep.generation.noise import Noise
 from halfstep.generation.stationary import held_stationary, shares
 from halfstep.generation.window import Fresh, Layout, WindowSampler
+
+Following: TypeAlias = Callable[[int, int], Float32[np.ndarray, "rows frames"]]
+"""Start and stop among the frames of a canvas -> the guide of these, [rows, stop - start]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,7 @@ class Canvas:
         after: log-mel [n_mels, k], k 2 or more, of the recording it leads into; with `frames` alone.
         restyled: what the frames to be made are noised from, instead of noise alone. None: nothing.
         asked: frame -> what is asked for there, which a window has of its middle. None: nothing.
+        guide: what the frames are to follow. None: nothing.
     """
 
     init_noise: Noise
@@ -54,6 +59,7 @@ class Canvas:
     after: Float32[np.ndarray, "bands after"] | None = None
     restyled: Restyled | None = None
     asked: Along | None = None
+    guide: Following | None = None
 
     def noise(self, start: int, stop: int, step: int = 0) -> Float32[np.ndarray, "bands frames"]:
         """[n_mels, stop - start] of a step, whose frame 0 of the canvas is that of the piece."""
@@ -139,6 +145,8 @@ def _inpainted(
     frames, end = sampler.layout.frames, past.shape[1]
     if canvas.asked is not None:
         sampler = sampler.asked(canvas.asked(place.start + frames / 2))
+    if canvas.guide is not None:
+        sampler = sampler.following(canvas.guide(place.start, place.start + frames))
     known, (mask, target) = np.zeros((len(past), frames), np.float32), np.zeros((2, frames), np.float32)
     fade = slice(end - place.crossfade, end)
     known[:, :end], mask[: fade.start] = past, 1

@@ -1,7 +1,7 @@
 """From a request to sound: what is made of each kind, block by block."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from halfstep.generation.canvas import mel_stream
 from halfstep.generation.context import least_samples
 from halfstep.generation.continuation import Samples, between, closed, continued_sound
 from halfstep.generation.engine import Engine
+from halfstep.generation.guiding import Guide
 from halfstep.generation.level import beginning, gain_for, levelled
 from halfstep.generation.loops import Share, mel_loop
 from halfstep.generation.passages import Passage, passages
@@ -60,7 +61,8 @@ def coming(engine: Engine, request: Request, progress: Share = lambda _: None) -
             Form(sample_rate=engine.manifest.mel.sample_rate, channels=engine.manifest.mel.channels),
             request.samples(engine.manifest.mel),
         )
-        blocks = _loop(engine, request, count, progress) if request.loops else onward(engine, request, count)
+        guide = engine.guide(request) if request.loops else None
+        blocks = _loop(engine, request, count, progress, guide) if request.loops else onward(engine, request, count)
         return Coming(form, count, blocks)
     takes = [Take(recording) for recording in request.recordings]
     form = form_of(takes)
@@ -113,12 +115,15 @@ def onward_from(engine: Engine, request: Piece | Continuation, start: float) -> 
     return without_first(sound, skipped % hop)
 
 
-def _loop(engine: Engine, request: Timed, count: int, progress: Share) -> Iterator[Float32[np.ndarray, "..."]]:
+def _loop(
+    engine: Engine, request: Timed, count: int, progress: Share, guide: Guide | None
+) -> Iterator[Float32[np.ndarray, "..."]]:
     """One period of exactly `count` samples."""
     sampler = engine.sampler_of(request).asked(engine.course(request).at(0) if request.asked else None)
     frames = round(count / engine.manifest.mel.hop_length)
-    noise = engine.canvas(request).init_noise
-    log_mel = mel_loop(sampler, noise, frames, lambda share: progress(DENOISING_SHARE * share))
+    noise = engine.canvas(replace(request, guide=None)).init_noise
+    follows = None if guide is None else guide.at
+    log_mel = mel_loop(sampler, noise, frames, lambda share: progress(DENOISING_SHARE * share), follows)
     period = stretched(engine.vocoder(request.seed, request.vocoder).loop(log_mel), count)
     yield from levelled([np.atleast_2d(period)], request.loudness, engine.manifest.mel)
 

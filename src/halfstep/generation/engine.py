@@ -8,6 +8,7 @@ from halfstep.conditioning import Course
 from halfstep.diffusion.process import DDIM, Sampling
 from halfstep.errors import unbraced
 from halfstep.generation.canvas import Canvas, mel_stream
+from halfstep.generation.guiding import Guide, guide_of
 from halfstep.generation.level import MEASURED_SECONDS, measured_loudness, stated_loudness
 from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
 from halfstep.generation.render import unlimited
@@ -59,14 +60,21 @@ class Engine:
         return self.sampler(request.steps, request.sampler, request.respacing)
 
     def canvas(self, request: Timed) -> Canvas:
-        """The noise of the piece, and what is asked for; one that drifts is at its goal after the request's seconds."""
+        """The noise of the piece, what is asked for and what it follows; one that drifts is at its goal after the
+        request's seconds.
+        """
         mel, course = self.manifest.mel, self.course(request)
         frames = request.samples(mel) / mel.hop_length
         return Canvas(
             init_noise=piece_noise(mel.rows, request.seed, request.toward, request.variation, frames),
             boundary_noise=seed_noise(mel.rows, request.seed, BOUNDARY),
             asked=(lambda frame: course.at(frame / max(1.0, frames))) if request.asked else None,
+            guide=self.guide(request),
         )
+
+    def guide(self, request: Request) -> Guide | None:
+        """What is to be followed. InputError as for `guide_of`."""
+        return None if request.guide is None else guide_of(request.guide, self.manifest)
 
     def course(self, request: Request) -> Course:
         """What is asked for. InputError for what the model does not know, and for a loop that would drift."""

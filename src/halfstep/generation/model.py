@@ -82,6 +82,7 @@ class Model:
         sampler: str | None = None,
         respacing: str | None = None,
         loudness: float | None = None,
+        guide: Sound | None = None,
         progress: Progress | None = None,
         **asked: Asked,
     ) -> Audio:
@@ -110,6 +111,8 @@ class Model:
             respacing: which of the steps of DDPM's chain are visited: "trailing", "linspace", "leading", "quadratic".
             loudness: integrated LUFS, by one gain for all of the piece: that of its first minute, which is made before
                 its first sample is given out (`generation/level.py`).
+            guide: a recording, or a MIDI file, whose chords or rhythm the new music follows, of a model that can
+                (`manifest.guide`); one that is shorter begins again, and in a loop goes round with it.
             progress: is called with the seconds that are done and those that there will be, block by block.
             asked: of the model's conditions (`manifest.conditions`), by name: style="piano", style="piano:2,strings",
                 style={"piano": 2, "strings": 1}; style="piano..strings" drifts over the length of the piece.
@@ -121,6 +124,7 @@ class Model:
             seconds=seconds, context=None if context is None else self._sound(context),
             into=None if into is None else self._sound(into), loop=loop, seed=seed, steps=steps, variation=variation,
             toward=toward, vocoder=vocoder, sampler=sampler, respacing=respacing, loudness=loudness, asked=asked,
+            guide=self._guide(guide),
         )  # fmt: skip
         return self.play(request, progress)
 
@@ -132,12 +136,15 @@ class Model:
         seed: int = 0,
         steps: int | None = None,
         *,
+        guide: Sound | None = None,
         progress: Progress | None = None,
         **asked: Asked,
     ) -> Audio:
         """The recording as it was, new from `start` to `stop` seconds, its ends included. Errors as for `generate`."""
         recording = self._sound(recording)
-        mend = Mend(recording=recording, start=start, stop=stop, seed=seed, steps=steps, asked=asked)
+        mend = Mend(
+            recording=recording, start=start, stop=stop, seed=seed, steps=steps, asked=asked, guide=self._guide(guide)
+        )  # fmt: skip
         return self.play(mend, progress)
 
     def restyle(
@@ -147,6 +154,7 @@ class Model:
         seed: int = 0,
         steps: int | None = None,
         *,
+        guide: Sound | None = None,
         progress: Progress | None = None,
         **asked: Asked,
     ) -> Audio:
@@ -157,7 +165,10 @@ class Model:
         Errors as for `generate`.
         """
         recording = self._sound(recording)
-        return self.play(Restyle(recording=recording, strength=strength, seed=seed, steps=steps, asked=asked), progress)
+        restyle = Restyle(
+            recording=recording, strength=strength, seed=seed, steps=steps, asked=asked, guide=self._guide(guide)
+        )  # fmt: skip
+        return self.play(restyle, progress)
 
     def like(self, recording: Sound, condition: str = "style") -> dict[str, float]:
         """The mixture of a condition's labels that the recording sounds most like: `generate(style=model.like(take))`.
@@ -187,6 +198,7 @@ class Model:
         sampler: str | None = None,
         respacing: str | None = None,
         loudness: float | None = None,
+        guide: Sound | None = None,
         over_seconds: float = 60.0,
         start: float = 0.0,
         **asked: Asked,
@@ -203,6 +215,7 @@ class Model:
         request = request_for(
             seconds=over_seconds, context=context, seed=seed, steps=steps, variation=variation, toward=toward,
             vocoder=vocoder, sampler=sampler, respacing=respacing, loudness=loudness, asked=asked,
+            guide=self._guide(guide),
         )  # fmt: skip
         assert isinstance(request, Piece | Continuation)
         sound = onward(self.engine, request, None) if start == 0 else onward_from(self.engine, request, start)
@@ -281,6 +294,9 @@ class Model:
     def loudness(self) -> float:
         """How loud its music is on average, integrated LUFS: what model.json says, or else measured, once."""
         return self.engine.loudness
+
+    def _guide(self, guide: Sound | None) -> Recording | None:
+        return None if guide is None else self._sound(guide)
 
     def _sound(self, recording: Sound) -> Recording:
         """The same; of an array [n] or [channels, n] an Audio at the model's rate."""

@@ -8,7 +8,7 @@ import numpy as np
 from halfstep.arrays import Float32
 from halfstep.audio.limiter import GAIN, limit
 from halfstep.conditioning import Along
-from halfstep.generation.canvas import Canvas, mel_stream
+from halfstep.generation.canvas import Canvas, Following, mel_stream
 from halfstep.generation.noise import shifted
 from halfstep.generation.render import without_first
 from halfstep.generation.window import WindowSampler
@@ -44,7 +44,12 @@ def passages(
     layout = sampler.layout
     window = max(0, first_frame // layout.hop - LEAD_IN_WINDOWS)
     start = window * layout.hop
-    begun = replace(canvas, init_noise=shifted(canvas.init_noise, start), asked=_later(canvas.asked, start))
+    begun = replace(
+        canvas,
+        init_noise=shifted(canvas.init_noise, start),
+        asked=_later(canvas.asked, start),
+        guide=_guided_later(canvas.guide, start),
+    )
     skipped = max(0, first_frame - start - LEAD_IN_FRAMES)
     mels = without_first(mel_stream(sampler, begun), skipped)
     paired = _paired(mels, vocoder, sampler.manifest.mel.hop_length, start + skipped, gain)
@@ -53,6 +58,10 @@ def passages(
 
 def _later(asked: Along | None, frames: int) -> Along | None:
     return None if asked is None else lambda frame: asked(frame + frames)
+
+
+def _guided_later(guide: Following | None, frames: int) -> Following | None:
+    return None if guide is None else lambda start, stop: guide(start + frames, stop + frames)
 
 
 def _paired(

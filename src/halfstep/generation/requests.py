@@ -52,6 +52,7 @@ class Request:
     sampler: ddim or ancestral, and respacing: which of a chain's steps are visited, a key of
     `diffusion.steps.ALL_RESPACINGS`; of a network that was never distilled, None is its own. loudness: LUFS, of new
     music alone; None is as loud as the model makes it. asked: of the model's conditions, by name (`conditioning`).
+    guide: a recording or a MIDI file that the new music follows from its first moment on (`guiding`).
     """
 
     seed: int = 0
@@ -63,6 +64,7 @@ class Request:
     respacing: str | None = None
     loudness: float | None = None
     asked: Mapping[str, Asked] = field(default_factory=dict[str, Asked], hash=False)
+    guide: Recording | None = None
 
     loops: ClassVar[bool] = False
     """Whether the end leads back into the beginning."""
@@ -192,7 +194,7 @@ class Edit(Request):
         """A piece of the same noise, so long."""
         return Piece(
             seconds=seconds, seed=self.seed, steps=self.steps, variation=self.variation, toward=self.toward,
-            vocoder=self.vocoder, sampler=self.sampler, respacing=self.respacing, asked=self.asked,
+            vocoder=self.vocoder, sampler=self.sampler, respacing=self.respacing, asked=self.asked, guide=self.guide,
         )  # fmt: skip
 
 
@@ -256,6 +258,7 @@ def request_for(
     respacing: str | None = None,
     loudness: float | None = None,
     asked: Mapping[str, Asked] | None = None,
+    guide: Recording | None = None,
 ) -> Request:
     """The request that these make together; None and False are not given, but for `seconds`, which is then 30.
 
@@ -271,6 +274,7 @@ def request_for(
         respacing=respacing,
         loudness=loudness,
         asked=dict(asked or {}),
+        guide=guide,
     )
     if strength is not None and restyle is None:
         refuse("{strength}: it says how much noise a recording to {restyle} is given: name it")

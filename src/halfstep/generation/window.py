@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from halfstep.arrays import Float32
+from halfstep.audio.guide import NO_GUIDE, guide_rows
 from halfstep.bundle import Manifest, OnnxDenoiser, Stationary
 from halfstep.conditioning import Weights
 from halfstep.diffusion.forms import hold_known
@@ -87,11 +88,18 @@ class WindowSampler:
             np.array(values, np.float32)[:, None] for values in (manifest.band_mean, manifest.band_std)
         )
         self._pooled: Weights | None = None
+        self._guide: Float32[np.ndarray, "rows frames"] | None = None
 
     def asked(self, pooled: Weights | None) -> "WindowSampler":
         """The same sampler asked for this vector of `manifest.asks`; None is nothing."""
         sampler = copy.copy(self)
         sampler._pooled = pooled
+        return sampler
+
+    def following(self, guide: Float32[np.ndarray, "rows frames"] | None) -> "WindowSampler":
+        """The same sampler for a window that is to follow a guide [rows, frames]; None is nothing to follow."""
+        sampler = copy.copy(self)
+        sampler._guide = guide
         return sampler
 
     @property
@@ -148,11 +156,12 @@ class WindowSampler:
             if begun.t == 0:
                 return begun.x
             begun = Begun(packing.flat(begun.x)[None], begun.t)
-        aligned, held = (part[None] for part in packing.context(known, mask))
+        context, held = packing.context(known, mask)
+        aligned, held = self._aligned(context), held[None]
         known_x = packing.flat(known)[None]
 
         def predict(z_t: Float32[np.ndarray, "..."], at_t: Rates) -> Prediction:
-            return self._predicted(z_t, at_t, aligned if self.manifest.context else None)
+            return self._predicted(z_t, at_t, aligned)
 
         def hold(
             v: Float32[np.ndarray, "..."], z_t: Float32[np.ndarray, "..."], at_t: Rates
@@ -165,6 +174,18 @@ class WindowSampler:
 
         x = self.sampling.sample(predict, packing.noise(noise)[None], self._steps, added, hold, begun)
         return packing.unflat(x[0])
+
+    def _aligned(
+        self, context: Float32[np.ndarray, "context length"]
+    ) -> Float32[np.ndarray, "1 aligned length"] | None:
+        """What the network is given beside z_t, the packed context and the packed guide; None for neither."""
+        manifest, parts = self.manifest, list[Float32[np.ndarray, "rows length"]]()
+        if manifest.context:
+            parts.append(context)
+        if manifest.guide != NO_GUIDE:
+            none = np.zeros((guide_rows(manifest.guide), manifest.frames), np.float32)
+            parts.append(self._packing.pack_rows(none if self._guide is None else self._guide))
+        return np.concatenate(parts)[None] if parts else None
 
     def _predicted(
         self, z_t: Float32[np.ndarray, "..."], at_t: Rates, aligned: Float32[np.ndarray, "..."] | None

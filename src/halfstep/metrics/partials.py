@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from halfstep.arrays import Float32, Float64, Int64
+from halfstep.audio.parabola import vertex
 from halfstep.audio.stft import framed
 
 LOW_HZ, HIGH_HZ = 110.0, 2000.0
@@ -70,10 +71,8 @@ def _maxima(
     left, middle, right = magnitude[:, :-2], magnitude[:, 1:-1], magnitude[:, 2:]
     frame, at = np.nonzero((middle > left) & (middle >= right))
     a, b, c = (np.log(np.maximum(one[frame, at], 1e-12)) for one in (left, middle, right))
-    curvature = a - 2 * b + c
-    offset = np.where(curvature < 0, (a - c) / (2 * np.minimum(curvature, -1e-12)), 0.0)
-    place = (at + 1 + offset).astype(np.float64)
-    return frame, place, np.exp(b - (a - c) * offset / 4).astype(np.float64)
+    offset, height = vertex(a, b, c)
+    return frame, (at + 1 + offset).astype(np.float64), np.exp(height).astype(np.float64)
 
 
 def next_of(peaks: Peaks, within_cents: float) -> Int64[np.ndarray, "peaks"]:

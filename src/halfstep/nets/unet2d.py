@@ -41,6 +41,8 @@ class UNet2dConfig:
         """The untrained network. ValueError where x is not whole pictures; InputError for a pooled condition."""
         if sizes.pooled:
             raise NamedError("{settings} conditions.names: a UNet2d cannot be asked for anything; leave them out")
+        if 0 < sizes.aligned < sizes.channels:
+            raise NamedError("{settings} music.guide: a UNet2d follows one beside a context alone: music.context=true")
         if sizes.channels % self.n_mels:
             raise ValueError(f"x has {sizes.channels} channels: a multiple of n_mels = {self.n_mels} was expected")
         return UNet2d(self, sizes)

@@ -150,7 +150,8 @@ def _manifest(run: Run, networks: list[Network], card: Card, weights: str, playe
         conditions=with_likeness(run.conditions, library, played.frames),
         band_mean=tuple(float(value) for value in library.band_mean),
         band_std=tuple(float(value) for value in library.band_std),
-        denoisers=tuple(entry for entry, _ in networks), context=played.context, process=experiment.diffusion.process,
+        denoisers=tuple(entry for entry, _ in networks), context=played.context, guide=played.guide,
+        process=experiment.diffusion.process,
         parameters=sum(p.numel() for p in networks[0][1].parameters()),
         measured={"weights": weights, "preset": experiment.name, "ladder": rows, **_not_music_yet(run)},
     )  # fmt: skip

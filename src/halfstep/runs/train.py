@@ -103,7 +103,7 @@ def _train(run: Run, progress: Progress, start: Start | None) -> dict[str, Any]:
     if start is not None:
         try:
             shapes = {name: value.shape for name, value in denoiser.state_dict().items()}
-            denoiser.load_state_dict(start.weights(shapes))
+            denoiser.load_state_dict(denoiser.widened(start.weights(shapes)))
         except (RuntimeError, ValueError) as fault:
             reason = " ".join(str(fault).split())[:200]
             raise NamedError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 
 from halfstep.arrays import Float
+from halfstep.audio.guide import NO_GUIDE
 from halfstep.audio.mel import MelConfig
 from halfstep.data.dataset import Library
 from halfstep.training.example import Example
@@ -77,6 +78,7 @@ class Played:
     packing: str
     context: bool
     components: "ComponentsFile | None" = None
+    guide: str = NO_GUIDE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from halfstep.data.synthetic import hz_of
+from halfstep.audio.chroma import hz_of
 from halfstep.metrics.judges import FOLDER
 from halfstep.metrics.judges.notes import MELS, levels_of, note_judge
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from halfstep.data.synthetic import hz_of, pluck
+from halfstep.audio.chroma import hz_of
+from halfstep.data.synthetic import pluck
 from halfstep.metrics.judges.transcriber import FRAMES_PER_SECOND, HOP, KEYS, SAMPLE_RATE, pick_notes, transcriber
 
 SCALE = [60, 62, 64, 65, 67, 69, 71, 72]

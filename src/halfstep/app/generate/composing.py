@@ -27,7 +27,7 @@ USUAL_BEATS = 4
 OPTIONS = EVERYWHERE | {
     "seconds": "--seconds", "seed": "--seed", "variation": "--vary", "toward": "--toward", "vocoder": "--vocoder",
     "loudness": "--loudness", "context": "--continue", "into": "--into", "loop": "--loop", "mend": "--mend",
-    "stop": "--to", "restyle": "--restyle", "strength": "--strength",
+    "stop": "--to", "restyle": "--restyle", "strength": "--strength", "guide": "--guide",
 }  # fmt: skip
 """Field of a request -> the option that gives it."""
 EXAMPLES = """Example: halfstep generate night.flac --seconds 60 --seed 7 --plot
@@ -51,6 +51,8 @@ halfstep generate drift.wav --seed 7 --toward 8 --seconds 30
 halfstep generate mixed.wav --model models/mine --style piano:2..strings
 
 halfstep generate alike.wav --model models/mine --like take.mp3
+
+halfstep generate along.wav --model models/mine --guide chords.mid
 
 halfstep generate teacher.wav --model runs/mine --steps 64
 
@@ -125,6 +127,12 @@ def generate(
     toward: Annotated[
         int | None, typer.Option(metavar="SEED", help="Without --vary: drift from --seed to this one.")
     ] = None,
+    guide: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MIDI|AUDIO", help="Follow its chords or rhythm, again and again, of a model that learned to."
+        ),
+    ] = None,
     style: Style = None,
     like: Like = None,
     key: Key = None,
@@ -170,14 +178,14 @@ def generate(
     alone = bars is None and beats is None
     length = seconds if alone else _seconds(seconds, bars, bpm, beats)
     if ray is not None:  # another machine has another current folder
-        named = (continue_, into, mend, restyle)
-        continue_, into, mend, restyle = (None if path is None else path.absolute() for path in named)
+        named = (continue_, into, mend, restyle, guide)
+        continue_, into, mend, restyle, guide = (None if path is None else path.absolute() for path in named)
     try:
         tempo = bpm if bpm is not None and (alone or _knows_tempo(model)) else None
         request = request_for(
             seconds=length, context=continue_, into=into, loop=loop, mend=mend, start=from_, stop=to, seed=seed,
             restyle=restyle, strength=strength, steps=steps, variation=vary, toward=toward, vocoder=vocoder,
-            sampler=sampler, respacing=respacing, loudness=loudness,
+            sampler=sampler, respacing=respacing, loudness=loudness, guide=guide,
             asked=asked_for(
                 control, style=style_like(like, style, model), tempo=tempo, key=key, density=density,
                 loudness_like=loudness_like,

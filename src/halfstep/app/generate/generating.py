@@ -21,7 +21,7 @@ from halfstep.app.thumbnail import Thumbnail
 from halfstep.audio.files.io import Audio, write
 from halfstep.generation.continuation import Samples
 from halfstep.generation.model import Coming, Model
-from halfstep.generation.requests import Request, RequestError, Restyle
+from halfstep.generation.requests import Recording, Request, RequestError, Restyle
 from halfstep.printable import printable
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def generate_files(
         raise RequestError("{loop}: an MP3 begins and ends with silence of its own; use .wav, .flac or .ogg")
     piped = out == STANDARD
     stores = Path("-.wav") if piped else out
-    files = [Path(recording) for recording in request.recordings if not isinstance(recording, Audio)]
+    named = (*request.recordings, *([] if request.guide is None else [request.guide]))
+    files = [Path(recording) for recording in named if not isinstance(recording, Audio)]
     if piped:
         check_standard(count, plot, delivery.as_json)
     paths = [out] if piped else checked_outputs(out, count, files, [".png"] if plot else [])
@@ -157,6 +158,7 @@ def _facts(path: Path, model: Model, piece: Request, stored: Stored, samples: in
         "steps": model.manifest.default_steps if piece.steps is None else piece.steps, "loop": piece.loops,
         "license": model.manifest.output_licence, "took_seconds": took, "real_time_factor": took / seconds,
         **({"asked": dict(piece.asked)} if piece.asked else {}),
+        **({} if piece.guide is None else {"guide": _guide_name(piece.guide)}),
     }  # fmt: skip
 
 
@@ -197,8 +199,13 @@ def described(model: Model, piece: Request) -> str:
     parts += [f"vocoder {piece.vocoder}"] if piece.vocoder is not None else []
     parts += [f"{piece.loudness:g} LUFS"] if piece.loudness is not None else []
     parts += [f"{name} {asked}" for name, asked in piece.asked.items()]
+    parts += [] if piece.guide is None else [f"guided by {_guide_name(piece.guide)}"]
     parts += ["a loop"] if piece.loops else []
     return ", ".join(parts)
+
+
+def _guide_name(guide: Recording) -> str:
+    return "a recording" if isinstance(guide, Audio) else printable(Path(guide).name)
 
 
 def _counted(blocks: Iterator[Samples], samples: int, report: Report) -> Iterator[Samples]:

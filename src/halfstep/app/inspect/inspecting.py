@@ -103,11 +103,14 @@ def _facts(folder: "ModelFolder") -> dict[str, object]:
         "window_seconds": manifest.seconds,
         "steps": manifest.steps,
         "conditions": [shown(condition) for condition in manifest.conditions],
+        "guide": manifest.guide,
         "measured": manifest.measured,
     }
 
 
 def _described(folder: "ModelFolder") -> str:
+    from halfstep.audio.guide import NO_GUIDE
+
     manifest = folder.manifest
     lines = [
         f"{manifest.id}  {manifest.bytes / 1e6:.1f} MB  {manifest.parameters / 1e6:.1f} M parameters",
@@ -119,6 +122,7 @@ def _described(folder: "ModelFolder") -> str:
     if manifest.vocoder is not None:
         lines.append(f"  licence of its vocoder {manifest.vocoder.licence}")
     lines += [f"  {condition.name}: {condition.about}" for condition in manifest.conditions]
+    lines += [] if manifest.guide == NO_GUIDE else [f"  --guide: {manifest.guide}, of MIDI or audio"]
     return "\n".join([*lines, *_measured_lines(manifest.measured, manifest.steps)])
 
 

@@ -21,6 +21,7 @@ from halfstep.atomic import folder_aside, replacing
 from halfstep.audio.bass import bass_share
 from halfstep.audio.bass_grid import bass_bins
 from halfstep.audio.grids import synthesis_grid
+from halfstep.audio.guide import NO_GUIDE
 from halfstep.audio.mel import band_edges_hz
 from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, VocoderFiles
 from halfstep.bundle.session import OnnxNetwork
@@ -131,6 +132,8 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
         raise InputError(
             f"model {manifest.id}: makes two channels, and browsers play one; serve it with halfstep serve"
         )
+    if manifest.guide != NO_GUIDE:
+        raise InputError(f"model {manifest.id}: follows a guide, which browsers do not give; use halfstep serve")
     vocoder = _vocoder_of(manifest)
     named = _networks(folder) | {name: (f"graph-{name}.onnx", data) for name, data in graphs(folder).items()}
     if not manifest.process.distillable or any(one.sampler != DDIM for one in manifest.denoisers):

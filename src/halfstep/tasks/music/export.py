@@ -19,4 +19,7 @@ def export_music(task: Music, folder: Path) -> Played:
             file=COMPONENTS_FILE, count=components.count, patch_frames=task.packing.planes,
             explained=components.explained,
         )  # fmt: skip
-    return Played(frames=config.frames, packing=config.packing, context=config.context, components=entry)
+    return Played(
+        frames=config.frames, packing=config.packing, context=config.context, components=entry,
+        guide=config.guide,
+    )  # fmt: skip

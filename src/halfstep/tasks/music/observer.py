@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from halfstep.arrays import Float
+from halfstep.audio.guide import NO_GUIDE
 from halfstep.audio.mel import MelConfig
 from halfstep.data.windows import Windows
 from halfstep.diffusion.process import VARIANCES, Sampling
@@ -47,6 +48,11 @@ class MusicObserver:
         self.num_steps = sampling.num_steps
         self.real = heldout.evenly(count)
         self._free = move(task.free(self.real), device)
+        nothing = np.zeros((count, task.config.frames), np.float32)
+        follows = task.config.guide != NO_GUIDE
+        self._guided = (
+            move(task.given(self.real, nothing, self.real, task.guides(self.real)), device) if follows else None
+        )
         first_third = (np.arange(task.config.frames) < task.config.frames // 3).astype(np.float32)
         self._given = move(task.given(self.real, np.tile(first_third, (count, 1)), self.real), device)
 
@@ -59,7 +65,7 @@ class MusicObserver:
         return self.errors(denoiser) | self.look(self.windows(denoiser, self.num_steps))
 
     def errors(self, denoiser: Denoiser) -> dict[str, float]:
-        """Errors by noise level with nothing known, and the x error at t = 1 given the first third."""
+        """Errors by noise level with nothing known, and the x error at t = 1 given the first third, or the guide."""
         figures = errors_by_level(denoiser, self._free, self.schedule)
         if denoiser.learned_variance:
             bits, _ = bits_per_dimension(denoiser, self._free, self.schedule, VARIANCES[self.sampling.variance])
@@ -67,6 +73,8 @@ class MusicObserver:
         if self.task.config.context:
             given = errors_by_level(denoiser, self._given, self.schedule)
             figures["given_third/x_error/1.0"] = given["x_error/1.0"]
+        if self._guided is not None:
+            figures["guided/x_error/1.0"] = errors_by_level(denoiser, self._guided, self.schedule)["x_error/1.0"]
         return figures
 
     def look(self, windows: Float[np.ndarray, "windows bands frames"]) -> dict[str, float]:

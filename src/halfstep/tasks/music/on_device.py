@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from halfstep.arrays import Float, Int
+from halfstep.audio.guide import NO_GUIDE
 from halfstep.data.carried import Carried
+from halfstep.errors import InputError
 from halfstep.nets.condition import Condition
 from halfstep.tasks.music.task import SHORTEST, MusicConfig
 from halfstep.training.example import Example
@@ -22,7 +24,9 @@ class DeviceWindows:
     """
 
     def __init__(self, carried: Carried, split: str, config: MusicConfig, device: torch.device, seed: int = 0) -> None:
-        """InputError if no track of the split holds a window."""
+        """InputError if no track of the split holds a window, and for a guide, which is measured of whole bands."""
+        if config.guide != NO_GUIDE:
+            raise InputError(f"music.guide is {config.guide}: a carried data set has none; train on the prepared one")
         self.config, self.device, self.seed = config, device, seed
         self._codes = torch.from_numpy(carried.codes).to(device)
         self._steps = torch.from_numpy(carried.steps).to(device)

@@ -1,4 +1,4 @@
-"""Music: a window of standardised log-mel, given nothing or any part of itself.
+"""Music: a window of standardised log-mel, given nothing or any part of itself, and perhaps a guide to follow.
 
 One network then does unconditional music, continuation, infilling and the closing of a loop.
 """
@@ -12,11 +12,14 @@ import numpy as np
 import torch
 
 from halfstep.arrays import Float, Float32
+from halfstep.audio.guide import GUIDES, NO_GUIDE, guide_rows, kind_rows
 from halfstep.nets.condition import Condition
 from halfstep.packing import COMPONENTS, PACKINGS, Components, Packing, components_packing
 from halfstep.training.example import Example
 
 Draw: TypeAlias = Callable[[np.random.Generator, int], Float32[np.ndarray, "frames"]]
+Measure: TypeAlias = Callable[[Float[np.ndarray, "bands frames"]], Float32[np.ndarray, "rows frames"]]
+"""A standardised window [rows, frames] -> its guide (`audio.guide`), all of it."""
 
 SHORTEST = 24
 """Frames of the smallest window: the smallest span, a 24th of it, is then one frame."""
@@ -71,6 +74,9 @@ class MusicConfig:
     nothing_share: how often nothing is known. context_noise: the largest deviation of the noise laid over the known
     frames in training (drawn a clip), so that the model's own frames, never quite real, are as good a context.
     emphasis: of low bands over high ones in the scale of the data set that `prepare` makes for it.
+
+    guide: what it learns to follow, a key of GUIDES, measured of the windows themselves. guide_dropout: how often each
+    kind of it is left out of a clip, so that it plays freely too; half of the rest is given in part of the clip alone.
     """
 
     n_mels: int = 128
@@ -82,6 +88,8 @@ class MusicConfig:
     nothing_share: float = 0.5
     context_noise: float = 0.0
     emphasis: float = 0.0
+    guide: str = NO_GUIDE
+    guide_dropout: float = 0.25
 
     def __post_init__(self) -> None:
         names = (*PACKINGS, COMPONENTS)
@@ -104,6 +112,10 @@ class MusicConfig:
             raise ValueError(f"context_noise is {self.context_noise}: 0 or more was expected")
         if not 0 <= self.emphasis <= 2:
             raise ValueError(f"emphasis is {self.emphasis}: 0 to 2 was expected")
+        if self.guide not in GUIDES:
+            raise ValueError(f"guide is {self.guide!r}: one of {', '.join(GUIDES)} was expected")
+        if not 0 < self.guide_dropout < 1:
+            raise ValueError(f"guide_dropout is {self.guide_dropout}: between 0 and 1 was expected")
 
     @property
     def planes(self) -> int:
@@ -129,13 +141,22 @@ class MusicConfig:
 class Music:
     """The task. Clips are standardised windows [B, rows, frames], float32."""
 
-    def __init__(self, config: MusicConfig, components: Components | None = None, rows: int | None = None) -> None:
+    def __init__(
+        self,
+        config: MusicConfig,
+        components: Components | None = None,
+        rows: int | None = None,
+        measure: Measure | None = None,
+    ) -> None:
         """components: what the packing of that name was fitted to; for any other, None. rows: of a window, those of the
-        components, or n_mels, where it is None.
+        components, or n_mels, where it is None. measure: the guide of a window; None without one.
         """
         if config.fitted != (components is not None):
             raise ValueError(f"packing is {config.packing!r}, components are {'' if components else 'not '}given")
+        if (config.guide != NO_GUIDE) != (measure is not None):
+            raise ValueError(f"guide is {config.guide!r}, what measures one is {'' if measure else 'not '}given")
         self.config = config
+        self._measure = measure
         fitted = config.n_mels if components is None else components.matrix.shape[1] // config.patch_frames
         self.rows = fitted if rows is None else rows
         """Of a window: the bands, and the image below them."""
@@ -153,13 +174,15 @@ class Music:
 
     @property
     def aligned(self) -> int:
-        return self.channels + self.packing.mask_channels if self.config.context else 0
+        context = self.channels + self.packing.mask_channels if self.config.context else 0
+        return context + guide_rows(self.config.guide) * self.packing.mask_channels
 
     def example(self, clips: Float[np.ndarray, "batch bands frames"], rng: np.random.Generator) -> Example:
         masks = np.stack([self._draw(rng) for _ in clips])
         noise = rng.standard_normal(clips.shape, dtype=np.float32)
         level = rng.uniform(0, self.config.context_noise, (len(clips), 1, 1)).astype(np.float32)
-        return self.given(clips, masks, clips + level * noise)
+        guide = None if self._measure is None else self.guides(clips) * self._shown(len(clips), rng)
+        return self.given(clips, masks, clips + level * noise, guide)
 
     def free(self, clips: Float[np.ndarray, "batch bands frames"]) -> Example:
         return self.given(clips, np.zeros((len(clips), self.config.frames), np.float32), clips)
@@ -169,17 +192,43 @@ class Music:
         clips: Float[np.ndarray, "batch bands frames"],
         masks: Float[np.ndarray, "batch frames"],
         seen: Float[np.ndarray, "batch bands frames"],
+        guide: Float[np.ndarray, "batch guide frames"] | None = None,
     ) -> Example:
-        """x = clips; the network is shown `seen` [B, rows, frames] where masks [B, frames] are 1."""
-        x = torch.from_numpy(self.packing.flat(clips))
-        if not self.config.context:
+        """x = clips; the network is shown `seen` [B, rows, frames] where masks [B, frames] are 1, and the guide, if it
+        follows one: None is nothing to follow.
+        """
+        x, aligned, held = torch.from_numpy(self.packing.flat(clips)), list[np.ndarray](), None
+        if self.config.context:
+            context, held = self.packing.context(seen, masks)
+            aligned.append(context)
+        if self._measure is not None:
+            none = np.zeros((len(clips), guide_rows(self.config.guide), self.config.frames), np.float32)
+            aligned.append(self.packing.pack_rows(none if guide is None else guide))
+        if not aligned:
             return Example(x=x, condition=Condition())
-        aligned, held = (torch.from_numpy(part) for part in self.packing.context(seen, masks))
-        return Example(x=x, condition=Condition(aligned=aligned), known=held)
+        whole = torch.from_numpy(np.concatenate(aligned, axis=1))
+        return Example(
+            x=x, condition=Condition(aligned=whole), known=None if held is None else torch.from_numpy(held)
+        )  # fmt: skip
+
+    def guides(self, clips: Float[np.ndarray, "batch bands frames"]) -> Float32[np.ndarray, "batch guide frames"]:
+        """The whole guide of each clip; of a task with one."""
+        assert self._measure is not None, "there is no guide"
+        return np.stack([self._measure(clip) for clip in clips])
 
     def windows(self, x: Float[np.ndarray, "batch channels length"]) -> Float[np.ndarray, "batch bands frames"]:
         """Packed x [B, C, L] back to windows [B, rows, frames]."""
         return self.packing.unflat(x)
+
+    def _shown(self, clips: int, rng: np.random.Generator) -> Float32[np.ndarray, "{clips} guide frames"]:
+        """1 where a guide is given: of each kind in no frame, in all of them, or in some."""
+        frames = self.config.frames
+        shown = np.zeros((clips, guide_rows(self.config.guide), frames), np.float32)
+        for clip in shown:
+            for at in kind_rows(self.config.guide):
+                if rng.random() >= self.config.guide_dropout:
+                    clip[at] = 1 if rng.random() < 0.5 else KINDS[int(rng.integers(len(KINDS)))](rng, frames)
+        return shown
 
     def _draw(self, rng: np.random.Generator) -> Float32[np.ndarray, "frames"]:
         if not self.config.context or rng.random() < self.config.nothing_share:

@@ -1,0 +1,67 @@
+"""Which of the twelve pitch classes sound, of log bands alone."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from halfstep.arrays import Float, Float64
+from halfstep.audio.mel import MelConfig, band_edges_hz
+from halfstep.audio.parabola import vertex
+
+LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ = 100.0, 2000.0
+"""Bands between them say which pitch classes sound."""
+A_HZ, A_NOTE = 440.0, 69
+"""The first of the classes, and the MIDI note of that pitch."""
+CLASSES = 12
+RANGE_NEPERS = 3.5
+"""30 dB below a frame's loudest band there is no peak."""
+
+
+def hz_of(note: float) -> float:
+    """Of a MIDI note number."""
+    return A_HZ * 2 ** ((note - A_NOTE) / CLASSES)
+
+
+def holds_pitch(mel: MelConfig) -> bool:
+    """Whether bands are nearer to each other at A_HZ than semitones are."""
+    centres = _centres_hz(mel)
+    return bool(centres[0] < A_HZ < centres[-1] and np.interp(A_HZ, centres[1:], np.diff(_semitones(mel))) < 1)
+
+
+def chroma(log_bands: Float[np.ndarray, "bands frames"], mel: MelConfig) -> Float64[np.ndarray, "12 frames"]:
+    """How much of every pitch class sounds in each frame, from A up: the magnitudes of the peaks among the bands, each
+    shared by the two classes next to its pitch. Noise, which has many small peaks of all pitches, adds little.
+    """
+    first, stop = np.searchsorted(_centres_hz(mel), (LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ))
+    first, stop = max(int(first), 1), min(int(stop), mel.n_mels - 1)
+    levels = log_bands[first - 1 : stop + 1].astype(np.float64)
+    left, middle, right = levels[:-2], levels[1:-1], levels[2:]
+    loudest = middle.max(axis=0, initial=-np.inf)
+    band, frame = np.nonzero((middle > left) & (middle >= right) & (middle > loudest - RANGE_NEPERS))
+    offset, height = vertex(*(part[band, frame] for part in (left, middle, right)))
+    pitch = np.interp(first + band + offset, np.arange(mel.n_mels), _semitones(mel))
+    below, frames = np.floor(pitch).astype(np.int64), levels.shape[1]
+    share, magnitude = pitch - below, np.exp(height)
+    sums = sum(
+        np.bincount(note % CLASSES * frames + frame, magnitude * part, CLASSES * frames)
+        for note, part in ((below, 1 - share), (below + 1, share))
+    )
+    return np.asarray(sums, np.float64).reshape(CLASSES, frames)
+
+
+@lru_cache(maxsize=4)
+def class_weights(mel: MelConfig) -> Float64[np.ndarray, "12 bands"]:
+    """How much each band is of every pitch class: shared by the two next to its centre."""
+    centres, place = _centres_hz(mel), _semitones(mel)
+    apart = np.abs((place[None] - np.arange(CLASSES)[:, None] + 6) % CLASSES - 6)
+    inside = (centres >= LOWEST_PITCH_HZ) & (centres <= HIGHEST_PITCH_HZ)
+    return np.maximum(0, 1 - apart) * inside
+
+
+def _centres_hz(mel: MelConfig) -> Float64[np.ndarray, "bands"]:
+    return band_edges_hz(mel)[1:-1]
+
+
+def _semitones(mel: MelConfig) -> Float64[np.ndarray, "bands"]:
+    """Of the bands' centres, above A_HZ."""
+    return CLASSES * np.log2(np.maximum(_centres_hz(mel), 1.0) / A_HZ)

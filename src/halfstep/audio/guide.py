@@ -1,0 +1,91 @@
+"""A guide: what music is to follow, frame by frame, measured alike of the windows that a model learns from and of the
+sound that it is given to follow.
+
+Of neither kind does it matter how loud the sound is, or which instrument plays it, as far as bands can tell: chords are
+shares of the frame's strongest pitch class, a rhythm is shares of the strongest onsets of each group of bands.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from halfstep.arrays import Float, Float32, Float64
+from halfstep.audio.chroma import CLASSES, chroma
+from halfstep.audio.mel import MelConfig, band_edges_hz
+from halfstep.audio.onsets import LEAST_NEPERS, onset_rises
+
+CHORDS, RHYTHM, BOTH, NO_GUIDE = "chords", "rhythm", "both", "none"
+SMOOTHED_SECONDS = 0.5
+"""A chord is what sounds around a moment, under a bell so wide: which of its notes comes first is left to the music."""
+SILENT = 1e-3
+"""60 dB below the loudest moment no chord sounds."""
+RHYTHM_EDGES_HZ = (200.0, 2000.0)
+"""Between the groups of bands in which onsets count: of kicks, snares and hats, roughly."""
+STRONG = 0.98
+"""Onsets as strong as this quantile of all frames, and stronger, are 1."""
+
+Bands = Float[np.ndarray, "bands frames"]
+
+
+def chords(log_bands: Bands, mel: MelConfig) -> Float32[np.ndarray, "12 frames"]:
+    """How much of every pitch class sounds, from A up, 1 for the strongest; all 0 in silence."""
+    smooth = _smoothed(chroma(log_bands, mel), SMOOTHED_SECONDS * mel.frames_per_second)
+    least = max(SILENT * smooth.max(initial=0), 1e-12)
+    return (smooth / np.maximum(smooth.max(axis=0), least)).astype(np.float32)
+
+
+def rhythm(log_bands: Bands, mel: MelConfig) -> Float32[np.ndarray, "3 frames"]:
+    """What sets in, low, middle and high, 0 to 1."""
+    groups = np.split(log_bands.astype(np.float32), np.searchsorted(band_edges_hz(mel)[1:-1], RHYTHM_EDGES_HZ))
+    return np.stack([_onsets(group) for group in groups])
+
+
+def _onsets(levels: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "frames"]:
+    if not len(levels) or levels.shape[1] < 2:
+        return np.zeros(levels.shape[1], np.float32)
+    rises = np.pad(onset_rises(levels), (1, 0))
+    return np.minimum(rises / max(float(np.quantile(rises, STRONG)), LEAST_NEPERS), 1).astype(np.float32)
+
+
+def _smoothed(rows: Float64[np.ndarray, "rows frames"], width: float) -> Float64[np.ndarray, "rows frames"]:
+    """Under Hann's bell of so many frames; at the ends, the part of it that lies inside."""
+    bell = np.hanning(2 * max(1, round(width / 2)) + 1)
+    reach, frames = len(bell) // 2, rows.shape[1]
+    within = [np.convolve(row, bell)[reach : reach + frames] for row in (*rows, np.ones(frames))]
+    return np.stack(within[:-1]) / within[-1]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """values: rows of it. of: log bands of sound -> them."""
+
+    values: int
+    of: Callable[[Bands, MelConfig], Float32[np.ndarray, "values frames"]]
+
+
+KINDS = {CHORDS: Kind(CLASSES, chords), RHYTHM: Kind(len(RHYTHM_EDGES_HZ) + 1, rhythm)}
+GUIDES: dict[str, tuple[str, ...]] = {NO_GUIDE: (), CHORDS: (CHORDS,), RHYTHM: (RHYTHM,), BOTH: (CHORDS, RHYTHM)}
+"""What a model can be given to follow -> the kinds of it, in their order."""
+
+
+def guide_rows(guide: str) -> int:
+    """Rows of a guide: the values of each kind, and below them one that is 1 where they are given."""
+    return sum(KINDS[kind].values + 1 for kind in GUIDES[guide])
+
+
+def kind_rows(guide: str) -> list[slice]:
+    """Where the rows of each kind stand, whether they are given among them."""
+    ends = np.cumsum([0, *(KINDS[kind].values + 1 for kind in GUIDES[guide])]).tolist()
+    return [slice(begin, end) for begin, end in pairwise(ends)]
+
+
+def measured_guide(guide: str, heard: Mapping[str, Bands], mel: MelConfig) -> Float32[np.ndarray, "rows frames"]:
+    """The guide of log bands [n_mels, frames], of each kind its own; 0 where there are none, which is nothing given."""
+    frames = max(bands.shape[1] for bands in heard.values())
+    rows = np.zeros((guide_rows(guide), frames), np.float32)
+    for kind, at in zip(GUIDES[guide], kind_rows(guide), strict=True):
+        if kind in heard:
+            rows[at] = np.concatenate([KINDS[kind].of(heard[kind], mel), np.ones((1, frames), np.float32)])
+    return rows

@@ -1,0 +1,192 @@
+"""A guide reaches every window where it belongs: by a network whose music is the guide's own first row."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+
+import halfstep
+from halfstep.app.cli import run
+from halfstep.audio.files.io import Audio
+from halfstep.audio.files.midi import read_midi
+from halfstep.audio.guide import BOTH, CHORDS, RHYTHM, guide_rows, kind_rows
+from halfstep.audio.mel import MelConfig
+from halfstep.audio.tones import tones
+from halfstep.bundle import Manifest
+from halfstep.errors import InputError
+from halfstep.generation.canvas import Canvas, mel_stream
+from halfstep.generation.guiding import Guide, guide_of
+from halfstep.generation.loops import mel_loop
+from halfstep.generation.model import Model
+from halfstep.generation.noise import seed_noise
+from halfstep.generation.passages import passages
+from halfstep.generation.window import WindowSampler
+from halfstep.vocoders.griffin_lim import GriffinLimStream
+
+PITCH = MelConfig(
+    sample_rate=8000, n_fft=2048, window_length=1024, hop_length=256, n_mels=96, spacing="log", fmin_hz=60
+)
+RAMP = Guide(np.tile(np.linspace(0, 1, 40, dtype=np.float32), (guide_rows(RHYTHM), 1)), 40.0)
+
+
+def echoing(manifest: Manifest) -> WindowSampler:
+    """x is the guide's first row, in every band: at t = 1, in one step, v = -x."""
+    rows = guide_rows(manifest.guide) * manifest.planes
+    bands = manifest.mel.n_mels
+
+    def network(z_t: np.ndarray, alpha_t: float, sigma_t: float, aligned: np.ndarray | None) -> np.ndarray:
+        assert aligned is not None
+        first = aligned[:, -rows:][:, :: guide_rows(manifest.guide)]  # plane after plane
+        return -np.repeat(first, bands, axis=1)
+
+    return WindowSampler(network, manifest, 1)
+
+
+@pytest.fixture(params=["none", "patch", "snake"])
+def guided(request: pytest.FixtureRequest, tiny_manifest: Manifest) -> WindowSampler:
+    return echoing(replace(tiny_manifest, packing=request.param, guide=RHYTHM))
+
+
+def test_beyond_its_end_a_guide_begins_again_and_does_not_drift():
+    rows = np.arange(1, 4, dtype=np.float32)[None]
+    guide = Guide(rows, 2.5)
+    np.testing.assert_array_equal(guide(-2, 8)[0], [0, 0, 1, 2, 3, 1, 2, 1, 2, 3])
+    np.testing.assert_array_equal(guide(2500, 2508), guide(0, 8))
+
+
+def test_a_stream_follows_it_frame_by_frame(guided: WindowSampler):
+    canvas = Canvas(init_noise=seed_noise(8, 0), guide=RAMP)
+    made = np.concatenate(list(itertools.islice(mel_stream(guided, canvas), 9)), axis=1)
+    wanted = np.tile(RAMP(0, made.shape[1])[:1], (8, 1))
+    if guided.shifts:
+        np.testing.assert_allclose(guided.standardised(made), wanted, atol=1e-5)
+    else:  # its crossfades are optimised: near
+        assert np.abs(guided.standardised(made) - wanted).mean() < 0.05
+
+
+def test_a_loop_goes_round_with_it(guided: WindowSampler):
+    made = guided.standardised(mel_loop(guided, seed_noise(8, 0), 48, guide=RAMP.at))
+    off = np.abs(made - RAMP(0, 48)[:1])
+    assert np.median(off) < 1e-4
+    assert off[:, 4:36].max() < 0.06  # its wrap passes over, from .2 to 0
+
+
+def test_a_moment_of_the_stream_follows_it_from_there(tiny_manifest: Manifest):
+    made = echoing(replace(tiny_manifest, packing="none", guide=RHYTHM))
+    canvas = Canvas(init_noise=seed_noise(8, 0), guide=RAMP)
+    first = next(iter(passages(made, canvas, GriffinLimStream(tiny_manifest.mel), 100)))
+    frames = first.log_mel.shape[1]
+    np.testing.assert_allclose(
+        made.standardised(first.log_mel), np.tile(RAMP(100, 100 + frames)[:1], (8, 1)), atol=1e-5
+    )  # fmt: skip
+
+
+def test_without_one_a_model_is_given_none(tiny_manifest: Manifest):
+    made = echoing(replace(tiny_manifest, guide=RHYTHM, context=False))
+    assert not made.unconditional(seed_noise(8, 0)(0, 24)).any()
+
+
+def chord_file(path: Path, *pitches: int, drums: bool = False, seconds: float = 2.0) -> Path:
+    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=500_000)])
+    channel = 9 if drums else 0
+    track += [mido.Message("note_on", note=pitch, velocity=90, channel=channel) for pitch in pitches]
+    track += [
+        mido.Message("note_off", note=pitch, time=round(960 * seconds) * (pitch == pitches[0]), channel=channel)
+        for pitch in pitches
+    ]  # fmt: skip
+    file = mido.MidiFile(ticks_per_beat=480)
+    file.tracks.append(track)
+    file.save(path)
+    return path
+
+
+@pytest.fixture
+def pitched(tiny_manifest: Manifest) -> Manifest:
+    return replace(tiny_manifest, mel=PITCH, band_mean=(-6.0,) * 96, band_std=(1.0,) * 96, guide=BOTH)
+
+
+def test_a_score_and_its_sound_are_one_guide(pitched: Manifest, tmp_path: Path):
+    path = chord_file(tmp_path / "a.mid", 57, 60, 64)
+    of_score, score = guide_of(path, pitched), read_midi(path)
+    sound = np.concatenate(list(tones(score.notes, score.seconds, 8000)))
+    of_sound = guide_of(Audio(0.01 * sound[None], 8000), pitched)
+    assert of_score.frames == pytest.approx(of_sound.frames) == pytest.approx(2 * PITCH.frames_per_second)
+    off = np.abs(of_sound.rows - of_score.rows)
+    assert off[kind_rows(BOTH)[0]].max() < 0.02
+    assert off.max() < 0.15
+    assert set(np.argsort(of_score.rows[:12, 30])[-3:]) == {0, 3, 7}
+
+
+def test_drums_have_a_rhythm_and_no_chords(pitched: Manifest, tmp_path: Path):
+    drums = chord_file(tmp_path / "drums.mid", 36, 42, drums=True)
+    of_chords, of_rhythm = kind_rows(BOTH)
+    rows = guide_of(drums, pitched).rows
+    assert not rows[of_chords].any()
+    assert (rows[of_rhythm][-1] == 1).all()
+    with pytest.raises(InputError, match="drums alone, and model tiny-gauss follows chords"):
+        guide_of(drums, replace(pitched, guide=CHORDS))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory, write_model: Callable[..., Path]) -> Model:
+    return halfstep.load(write_model(tmp_path_factory.mktemp("models") / "guided", id="guided", guide=RHYTHM))
+
+
+CLICKS = Audio(np.tile(np.eye(1, 4000, 2000, dtype=np.float32), (1, 2)), 8000)
+
+
+def test_all_kinds_of_music_follow_it_and_a_stream_is_as_its_piece(model: Model):
+    take = Audio(0.1 * np.sin(np.arange(8000) / 5)[None].astype(np.float32), 8000)
+    plain, guided = dict[str, Any](), dict[str, Any](guide=CLICKS)
+    kinds: tuple[dict[str, Any], ...] = ({}, {"loop": True}, {"context": take}, {"context": take, "into": take})
+    for kind in kinds:
+        made = [model.generate(0.5, **kind, **one).samples for one in (plain, guided)]
+        assert made[0].shape == made[1].shape
+        assert np.abs(made[0] - made[1]).max() > 1e-5
+    for edit in (lambda **one: model.mend(take, 0.4, 0.6, **one), lambda **one: model.restyle(take, 0.9, **one)):
+        assert np.abs(edit(**plain).samples - edit(**guided).samples).max() > 1e-5
+    streamed = next(model.stream(block_seconds=0.5, guide=CLICKS))
+    np.testing.assert_array_equal(streamed.samples, model.generate(0.5, guide=CLICKS).samples)
+
+
+@pytest.mark.parametrize(
+    ("guide", "said"),
+    [
+        ("absent.wav", "absent.wav"),
+        ("absent.mid", "absent.mid"),
+        (Audio(np.zeros((1, 8000), np.float32), 8000), "silent: nothing of it can be followed"),
+        (Audio(np.ones((1, 1000 * 901), np.float32), 1000), "901 s, at most 900"),
+    ],
+)
+def test_what_cannot_be_followed_is_said_before_any_music(model: Model, guide: Audio | str, said: str):
+    for loop in (False, True):
+        with pytest.raises((InputError, OSError), match=said):
+            model.coming(halfstep.generation.requests.request_for(seconds=1, loop=loop, guide=guide))
+
+
+def test_a_model_that_follows_none_says_so(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(InputError, match=r"^guide: model tiny-gauss follows none"):
+        halfstep.load(tiny_model).generate(1, guide=CLICKS)
+    chords = chord_file(tmp_path / "a.mid", 60)
+    assert run(["generate", str(tmp_path / "o.wav"), "--model", str(tiny_model), "--guide", str(chords)]) == 2
+    assert "--guide: model tiny-gauss follows none" in capsys.readouterr().err
+    assert not (tmp_path / "o.wav").exists()
+
+
+def test_the_command_line_follows_a_file_and_says_so(model: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    drums, out = chord_file(tmp_path / "beat.mid", 36, drums=True), tmp_path / "o.wav"
+    words = ["generate", str(out), "--model", str(model.folder.path), "--seconds", "0.5"]
+    assert run([*words, "--guide", str(drums)]) == 0
+    assert "guided by beat.mid" in capsys.readouterr().out
+    followed = soundfile.read(out, dtype="int16")[0]
+    assert run(words) == 0
+    assert (followed != soundfile.read(out, dtype="int16")[0]).any()
+    drums.write_bytes(b"no music")
+    assert run([*words, "--guide", str(drums)]) == 2
+    assert f"{drums}: not a MIDI file that can be read" in capsys.readouterr().err
