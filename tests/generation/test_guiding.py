@@ -26,6 +26,7 @@ from halfstep.generation.loops import mel_loop
 from halfstep.generation.model import Model
 from halfstep.generation.noise import seed_noise
 from halfstep.generation.passages import passages
+from halfstep.generation.requests import request_for
 from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 
@@ -167,7 +168,7 @@ def test_all_kinds_of_music_follow_it_and_a_stream_is_as_its_piece(model: Model)
 def test_what_cannot_be_followed_is_said_before_any_music(model: Model, guide: Audio | str, said: str):
     for loop in (False, True):
         with pytest.raises((InputError, OSError), match=said):
-            model.coming(halfstep.generation.requests.request_for(seconds=1, loop=loop, guide=guide))
+            model.coming(request_for(seconds=1, loop=loop, guide=guide))
 
 
 def test_a_model_that_follows_none_says_so(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

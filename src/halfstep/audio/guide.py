@@ -58,14 +58,14 @@ def _smoothed(rows: Float64[np.ndarray, "rows frames"], width: float) -> Float64
 
 
 @dataclass(frozen=True)
-class Kind:
+class GuideKind:
     """values: rows of it. of: log bands of sound -> them."""
 
     values: int
     of: Callable[[Bands, MelConfig], Float32[np.ndarray, "values frames"]]
 
 
-KINDS = {CHORDS: Kind(CLASSES, chords), RHYTHM: Kind(len(RHYTHM_EDGES_HZ) + 1, rhythm)}
+KINDS = {CHORDS: GuideKind(CLASSES, chords), RHYTHM: GuideKind(len(RHYTHM_EDGES_HZ) + 1, rhythm)}
 GUIDES: dict[str, tuple[str, ...]] = {NO_GUIDE: (), CHORDS: (CHORDS,), RHYTHM: (RHYTHM,), BOTH: (CHORDS, RHYTHM)}
 """What a model can be given to follow -> the kinds of it, in their order."""
 
@@ -81,11 +81,11 @@ def kind_rows(guide: str) -> list[slice]:
     return [slice(begin, end) for begin, end in pairwise(ends)]
 
 
-def measured_guide(guide: str, heard: Mapping[str, Bands], mel: MelConfig) -> Float32[np.ndarray, "rows frames"]:
+def measured_guide(guide: str, of_kind: Mapping[str, Bands], mel: MelConfig) -> Float32[np.ndarray, "rows frames"]:
     """The guide of log bands [n_mels, frames], of each kind its own; 0 where there are none, which is nothing given."""
-    frames = max(bands.shape[1] for bands in heard.values())
+    frames = max(bands.shape[1] for bands in of_kind.values())
     rows = np.zeros((guide_rows(guide), frames), np.float32)
     for kind, at in zip(GUIDES[guide], kind_rows(guide), strict=True):
-        if kind in heard:
-            rows[at] = np.concatenate([KINDS[kind].of(heard[kind], mel), np.ones((1, frames), np.float32)])
+        if kind in of_kind:
+            rows[at] = np.concatenate([KINDS[kind].of(of_kind[kind], mel), np.ones((1, frames), np.float32)])
     return rows

@@ -45,10 +45,10 @@ def guide_of(source: Recording, manifest: Manifest) -> Guide:
     if manifest.guide == NO_GUIDE:
         refuse(f"{{guide}}: model {manifest.id} follows none; train one with music.guide, or leave it out")
     if isinstance(source, Audio) or not is_midi(Path(source)):
-        heard, seconds = _of_recording(source, manifest)
+        of_kind, seconds = _of_recording(source, manifest)
     else:
-        heard, seconds = _of_midi(Path(source), manifest)
-    rows = measured_guide(manifest.guide, heard, manifest.mel)
+        of_kind, seconds = _of_midi(Path(source), manifest)
+    rows = measured_guide(manifest.guide, of_kind, manifest.mel)
     if not any(rows[at][:-1].any() for at in kind_rows(manifest.guide)):
         name = "the guide" if isinstance(source, Audio) else str(source)
         raise InputError(f"{name}: silent: nothing of it can be followed")
@@ -74,14 +74,14 @@ def _of_midi(path: Path, manifest: Manifest) -> tuple[Mapping[str, Bands], float
     score, mel = read_midi(path), manifest.mel
     pitched = [note for note in score.notes if not note.drum]
     wanted = {CHORDS: pitched, RHYTHM: list(score.notes)}
-    heard = {
+    of_kind = {
         kind: _bands(tones(wanted[kind], score.seconds, mel.sample_rate), mel)
         for kind in GUIDES[manifest.guide]
         if wanted[kind]
     }
-    if not heard:
+    if not of_kind:
         raise InputError(f"{path}: drums alone, and model {manifest.id} follows {manifest.guide}; give one with notes")
-    return heard, score.seconds
+    return of_kind, score.seconds
 
 
 def _bands(blocks: Iterator[Float32[np.ndarray, "samples"]], mel: MelConfig) -> Bands:
