@@ -83,7 +83,7 @@ $(VENV)/.cluster: $(VENV)/.test requirements/cluster.txt
 # Requirement files hold versions and hashes but no addresses, so that any mirror serves them.
 COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --custom-compile-command 'make lock'
-TESTED := --extra train --extra play --extra stage --extra serve --extra hub --extra aac --extra quality --extra baseline --extra dev
+TESTED := --extra train --extra play --extra stage --extra midi --extra serve --extra hub --extra aac --extra quality --extra baseline --extra dev
 lock:
 	$(COMPILE) $(TESTED) -c requirements/torch.txt --no-emit-package torch --no-emit-package libsvm-official pyproject.toml -o requirements/test.txt
 	$(COMPILE) -c requirements/test.txt pyproject.toml -o requirements/play.txt

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mido
 import numpy as np
 import pytest
 import soundfile
@@ -30,6 +29,7 @@ from halfstep.generation.requests import request_for
 from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 
+mido = pytest.importorskip("mido")
 PITCH = MelConfig(
     sample_rate=8000, n_fft=2048, window_length=1024, hop_length=256, n_mels=96, spacing="log", fmin_hz=60
 )

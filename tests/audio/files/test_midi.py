@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import mido
 import pytest
 
 from halfstep.audio.files.midi import Note, is_midi, read_midi
 from halfstep.errors import InputError
 
+mido = pytest.importorskip("mido")
 BEAT = 480
 """Ticks."""
 
