@@ -1,6 +1,6 @@
 """A recording under another style: its bands noised to a time t, brought back by the model, window by window.
 
-What noise of the time t hides is made anew, what it leaves is kept (Meng et al. 2021, "SDEdit", arXiv:2108.01073).
+What noise of the time t hides is made again, what it leaves is kept (Meng et al. 2021, "SDEdit", arXiv:2108.01073).
 """
 
 from collections.abc import Iterator

@@ -30,7 +30,7 @@ from halfstep.training.example import Example
 
 FILE_NAME = "conditions.json"
 FORMAT = 1
-RESTORE = "restore it, or train anew"
+RESTORE = "restore it, or train again"
 FITTED_WINDOWS = 256
 """By which the values of what is measured are chosen."""
 QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
