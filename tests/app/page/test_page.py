@@ -2,7 +2,7 @@
 
 import io
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from halfstep.app.cli import run
 from halfstep.app.serve.formats import as_int16
 from halfstep.app.serve.limits import USUAL
 from halfstep.app.serve.station import Station
+from halfstep.audio.guide import RHYTHM
 from halfstep.generation.passages import Passage
 from halfstep.generation.requests import Piece
 
@@ -235,6 +236,23 @@ def test_a_dropped_recording_gives_its_style_and_is_restyled_by_the_keyboard(tab
         assert made != site.made(f"/api/restylings?strength=0.75&{asked}", take)
         assert tab.run("document.getElementById('made-wav').download") == "halfstep-tiny-gauss-5-restyled.wav"
         assert tab.run("halfstep.made.audio.duration") == 2
+        assert tab.run("document.getElementById('follow').hidden")
+
+
+def test_a_model_with_a_guide_follows_a_dropped_recording(tab: Tab, tmp_path: Path, write_model: Callable[..., Path]):
+    with serving(write_model(tmp_path / "m", id="guided", guide=RHYTHM)) as site:
+        tab.go(f"http://127.0.0.1:{site.port}/#seed=3&steps=1")
+        take = tab.saved("""import('./files.js').then((files) => {
+          const sound = new Int16Array(8000).map((_, at) => at % 4000 === 2000 ? 9000 : 0), data = new DataTransfer();
+          const blob = files.wav([sound], 8000);
+          data.items.add(new File([blob], 'clicks.wav'));
+          dispatchEvent(new DragEvent('drop', { dataTransfer: data }));
+          document.getElementById('more-seconds').value = 1; return blob; })""")
+        tab.click("follow")
+        tab.until("!document.getElementById('made-wav').hidden")
+        made = tab.saved("halfstep.made['made-wav']")
+        assert made == site.made("/api/guided?seconds=1&seed=3&steps=1&format=wav", take)
+        assert tab.run("document.getElementById('made-wav').download") == "halfstep-guided-3-guided.wav"
 
 
 def test_a_device_that_is_too_slow_takes_one_step_and_then_a_servers_stream(tab: Tab):

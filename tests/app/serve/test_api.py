@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import soundfile
 from halfstep.app.cli import run
 from halfstep.app.serve.decoding import decoded_upload
 from halfstep.app.serve.limits import USUAL
+from halfstep.audio.guide import RHYTHM
 
-from .conftest import Site, until
+from .conftest import Site, serving, until
 
 
 def by_command(model: Path, folder: Path, *options: str, ending: str = "wav") -> bytes:
@@ -79,6 +81,25 @@ def test_a_restyled_upload_has_the_bytes_of_the_command_line(site: Site, tiny_mo
     assert (info.channels, info.samplerate, info.frames, info.subtype) == (2, 11025, 6000, "PCM_24")
 
 
+def test_music_follows_an_upload_as_its_guide(site: Site, tmp_path: Path, write_model: Callable[..., Path]):
+    """The samples are the command line's, whose file names the guide besides."""
+    clicks = tmp_path / "clicks.wav"
+    soundfile.write(clicks, np.tile(np.eye(1, 4000, 2000)[0], 2), 8000)
+    model = write_model(tmp_path / "m", id="guided", guide=RHYTHM)
+    with serving(model) as own:
+        assert own.json("GET", "/api/models")[1]["models"][0]["guide"] == RHYTHM
+        for loop in ("true", "false"):
+            made = own.made(f"/api/guided?seconds=.7&seed=3&loop={loop}", clicks.read_bytes())
+            words = ("--guide", str(clicks), "--seconds", ".7", "--seed", "3", *["--loop"] * (loop == "true"))
+            asked = by_command(model, tmp_path, *words)
+            plain = own.made(f"/api/{'loops' if loop == 'true' else 'clips'}?seconds=.7&seed=3")
+            found, wanted, unled = (soundfile.read(io.BytesIO(one))[0] for one in (made, asked, plain))
+            np.testing.assert_array_equal(found, wanted)
+            assert np.abs(found - unled).max() > 1e-4
+    status, answer = site.json("POST", "/api/guided", clicks.read_bytes())
+    assert (status, answer["error"][:37]) == (400, "guide: model tiny-gauss follows none;")
+
+
 def test_of_an_upload_as_much_is_used_as_is_allowed():
     sound = io.BytesIO()
     soundfile.write(sound, np.full((3000, 3), 0.25), 8000, format="WAV")
@@ -105,6 +126,7 @@ def test_of_an_upload_as_much_is_used_as_is_allowed():
         ("/api/restylings?seconds=3", "seconds: a parameter that is not known"),
         ("/api/restylings?style=piano", "style: a parameter that is not known, and no control that a model here has"),
         ("/api/likenesses", "to be a recording"),
+        ("/api/guided", "to be a recording"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_line(site: Site, path: str, said: str):

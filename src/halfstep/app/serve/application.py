@@ -136,7 +136,7 @@ class Server:
 
     def _order_route(self, order: Order) -> Route:
         async def take(request: Request) -> Response:
-            upload = await request.body() if order.upload else b""
+            upload = b"" if order.upload is None else await request.body()
             given = request.query_params.multi_items()
             job = await run_in_threadpool(self.kitchen.take, order, given, upload)
             return JSONResponse(job.facts(), ACCEPTED, {"Location": f"/api/jobs/{job.id}"})
@@ -178,7 +178,7 @@ def _facts(model: Model) -> dict[str, object]:
         "output_licence": manifest.output_licence, "steps": list(manifest.steps),
         "default_steps": manifest.default_steps, "sample_rate": manifest.mel.sample_rate,
         "conditions": [shown(condition) for condition in manifest.conditions],
-        "known_by_sound": known_by_sound(manifest),
+        "known_by_sound": known_by_sound(manifest), "guide": manifest.guide,
         "credits": [
             {"title": origin.title, "licence": origin.licence, "source": origin.source}
             for origin in manifest.trained_on

@@ -13,7 +13,7 @@ ERROR = {"$ref": "#/components/schemas/Error"}
 JOB = {"$ref": "#/components/schemas/Job"}
 LIKENESS = {"$ref": "#/components/schemas/Likeness"}
 
-ABOUT = "Endless music, clips, loops, continuations and restylings. Blocks over WebSocket: docs/serve.md."
+ABOUT = "Endless music, clips, loops, continuations, restylings, guided music. Blocks over WebSocket: docs/serve.md."
 
 
 def document(

@@ -1,4 +1,4 @@
-"""What the API makes: clips, loops, what goes on from an upload or restyles it. Each is a job that writes one file."""
+"""What the API makes: clips, loops, what goes on from an upload, restyles or follows it. Each is a job of one file."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ from halfstep.app.serve.refusals import BAD_REQUEST, Refusal
 from halfstep.app.serve.tunes import check_steps, find
 from halfstep.audio.files.io import Audio
 from halfstep.audio.files.writing import ENCODINGS
+from halfstep.audio.guide import NO_GUIDE
 from halfstep.generation.continuation import Samples
 from halfstep.generation.model import Model
 from halfstep.generation.requests import USUAL_SECONDS, Request, RequestError, Timed, request_for
@@ -38,20 +39,21 @@ from halfstep.generation.requests import USUAL_SECONDS, Request, RequestError, T
 ENDINGS = tuple(ending.removeprefix(".") for ending in ENCODINGS)
 LOOPS_NOT_IN = "mp3"
 """It begins and ends with silence of its own."""
+CONTEXT, RESTYLE, GUIDE = "context", "restyle", "guide"
+"""Arguments of a request that an upload can be."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """A kind of job: its address under /api, what it is, and what may be asked of it. upload: it takes a recording,
-    which is gone on from or, where it `restyles`, noised and brought back.
+    """A kind of job: its address under /api, what it is, and what may be asked of it. upload: what the recording is
+    that it takes, CONTEXT, RESTYLE or GUIDE; None takes none.
     """
 
     name: str
     summary: str
     fields: tuple[Field, ...]
     loop: bool = False
-    upload: bool = False
-    restyles: bool = False
+    upload: str | None = None
 
 
 def orders(models: Sequence[str], limits: Limits, asking: tuple[Field, ...] = ()) -> dict[str, Order]:
@@ -68,17 +70,22 @@ def orders(models: Sequence[str], limits: Limits, asking: tuple[Field, ...] = ()
     bpm = Field(name="bpm", kind="number", least=10, most=999, about="Beats a minute.")
     beats = Field(name="beats", kind="integer", least=1, most=64, about="Beats a bar; 4 if not given.")
     closed = Field(name="loop", kind="boolean", about="Lead from the end of the upload back into its beginning.")
+    repeats = Field(name="loop", kind="boolean", about="Music that repeats without a seam.")
     times = (seconds, bars, bpm, beats)
     every = (
         Order(name="clips", summary="Make a piece of music", fields=(*music, *times, format)),
         Order(name="loops", summary="Make a loop without a seam", fields=(*music, *times, loop_format), loop=True),
         Order(
             name="continuations", summary="Go on from an uploaded recording, or close it into a loop",
-            fields=(*music, *times, closed, format), upload=True,
+            fields=(*music, *times, closed, format), upload=CONTEXT,
         ),
         Order(
             name="restylings", summary="Noise an uploaded recording, and bring it back as the model makes music",
-            fields=(*music, STRENGTH, format), upload=True, restyles=True,
+            fields=(*music, STRENGTH, format), upload=RESTYLE,
+        ),
+        Order(
+            name="guided", summary="Make music, or a loop, that follows an uploaded recording as its guide",
+            fields=(*music, *times, repeats, format), upload=GUIDE,
         ),
     )  # fmt: skip
     return {order.name: order for order in every}
@@ -114,11 +121,12 @@ class Kitchen:
         )  # fmt: skip
 
         def request(recording: Audio | None) -> Request:
-            if order.restyles and recording is not None:
+            if order.upload == RESTYLE and recording is not None:
                 return ask(restyle=recording, strength=number(values, STRENGTH.name))
-            return ask(seconds=seconds, context=recording, loop=loop)
+            context, guide = (recording if order.upload == one else None for one in (CONTEXT, GUIDE))
+            return ask(seconds=seconds, context=context, guide=guide, loop=loop)
 
-        _check(model, request(None))
+        _check(model, order, request(None))
         limits = self._limits
 
         def work(path: Path, report: Report) -> None:
@@ -145,8 +153,10 @@ class Kitchen:
         return seconds
 
 
-def _check(model: Model, music: Request) -> None:
+def _check(model: Model, order: Order, music: Request) -> None:
     """Refusal, before it waits, of whatever can be without a recording."""
+    if order.upload == GUIDE and model.manifest.guide == NO_GUIDE:
+        raise Refusal(BAD_REQUEST, f"{GUIDE}: model {model.manifest.id} follows none; ask for a clip or a loop")
     assert isinstance(music, Timed), "without a recording there is nothing to edit"
     try:
         music.samples(model.manifest.mel)

@@ -58,6 +58,7 @@ function showModel() {
   }));
   $("conditions").replaceChildren(...conditions().map(field));
   $("like").hidden = !known("style");
+  $("follow").hidden = (one.guide ?? "none") === "none";
   $("licence").textContent = `The music: ${one.output_licence}.`;
   $("credit-list").replaceChildren(...one.credits.slice(0, 400).map((credit) => {
     const item = document.createElement("li");
@@ -399,7 +400,7 @@ function saveLast(kind) {
 // ---- what takes a while: loops, continuations, restyled recordings
 
 let making = null, file = null;
-const MADE = { loops: "loop", continuations: "continued", restylings: "restyled" };
+const MADE = { loops: "loop", continuations: "continued", restylings: "restyled", guided: "guided" };
 const made = { audio: null, node: null, loop: false };
 
 async function make(kind, title, asked, body, loop) {
@@ -509,7 +510,7 @@ function choose(chosen) {
   if (!chosen) return;
   file = chosen;
   $("file-name").textContent = chosen.name;
-  for (const id of ["continue", "close-loop", "restyle", "like"]) $(id).disabled = false;
+  for (const id of ["continue", "close-loop", "restyle", "like", "follow"]) $(id).disabled = false;
   $("more").open = true;
   $("drop").scrollIntoView({ block: "center" });
 }
@@ -541,6 +542,7 @@ function listen() {
   $("make-loop").onclick = () => make("loops", "A loop", loopLength(), null, true);
   $("continue").onclick = () => make("continuations", file.name, { seconds: $("more-seconds").value }, file, false);
   $("close-loop").onclick = () => make("continuations", file.name, { seconds: $("more-seconds").value, loop: true }, file, true);
+  $("follow").onclick = () => make("guided", file.name, { seconds: $("more-seconds").value }, file, false);
   $("strength").oninput = () => { $("strength-value").textContent = Number($("strength").value).toFixed(2); };
   $("restyle").onclick = () => make("restylings", file.name, { strength: $("strength").value }, file, false);
   $("like").onclick = like;
