@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halfstep.audio.chroma import CLASSES, chroma, class_weights, holds_pitch, hz_of
@@ -24,6 +24,7 @@ def shares(samples: np.ndarray) -> np.ndarray:
     return middle / middle.sum()
 
 
+@settings(max_examples=25)
 @given(note=st.integers(48, 90))
 def test_a_sine_sounds_in_its_class_and_no_other(note: int):
     """From 131 to 1480 Hz."""

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+import halfstep
+from halfstep.audio.files.io import Audio
+from halfstep.audio.guide import guide_rows
 from halfstep.bundle import read_manifest
 from halfstep.data.dataset import Library
 from halfstep.errors import InputError
@@ -95,3 +98,22 @@ def test_the_students_weights_are_what_the_file_holds(model: Path, first: Path):
     assert read_manifest(model).denoisers[0].file.endswith(".onnx")
     for name, value in teacher.items():
         torch.testing.assert_close(result[name], value, atol=float(value.abs().max()) / 200, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["run", "model"])
+def test_a_guide_that_the_start_did_not_know_weighs_nothing_at_first_and_is_exported(
+    kind: str, first: Path, model: Path, other: Path, tmp_path: Path
+):
+    start = first if kind == "run" else str(model)
+    begun = learned(other, tmp_path / "run", start, "train.learning_rate=1e-12", "music.guide=rhythm", steps=1)
+    with open_run(begun) as run, open_run(first) as before:
+        entering, known = (one.teacher().state_dict()["net.enter.weight"] for one in (run, before))
+    old = known.shape[1]
+    off = 0 if kind == "run" else float(known.abs().max()) / 200
+    torch.testing.assert_close(entering[:, :old], known, atol=off + 1e-6, rtol=0)
+    assert entering.shape[1] == old + guide_rows("rhythm")
+    assert entering[:, old:].abs().max() < 1e-9
+    manifest = export_run(begun, tmp_path / "model", Card(id="m"))
+    assert manifest.guide == read_manifest(tmp_path / "model").guide == "rhythm"
+    clicks = Audio(np.eye(1, 30000, 9000, dtype=np.float32), 44100)
+    assert halfstep.load(tmp_path / "model").generate(0.3, steps=1, guide=clicks).samples.any()

@@ -7,7 +7,7 @@ what is always so, such as a key, counts for neither.
 import numpy as np
 import scipy.ndimage
 
-from halfstep.arrays import Float32, Float64
+from halfstep.arrays import Float, Float32, Float64
 from halfstep.metrics.partials import HOP_SECONDS, find_peaks
 from halfstep.metrics.pulse import TREND_SECONDS, WIDTH_SECONDS, onset_strength
 from halfstep.metrics.tuning import SEMITONE_CENTS
@@ -32,7 +32,14 @@ def contour_correlation(
     one: Float32[np.ndarray, "samples"], other: Float32[np.ndarray, "samples"], sample_rate: int
 ) -> float:
     """Of the shares of the twelve pitch classes as they change; NaN where nothing does."""
-    return _correlation(*(_contour(samples, sample_rate) for samples in (one, other)))
+    return classes_correlation(chroma(one, sample_rate), chroma(other, sample_rate), HOP_SECONDS)
+
+
+def classes_correlation(
+    one: Float[np.ndarray, "frames classes"], other: Float[np.ndarray, "frames classes"], hop_seconds: float
+) -> float:
+    """The same of how much of every pitch class sounds, by whoever heard it, every `hop_seconds`."""
+    return _correlation(_contour(one, hop_seconds), _contour(other, hop_seconds))
 
 
 def chroma(samples: Float32[np.ndarray, "samples"], sample_rate: int) -> Float64[np.ndarray, "frames classes"]:
@@ -44,9 +51,9 @@ def chroma(samples: Float32[np.ndarray, "samples"], sample_rate: int) -> Float64
     return counted.reshape(frames, 12).astype(np.float64, copy=False)
 
 
-def _contour(samples: Float32[np.ndarray, "samples"], sample_rate: int) -> Float64[np.ndarray, "values"]:
-    classes = scipy.ndimage.gaussian_filter1d(chroma(samples, sample_rate), CONTOUR_SECONDS / HOP_SECONDS, axis=0)
-    shares = classes / np.maximum(classes.sum(axis=1, keepdims=True), 1e-12)
+def _contour(classes: Float[np.ndarray, "frames classes"], hop_seconds: float) -> Float64[np.ndarray, "values"]:
+    smooth = scipy.ndimage.gaussian_filter1d(classes.astype(np.float64), CONTOUR_SECONDS / hop_seconds, axis=0)
+    shares = smooth / np.maximum(smooth.sum(axis=1, keepdims=True), 1e-12)
     return (shares - shares.mean(axis=0)).ravel()
 
 
