@@ -73,12 +73,12 @@ def main() -> None:
         leads = None if guide is None else Audio(guide[None], rate)
         return model.generate(seconds, seed=seed, steps=options.steps, guide=leads).samples.mean(axis=0)
 
-    led = [made(seed, guide) for seed, guide in enumerate(guides)]
+    guided = [made(seed, guide) for seed, guide in enumerate(guides)]
     free = [made(seed, None) for seed in range(len(guides))]
     count = range(len(guides))
     for name, judge in JUDGES.items():
-        own = [judge(guides[k], led[k], rate) for k in count]
-        others = [judge(guides[k], led[other], rate) for k in count for other in count if other != k]
+        own = [judge(guides[k], guided[k], rate) for k in count]
+        others = [judge(guides[k], guided[other], rate) for k in count for other in count if other != k]
         nothing = [judge(guides[k], free[k], rate) for k in count]
         row = {"led by it": own, "by another": others, "by nothing": nothing}
         print(name, *(f"{what} {interval(values)}" for what, values in row.items()), sep="  ", flush=True)
