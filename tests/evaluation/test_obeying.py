@@ -1,17 +1,22 @@
 """What a report asks of a model: all its music is made so, and what is obtained stands beside it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from halfstep.audio.files.io import Audio
+from halfstep.audio.files.io import Audio, read
+from halfstep.audio.files.writing import write
+from halfstep.bundle import load_folder
 from halfstep.conditioning import Asked, LabelCondition, NumberCondition
+from halfstep.data import synthetic
 from halfstep.errors import InputError
 from halfstep.evaluation import obeying
 from halfstep.evaluation.report import _asked_line, _asked_table
 from halfstep.evaluation.subject import open_subject
+from halfstep.generation.guiding import guide_of
 from halfstep.generation.model import Model
 from halfstep.generation.requests import Piece
 
@@ -84,3 +89,30 @@ def test_what_is_obtained_stands_beside_what_was_asked(controlled: Path, monkeyp
         ["loudness_like", "-20", "-5.50", "-5.50", "LUFS", "3"],
     ]
     assert _asked_line({}) == ""
+
+
+def test_how_well_a_guide_is_followed_stands_beside_music_that_nothing_led(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_model: Callable[..., Path]
+):
+    """By pieces that are the guide itself, over and over, and others that are noise."""
+    model = Model(load_folder(write_model(tmp_path / "guided", id="guided", guide="both")))
+    take = tmp_path / "take.wav"
+    write(take, [synthetic.piece(7, 3, 8000)], 8000, {}, "FLOAT")
+    sound, rng = read(take).samples, np.random.default_rng(0)
+
+    def play(self: Model, piece: Piece) -> Audio:
+        noise = rng.standard_normal((1, 96_000), np.float32)
+        return Audio(noise if piece.guide is None else np.resize(sound, (1, 96_000)), 8000)
+
+    monkeypatch.setattr(Model, "play", play)
+    monkeypatch.setattr(obeying, "PIECES", 2)
+    rows = obeying.following(model, take, 0)
+    assert [(row["control"], row["asked"]) for row in rows] == [
+        ("guide: chords", "take.wav"), ("guide: rhythm", "take.wav"),
+    ]  # fmt: skip
+    for row in rows:
+        assert row["obtained"] == pytest.approx(1)
+        assert abs(row["nothing_asked"]) < 0.2
+    assert _asked_line({"asked": rows}) == " Asked of the model: guide: chords take.wav, guide: rhythm take.wav."
+    with pytest.raises(InputError, match="guide: model controlled follows none"):
+        guide_of(take, replace(model.manifest, id="controlled", guide="none"))

@@ -48,7 +48,7 @@ OPTIONS = {
     "data": "--data", "teacher_steps": "--teacher-steps", "beside": "--beside", "embedding": "--embedding",
     "ray": "--ray", "sampler": "--sampler", "respacing": "--respacing", "jump": "--jump", "label": "--label",
     "style": "--style", "description": "--description", "licence": "--licence", "output_licence": "--output-licence",
-    "tempo": "--bpm", "key": "--key", "density": "--density", "loudness_like": "--loudness-like",
+    "tempo": "--bpm", "key": "--key", "density": "--density", "loudness_like": "--loudness-like", "guide": "--guide",
 }  # fmt: skip
 """Argument -> the option that gives it; `generate` has more."""
 

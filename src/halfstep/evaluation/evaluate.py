@@ -29,6 +29,7 @@ from halfstep.evaluation.report import markdown, text_tables, web_page
 from halfstep.evaluation.settings import Options, fingerprint, is_report
 from halfstep.evaluation.streams import stream_rows
 from halfstep.evaluation.subject import Subject, comparable, fits, open_subject
+from halfstep.generation.guiding import guide_of
 from halfstep.lock import folder_lock
 from halfstep.metrics.judges.embedding import embedding
 from halfstep.own_folder import REPORT, enter
@@ -76,7 +77,7 @@ def evaluate_command(subject: str, options: Options, tell: Tell, give: GiveOut |
             "memory": memory_facts(library, opened, rows, judged, options),
             "continuity": continuity_facts(opened, options, tell), "bound": bound_facts((opened, *others)),
         }  # fmt: skip
-        if opened.asked:
+        if opened.asked or options.guide is not None:
             report["asked"] = asked_facts(opened, options, tell)
         speed = speed_facts(opened, hearing, judged, rows)
         write_report(options.out, rounded(report), speed, (rows, judged), (streams, streamed), library)
@@ -93,6 +94,8 @@ def _opened(subject: str, options: Options) -> Generator[tuple[Subject, ...], No
             stack.enter_context(open_subject(path, work / f"baseline-{place}", (), asked))
             for place, path in enumerate(options.baselines)
         ]
+        if options.guide is not None:  # refused before any work
+            guide_of(options.guide, opened.model.manifest)
         for other in others:
             comparable(other, opened)
         yield (opened, *others)

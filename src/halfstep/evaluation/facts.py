@@ -16,7 +16,7 @@ from halfstep.errors import InputError
 from halfstep.evaluation.continuity import continuity
 from halfstep.evaluation.figures import as_json, rounded
 from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, JudgedRow, Row, Tell
-from halfstep.evaluation.obeying import obeying
+from halfstep.evaluation.obeying import following, obeying
 from halfstep.evaluation.real import REFERENCE, REFERENCE_NAME
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.sounds import stored_mels
@@ -148,11 +148,16 @@ def continuity_facts(subject: Subject, options: Options, tell: Tell) -> dict[str
 
 
 def asked_facts(subject: Subject, options: Options, tell: Tell) -> list[dict[str, Any]]:
-    """What was asked of its controls beside what is obtained; kept in the work folder like what was heard."""
+    """What was asked of its controls, and what it was to follow, beside what is obtained; kept in the work folder like
+    what was heard.
+    """
     kept = options.out / WORK_FOLDER / "asked.json"
     if not kept.exists():
         tell(0, 1, "what was asked")
-        write_json(kept, rounded({"rows": obeying(subject.model, subject.asked, options.seed)}))
+        rows = obeying(subject.model, subject.asked, options.seed)
+        if options.guide is not None:
+            rows += following(subject.model, options.guide, options.seed)
+        write_json(kept, rounded({"rows": rows}))
     return read_kept(kept)["rows"]
 
 

@@ -1,16 +1,20 @@
 """What was asked of a model beside what is obtained: the same pieces with it and with nothing asked."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from halfstep.arrays import Float32
+from halfstep.audio.guide import CHORDS, GUIDES, RHYTHM
 from halfstep.audio.image import mid_of
 from halfstep.conditioning import LabelCondition
+from halfstep.generation.guiding import sound_of
 from halfstep.generation.model import Model
 from halfstep.generation.requests import Piece
 from halfstep.metrics.obtained import LABELS, NUMBERS
+from halfstep.metrics.structure import contour_correlation, onset_correlation
 
 SECONDS, PIECES = 12.0, 6
 
@@ -31,19 +35,45 @@ def obeying(model: Model, asked: Mapping[str, str], seed: int) -> list[dict[str,
     ]
 
 
+def following(model: Model, guide: Path, seed: int) -> list[dict[str, Any]]:
+    """For each kind of a model's guide: the median correlation of PIECES pieces with the sound of `guide`, over time,
+    where it leads them and where nothing does. InputError as for `guide_of`.
+    """
+    rate, samples = model.sample_rate, round(SECONDS * model.sample_rate)
+    wanted = np.resize(sound_of(guide, rate), samples)  # beyond its end it begins again
+    made, plain = ([one[:samples] for one in _pieces(model, {}, seed, leads)] for leads in (guide, None))
+    kinds = [kind for kind in GUIDES[model.manifest.guide] if kind in FOLLOWED]
+    return [
+        {
+            "control": f"guide: {kind}", "asked": guide.name, "unit": "correlation with it", "pieces": PIECES,
+            **{
+                name: _median([FOLLOWED[kind](wanted, one, rate) for one in pieces])
+                for name, pieces in (("obtained", made), ("nothing_asked", plain))
+            },
+        }
+        for kind in kinds
+    ]  # fmt: skip
+
+
+def _median(values: list[float]) -> float | None:
+    known = [one for one in values if np.isfinite(one)]
+    return float(np.median(known)) if known else None
+
+
+FOLLOWED = {CHORDS: contour_correlation, RHYTHM: onset_correlation}
+"""Kind of a guide -> how much of it two recordings share, judged on their sound."""
 Pieces = list[Float32[np.ndarray, "samples"]]
 
 
-def _pieces(model: Model, asked: Mapping[str, str], seed: int) -> Pieces:
-    made = (model.play(Piece(seconds=SECONDS, seed=seed + k, asked=asked)).samples for k in range(PIECES))
+def _pieces(model: Model, asked: Mapping[str, str], seed: int, guide: Path | None = None) -> Pieces:
+    pieces = (Piece(seconds=SECONDS, seed=seed + k, asked=asked, guide=guide) for k in range(PIECES))
+    made = (model.play(piece).samples for piece in pieces)
     return [one[0] if len(one) == 1 else mid_of(one) for one in made]
 
 
 def _obtained(model: Model, name: str, text: str, pieces: Pieces, rate: int) -> float | None:
     if name in NUMBERS:
-        values = [NUMBERS[name](one, rate) for one in pieces]
-        known = [one for one in values if np.isfinite(one)]
-        return float(np.median(known)) if known else None
+        return _median([NUMBERS[name](one, rate) for one in pieces])
     condition = model.manifest.asks.condition(name, model.manifest.id)
     if name not in LABELS or not isinstance(condition, LabelCondition):
         return None

@@ -15,7 +15,8 @@ from halfstep.own_folder import members
 class Options:
     """See `halfstep evaluate --help`. windows: of each row; seams: of the endless stream, 0 for none; streams: of so
     many seconds, 0 for none. teacher_steps: of the undistilled network, besides its own. baselines: other runs or
-    models whose rows are added. asked: of the controls of what is judged, and of the baselines, name and text.
+    models whose rows are added. asked: of the controls of what is judged, and of the baselines, name and text. guide:
+    what the model is to follow in pieces of their own, beside the rest.
     """
 
     data: Path | str
@@ -30,6 +31,7 @@ class Options:
     teacher_steps: tuple[int, ...] = ()
     baselines: tuple[str, ...] = ()
     asked: tuple[tuple[str, str], ...] = ()
+    guide: Path | None = None
 
 
 def is_report(folder: Path) -> bool:
@@ -49,6 +51,7 @@ def fingerprint(options: Options, model: dict[str, str]) -> dict[str, Any]:
         "judges": {path.name: _sha256(path) for path in judges},
         "model": model,
         **({"asked": dict(options.asked)} if options.asked else {}),
+        **({} if options.guide is None else {"guide": _sha256(options.guide)}),
     }
 
 

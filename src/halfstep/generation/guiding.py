@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from halfstep.arrays import Float32, Float64
-from halfstep.audio.files.io import Audio
+from halfstep.audio.files.io import Audio, read
 from halfstep.audio.files.midi import MOST_SECONDS, is_midi, read_midi
 from halfstep.audio.guide import CHORDS, GUIDES, NO_GUIDE, RHYTHM, kind_rows, measured_guide
 from halfstep.audio.mel import LogMelStream, MelConfig
@@ -82,6 +82,14 @@ def _of_midi(path: Path, manifest: Manifest) -> tuple[Mapping[str, Bands], float
     if not of_kind:
         raise InputError(f"{path}: drums alone, and model {manifest.id} follows {manifest.guide}; give one with notes")
     return of_kind, score.seconds
+
+
+def sound_of(source: Path, sample_rate: int) -> Float32[np.ndarray, "samples"]:
+    """A recording, or what a MIDI file is measured by, as one channel. InputError where it cannot be read."""
+    if is_midi(source):
+        score = read_midi(source)
+        return np.concatenate(list(tones(score.notes, score.seconds, sample_rate)))
+    return read(source, sample_rate, mono=True).samples[0].astype(np.float32, copy=False)
 
 
 def _bands(blocks: Iterator[Float32[np.ndarray, "samples"]], mel: MelConfig) -> Bands:

@@ -1,6 +1,7 @@
 """The command `halfstep evaluate`. It imports late what it needs."""
 
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,7 +32,8 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         epilog="Example: halfstep evaluate ambient-piano --data data/mine --out report\n\n"
         "halfstep evaluate runs/mine --data data/mine --out page --beside runs/ddpm\n\n"
-        "halfstep evaluate models/mine --data data/mine --out report --style piano"
+        "halfstep evaluate models/mine --data data/mine --out report --style piano\n\n"
+        "halfstep evaluate models/mine --data data/mine --out report --guide chords.mid"
     )(evaluate)
 
 
@@ -68,6 +70,10 @@ def evaluate(
     density: Density = None,
     loudness_like: LoudnessLike = None,
     control: Controls = None,
+    guide: Annotated[
+        Path | None,
+        typer.Option(metavar="MIDI|AUDIO", help="How well pieces follow it, of a model that learned to."),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; one a core if not given.")] = None,
     controls: Annotated[
         bool, typer.Option("--controls", help="Instead: whether every measure is worse for music spoilt on purpose.")
@@ -87,8 +93,9 @@ def evaluate(
     if controls and ray is not None:
         raise InputError("--ray: --controls are heard on this machine; leave one of the two out")
     asked = asked_for(control, style=style, tempo=bpm, key=key, density=density, loudness_like=loudness_like)
-    if controls and asked:
-        raise InputError(f"--controls: spoils real music, of which nothing can be asked; leave {', '.join(asked)} out")
+    if controls and (asked or guide):
+        given = ", ".join([*asked, *(["--guide"] if guide else [])])
+        raise InputError(f"--controls: spoils real music, of which nothing can be asked; leave {given} out")
     from halfstep.evaluation.settings import Options
 
     with ExitStack() as stack:
@@ -98,7 +105,7 @@ def evaluate(
         options = Options(
             data=place(data), out=folder, windows=windows, seed=seed, embedding=embedding, seams=seams,
             streams=streams, stream_seconds=stream_seconds, workers=workers,
-            teacher_steps=tuple(teacher_steps or ()), baselines=others, asked=tuple(asked.items()),
+            teacher_steps=tuple(teacher_steps or ()), baselines=others, asked=tuple(asked.items()), guide=guide,
         )  # fmt: skip
         with disk_named(folder), progress("evaluate") as tell, joined(ray) as cluster:
             if subject is None:

@@ -27,7 +27,7 @@ USUAL_BEATS = 4
 OPTIONS = EVERYWHERE | {
     "seconds": "--seconds", "seed": "--seed", "variation": "--vary", "toward": "--toward", "vocoder": "--vocoder",
     "loudness": "--loudness", "context": "--continue", "into": "--into", "loop": "--loop", "mend": "--mend",
-    "stop": "--to", "restyle": "--restyle", "strength": "--strength", "guide": "--guide",
+    "stop": "--to", "restyle": "--restyle", "strength": "--strength",
 }  # fmt: skip
 """Field of a request -> the option that gives it."""
 EXAMPLES = """Example: halfstep generate night.flac --seconds 60 --seed 7 --plot
