@@ -39,7 +39,7 @@ def workplace(
     write_model(tmp_path / "runs" / "mine", denoisers=(DenoiserFile(steps=64, file="denoiser-64.onnx"),))
     alike = Likeness(weights=((0.0,) * 32, (1.0,) * 32), bias=(0.0, 0.0))
     styles = LabelCondition(name="style", values=("piano", "strings"), likeness=alike)
-    write_model(tmp_path / "models" / "mine", conditions=(styles,))
+    write_model(tmp_path / "models" / "mine", conditions=(styles,), guide="rhythm")
     # a module whose name in its package is that of its function
     monkeypatch.setattr(sys.modules["halfstep.bundle.installed"], "model_places", lambda: [tiny_model.parent])
     return tmp_path

@@ -33,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
         epilog="Example: halfstep evaluate ambient-piano --data data/mine --out report\n\n"
         "halfstep evaluate runs/mine --data data/mine --out page --beside runs/ddpm\n\n"
         "halfstep evaluate models/mine --data data/mine --out report --style piano\n\n"
-        "halfstep evaluate models/mine --data data/mine --out report --guide chords.mid"
+        "halfstep evaluate models/mine --data data/mine --out page --guide take.mp3"
     )(evaluate)
 
 

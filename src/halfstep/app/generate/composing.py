@@ -52,7 +52,7 @@ halfstep generate mixed.wav --model models/mine --style piano:2..strings
 
 halfstep generate alike.wav --model models/mine --like take.mp3
 
-halfstep generate along.wav --model models/mine --guide chords.mid
+halfstep generate along.wav --model models/mine --guide take.mp3
 
 halfstep generate teacher.wav --model runs/mine --steps 64
 
