@@ -208,15 +208,34 @@ def test_what_comes_after_a_gap_is_the_recording_wherever_windows_end(manifest: 
     np.testing.assert_allclose(whole[:, -4:], right[:, -4:], atol=1e-5)
 
 
-def test_the_window_that_closes_sees_both_sides(manifest: Manifest):
+@pytest.mark.parametrize(("after", "known"), [(12, 8), (4, 3)])
+def test_the_window_that_closes_sees_both_sides(manifest: Manifest, after: int, known: int):
+    """And of a recording that ends before the window does no frame more than it has."""
     masks: list[np.ndarray] = []
 
     def network(z_t, alpha_t, sigma_t, aligned):
         masks.append(manifest.packed.unpack(np.repeat(aligned[0, 24:, None], 8, axis=1))[0])
         return z_t
 
-    filled(sampler(manifest, network, 1), canvas(0, before=SOUND[:, :12], frames=6, after=SOUND[:, -12:]))
-    np.testing.assert_array_equal(masks[-1], [1] * 8 + [0] * 8 + [1] * 8)
+    filled(sampler(manifest, network, 1), canvas(0, before=SOUND[:, :12], frames=6, after=SOUND[:, -after:]))
+    np.testing.assert_array_equal(masks[-1], [1] * 8 + [0] * 8 + [1] * known + [0] * (8 - known))
+
+
+def test_noise_fits_what_follows_a_gap_ever_more(manifest: Manifest, monkeypatch: pytest.MonkeyPatch):
+    """The other way round than before it: little of its first frame is wanted, nearly all of its sixth."""
+    made, targets = sampler(manifest, lambda z_t, *_: z_t * 0, steps=1), []
+    made.layout = Layout(frames=24, grain=4, overlap=8, crossfade=6)
+    monkeypatch.setattr(made, "optimised", lambda noise, known, mask, target, begun: (targets.append(target), noise)[1])
+    filled(made, canvas(0, frames=10, after=SOUND[:, :12]))
+    np.testing.assert_allclose(targets[-1][10:16], np.arange(1, 7) / 7, rtol=1e-6)
+
+
+def test_noise_before_a_piece_is_the_boundarys_where_something_is_recorded():
+    init, boundary = seed_noise(8, 0), seed_noise(8, 0, BOUNDARY)
+    recorded, free = canvas(0), Canvas(init_noise=init)
+    np.testing.assert_array_equal(recorded.noise(-3, 4), np.concatenate([boundary(0, 3), init(0, 4)], axis=1))
+    for made in (recorded, free):
+        np.testing.assert_array_equal(made.noise(0, 4), init(0, 4))
 
 
 @pytest.mark.parametrize("frames", [1, 2, 24])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from halfstep.bundle import Manifest, Stationary, open_folder
-from halfstep.generation.canvas import Canvas, filled, mel_stream
+from halfstep.generation.canvas import Canvas, Restyled, filled, mel_stream
 from halfstep.generation.noise import seed_noise
 from halfstep.generation.stationary import band_smoothing, held_stationary, shares
 from halfstep.generation.window import WindowSampler
@@ -104,3 +104,20 @@ def test_the_window_that_closes_a_gap_is_as_the_network_gives_it(manifest: Manif
         for which in (manifest, steady)
     )
     np.testing.assert_array_equal(one, other)
+
+
+def test_a_free_piece_is_held_stationary_where_nothing_of_a_recording_is_left_too(tiny_model: Path):
+    """At strength 1 it is the free piece; below, the recording holds what is made where it is."""
+    folder = open_folder(tiny_model)
+    steady = replace(folder.manifest, stationary=Stationary(pull=0.4, detail=0.4, bias=0.0, contrast=1.0))
+    old = np.full((8, 64), -4.0, np.float32)
+
+    def frames(strength: float | None, manifest: Manifest) -> np.ndarray:
+        restyled = None if strength is None else Restyled(lambda start, stop: old[:, : stop - start], strength)
+        made = WindowSampler(folder.denoiser(4), manifest, 4)
+        blocks = mel_stream(made, Canvas(init_noise=seed_noise(8, 0), restyled=restyled))
+        return np.concatenate(list(itertools.islice(blocks, 3)), axis=1)
+
+    np.testing.assert_array_equal(frames(1.0, steady), frames(None, steady))
+    assert (frames(None, steady) != frames(None, folder.manifest)).any()
+    np.testing.assert_array_equal(frames(0.5, steady), frames(0.5, folder.manifest))
