@@ -182,10 +182,10 @@ def test_new_sound_gets_the_power_of_what_stands_beside_it(times: float, wanted_
     assert (gain - 0.25) / NEPERS_A_DB == pytest.approx(wanted_db, abs=0.01)
 
 
-@pytest.mark.parametrize(("beside", "new"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0)])
-def test_silence_has_no_level_to_be_matched(beside: float, new: float):
+@pytest.mark.parametrize(("level", "new"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0)])
+def test_silence_has_no_level_to_be_matched(level: float, new: float):
     sound = np.full((1, 100), new, np.float32)
-    either = [matched(PLAIN, beside, sound), *matched_between((PLAIN, beside), (PLAIN, beside), sound, 50)]
+    either = [matched(PLAIN, level, sound), *matched_between((PLAIN, level), (PLAIN, level), sound, 50)]
     assert [placing.gain for placing in either] == [PLAIN.gain] * 3
 
 

@@ -111,7 +111,7 @@ def test_the_command_on_two_processes_trains_and_climbs(
     crew: Callable, command: Callable, library: Path, tmp_path: Path
 ):
     """One run folder; a setting that does not fit is said once."""
-    run, said = tmp_path / "run", tmp_path / "told.txt"
+    run, said = tmp_path / "run", tmp_path / "said.txt"
     words = [*command(library, run, 4), "--set", "distill.start_steps=4", "--set", "distill.updates=2", "--set",
              "distill.batch_size=4", "--device", "cpu"]  # fmt: skip
     assert crew(2, command=words) == [0, 0]

@@ -1,4 +1,4 @@
-"""`--track`: every figure of a training is told to trackio, which is given no place to send it to."""
+"""`--track`: every figure of a training goes to trackio, which is given no place to send it to."""
 
 import os
 import sys
@@ -14,27 +14,27 @@ from halfstep.training.tracking import VARIABLE, tracked_in
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """A stand-in for trackio, and all it was told."""
-    told: list[Any] = []
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """A stand-in for trackio, and every call it was given."""
+    calls: list[Any] = []
 
     def init(**named: Any) -> SimpleNamespace:
         print("hello")
-        told.append(named)
+        calls.append(named)
         return SimpleNamespace(
-            log=lambda figures, step: told.append((step, figures)), finish=lambda: told.append("finished")
+            log=lambda figures, step: calls.append((step, figures)), finish=lambda: calls.append("finished")
         )
 
     monkeypatch.setitem(sys.modules, "trackio", SimpleNamespace(init=init))
-    return told
+    return calls
 
 
-def test_every_figure_is_tracked_and_nothing_is_sent(told: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_every_figure_is_tracked_and_nothing_is_sent(calls: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture):
     folder = tmp_path / "ladder" / "0032"
     with tracked_in("mine"), TrainingLog(folder, 0) as journal:
         journal.log(50, loss=0.5)
         journal.log(100, loss=0.25, heldout=0.3)
-    opened, *figures, last = told
+    opened, *figures, last = calls
     assert opened == {
         "project": "mine", "name": "ladder-0032", "resume": "allow", "auto_log_gpu": False, "auto_log_cpu": False
     }  # fmt: skip
@@ -43,13 +43,13 @@ def test_every_figure_is_tracked_and_nothing_is_sent(told: list[Any], tmp_path: 
     assert VARIABLE not in os.environ
 
 
-def test_unasked_it_is_not_met(told: list[Any], tmp_path: Path):
+def test_unasked_it_is_not_imported(calls: list[Any], tmp_path: Path):
     with tracked_in(None), TrainingLog(tmp_path, 0) as journal:
         journal.log(50, loss=0.5)
-    assert told == []
+    assert calls == []
 
 
-def test_without_it_one_is_told_before_anything_begins(monkeypatch: pytest.MonkeyPatch):
+def test_where_trackio_is_missing_it_is_said_before_anything_begins(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "trackio", None)
     with pytest.raises(NamedError, match="pip install trackio"), tracked_in("mine"):
         raise AssertionError("it began")

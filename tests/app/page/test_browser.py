@@ -138,14 +138,14 @@ def test_what_only_a_server_does_is_not_shown_and_refused_by_name(tab: Tab):
 
 
 def test_a_loop_of_bars_is_asked_for_at_their_tempo(tab: Tab):
-    """Of a model that knows tempo, unless it is asked for another: what the worker is told."""
-    script = """(async () => { const source = halfstep.source, { worker } = source, told = [];
-      source.worker = { postMessage(data) { told.push(data.tune.asked);
+    """Of a model that knows tempo, unless it is asked for another: what the worker is sent."""
+    script = """(async () => { const source = halfstep.source, { worker } = source, sent = [];
+      source.worker = { postMessage(data) { sent.push(data.tune.asked);
         queueMicrotask(() => source.waiting.get(data.id)({ channels: [new Float32Array(1)] })); } };
       for (const asked of [{ model: 'styled' }, { model: 'styled', tempo: '90' }, {}])
         await source.make('loops', { bars: 1, beats: 4, bpm: '96', ...asked }, null, null, new EventTarget());
       source.worker = worker;
-      return told; })()"""
+      return sent; })()"""
     assert tab.run(script) == [{"tempo": "96"}, {"tempo": "90"}, {}]
 
 

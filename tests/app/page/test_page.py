@@ -153,7 +153,7 @@ def test_a_style_is_chosen_played_linked_and_made(tab: Tab, styled_model: Path):
         tab.until(f"{asked}.includes('style strings') && {asked}.includes('tempo 90')")
         tab.until("halfstep.player.state.id === 2 && halfstep.player.state.running && halfstep.player.last(9)")
         sound = tab.saved("""import('./files.js').then((files) => {
-          const [block] = halfstep.player.heard; window.first = block.frame;
+          const [block] = halfstep.player.played; window.first = block.frame;
           return files.wav([block.int16], 8000); })""")
         piece = Piece(seconds=9, seed=5, steps=1, asked={"style": "strings", "tempo": 90.0})
         passage = next(halfstep.load(styled_model).passages(piece, tab.run("window.first")))

@@ -42,7 +42,7 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def heard(port: int, count: int) -> bytes:
+def streamed(port: int, count: int) -> bytes:
     """The first bytes of the stream, after its head; ConnectionError where there is no server."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as listener:
         listener.sendall(b"GET /stream/tiny-gauss.mp3 HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -68,9 +68,9 @@ def test_a_server_that_is_killed_sends_nobody_into_silence_and_is_there_again(ti
         assert time.monotonic() - began < 5
         server.wait(20)
     with pytest.raises(OSError, match=r"refused|reset"):
-        heard(port, 1)
+        streamed(port, 1)
     with process(tiny_model, port, "--json"):
-        assert len(heard(port, 500)) > 500
+        assert len(streamed(port, 500)) > 500
 
 
 def test_a_model_file_that_is_replaced_stops_no_music_and_is_one_line(

@@ -77,10 +77,10 @@ def test_content_and_name_say_what_it_is(tmp_path: Path):
 def test_what_is_no_music_is_said_in_one_line(tmp_path: Path, data: bytes, said: str):
     path = tmp_path / "bad.mid"
     path.write_bytes(data)
-    with pytest.raises(InputError, match=said) as told:
+    with pytest.raises(InputError, match=said) as refusal:
         read_midi(path)
-    assert str(path) in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(path) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
 
 
 def test_what_is_endless_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -68,7 +68,7 @@ export class BrowserSource {
     return { close };
   }
 
-  /** A file: kind is loops or continuations. `progress` hears a share. */
+  /** A file: kind is loops or continuations. `progress` is called with a share. */
   async make(kind, asked, file, progress, signal) {
     if (kind === "restylings") throw new Error("restyling needs a server: halfstep serve");
     const about = this.about(asked), rate = about.sample_rate, { worker, waiting } = this, id = ++this.count;

@@ -297,10 +297,10 @@ function time(all) {
   return hours ? `${hours}:${pad(Math.floor(whole / 60) % 60)}:${pad(whole % 60)}` : `${Math.floor(whole / 60)}:${pad(whole % 60)}`;
 }
 
-let told = "";
+let shown = "";
 function say(text) {
-  if (text === told) return;
-  told = text;
+  if (text === shown) return;
+  shown = text;
   $("status").textContent = text;
 }
 
@@ -310,7 +310,7 @@ player.onstate = (state) => {
   if (state.gaps > gaps) {
     gaps = state.gaps;
     say(steps() > Math.min(...model().steps) ? "falling behind; fewer steps would help" : "falling behind");
-  } else if (state.running && (told === "…" || (told === trouble && !failures) || told === "loading the model" || told.startsWith("falling") && state.left > 2 || told === "paused")) {
+  } else if (state.running && (shown === "…" || (shown === trouble && !failures) || shown === "loading the model" || shown.startsWith("falling") && state.left > 2 || shown === "paused")) {
     say(own ? "live" : limited);
   }
 };
@@ -334,7 +334,7 @@ function paint() {
 
 // ---- controls
 
-/** Something about the piece was changed: it begins anew, from the same moment where that makes sense. */
+/** Something about the piece was changed: it begins again, from the same moment where that makes sense. */
 let changing = 0;
 function changed(keepPlace) {
   fresh = false;
@@ -388,7 +388,7 @@ function download(blob, name) {
 function saveLast(kind) {
   const sound = player.last(Number($("last").value));
   if (!sound) {
-    say("nothing was heard yet");
+    say("nothing was played yet");
     return;
   }
   const tags = { SOFTWARE: "halfstep", COMMENT: `model ${hello.model}, seed ${hello.seed}, ${hello.steps} steps` };

@@ -9,7 +9,7 @@ import { limit } from "./vocoder.js";
 
 const WRAP_FRAMES = 64, MATCHED_SECONDS = 2, MOST_MATCHED = 1.4, SILENT_NEPERS = 9, CANCELLED = 0.1, EDGE = 64;
 
-/** One period of exactly `count` samples. parts: {about, sampler, vocoder}; progress: is told shares. */
+/** One period of exactly `count` samples. parts: {about, sampler, vocoder}; progress: called with shares. */
 export async function loop({ about, sampler, vocoder }, noise, count, progress) {
   const { bands, grain, hop_length: hop, frames: settled, crossfade: wrap } = about;
   const frames = roundEven(count / hop), period = Math.max(1, roundEven(frames / grain)) * grain;

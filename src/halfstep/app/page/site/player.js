@@ -1,4 +1,4 @@
-// The audio graph: worklet, volume, speakers; and what was heard, kept for a while to be saved.
+// The audio graph: worklet, volume, speakers; and what was played, kept for a while to be saved.
 const KEPT_SECONDS = 190;
 
 export class Player {
@@ -7,7 +7,7 @@ export class Player {
     this.muted = false;
     this.state = { running: false, frame: 0, left: 0, gaps: 0 };
     this.sent = 0; // seconds, of the newest piece
-    this.heard = []; // blocks of the piece that plays, as int16
+    this.played = []; // blocks of the piece that plays, as int16
     this.onstate = () => {};
   }
 
@@ -53,34 +53,34 @@ export class Player {
   stop() { this.node?.port.postMessage({ stop: true }); }
 
   keep(block) {
-    if (this.heard.length && this.heard[this.heard.length - 1].id !== block.id) this.heard = [];
-    if (!this.heard.length) this.sent = 0;
+    if (this.played.length && this.played[this.played.length - 1].id !== block.id) this.played = [];
+    if (!this.played.length) this.sent = 0;
     this.sent += block.int16.length / block.channels / this.context.sampleRate;
-    this.heard.push(block);
+    this.played.push(block);
     const frames = (KEPT_SECONDS * this.context.sampleRate) / block.hop;
-    while (this.heard[0].frame < block.frame - frames) this.heard.shift();
+    while (this.played[0].frame < block.frame - frames) this.played.shift();
   }
 
   /** The frame that sounds now. */
   get frame() {
     const { frame, running, at } = this.state;
-    const block = this.heard[0];
+    const block = this.played[0];
     if (!running || !block) return frame;
     const latency = this.context.outputLatency || this.context.baseLatency || 0;
     const since = Math.min(0.2, (performance.now() - at) / 1000) - latency;
     return Math.max(0, frame + (since * this.context.sampleRate) / block.hop);
   }
 
-  /** The last seconds that were heard: {channels: [Int16Array], sampleRate, seconds}; null where there is nothing. */
+  /** The last seconds that were played: {channels: [Int16Array], sampleRate, seconds}; null where there is nothing. */
   last(seconds) {
-    if (!this.heard.length) return null;
-    const { hop, channels } = this.heard[0];
+    if (!this.played.length) return null;
+    const { hop, channels } = this.played[0];
     const end = Math.floor(this.state.frame);
-    const begin = Math.max(this.heard[0].frame, end - Math.round((seconds * this.context.sampleRate) / hop));
+    const begin = Math.max(this.played[0].frame, end - Math.round((seconds * this.context.sampleRate) / hop));
     const count = (end - begin) * hop;
     if (count <= 0) return null;
     const parts = Array.from({ length: channels }, () => new Int16Array(count));
-    for (const block of this.heard) {
+    for (const block of this.played) {
       const length = block.int16.length / channels;
       const at = (block.frame - begin) * hop;
       const from = Math.max(0, -at), to = Math.min(length, count - at);

@@ -79,7 +79,7 @@ export async function* bandStream(sampler, canvas) {
   }
 }
 
-/** Log-bands [before + frames + after] of a canvas whose gap is filled. progress: is told the share that is done. */
+/** Log-bands [before + frames + after] of a canvas whose gap is filled. progress: called with the share that is done. */
 export async function filled(sampler, canvas, progress) {
   const { bands, overlap, crossfade, grain, frames: size } = sampler.about, { frames } = canvas;
   const before = canvas.before ? await sampler.standardised(canvas.before) : new Float32Array(0);

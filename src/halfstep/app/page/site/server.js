@@ -33,7 +33,7 @@ export class ServerSource {
     return { close() { closed = true; socket.close(); } };
   }
 
-  /** A file: kind is clips, loops, continuations, restylings or guided. `progress` hears a share, or null while there is none. */
+  /** A file: kind is clips, loops, continuations, restylings or guided. `progress` is called with a share, or null while there is none. */
   async make(kind, asked, file, progress, signal) {
     let job = await this.json(`api/${kind}?${query(asked)}`, { method: "POST", body: file ?? undefined, signal });
     const cancel = () => fetch(`api/jobs/${job.id}`, { method: "DELETE" });
