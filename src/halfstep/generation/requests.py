@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from halfstep.audio.files.io import Audio
 from halfstep.audio.mel import MelConfig
@@ -264,18 +264,10 @@ def request_for(
 
     InputError naming what does not go with another.
     """
-    common = Request(
-        seed=seed,
-        steps=steps,
-        variation=variation,
-        toward=toward,
-        vocoder=vocoder,
-        sampler=sampler,
-        respacing=respacing,
-        loudness=loudness,
-        asked=dict(asked or {}),
-        guide=guide,
-    )
+    common: dict[str, Any] = {
+        "seed": seed, "steps": steps, "variation": variation, "toward": toward, "vocoder": vocoder, "sampler": sampler,
+        "respacing": respacing, "loudness": loudness, "asked": dict(asked or {}), "guide": guide,
+    }  # fmt: skip
     if strength is not None and restyle is None:
         refuse("{strength}: it says how much noise a recording to {restyle} is given: name it")
     for edit, recording in (("mend", mend), ("restyle", restyle)):
@@ -286,21 +278,21 @@ def request_for(
     if mend is not None:
         if start is None or stop is None:
             refuse("{mend}: give the span to regenerate: {start} and {stop}")
-        return Mend(**vars(common), recording=mend, start=start, stop=stop)
+        return Mend(**common, recording=mend, start=start, stop=stop)
     if start is not None or stop is not None:
         refuse("{start} and {stop}: they say where to {mend} a recording: name it")
     if restyle is not None:
-        return Restyle(**vars(common), recording=restyle, strength=USUAL_STRENGTH if strength is None else strength)
+        return Restyle(**common, recording=restyle, strength=USUAL_STRENGTH if strength is None else strength)
     seconds = USUAL_SECONDS if seconds is None else seconds
     if into is not None:
         if loop:
             refuse("{into}: a {loop} leads into its own beginning; leave one out")
         if context is None:
             refuse("{into}: name the recording before it: {context}")
-        return Bridge(**vars(common), seconds=seconds, context=context, into=into)
+        return Bridge(**common, seconds=seconds, context=context, into=into)
     if context is None:
-        return (Loop if loop else Piece)(**vars(common), seconds=seconds)
-    return (ClosedLoop if loop else Continuation)(**vars(common), seconds=seconds, context=context)
+        return (Loop if loop else Piece)(**common, seconds=seconds)
+    return (ClosedLoop if loop else Continuation)(**common, seconds=seconds, context=context)
 
 
 def samples_in(seconds: float, name: str, sample_rate: int) -> int:
