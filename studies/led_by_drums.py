@@ -1,0 +1,82 @@
+"""Has music the tempo of drums that lead it? python studies/led_by_drums.py MODEL [--bpm 70 80 ...] [--steps K]
+
+A plain drum track, as MIDI, leads the music of a model that was trained with a rhythm as its guide. Judges that took
+no part in training: librosa's tempo, without its prior, and how many of the onsets that librosa finds lie within 50 ms
+of the track's eighths. Beside each stands the music of the same seed that nothing led.
+"""
+
+import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import librosa
+import mido
+import numpy as np
+
+import halfstep
+
+TICKS, BARS, BEATS = 480, 8, 4
+KICK, SNARE, HAT, DRUMS = 36, 38, 42, 9
+NEAR_SECONDS = 0.05
+OBEYED = 0.04
+
+
+def drum_track(path: Path, bpm: float) -> None:
+    """Kick and snare on the beats by turns, a hat on every eighth: eight bars of four."""
+    events: list[tuple[int, str, int, int]] = []
+    for beat in range(BEATS * BARS):
+        strokes = ((SNARE if beat % 2 else KICK, 110, 0), (HAT, 60, 0), (HAT, 45, TICKS // 2))
+        for note, velocity, after in strokes:
+            at = beat * TICKS + after
+            events += [(at, "note_on", note, velocity), (at + TICKS // 8, "note_off", note, 0)]
+    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm))])
+    now = 0
+    for at, kind, note, velocity in sorted(events):
+        track.append(mido.Message(kind, channel=DRUMS, note=note, velocity=velocity, time=at - now))
+        now = at
+    track.append(mido.MetaMessage("end_of_track", time=BEATS * BARS * TICKS - now))
+    mido.MidiFile(ticks_per_beat=TICKS, tracks=[track]).save(path)
+
+
+def judged(samples: np.ndarray, sample_rate: int, bpm: float) -> tuple[float, float, float]:
+    """Tempo off as a share, that up to factors of two, and the share of onsets on the eighths."""
+    strength = librosa.onset.onset_strength(y=samples, sr=sample_rate)
+    tempo = float(librosa.feature.tempo(onset_envelope=strength, sr=sample_rate, prior=None)[0])
+    octaves = np.log2(tempo / bpm)
+    onsets = librosa.onset.onset_detect(y=samples, sr=sample_rate, units="time")
+    eighth = 30 / bpm
+    off_grid = np.abs((onsets + eighth / 2) % eighth - eighth / 2)
+    return abs(tempo / bpm - 1), abs(2 ** (octaves - round(octaves)) - 1), float(np.mean(off_grid < NEAR_SECONDS))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--bpm", type=float, nargs="+", default=[70, 80, 90, 100, 110, 120, 130, 140])
+    parser.add_argument("--seeds", type=int, default=2, help="at each tempo")
+    parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--steps", type=int)
+    options = parser.parse_args()
+    model = halfstep.load(options.model)
+    rows: dict[str, list[tuple[float, float, float]]] = {"led": [], "by nothing": []}
+    with TemporaryDirectory() as folder:
+        track = Path(folder) / "drums.mid"
+        for bpm in options.bpm:
+            drum_track(track, bpm)
+            for seed in range(options.seeds):
+                for name, guide in (("led", track), ("by nothing", None)):
+                    made = model.generate(options.seconds, seed=seed, steps=options.steps, guide=guide)
+                    rows[name].append(judged(made.samples.mean(axis=0), made.sample_rate, bpm))
+    chance = np.mean([min(1.0, 2 * NEAR_SECONDS / (30 / bpm)) for bpm in options.bpm])
+    for name, values in rows.items():
+        off, octaves, on_grid = np.array(values).T
+        print(
+            f"{name} ({len(off)}): median off {np.median(octaves):.3f} up to octaves, within {OBEYED:g}: "
+            f"{np.mean(octaves < OBEYED):.2f}, not an octave off either {np.mean(off < OBEYED):.2f}; "
+            f"onsets on eighths {on_grid.mean():.2f} (chance {chance:.2f})",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
