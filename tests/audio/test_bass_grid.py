@@ -40,6 +40,20 @@ def test_a_band_narrower_than_a_bin_band_weights_its_two_nearest():
         assert nearest.tolist() == [int(centres[band]), int(centres[band]) + 1]
         np.testing.assert_allclose(band_weights[band, nearest[1]], centres[band] % 1)
         assert band_weights[band].sum() == pytest.approx(1)
+    below = band_weights[0, : int(centres[0]) + 1]
+    assert below[0] == 0 and (below[1:] > 0).all()  # the lowest has all that is below it but DC
+
+
+def test_bins_that_bands_share_whole_have_no_level_of_their_own():
+    """Those above have: what bands have of the first of them grows less, up to none."""
+    grid, bins = bass_grid(LONG), fitted_bins(LONG)
+    shares = grid.spread[:, 1:bins].sum(axis=0)  # but DC
+    first = int(np.argmax(shares > 1 + 1e-5))
+    assert first > 100
+    np.testing.assert_allclose(shares[:first], 1, atol=1e-5)
+    assert shares[first] < 2
+    assert (np.diff(shares[first:]) < 1e-5).all()
+    assert shares[-1] == 1
 
 
 def test_bands_of_a_long_window_say_what_the_slower_rates_spectra_have():
