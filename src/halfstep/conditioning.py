@@ -32,18 +32,8 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 """Of a condition: it is an argument in Python, and an option where `-` stands for `_`."""
 RESERVED = frozenset(
     {"seconds", "seed", "steps", "context", "into", "loop", "variation", "toward", "vocoder", "sampler", "respacing"}
-    | {
-        "loudness",
-        "progress",
-        "recording",
-        "start",
-        "stop",
-        "block_seconds",
-        "over_seconds",
-        "self",
-        "strength",
-        "guide",
-    }
+    | {"loudness", "progress", "recording", "start", "stop", "block_seconds", "over_seconds", "self", "strength"}
+    | {"guide"}
 )
 """Names that say something else already to `Model.generate`, `stream`, `mend` and `restyle`."""
 NOT_IN_LABELS = re.compile(rf"[{AMONG}{WEIGHT}]|\.\.+|[^ -~\w]")

@@ -7,8 +7,8 @@ from halfstep.audio.files.midi import Note
 from halfstep.audio.guide import (
     BOTH,
     CHORDS,
+    GUIDE_KINDS,
     GUIDES,
-    KINDS,
     RHYTHM,
     chords,
     guide_rows,
@@ -79,7 +79,7 @@ def test_where_nothing_sets_in_there_is_no_rhythm():
 def test_rows_are_those_of_its_kinds_and_say_which_are_given():
     sound = bands(note(60, 0.5, 2.0))
     for guide, kinds in GUIDES.items():
-        assert guide_rows(guide) == sum(KINDS[kind].values + 1 for kind in kinds)
+        assert guide_rows(guide) == sum(GUIDE_KINDS[kind].values + 1 for kind in kinds)
     rows = measured_guide(BOTH, {RHYTHM: sound}, PITCH)
     of_chords, of_rhythm = kind_rows(BOTH)
     assert not rows[of_chords].any()

@@ -16,7 +16,7 @@ NOT_ALLOWED = 77
 def test_generate_train_and_evaluate(apart: Callable, model: Path, data: Path, command: Callable, tmp_path: Path):
     """In children that have left the network's namespace (unshare -n), and have made sure that nothing is reached."""
     out, made, report = tmp_path / "a.wav", tmp_path / "run", tmp_path / "report"
-    small = ["--windows", "10", "--seams", "2", "--streams", "0", "--workers", "1"]
+    small = ["--windows", "10", "--seams", "2", "--streams", "1", "--stream-seconds", "12", "--workers", "1"]
     for words in (
         ["generate", str(out), "--model", str(model), "--seconds", "1"],
         command(data, made, 2),

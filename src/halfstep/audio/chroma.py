@@ -1,7 +1,5 @@
 """Which of the twelve pitch classes sound, of log bands alone."""
 
-from functools import lru_cache
-
 import numpy as np
 
 from halfstep.arrays import Float, Float64
@@ -47,15 +45,6 @@ def chroma(log_bands: Float[np.ndarray, "bands frames"], mel: MelConfig) -> Floa
         for note, part in ((below, 1 - share), (below + 1, share))
     )
     return np.asarray(sums, np.float64).reshape(CLASSES, frames)
-
-
-@lru_cache(maxsize=4)
-def class_weights(mel: MelConfig) -> Float64[np.ndarray, "12 bands"]:
-    """How much each band is of every pitch class: shared by the two next to its centre."""
-    centres, place = _centres_hz(mel), _semitones(mel)
-    apart = np.abs((place[None] - np.arange(CLASSES)[:, None] + 6) % CLASSES - 6)
-    inside = (centres >= LOWEST_PITCH_HZ) & (centres <= HIGHEST_PITCH_HZ)
-    return np.maximum(0, 1 - apart) * inside
 
 
 def _centres_hz(mel: MelConfig) -> Float64[np.ndarray, "bands"]:

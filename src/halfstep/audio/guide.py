@@ -65,19 +65,19 @@ class GuideKind:
     of: Callable[[Bands, MelConfig], Float32[np.ndarray, "values frames"]]
 
 
-KINDS = {CHORDS: GuideKind(CLASSES, chords), RHYTHM: GuideKind(len(RHYTHM_EDGES_HZ) + 1, rhythm)}
+GUIDE_KINDS = {CHORDS: GuideKind(CLASSES, chords), RHYTHM: GuideKind(len(RHYTHM_EDGES_HZ) + 1, rhythm)}
 GUIDES: dict[str, tuple[str, ...]] = {NO_GUIDE: (), CHORDS: (CHORDS,), RHYTHM: (RHYTHM,), BOTH: (CHORDS, RHYTHM)}
 """What a model can be given to follow -> the kinds of it, in their order."""
 
 
 def guide_rows(guide: str) -> int:
     """Rows of a guide: the values of each kind, and below them one that is 1 where they are given."""
-    return sum(KINDS[kind].values + 1 for kind in GUIDES[guide])
+    return sum(GUIDE_KINDS[kind].values + 1 for kind in GUIDES[guide])
 
 
 def kind_rows(guide: str) -> list[slice]:
     """Where the rows of each kind stand, whether they are given among them."""
-    ends = np.cumsum([0, *(KINDS[kind].values + 1 for kind in GUIDES[guide])]).tolist()
+    ends = np.cumsum([0, *(GUIDE_KINDS[kind].values + 1 for kind in GUIDES[guide])]).tolist()
     return [slice(begin, end) for begin, end in pairwise(ends)]
 
 
@@ -87,5 +87,5 @@ def measured_guide(guide: str, of_kind: Mapping[str, Bands], mel: MelConfig) -> 
     rows = np.zeros((guide_rows(guide), frames), np.float32)
     for kind, at in zip(GUIDES[guide], kind_rows(guide), strict=True):
         if kind in of_kind:
-            rows[at] = np.concatenate([KINDS[kind].of(of_kind[kind], mel), np.ones((1, frames), np.float32)])
+            rows[at] = np.concatenate([GUIDE_KINDS[kind].of(of_kind[kind], mel), np.ones((1, frames), np.float32)])
     return rows

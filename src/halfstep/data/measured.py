@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from halfstep.arrays import Float32, Float64
-from halfstep.audio.chroma import class_weights
+from halfstep.audio.chroma import chroma
 from halfstep.audio.loudness import k_weights, lufs
 from halfstep.audio.mel import MelConfig, filterbank
 from halfstep.audio.onsets import onset_rises, onsets_a_second, tempo_bpm
@@ -53,7 +53,7 @@ def key(log_mel: Bands, mel: MelConfig) -> str:
 
     Needs bands that hold pitch (192 in log frequency); a mel's are too far apart.
     """
-    return key_of(class_weights(mel) @ np.exp(log_mel.astype(np.float64)).sum(axis=1))
+    return key_of(chroma(log_mel, mel).sum(axis=1))
 
 
 def key_of(classes: Float64[np.ndarray, "12"]) -> str:

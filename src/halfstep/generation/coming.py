@@ -1,7 +1,7 @@
 """From a request to sound: what is made of each kind, block by block."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -121,9 +121,8 @@ def _loop(
     """One period of exactly `count` samples."""
     sampler = engine.sampler_of(request).asked(engine.course(request).at(0) if request.asked else None)
     frames = round(count / engine.manifest.mel.hop_length)
-    noise = engine.canvas(replace(request, guide=None)).init_noise
     follows = None if guide is None else guide.at
-    log_mel = mel_loop(sampler, noise, frames, lambda share: progress(DENOISING_SHARE * share), follows)
+    log_mel = mel_loop(sampler, engine.noise(request), frames, lambda share: progress(DENOISING_SHARE * share), follows)
     period = stretched(engine.vocoder(request.seed, request.vocoder).loop(log_mel), count)
     yield from levelled([np.atleast_2d(period)], request.loudness, engine.manifest.mel)
 

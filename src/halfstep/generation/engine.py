@@ -10,7 +10,7 @@ from halfstep.errors import unbraced
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.guiding import Guide, guide_of
 from halfstep.generation.level import MEASURED_SECONDS, measured_loudness, stated_loudness
-from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
+from halfstep.generation.noise import BOUNDARY, Noise, piece_noise, seed_noise
 from halfstep.generation.render import unlimited
 from halfstep.generation.requests import Piece, Request, RequestError, Timed, check_vocoder, refuse
 from halfstep.generation.window import WindowSampler
@@ -63,14 +63,21 @@ class Engine:
         """The noise of the piece, what is asked for and what it follows; one that drifts is at its goal after the
         request's seconds.
         """
-        mel, course = self.manifest.mel, self.course(request)
-        frames = request.samples(mel) / mel.hop_length
+        course, frames = self.course(request), self._frames(request)
         return Canvas(
-            init_noise=piece_noise(mel.rows, request.seed, request.toward, request.variation, frames),
-            boundary_noise=seed_noise(mel.rows, request.seed, BOUNDARY),
+            init_noise=self.noise(request),
+            boundary_noise=seed_noise(self.manifest.mel.rows, request.seed, BOUNDARY),
             asked=(lambda frame: course.at(frame / max(1.0, frames))) if request.asked else None,
             guide=self.guide(request),
         )
+
+    def noise(self, request: Timed) -> Noise:
+        """That of the piece alone."""
+        rows = self.manifest.mel.rows
+        return piece_noise(rows, request.seed, request.toward, request.variation, self._frames(request))
+
+    def _frames(self, request: Timed) -> float:
+        return request.samples(self.manifest.mel) / self.manifest.mel.hop_length
 
     def guide(self, request: Request) -> Guide | None:
         """What is to be followed. InputError as for `guide_of`."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from halfstep.arrays import Float32
 from halfstep.audio.timbre import timbre
+from halfstep.bundle import Manifest
 from halfstep.conditioning import LabelCondition, refused
 from halfstep.errors import InputError
 from halfstep.generation.engine import Engine
@@ -19,10 +20,8 @@ LEAST_FRAMES = 2
 def like(engine: Engine, recording: Recording, name: str) -> dict[str, float]:
     """Label -> its share, 1 together. InputError as for `Model.like`."""
     manifest = engine.manifest
-    condition = manifest.asks.condition(name, manifest.id)
-    if not isinstance(condition, LabelCondition):
-        raise refused(name, "", f"is a number {condition.about}; a recording can be like a label alone")
-    likeness = condition.known_likeness()  # refused before the recording is read
+    condition = known_by_sound(manifest, name)  # refused before the recording is read
+    likeness = condition.known_likeness()
     take = Take(recording)
     windows = [timbre(one) for one in cut(incoming(take, manifest).bands(), manifest.frames)]
     if not windows:
@@ -32,6 +31,15 @@ def like(engine: Engine, recording: Recording, name: str) -> dict[str, float]:
         have, wanted = len(likeness.weights[0]), features.shape[1]
         raise InputError(f"model {manifest.id}: likeness of {name} has {have} weights a label, {wanted} were expected")
     return condition.mixture(likeness.shares(features))
+
+
+def known_by_sound(manifest: Manifest, name: str) -> LabelCondition:
+    """The condition, whose labels the model can tell apart in a recording. InputError for any other."""
+    condition = manifest.asks.condition(name, manifest.id)
+    if not isinstance(condition, LabelCondition):
+        raise refused(name, "", f"is a number {condition.about}; a recording can be like a label alone")
+    condition.known_likeness()
+    return condition
 
 
 def cut(

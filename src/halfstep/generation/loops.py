@@ -18,7 +18,7 @@ LEAST_CLOSED = 4
 
 Share = Callable[[float], None]
 """Called with the share that is done, 0 to 1; what it raises ends the work."""
-Guide: TypeAlias = Callable[[Float64[np.ndarray, "places"]], Float32[np.ndarray, "rows places"]]
+GuideAt: TypeAlias = Callable[[Float64[np.ndarray, "places"]], Float32[np.ndarray, "rows places"]]
 """Places among the frames of a piece -> the guide there."""
 
 
@@ -27,7 +27,7 @@ def mel_loop(
     noise: Noise,
     frames: int,
     progress: Share = lambda _: None,
-    guide: Guide | None = None,
+    guide: GuideAt | None = None,
 ) -> Float32[np.ndarray, "bands {frames}"]:
     """Log-mel [n_mels, frames] of one period, 1 frame or more.
 
@@ -57,7 +57,7 @@ def mel_loop(
     return stretched(np.roll(loop, -(wrap // 2), axis=1), frames)
 
 
-def _around(guide: Guide | None, first: int, period: int, step: float = 1.0) -> Following | None:
+def _around(guide: GuideAt | None, first: int, period: int, step: float = 1.0) -> Following | None:
     """The guide of a loop's frames, whose place 0 is at frame `first`, each `step` of the guide's frames."""
     if guide is None:
         return None
@@ -65,7 +65,7 @@ def _around(guide: Guide | None, first: int, period: int, step: float = 1.0) -> 
 
 
 def _closed(
-    sampler: WindowSampler, noise: Noise, frames: int, progress: Share, guide: Guide | None
+    sampler: WindowSampler, noise: Noise, frames: int, progress: Share, guide: GuideAt | None
 ) -> Float32[np.ndarray, "bands frames"]:
     """A stream's beginning, and a gap of a third of a window at most filled between its end and itself."""
     if frames < LEAST_CLOSED:

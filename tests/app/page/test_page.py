@@ -205,7 +205,7 @@ def test_a_dropped_recording_goes_on(tab: Tab):
     assert len(soundfile.read(io.BytesIO(data))[0]) == 24000
 
 
-def test_a_dropped_recording_gives_its_style_and_is_restyled_by_the_keyboard(tab: Tab, styled_model: Path):  # noqa: F811
+def test_a_dropped_recording_gives_its_style_and_is_restyled(tab: Tab, styled_model: Path):  # noqa: F811
     """The bytes are the server's, and so the command line's."""
     said = "document.getElementById('file-name').textContent"
     with serving(styled_model) as site:

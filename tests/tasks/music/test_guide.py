@@ -11,7 +11,7 @@ import halfstep
 from halfstep.audio.chroma import chroma, hz_of
 from halfstep.audio.files.io import Audio
 from halfstep.audio.files.midi import Note
-from halfstep.audio.guide import BOTH, CHORDS, KINDS, guide_rows, kind_rows, measured_guide
+from halfstep.audio.guide import BOTH, CHORDS, GUIDE_KINDS, guide_rows, kind_rows, measured_guide
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.audio.tones import tones
 from halfstep.bundle import DenoiserFile, Manifest, write_manifest
@@ -48,7 +48,7 @@ CLIPS = ((BANDS - MEAN[:, None]) / STD[:, None]).astype(np.float32)
 def music(guide: str = CHORDS, packing: str = "patch", **changes) -> Music:
     def measure(clip: np.ndarray) -> np.ndarray:
         bands: np.ndarray = clip * STD[:, None] + MEAN[:, None]
-        return measured_guide(guide, dict.fromkeys(KINDS, bands), PITCH)
+        return measured_guide(guide, dict.fromkeys(GUIDE_KINDS, bands), PITCH)
 
     config = MusicConfig(n_mels=96, frames=FRAMES, packing=packing, guide=guide, **changes)
     return Music(config, measure=measure)

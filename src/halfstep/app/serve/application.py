@@ -22,7 +22,7 @@ from halfstep.app.serve.jobs import Jobs
 from halfstep.app.serve.limits import Limits
 from halfstep.app.serve.ordering import Kitchen, Order
 from halfstep.app.serve.refusals import NOT_FOUND, Refusal
-from halfstep.app.serve.resemblance import Resemblance, known_by_sound
+from halfstep.app.serve.resemblance import Resemblance, all_known_by_sound
 from halfstep.app.serve.sending import serve_blocks, stream_response
 from halfstep.app.serve.tunes import Stations, said
 from halfstep.conditioning import shown
@@ -178,7 +178,7 @@ def _facts(model: Model) -> dict[str, object]:
         "output_licence": manifest.output_licence, "steps": list(manifest.steps),
         "default_steps": manifest.default_steps, "sample_rate": manifest.mel.sample_rate,
         "conditions": [shown(condition) for condition in manifest.conditions],
-        "known_by_sound": known_by_sound(manifest), "guide": manifest.guide,
+        "known_by_sound": all_known_by_sound(manifest), "guide": manifest.guide,
         "credits": [
             {"title": origin.title, "licence": origin.licence, "source": origin.source}
             for origin in manifest.trained_on

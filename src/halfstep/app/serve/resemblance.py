@@ -4,26 +4,22 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from halfstep.app.options import mixture_text
 from halfstep.app.serve.decoding import check_upload, decoded_upload
 from halfstep.app.serve.limits import RETRY_SECONDS, Limits
 from halfstep.app.serve.parameters import Field, model_field, read_fields
 from halfstep.app.serve.refusals import BAD_REQUEST, TOO_MANY, Refusal
 from halfstep.app.serve.tunes import find
-from halfstep.audio.files.io import Audio
 from halfstep.bundle import Manifest
 from halfstep.conditioning import LabelCondition
 from halfstep.errors import NamedError
+from halfstep.generation.liking import known_by_sound
 from halfstep.generation.model import Model
 
 STYLE = "style"
-NOTHING = Audio(np.zeros((1, 1), np.float32), 8000)
-"""In place of a recording: what the model cannot tell is refused by its name before anything is decoded."""
 
 
-def known_by_sound(manifest: Manifest) -> list[str]:
+def all_known_by_sound(manifest: Manifest) -> list[str]:
     """The conditions of a model whose labels it can tell apart in a recording."""
     return [one.name for one in manifest.conditions if isinstance(one, LabelCondition) and one.likeness is not None]
 
@@ -50,8 +46,8 @@ class Resemblance:
         if not self._busy.acquire(blocking=False):
             raise Refusal(TOO_MANY, "another recording is being listened to; try again soon", RETRY_SECONDS)
         try:
-            unknown = name not in known_by_sound(model.manifest)
-            shares = model.like(NOTHING if unknown else decoded_upload(upload, self._limits), name)
+            known_by_sound(model.manifest, name)  # refused before anything is decoded
+            shares = model.like(decoded_upload(upload, self._limits), name)
         except NamedError as error:
             raise Refusal(BAD_REQUEST, error.named({})) from error
         finally:

@@ -7,7 +7,7 @@ import numpy as np
 
 from halfstep.arrays import Float, Float32
 from halfstep.audio.chroma import holds_pitch
-from halfstep.audio.guide import CHORDS, GUIDES, KINDS, NO_GUIDE, measured_guide
+from halfstep.audio.guide import CHORDS, GUIDE_KINDS, GUIDES, NO_GUIDE, measured_guide
 from halfstep.audio.mel import MelConfig
 from halfstep.data.carried import fitted
 from halfstep.data.dataset import Library
@@ -51,7 +51,7 @@ def _guide(guide: str, library: Library, clip: Float[np.ndarray, "bands frames"]
     """Of a standardised window [rows, frames]; the image below its bands says nothing of it."""
     mel = library.mel
     bands = (clip * library.band_std[:, None] + library.band_mean[:, None])[: mel.n_mels]
-    return measured_guide(guide, dict.fromkeys(KINDS, bands), mel)
+    return measured_guide(guide, dict.fromkeys(GUIDE_KINDS, bands), mel)
 
 
 def _components(config: MusicConfig, mel: MelConfig, library: Library, folder: Path) -> Components:
