@@ -151,6 +151,6 @@ ROWS = (
     Row(39, "other thread counts", (
         "tests/generation/test_threads.py", f"{GENERATE}/test_generate.py::test_the_file_says_what_it_follows_from")),
     Row(40, "evaluate twice", (
-        "tests/evaluation/test_evaluate.py::test_again_and_afresh_the_same_json_comes_out",
-        "tests/evaluation/test_evaluate.py::test_killed_in_the_middle_it_goes_on_and_the_same_json_comes_out")),
+        "tests/evaluation/test_evaluate.py::test_again_the_same_json_comes_out",
+        "tests/evaluation/test_evaluate.py::test_afresh_by_two_workers_and_killed_in_the_middle_it_goes_on_and_the_same_json_comes_out")),
 )  # fmt: skip
