@@ -1,13 +1,16 @@
-"""Has music the tempo of drums that lead it? python studies/led_by_drums.py MODEL [--bpm 70 80 ...] [--steps K]
+"""Has music the tempo of drums that lead it, or that is asked?
 
-A plain drum track, as MIDI, leads the music of a model that was trained with a rhythm as its guide. Judges that took
-no part in training: librosa's tempo, without its prior, and how many of the onsets that librosa finds lie within 50 ms
-of the track's eighths. Beside each stands the music of the same seed that nothing led.
+    python studies/led_by_drums.py MODEL [--bpm 70 80 ...] [--steps K]
+
+A plain drum track, as MIDI, leads the music of a model that was trained with a rhythm as its guide, or a tempo is asked
+of it (`--bpm`). Judges that took no part in training: librosa's tempo, without its prior, and how many of the onsets
+that librosa finds lie within 50 ms of the eighths. Beside each stands the music of the same seed that nothing led.
 """
 
 import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import librosa
 import mido
@@ -38,15 +41,20 @@ def drum_track(path: Path, bpm: float) -> None:
     mido.MidiFile(ticks_per_beat=TICKS, tracks=[track]).save(path)
 
 
-def judged(samples: np.ndarray, sample_rate: int, bpm: float) -> tuple[float, float, float]:
-    """Tempo off as a share, that up to factors of two, and the share of onsets on the eighths."""
+def judged(samples: np.ndarray, sample_rate: int, bpm: float) -> tuple[float, float]:
+    """Its tempo, and the share of onsets on the eighths of `bpm`."""
     strength = librosa.onset.onset_strength(y=samples, sr=sample_rate)
     tempo = float(librosa.feature.tempo(onset_envelope=strength, sr=sample_rate, prior=None)[0])
-    octaves = np.log2(tempo / bpm)
     onsets = librosa.onset.onset_detect(y=samples, sr=sample_rate, units="time")
     eighth = 30 / bpm
     off_grid = np.abs((onsets + eighth / 2) % eighth - eighth / 2)
-    return abs(tempo / bpm - 1), abs(2 ** (octaves - round(octaves)) - 1), float(np.mean(off_grid < NEAR_SECONDS))
+    return tempo, float(np.mean(off_grid < NEAR_SECONDS))
+
+
+def off(tempo: float, bpm: float) -> tuple[float, float]:
+    """How far a tempo is from the wanted one, as a share, and that up to factors of two."""
+    octaves = np.log2(tempo / bpm)
+    return abs(tempo / bpm - 1), abs(2 ** (octaves - round(octaves)) - 1)
 
 
 def main() -> None:
@@ -58,21 +66,27 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     options = parser.parse_args()
     model = halfstep.load(options.model)
-    rows: dict[str, list[tuple[float, float, float]]] = {"led": [], "by nothing": []}
+    rows: dict[str, list[tuple[float, float, float]]] = {"led": [], "asked": [], "by nothing": []}
+    curve: dict[str, list[str]] = {name: [] for name in rows}
     with TemporaryDirectory() as folder:
         track = Path(folder) / "drums.mid"
         for bpm in options.bpm:
             drum_track(track, bpm)
             for seed in range(options.seeds):
-                for name, guide in (("led", track), ("by nothing", None)):
-                    made = model.generate(options.seconds, seed=seed, steps=options.steps, guide=guide)
-                    rows[name].append(judged(made.samples.mean(axis=0), made.sample_rate, bpm))
+                ways: dict[str, dict[str, Any]] = {"led": {"guide": track}, "asked": {"tempo": bpm}, "by nothing": {}}
+                for name, way in ways.items():
+                    made = model.generate(options.seconds, seed=seed, steps=options.steps, **way)
+                    tempo, on_grid = judged(made.samples.mean(axis=0), made.sample_rate, bpm)
+                    rows[name].append((*off(tempo, bpm), on_grid))
+                    curve[name].append(f"{bpm:g}: {tempo:.1f}")
     chance = np.mean([min(1.0, 2 * NEAR_SECONDS / (30 / bpm)) for bpm in options.bpm])
     for name, values in rows.items():
-        off, octaves, on_grid = np.array(values).T
+        wrong, octaves, on_grid = np.array(values).T
+        print(name, "asked: obtained", *curve[name], sep="  ")
         print(
-            f"{name} ({len(off)}): median off {np.median(octaves):.3f} up to octaves, within {OBEYED:g}: "
-            f"{np.mean(octaves < OBEYED):.2f}, not an octave off either {np.mean(off < OBEYED):.2f}; "
+            f"{name} ({len(wrong)}): median off {np.median(wrong):.3f}, {np.median(octaves):.3f} up to octaves, "
+            f"within {OBEYED:g}: {np.mean(octaves < OBEYED):.2f}, "
+            f"not an octave off either {np.mean(wrong < OBEYED):.2f}; "
             f"onsets on eighths {on_grid.mean():.2f} (chance {chance:.2f})",
             flush=True,
         )

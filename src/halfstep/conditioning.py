@@ -23,6 +23,8 @@ Asked: TypeAlias = str | float | Mapping[str, float]
 Weights: TypeAlias = Float32[np.ndarray, "features"]
 
 LABEL, NUMBER = "label", "number"
+TEMPO = "tempo"
+"""The condition that says how many beats there are in a minute."""
 DRIFT, AMONG, WEIGHT = "..", ",", ":"
 MOST_CONDITIONS, MOST_VALUES, LONGEST_LABEL = 16, 256, 64
 LARGEST_VALUE = 1e9
@@ -127,12 +129,16 @@ class NumberCondition:
 
     def weights(self, asked: Asked) -> Weights:
         """A weight a value. InputError for what is no number, or beyond them."""
+        return self.of_number(self.number(asked))
+
+    def number(self, asked: Asked) -> float:
+        """What is asked for. InputError as for `weights`."""
         if isinstance(asked, Mapping):
             raise refused(self.name, repr(asked), f"a number {self.about} was expected")
         number = _number(self.name, asked)
         if not self.values[0] <= number <= self.values[-1]:
             raise refused(self.name, f"{number:g}", f"a number {self.about} was expected")
-        return self.of_number(number)
+        return number
 
     def of_number(self, number: float) -> Weights:
         """The same of what was measured: beyond the values it counts as the last of them, and NaN as nothing asked."""
@@ -147,9 +153,20 @@ NamedCondition: TypeAlias = LabelCondition | NumberCondition
 
 @dataclass(frozen=True)
 class Conditions:
-    """All that a model can be asked for; the network sees their weights one after another."""
+    """All that a model can be asked for; the network sees the weights of those `named` one after another."""
 
     named: tuple[NamedCondition, ...] = ()
+    led: tuple[NumberCondition, ...] = ()
+    """Those that the network does not see: what leads the music obeys them (`generation.guiding`)."""
+
+    @property
+    def all(self) -> tuple[NamedCondition, ...]:
+        """Whatever obeys."""
+        return self.named + self.led
+
+    def has(self, name: str) -> bool:
+        """Whether there is one of this name."""
+        return any(one.name == name for one in self.all)
 
     @property
     def width(self) -> int:
@@ -163,7 +180,7 @@ class Conditions:
 
     def condition(self, name: str, model: str) -> NamedCondition:
         """The one of this name. InputError where `model` has none."""
-        known = {one.name: one for one in self.named}
+        known = {one.name: one for one in self.all}
         if name not in known:
             has = ", ".join(known) or "none"
             raise refused(name, "", f"model {model} has no such control (it has {has}); leave it out")

@@ -20,12 +20,12 @@ from halfstep.audio.tones import tones
 from halfstep.bundle import Manifest
 from halfstep.errors import InputError
 from halfstep.generation.canvas import Canvas, mel_stream
-from halfstep.generation.guiding import Guide, guide_of
+from halfstep.generation.guiding import PULSE_BEATS, Guide, guide_for, guide_of
 from halfstep.generation.loops import mel_loop
 from halfstep.generation.model import Model
 from halfstep.generation.noise import seed_noise
 from halfstep.generation.passages import passages
-from halfstep.generation.requests import request_for
+from halfstep.generation.requests import Piece, request_for
 from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 
@@ -118,7 +118,8 @@ def test_a_score_and_its_sound_are_one_guide(pitched: Manifest, tmp_path: Path):
     sound = np.concatenate(list(tones(score.notes, score.seconds, 8000)))
     of_sound = guide_of(Audio(0.01 * sound[None], 8000), pitched)
     assert of_score.frames == pytest.approx(of_sound.frames) == pytest.approx(2 * PITCH.frames_per_second)
-    off = np.abs(of_sound.rows - of_score.rows)
+    inner = slice(8, of_sound.rows.shape[1] - 8)  # at its ends a score knows that it goes round
+    off = np.abs(of_sound.rows[:, inner] - of_score.rows[:, inner])
     assert off[kind_rows(BOTH)[0]].max() < 0.02
     assert off.max() < 0.15
     assert set(np.argsort(of_score.rows[:12, 30])[-3:]) == {0, 3, 7}
@@ -132,6 +133,68 @@ def test_drums_have_a_rhythm_and_no_chords(pitched: Manifest, tmp_path: Path):
     assert (rows[of_rhythm][-1] == 1).all()
     with pytest.raises(InputError, match="drums alone, and model tiny-gauss follows chords"):
         guide_of(drums, replace(pitched, guide=CHORDS))
+
+
+def onset_frames(guide: Guide, first: int, last: int) -> list[int]:
+    """Where its low onsets begin."""
+    strong = guide(first, last)[kind_rows(BOTH)[1]][0] > 0.3
+    return (np.flatnonzero(strong[1:] & ~strong[:-1]) + 1 + first).tolist()
+
+
+def test_a_pulse_strikes_on_every_beat_and_goes_round_without_a_gap(pitched: Manifest):
+    beat = 60 / 93 * PITCH.frames_per_second
+    made = guide_for(Piece(seconds=1, asked={"tempo": 93}), pitched)
+    assert made is not None
+    assert made.frames == pytest.approx(PULSE_BEATS * beat)
+    at = np.array(onset_frames(made, 1, round(3 * PULSE_BEATS * beat)))
+    early = at - beat * np.arange(1, len(at) + 1)
+    assert len(at) == pytest.approx(3 * PULSE_BEATS, abs=1)
+    assert -4 <= early.min() <= early.max() <= 0
+    assert not made.rows[kind_rows(BOTH)[0]].any()
+
+
+def test_what_begins_with_a_guide_begins_again_with_it(pitched: Manifest, tmp_path: Path):
+    """A bar whose one stroke is its first, as a score and as a recording: each time that it comes round."""
+    score = guide_of(chord_file(tmp_path / "bar.mid", 36, drums=True), pitched)
+    t = np.arange(16000) / 8000
+    struck = np.sin(2 * np.pi * 100 * t) * np.exp(-t / 0.1)
+    for guide in (score, guide_of(Audio(struck[None].astype(np.float32), 8000), pitched)):
+        at = np.array(onset_frames(guide, 1, 300)) / PITCH.frames_per_second
+        assert len(at) == 4
+        assert np.abs(at - 2 * np.arange(1, 5)).max() < 0.15
+
+
+@pytest.mark.parametrize(
+    ("asked", "guided", "said"),
+    [
+        ({"tempo": 40}, False, "tempo 40: a number from 50 to 200 BPM was expected"),
+        ({"tempo": "fast"}, False, "tempo 'fast': a number was expected"),
+        ({"tempo": "80..120"}, False, "led by a pulse, which does not drift; give one number"),
+        ({"tempo": 90}, True, "tempo: the guide has a tempo of its own; leave one of the two out"),
+        ({"key": "A"}, False, r"key: model guided has no such control \(it has tempo\)"),
+    ],
+)
+def test_what_a_pulse_does_not_do_is_said_before_any_music(
+    model: Model, asked: dict[str, Any], guided: bool, said: str
+):
+    with pytest.raises(InputError, match=said):
+        model.coming(request_for(seconds=1, asked=asked, guide=CLICKS if guided else None))
+
+
+def test_a_tempo_is_asked_of_a_model_that_follows_a_rhythm(
+    model: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """A loop in bars has it too; of another model it is refused by name, as ever."""
+    out = tmp_path / "o.wav"
+    words = ["generate", str(out), "--model", str(model.folder.path)]
+    assert run([*words, "--loop", "--bars", "1", "--beats", "3", "--bpm", "180"]) == 0
+    assert "tempo 180, a loop" in capsys.readouterr().out
+    assert soundfile.info(out).frames == 8000
+    plain = model.generate(0.5).samples
+    assert np.abs(model.generate(0.5, tempo=180).samples - plain).max() > 1e-5
+    follows_chords = replace(model.manifest, guide=CHORDS)
+    assert [one.name for one in model.manifest.asks.all] == ["tempo"]
+    assert not follows_chords.asks.all and not model.manifest.conditions
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,9 @@ def _tone(note: Note, t: Times, sample_rate: int) -> Sound:
 
 
 def _low(note: Note, t: Times, sample_rate: int) -> Sound:
-    return 2 * np.sin(2 * np.pi * LOW_HZ * t) * np.exp(-t / 0.08) * np.minimum(1, t / ATTACK_SECONDS)
+    """It rings longest, so it is faded: what breaks off sets something in."""
+    ends = np.minimum(1, t / ATTACK_SECONDS) * np.clip((DRUM_SECONDS - t) / (DRUM_SECONDS / 2), 0, 1)
+    return 2 * np.sin(2 * np.pi * LOW_HZ * t) * np.exp(-t / 0.08) * ends
 
 
 def _middle(note: Note, t: Times, sample_rate: int) -> Sound:

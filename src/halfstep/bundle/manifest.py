@@ -1,19 +1,22 @@
 """What a model folder says of itself: the members of model.json (model_json.py reads and writes it)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import halfstep
-from halfstep.audio.guide import NO_GUIDE, guide_rows
+from halfstep.audio.guide import GUIDES, NO_GUIDE, RHYTHM, guide_rows
 from halfstep.audio.mel import MelConfig
-from halfstep.conditioning import Conditions, NamedCondition
+from halfstep.audio.onsets import FASTEST_BPM, SLOWEST_BPM
+from halfstep.conditioning import TEMPO, Conditions, NamedCondition, NumberCondition
 from halfstep.diffusion.process import DDIM, LEARNED, Process, Sampling
 from halfstep.packing import PACKINGS, Packing
 
 USUAL_STEPS = 4
 MOST_STREAMED = 64
 """Steps of an undistilled network whose endless music is judged: with DDPM's thousand it would take days."""
+PULSE_TEMPO = NumberCondition(name=TEMPO, values=(SLOWEST_BPM, FASTEST_BPM), unit="BPM")
+"""What every model obeys that follows a rhythm: it is led by a pulse."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,8 +180,10 @@ class Manifest:
 
     @property
     def asks(self) -> Conditions:
-        """What it can be asked for, as its networks see it."""
-        return Conditions(self.conditions)
+        """What it can be asked for, as its networks see it; of one that follows a rhythm a tempo too, by a pulse."""
+        named = Conditions(self.conditions)
+        follows = RHYTHM in GUIDES[self.guide] and not named.has(TEMPO)
+        return replace(named, led=(PULSE_TEMPO,)) if follows else named
 
     def denoiser(self, steps: int) -> DenoiserFile | None:
         """The network for so many steps: the one distilled for them, or else one that serves any number."""

@@ -1,24 +1,31 @@
-"""What a piece is to follow: a recording, or a MIDI file, as the guide that its model was trained with."""
+"""What a piece is to follow, as the guide that its model was trained with: a recording, a MIDI file, or a pulse."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from halfstep.arrays import Float32, Float64
 from halfstep.audio.files.io import Audio, read
-from halfstep.audio.files.midi import MOST_SECONDS, is_midi, read_midi
+from halfstep.audio.files.midi import MOST_SECONDS, Note, Score, is_midi, read_midi
 from halfstep.audio.guide import CHORDS, GUIDES, NO_GUIDE, RHYTHM, kind_rows, measured_guide
 from halfstep.audio.mel import LogMelStream, MelConfig
 from halfstep.audio.tones import tones
 from halfstep.bundle import Manifest
+from halfstep.conditioning import DRIFT, TEMPO
 from halfstep.errors import InputError
 from halfstep.generation.incoming import incoming
-from halfstep.generation.requests import Recording, refuse
+from halfstep.generation.requests import Recording, Request, refuse
 from halfstep.generation.takes import Take
 
 Bands = Float32[np.ndarray, "bands frames"]
+PULSE_BEATS = 32
+PULSE_DRUMS = (36, 38, 42)
+"""One of each kind, struck on every beat (General MIDI)."""
+LOUDEST = 127
+ROUND_SECONDS = 1.0
+"""A score is measured so far into its next round: what sets in with it is seen half a window early, at its end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,23 +47,49 @@ class Guide:
         return np.where(places >= 0, self.rows[:, nearest], np.float32(0))
 
 
+def guide_for(request: Request, manifest: Manifest) -> Guide | None:
+    """What the request is to follow: its guide, or a pulse where it asks a tempo of a model that follows a rhythm.
+
+    InputError as for `guide_of`, for a tempo that drifts, and for one beside a guide, which has its own.
+    """
+    pulses = manifest.asks.led if TEMPO in request.asked else ()
+    if not pulses:
+        return None if request.guide is None else guide_of(request.guide, manifest)
+    if request.guide is not None:
+        refuse(f"{{{TEMPO}}}: the {{guide}} has a tempo of its own; leave one of the two out")
+    tempo = request.asked[TEMPO]
+    if isinstance(tempo, str) and DRIFT in tempo:
+        refuse(f"{{{TEMPO}}} {tempo}: model {manifest.id} is led by a pulse, which does not drift; give one number")
+    return _of_score(pulse(pulses[0].number(tempo)), manifest)
+
+
+def pulse(bpm: float) -> Score:
+    """Drums that strike together on each of PULSE_BEATS beats."""
+    beat = 60 / bpm
+    strokes = (
+        Note(start=k * beat, end=(k + 0.5) * beat, pitch=pitch, velocity=LOUDEST, drum=True)
+        for k in range(PULSE_BEATS)
+        for pitch in PULSE_DRUMS
+    )
+    return Score(notes=tuple(strokes), seconds=PULSE_BEATS * beat)
+
+
 def guide_of(source: Recording, manifest: Manifest) -> Guide:
     """InputError for a model that follows none, and for what cannot be read, is silent, or lacks what is followed."""
     if manifest.guide == NO_GUIDE:
         refuse(f"{{guide}}: model {manifest.id} follows none; train one with music.guide, or leave it out")
     if isinstance(source, Audio) or not is_midi(Path(source)):
-        of_kind, seconds = _of_recording(source, manifest)
+        guide = _of_recording(source, manifest)
     else:
-        of_kind, seconds = _of_midi(Path(source), manifest)
-    rows = measured_guide(manifest.guide, of_kind, manifest.mel)
-    if not any(rows[at][:-1].any() for at in kind_rows(manifest.guide)):
+        guide = _of_midi(Path(source), manifest)
+    if not any(guide.rows[at][:-1].any() for at in kind_rows(manifest.guide)):
         name = "the guide" if isinstance(source, Audio) else str(source)
         raise InputError(f"{name}: silent: nothing of it can be followed")
-    return Guide(rows, seconds * manifest.mel.frames_per_second)
+    return guide
 
 
-def _of_recording(source: Recording, manifest: Manifest) -> tuple[Mapping[str, Bands], float]:
-    """The bands of which each kind is measured, and its seconds."""
+def _of_recording(source: Recording, manifest: Manifest) -> Guide:
+    """What sets in with it sets in after its end, as it goes round."""
     take = Take(source)
     if take.seconds > MOST_SECONDS:
         raise InputError(f"{take.name}: {take.seconds:.0f} s, at most {MOST_SECONDS:g} can be followed; cut it")
@@ -66,22 +99,34 @@ def _of_recording(source: Recording, manifest: Manifest) -> tuple[Mapping[str, B
         if sum(one.shape[1] for one in blocks) > most:
             raise InputError(f"{take.name}: more than {MOST_SECONDS:g} s can not be followed; cut it")
     bands = np.concatenate(blocks, axis=1)
-    return dict.fromkeys((CHORDS, RHYTHM), bands), min(take.seconds, bands.shape[1] / manifest.mel.frames_per_second)
+    around = np.concatenate([bands[:, -1:], bands], axis=1)
+    rows = measured_guide(manifest.guide, dict.fromkeys((CHORDS, RHYTHM), around), manifest.mel)
+    return Guide(rows[:, 1:], min(take.seconds * manifest.mel.frames_per_second, bands.shape[1]))
 
 
-def _of_midi(path: Path, manifest: Manifest) -> tuple[Mapping[str, Bands], float]:
-    """The same; its drums have no chords."""
-    score, mel = read_midi(path), manifest.mel
-    pitched = [note for note in score.notes if not note.drum]
-    wanted = {CHORDS: pitched, RHYTHM: list(score.notes)}
+def _of_midi(path: Path, manifest: Manifest) -> Guide:
+    score = read_midi(path)
+    if RHYTHM not in GUIDES[manifest.guide] and all(note.drum for note in score.notes):
+        raise InputError(f"{path}: drums alone, and model {manifest.id} follows {manifest.guide}; give one with notes")
+    return _of_score(score, manifest)
+
+
+def _of_score(score: Score, manifest: Manifest) -> Guide:
+    """Its drums have no chords."""
+    mel = manifest.mel
+    again = [
+        replace(note, start=note.start + score.seconds, end=note.end + score.seconds)
+        for note in score.notes
+        if note.start < ROUND_SECONDS
+    ]
+    notes = [*score.notes, *again]
+    wanted = {CHORDS: [note for note in notes if not note.drum], RHYTHM: notes}
     of_kind = {
-        kind: _bands(tones(wanted[kind], score.seconds, mel.sample_rate), mel)
+        kind: _bands(tones(wanted[kind], score.seconds + ROUND_SECONDS, mel.sample_rate), mel)
         for kind in GUIDES[manifest.guide]
         if wanted[kind]
     }
-    if not of_kind:
-        raise InputError(f"{path}: drums alone, and model {manifest.id} follows {manifest.guide}; give one with notes")
-    return of_kind, score.seconds
+    return Guide(measured_guide(manifest.guide, of_kind, mel), score.seconds * mel.frames_per_second)
 
 
 def sound_of(source: Path, sample_rate: int) -> Float32[np.ndarray, "samples"]:

@@ -199,11 +199,12 @@ def generate(
 
 
 def _knows_tempo(model: str | None) -> bool:
-    """Whether the model makes music at a tempo, so that loops of bars are asked for theirs."""
+    """Whether the model makes music at a tempo, so that music in bars is asked for its own."""
     import halfstep
     from halfstep.app.run_folders import as_model
+    from halfstep.conditioning import TEMPO
 
-    return any(one.name == "tempo" for one in halfstep.load(as_model(model)).manifest.conditions)
+    return halfstep.load(as_model(model)).manifest.asks.has(TEMPO)
 
 
 def _seconds(seconds: float | None, bars: float | None, bpm: str | None, beats: int | None) -> float:

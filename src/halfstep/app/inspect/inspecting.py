@@ -102,7 +102,7 @@ def _facts(folder: "ModelFolder") -> dict[str, object]:
         "sample_rate": manifest.mel.sample_rate,
         "window_seconds": manifest.seconds,
         "steps": manifest.steps,
-        "conditions": [shown(condition) for condition in manifest.conditions],
+        "conditions": [shown(condition) for condition in manifest.asks.all],
         "guide": manifest.guide,
         "measured": manifest.measured,
     }
@@ -121,7 +121,7 @@ def _described(folder: "ModelFolder") -> str:
     ]
     if manifest.vocoder is not None:
         lines.append(f"  licence of its vocoder {manifest.vocoder.licence}")
-    lines += [f"  {condition.name}: {condition.about}" for condition in manifest.conditions]
+    lines += [f"  {condition.name}: {condition.about}" for condition in manifest.asks.all]
     lines += [] if manifest.guide == NO_GUIDE else [f"  --guide: {manifest.guide}, of MIDI or audio"]
     return "\n".join([*lines, *_measured_lines(manifest.measured, manifest.steps)])
 

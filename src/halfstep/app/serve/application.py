@@ -177,7 +177,7 @@ def _facts(model: Model) -> dict[str, object]:
         "id": manifest.id, "description": manifest.description, "licence": manifest.licence,
         "output_licence": manifest.output_licence, "steps": list(manifest.steps),
         "default_steps": manifest.default_steps, "sample_rate": manifest.mel.sample_rate,
-        "conditions": [shown(condition) for condition in manifest.conditions],
+        "conditions": [shown(condition) for condition in manifest.asks.all],
         "known_by_sound": all_known_by_sound(manifest), "guide": manifest.guide,
         "credits": [
             {"title": origin.title, "licence": origin.licence, "source": origin.source}

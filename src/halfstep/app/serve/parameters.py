@@ -7,7 +7,7 @@ from typing import Any
 
 from halfstep.app.serve.refusals import BAD_REQUEST, Refusal
 from halfstep.bundle import Manifest
-from halfstep.conditioning import NAME
+from halfstep.conditioning import NAME, TEMPO
 from halfstep.errors import NamedError
 from halfstep.generation.noise import SEEDS
 from halfstep.generation.requests import USUAL_STRENGTH
@@ -15,7 +15,6 @@ from halfstep.generation.requests import USUAL_STRENGTH
 Value = int | float | bool | str
 LONGEST_VALUE, LONGEST_ASKED = 64, 1024
 """Characters of a value; of what is asked of a model, which may be a mixture of many labels."""
-TEMPO = "tempo"
 TRUE, FALSE = ("1", "true", "on"), ("0", "false", "off")
 
 
@@ -115,7 +114,7 @@ def condition_fields(manifests: Iterable[Manifest]) -> tuple[Field, ...]:
     """A parameter for every condition that one of the models has."""
     about: dict[str, list[str]] = {}
     for manifest in manifests:
-        for condition in manifest.conditions:
+        for condition in manifest.asks.all:
             about.setdefault(condition.name, []).append(f"{manifest.id}: {condition.kind} {condition.about}")
     return tuple(
         Field(name=name, kind="string", about=f"{'; '.join(said)}. A..B drifts.", longest=LONGEST_ASKED)
@@ -125,7 +124,7 @@ def condition_fields(manifests: Iterable[Manifest]) -> tuple[Field, ...]:
 
 def with_tempo(values: Mapping[str, Value], manifest: Manifest) -> Mapping[str, Value]:
     """Music in bars is asked for at their tempo, of a model that knows tempo, as on the command line."""
-    if "bpm" not in values or TEMPO in values or all(one.name != TEMPO for one in manifest.conditions):
+    if "bpm" not in values or TEMPO in values or not manifest.asks.has(TEMPO):
         return values
     return {**values, TEMPO: f"{values['bpm']:g}"}
 
