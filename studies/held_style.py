@@ -34,8 +34,8 @@ PARTS = 6
 def embedded(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     """What musicnn makes of the first 3 s of one channel [n], [200]."""
     judge = musicnn()
-    heard = np.concatenate(list(resampled([samples[None]], sample_rate, judge.sample_rate)), axis=1)[:, :PIECE_SAMPLES]
-    return judge.embed(heard)[0, 0].astype(np.float64)
+    clip = np.concatenate(list(resampled([samples[None]], sample_rate, judge.sample_rate)), axis=1)[:, :PIECE_SAMPLES]
+    return judge.embed(clip)[0, 0].astype(np.float64)
 
 
 def clips_of(model: Model, path: Path, most: int) -> list[np.ndarray]:

@@ -104,11 +104,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     options = parser.parse_args()
     model = halfstep.load(options.model)
-    beside = {} if options.style is None else {"style": options.style}
+    common = {} if options.style is None else {"style": options.style}
 
     def make(**asked: float | str) -> list[np.ndarray]:
         pieces = (
-            model.generate(options.seconds, seed=seed, steps=options.steps, **beside, **asked)
+            model.generate(options.seconds, seed=seed, steps=options.steps, **common, **asked)
             for seed in range(options.seeds)
         )
         return [piece.samples.mean(axis=0) for piece in pieces]

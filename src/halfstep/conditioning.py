@@ -156,13 +156,13 @@ class Conditions:
     """All that a model can be asked for; the network sees the weights of those `named` one after another."""
 
     named: tuple[NamedCondition, ...] = ()
-    led: tuple[NumberCondition, ...] = ()
+    guided: tuple[NumberCondition, ...] = ()
     """Those that the network does not see: what leads the music obeys them (`generation.guiding`)."""
 
     @property
     def all(self) -> tuple[NamedCondition, ...]:
         """Whatever obeys."""
-        return self.named + self.led
+        return self.named + self.guided
 
     def has(self, name: str) -> bool:
         """Whether there is one of this name."""

@@ -183,7 +183,7 @@ class Manifest:
         """What it can be asked for, as its networks see it; of one that follows a rhythm a tempo too, by a pulse."""
         named = Conditions(self.conditions)
         follows = RHYTHM in GUIDES[self.guide] and not named.has(TEMPO)
-        return replace(named, led=(PULSE_TEMPO,)) if follows else named
+        return replace(named, guided=(PULSE_TEMPO,)) if follows else named
 
     def denoiser(self, steps: int) -> DenoiserFile | None:
         """The network for so many steps: the one distilled for them, or else one that serves any number."""

@@ -52,7 +52,7 @@ def guide_for(request: Request, manifest: Manifest) -> Guide | None:
 
     InputError as for `guide_of`, for a tempo that drifts, and for one beside a guide, which has its own.
     """
-    pulses = manifest.asks.led if TEMPO in request.asked else ()
+    pulses = manifest.asks.guided if TEMPO in request.asked else ()
     if not pulses:
         return None if request.guide is None else guide_of(request.guide, manifest)
     if request.guide is not None:
