@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def clips_of_stream(
     model: Model, style: str | None, minutes: float, every: float, seed: int, steps: int | None
 ) -> list[np.ndarray]:
     """Embeddings of the beginning of every so many seconds of a stream."""
-    asked = {} if style is None else {"style": style}
+    asked: dict[str, Any] = {} if style is None else {"style": style}
     blocks: Iterator[Audio] = model.stream(seed=seed, steps=steps, block_seconds=every, **asked)
     numbers = range(round(60 * minutes / every))
     return [embedded(block.samples.mean(axis=0), model.sample_rate) for _, block in zip(numbers, blocks, strict=False)]

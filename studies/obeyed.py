@@ -16,6 +16,7 @@ import pyloudnorm
 import halfstep
 from halfstep.conditioning import LabelCondition, NumberCondition
 from halfstep.data.measured import MAJOR, MINOR, NOTES
+from halfstep.generation.requests import Piece
 
 MAJOR_SCALE, MINOR_SCALE = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
 MOST_VALUES = 6
@@ -108,10 +109,10 @@ def main() -> None:
 
     def make(**asked: float | str) -> list[np.ndarray]:
         pieces = (
-            model.generate(options.seconds, seed=seed, steps=options.steps, **common, **asked)
+            Piece(seconds=options.seconds, seed=seed, steps=options.steps, asked={**common, **asked})
             for seed in range(options.seeds)
         )
-        return [piece.samples.mean(axis=0) for piece in pieces]
+        return [model.play(piece).samples.mean(axis=0) for piece in pieces]
 
     plain = make()
     for condition in model.manifest.conditions:
