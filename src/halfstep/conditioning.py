@@ -188,12 +188,16 @@ class Conditions:
 
     def course(self, asked: Mapping[str, Asked], model: str) -> "Course":
         """What is asked for as a vector, along a drift where there is one. InputError for a condition that `model` has
-        not, or a value that it does not know.
+        not, a value that it does not know, or a drift of what leads it.
         """
         stops: dict[str, list[Weights]] = {}
         for name, what in asked.items():
             known = self.condition(name, model)
             parts = what.split(DRIFT) if isinstance(what, str) else [what]
+            if len(parts) > 1 and known in self.guided:
+                raise refused(
+                    name, str(what), f"model {model} is led by a pulse, which does not drift; give one number"
+                )
             stops[name] = [known.weights(part) for part in parts]
         return Course(self, stops)
 

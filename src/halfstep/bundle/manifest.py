@@ -185,6 +185,10 @@ class Manifest:
         follows = RHYTHM in GUIDES[self.guide] and not named.has(TEMPO)
         return replace(named, guided=(PULSE_TEMPO,)) if follows else named
 
+    def asks_tempo_of_bars(self, guided: bool) -> bool:
+        """Whether music in bars is asked for at their tempo: it can be, and no guide brings a tempo of its own."""
+        return self.asks.has(TEMPO) and not (guided and self.asks.guided)
+
     def denoiser(self, steps: int) -> DenoiserFile | None:
         """The network for so many steps: the one distilled for them, or else one that serves any number."""
         serving = [denoiser for denoiser in self.denoisers if denoiser.serves(steps)]

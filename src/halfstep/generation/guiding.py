@@ -13,10 +13,10 @@ from halfstep.audio.guide import CHORDS, GUIDES, NO_GUIDE, RHYTHM, kind_rows, me
 from halfstep.audio.mel import LogMelStream, MelConfig
 from halfstep.audio.tones import tones
 from halfstep.bundle import Manifest
-from halfstep.conditioning import DRIFT, TEMPO
+from halfstep.conditioning import TEMPO
 from halfstep.errors import InputError
 from halfstep.generation.incoming import incoming
-from halfstep.generation.requests import Recording, Request, refuse
+from halfstep.generation.requests import Leading, Recording, Request, refuse
 from halfstep.generation.takes import Take
 
 Bands = Float32[np.ndarray, "bands frames"]
@@ -50,17 +50,14 @@ class Guide:
 def guide_for(request: Request, manifest: Manifest) -> Guide | None:
     """What the request is to follow: its guide, or a pulse where it asks a tempo of a model that follows a rhythm.
 
-    InputError as for `guide_of`, for a tempo that drifts, and for one beside a guide, which has its own.
+    InputError as for `guide_of`, for a tempo that is none, and for one beside a guide, which has its own.
     """
     pulses = manifest.asks.guided if TEMPO in request.asked else ()
     if not pulses:
         return None if request.guide is None else guide_of(request.guide, manifest)
     if request.guide is not None:
         refuse(f"{{{TEMPO}}}: the {{guide}} has a tempo of its own; leave one of the two out")
-    tempo = request.asked[TEMPO]
-    if isinstance(tempo, str) and DRIFT in tempo:
-        refuse(f"{{{TEMPO}}} {tempo}: model {manifest.id} is led by a pulse, which does not drift; give one number")
-    return _of_score(pulse(pulses[0].number(tempo)), manifest)
+    return _of_score(pulse(pulses[0].number(request.asked[TEMPO])), manifest)
 
 
 def pulse(bpm: float) -> Score:
@@ -74,16 +71,18 @@ def pulse(bpm: float) -> Score:
     return Score(notes=tuple(strokes), seconds=PULSE_BEATS * beat)
 
 
-def guide_of(source: Recording, manifest: Manifest) -> Guide:
+def guide_of(source: Leading, manifest: Manifest) -> Guide:
     """InputError for a model that follows none, and for what cannot be read, is silent, or lacks what is followed."""
     if manifest.guide == NO_GUIDE:
         refuse(f"{{guide}}: model {manifest.id} follows none; train one with music.guide, or leave it out")
-    if isinstance(source, Audio) or not is_midi(Path(source)):
+    name = "the guide" if isinstance(source, Audio | Score) else str(source)
+    if isinstance(source, Score):
+        guide = _followed(source, name, manifest)
+    elif isinstance(source, Audio) or not is_midi(Path(source)):
         guide = _of_recording(source, manifest)
     else:
-        guide = _of_midi(Path(source), manifest)
+        guide = _followed(read_midi(Path(source)), name, manifest)
     if not any(guide.rows[at][:-1].any() for at in kind_rows(manifest.guide)):
-        name = "the guide" if isinstance(source, Audio) else str(source)
         raise InputError(f"{name}: silent: nothing of it can be followed")
     return guide
 
@@ -104,10 +103,10 @@ def _of_recording(source: Recording, manifest: Manifest) -> Guide:
     return Guide(rows[:, 1:], min(take.seconds * manifest.mel.frames_per_second, bands.shape[1]))
 
 
-def _of_midi(path: Path, manifest: Manifest) -> Guide:
-    score = read_midi(path)
+def _followed(score: Score, name: str, manifest: Manifest) -> Guide:
+    """InputError for one that has nothing of what is followed."""
     if RHYTHM not in GUIDES[manifest.guide] and all(note.drum for note in score.notes):
-        raise InputError(f"{path}: drums alone, and model {manifest.id} follows {manifest.guide}; give one with notes")
+        raise InputError(f"{name}: drums alone, and model {manifest.id} follows {manifest.guide}; give one with notes")
     return _of_score(score, manifest)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 from halfstep.audio.files.io import Audio
+from halfstep.audio.files.midi import Score
 from halfstep.audio.mel import MelConfig
 from halfstep.conditioning import Asked
 from halfstep.diffusion.process import SAMPLERS
@@ -32,6 +33,8 @@ LEAST_LOOP_FRAMES = 40
 """A loop is a whole number of frames long, then set right by at most 866 / 40 = 22 cents of pitch."""
 
 Recording = Audio | str | Path
+Leading = Recording | Score
+"""What a piece can follow."""
 
 
 class RequestError(NamedError):
@@ -52,7 +55,7 @@ class Request:
     sampler: ddim or ancestral, and respacing: which of a chain's steps are visited, a key of
     `diffusion.steps.ALL_RESPACINGS`; of a network that was never distilled, None is its own. loudness: LUFS, of new
     music alone; None is as loud as the model makes it. asked: of the model's conditions, by name (`conditioning`).
-    guide: a recording or a MIDI file that the new music follows from its first moment on (`guiding`).
+    guide: a recording, a MIDI file or a score that the new music follows from its first moment on (`guiding`).
     """
 
     seed: int = 0
@@ -64,7 +67,7 @@ class Request:
     respacing: str | None = None
     loudness: float | None = None
     asked: Mapping[str, Asked] = field(default_factory=dict[str, Asked], hash=False)
-    guide: Recording | None = None
+    guide: Leading | None = None
 
     loops: ClassVar[bool] = False
     """Whether the end leads back into the beginning."""
@@ -258,7 +261,7 @@ def request_for(
     respacing: str | None = None,
     loudness: float | None = None,
     asked: Mapping[str, Asked] | None = None,
-    guide: Recording | None = None,
+    guide: Leading | None = None,
 ) -> Request:
     """The request that these make together; None and False are not given, but for `seconds`, which is then 30.
 

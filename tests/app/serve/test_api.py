@@ -18,6 +18,13 @@ from halfstep.audio.guide import RHYTHM
 from .conftest import Site, serving, until
 
 
+def drum_file(path: Path) -> Path:
+    mido = pytest.importorskip("mido")
+    strokes = [mido.Message("note_on", note=36, velocity=90, channel=9, time=240) for _ in range(3)]
+    mido.MidiFile(tracks=[mido.MidiTrack(strokes)], ticks_per_beat=480).save(path)
+    return path
+
+
 def by_command(model: Path, folder: Path, *options: str, ending: str = "wav") -> bytes:
     out = folder / f"out.{ending}"
     assert run(["generate", str(out), "--model", str(model), *options]) == 0
@@ -82,15 +89,29 @@ def test_music_follows_an_upload_as_its_guide(site: Site, tmp_path: Path, write_
     clicks = tmp_path / "clicks.wav"
     soundfile.write(clicks, np.tile(np.eye(1, 4000, 2000)[0], 2), 8000)
     model = write_model(tmp_path / "m", id="guided", guide=RHYTHM)
+    score = drum_file(tmp_path / "drums.mid")
+    asking = (
+        ("seconds=.7", ("--seconds", ".7")),
+        ("bars=1&bpm=180&beats=2", ("--bars", "1", "--bpm", "180", "--beats", "2")),
+    )
     with serving(model) as own:
-        assert own.json("GET", "/api/models")[1]["models"][0]["guide"] == RHYTHM
-        made = own.made("/api/guided?seconds=.7&seed=3&loop=true", clicks.read_bytes())
+        about = own.json("GET", "/api/models")[1]["models"][0]
+        assert (about["guide"], [one["name"] for one in about["conditions"]]) == (RHYTHM, ["tempo"])
         plain = own.made("/api/loops?seconds=.7&seed=3")
-    words = ("--guide", str(clicks), "--seconds", ".7", "--seed", "3", "--loop")
-    asked = by_command(model, tmp_path, *words)
-    found, wanted, unled = (soundfile.read(io.BytesIO(one))[0] for one in (made, asked, plain))
-    np.testing.assert_array_equal(found, wanted)
-    assert np.abs(found - unled).max() > 1e-4
+        for length, words in asking:
+            for guide in (clicks, score):
+                made = own.made(f"/api/guided?{length}&seed=3&loop=true", guide.read_bytes())
+                wanted = by_command(model, tmp_path, "--guide", str(guide), *words, "--seed", "3", "--loop")
+                led, by_hand = (soundfile.read(io.BytesIO(one))[0] for one in (made, wanted))
+                np.testing.assert_array_equal(led, by_hand)
+                unled = soundfile.read(io.BytesIO(plain))[0]
+                assert len(led) != len(unled) or np.abs(led - unled).max() > 1e-4
+        status, answer = own.json("POST", "/api/clips?tempo=80..120")
+        assert (status, answer["error"][:37]) == (400, "tempo 80..120: model guided is led by")
+        broken = own.json("POST", "/api/guided", b"MThd" + bytes(90))[1]
+        address = f"/api/jobs/{broken['id']}"
+        until(lambda: own.json("GET", address)[1]["state"] == "failed")
+        assert "not readable as MIDI" in own.json("GET", address)[1]["error"]
     status, answer = site.json("POST", "/api/guided", clicks.read_bytes())
     assert (status, answer["error"][:37]) == (400, "guide: model tiny-gauss follows none;")
 

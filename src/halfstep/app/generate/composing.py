@@ -181,7 +181,7 @@ def generate(
         named = (continue_, into, mend, restyle, guide)
         continue_, into, mend, restyle, guide = (None if path is None else path.absolute() for path in named)
     try:
-        tempo = bpm if bpm is not None and (alone or _knows_tempo(model)) else None
+        tempo = bpm if bpm is not None and (alone or _asks_tempo_of_bars(model, guide is not None)) else None
         request = request_for(
             seconds=length, context=continue_, into=into, loop=loop, mend=mend, start=from_, stop=to, seed=seed,
             restyle=restyle, strength=strength, steps=steps, variation=vary, toward=toward, vocoder=vocoder,
@@ -198,13 +198,11 @@ def generate(
         raise InputError(error.named(OPTIONS)) from error
 
 
-def _knows_tempo(model: str | None) -> bool:
-    """Whether the model makes music at a tempo, so that music in bars is asked for its own."""
+def _asks_tempo_of_bars(model: str | None, guided: bool) -> bool:
     import halfstep
     from halfstep.app.run_folders import as_model
-    from halfstep.conditioning import TEMPO
 
-    return halfstep.load(as_model(model)).manifest.asks.has(TEMPO)
+    return halfstep.load(as_model(model)).manifest.asks_tempo_of_bars(guided)
 
 
 def _seconds(seconds: float | None, bars: float | None, bpm: str | None, beats: int | None) -> float:

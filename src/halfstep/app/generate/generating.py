@@ -19,9 +19,10 @@ from halfstep.app.stopping import stoppable
 from halfstep.app.terminal import note
 from halfstep.app.thumbnail import Thumbnail
 from halfstep.audio.files.io import Audio, write
+from halfstep.audio.files.midi import Score
 from halfstep.generation.continuation import Samples
 from halfstep.generation.model import Coming, Model
-from halfstep.generation.requests import Recording, Request, RequestError, Restyle
+from halfstep.generation.requests import Leading, Request, RequestError, Restyle
 from halfstep.printable import printable
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def generate_files(
     piped = out == STANDARD
     stores = Path("-.wav") if piped else out
     named = (*request.recordings, *([] if request.guide is None else [request.guide]))
-    files = [Path(recording) for recording in named if not isinstance(recording, Audio)]
+    files = [Path(one) for one in named if not isinstance(one, Audio | Score)]
     if piped:
         check_standard(count, plot, delivery.as_json)
     paths = [out] if piped else checked_outputs(out, count, files, [".png"] if plot else [])
@@ -204,7 +205,9 @@ def described(model: Model, piece: Request) -> str:
     return ", ".join(parts)
 
 
-def _guide_name(guide: Recording) -> str:
+def _guide_name(guide: Leading) -> str:
+    if isinstance(guide, Score):
+        return "a score"
     return "a recording" if isinstance(guide, Audio) else printable(Path(guide).name)
 
 

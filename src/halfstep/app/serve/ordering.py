@@ -8,7 +8,7 @@ from pathlib import Path
 from halfstep.app.generate.composing import USUAL_BEATS
 from halfstep.app.generate.generating import described, write_piece
 from halfstep.app.generate.storing import BroughtDown, storing
-from halfstep.app.serve.decoding import check_upload, decoded_upload
+from halfstep.app.serve.decoding import check_upload, decoded_guide, decoded_upload
 from halfstep.app.serve.jobs import Job, Jobs, Report
 from halfstep.app.serve.limits import Limits
 from halfstep.app.serve.parameters import (
@@ -34,7 +34,7 @@ from halfstep.audio.files.writing import ENCODINGS
 from halfstep.audio.guide import NO_GUIDE
 from halfstep.generation.continuation import Samples
 from halfstep.generation.model import Model
-from halfstep.generation.requests import USUAL_SECONDS, Request, RequestError, Timed, request_for
+from halfstep.generation.requests import USUAL_SECONDS, Leading, Request, RequestError, Timed, request_for
 
 ENDINGS = tuple(ending.removeprefix(".") for ending in ENCODINGS)
 LOOPS_NOT_IN = "mp3"
@@ -84,7 +84,7 @@ def orders(models: Sequence[str], limits: Limits, asking: tuple[Field, ...] = ()
             fields=(*music, STRENGTH, format), upload=RESTYLE,
         ),
         Order(
-            name="guided", summary="Make music, or a loop, that follows an uploaded recording as its guide",
+            name="guided", summary="Make music, or a loop, that follows an upload: a recording or a MIDI file",
             fields=(*music, *times, repeats, format), upload=GUIDE,
         ),
     )  # fmt: skip
@@ -113,25 +113,25 @@ class Kitchen:
         if order.upload:
             check_upload(upload)
         seconds = self._seconds(values)
-        asked = asked_in(with_tempo(values, model.manifest), self._asking, model.manifest)
+        asked = asked_in(with_tempo(values, model.manifest, order.upload == GUIDE), self._asking, model.manifest)
 
         ask = partial(
             request_for, seed=whole(values, "seed") or 0, steps=steps, variation=number(values, "variation"),
             toward=whole(values, "toward"), asked=asked,
         )  # fmt: skip
 
-        def request(recording: Audio | None) -> Request:
+        def request(recording: Audio | None = None, guide: Leading | None = None) -> Request:
             if order.upload == RESTYLE and recording is not None:
                 return ask(restyle=recording, strength=number(values, STRENGTH.name))
-            context, guide = (recording if order.upload == one else None for one in (CONTEXT, GUIDE))
-            return ask(seconds=seconds, context=context, guide=guide, loop=loop)
+            return ask(seconds=seconds, context=recording, guide=guide, loop=loop)
 
-        _check(model, order, request(None))
+        _check(model, order, request())
         limits = self._limits
 
         def work(path: Path, report: Report) -> None:
-            recording = decoded_upload(upload, limits) if order.upload else None
-            _make(model, request(recording), path, report)
+            guide = decoded_guide(upload, limits) if order.upload == GUIDE else None
+            recording = decoded_upload(upload, limits) if order.upload in (CONTEXT, RESTYLE) else None
+            _make(model, request(recording, guide), path, report)
 
         about = {"kind": order.name, "model": model.manifest.id} | values
         about |= {name: str(values[name]) for name in ("seed", "toward") if name in values}

@@ -122,9 +122,9 @@ def condition_fields(manifests: Iterable[Manifest]) -> tuple[Field, ...]:
     )
 
 
-def with_tempo(values: Mapping[str, Value], manifest: Manifest) -> Mapping[str, Value]:
+def with_tempo(values: Mapping[str, Value], manifest: Manifest, guided: bool) -> Mapping[str, Value]:
     """Music in bars is asked for at their tempo, of a model that knows tempo, as on the command line."""
-    if "bpm" not in values or TEMPO in values or not manifest.asks.has(TEMPO):
+    if "bpm" not in values or TEMPO in values or not manifest.asks_tempo_of_bars(guided):
         return values
     return {**values, TEMPO: f"{values['bpm']:g}"}
 

@@ -510,7 +510,9 @@ function choose(chosen) {
   if (!chosen) return;
   file = chosen;
   $("file-name").textContent = chosen.name;
-  for (const id of ["continue", "close-loop", "restyle", "like", "follow"]) $(id).disabled = false;
+  const score = /\.midi?$/i.test(chosen.name);
+  for (const id of ["continue", "close-loop", "restyle", "like"]) $(id).disabled = score;
+  $("follow").disabled = false;
   $("more").open = true;
   $("drop").scrollIntoView({ block: "center" });
 }
