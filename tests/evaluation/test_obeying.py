@@ -16,7 +16,7 @@ from halfstep.errors import InputError
 from halfstep.evaluation import obeying
 from halfstep.evaluation.report import _asked_line, _asked_table
 from halfstep.evaluation.subject import open_subject
-from halfstep.generation.guiding import guide_of
+from halfstep.generation.guiding import guide_for, guide_of
 from halfstep.generation.model import Model
 from halfstep.generation.requests import Piece
 
@@ -45,6 +45,19 @@ def test_windows_and_streams_are_made_as_asked(controlled: Path, tmp_path: Path)
     assert plain == levels({})
     assert style != pytest.approx(plain, abs=0.1)
     assert np.sign(style[0] - plain[0]) == np.sign(style[1] - plain[1])
+
+
+def test_a_tempo_leads_windows_as_it_leads_streams(tmp_path: Path, write_model: Callable[..., Path]):
+    guided = write_model(tmp_path / "guided", id="guided", guide="rhythm")
+
+    def made(asked: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:
+        with open_subject(str(guided), tmp_path, (), asked) as subject:
+            window = next(subject.rows(1, 0, subject.vocoder)).source(range(1)).log_mel
+            assert window is not None
+            return window, next(subject.mels(0, 1))
+
+    for free, at_tempo in zip(made({}), made({"tempo": "180"}), strict=True):
+        assert np.abs(free - at_tempo).max() > 1e-4
 
 
 @pytest.mark.parametrize(
@@ -76,7 +89,7 @@ def test_what_is_obtained_stands_beside_what_was_asked(controlled: Path, monkeyp
     monkeypatch.setattr(obeying, "LABELS", {"key": lambda one, rate: "Am" if one[0] == 5 else "C"})
     asked = {"style": "loud", "key": "Am:3,C", "loudness_like": "-20"}
     with open_subject(str(controlled), Path(), (), asked) as subject:
-        rows = obeying.obeying(subject.model, subject.asked, seed=4)
+        rows = obeying.obeying(subject.model, subject.asked, None, seed=4)
     assert made == [(4, asked), (5, asked), (6, asked), (4, {}), (5, {}), (6, {})]
     assert [(row["control"], row["obtained"], row["pieces"]) for row in rows] == [
         ("style", None, 3), ("key", pytest.approx(1 / 3), 3), ("loudness_like", -5.5, 3),
@@ -106,7 +119,7 @@ def test_how_well_a_guide_is_followed_stands_beside_music_that_nothing_led(
 
     monkeypatch.setattr(Model, "play", play)
     monkeypatch.setattr(obeying, "PIECES", 2)
-    rows = obeying.following(model, take, 0)
+    rows = obeying.obeying(model, {}, take, 0)
     assert [(row["control"], row["asked"]) for row in rows] == [
         ("guide: chords", "take.wav"), ("guide: rhythm", "take.wav"),
     ]  # fmt: skip
@@ -114,5 +127,7 @@ def test_how_well_a_guide_is_followed_stands_beside_music_that_nothing_led(
         assert row["obtained"] == pytest.approx(1)
         assert abs(row["nothing_asked"]) < 0.2
     assert _asked_line({"asked": rows}) == " Asked of the model: guide: chords take.wav, guide: rhythm take.wav."
+    with pytest.raises(InputError, match="tempo: the guide has a tempo of its own"):
+        guide_for(Piece(seconds=1, asked={"tempo": "90"}, guide=take), model.manifest)
     with pytest.raises(InputError, match="guide: model controlled follows none"):
         guide_of(take, replace(model.manifest, id="controlled", guide="none"))

@@ -29,7 +29,8 @@ from halfstep.evaluation.report import markdown, text_tables, web_page
 from halfstep.evaluation.settings import Options, fingerprint, is_report
 from halfstep.evaluation.streams import stream_rows
 from halfstep.evaluation.subject import Subject, comparable, fits, open_subject
-from halfstep.generation.guiding import guide_of
+from halfstep.generation.guiding import guide_for
+from halfstep.generation.requests import USUAL_SECONDS, Piece
 from halfstep.lock import folder_lock
 from halfstep.metrics.judges.embedding import embedding
 from halfstep.own_folder import REPORT, enter
@@ -95,7 +96,7 @@ def _opened(subject: str, options: Options) -> Generator[tuple[Subject, ...], No
             for place, path in enumerate(options.baselines)
         ]
         if options.guide is not None:  # refused before any work
-            guide_of(options.guide, opened.model.manifest)
+            guide_for(Piece(seconds=USUAL_SECONDS, asked=asked, guide=options.guide), opened.model.manifest)
         for other in others:
             comparable(other, opened)
         yield (opened, *others)

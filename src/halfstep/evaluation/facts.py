@@ -16,7 +16,7 @@ from halfstep.errors import InputError
 from halfstep.evaluation.continuity import continuity
 from halfstep.evaluation.figures import as_json, rounded
 from halfstep.evaluation.hearing import WORK_FOLDER, Hearing, JudgedRow, Row, Tell
-from halfstep.evaluation.obeying import following, obeying
+from halfstep.evaluation.obeying import obeying
 from halfstep.evaluation.real import REFERENCE, REFERENCE_NAME
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.sounds import stored_mels
@@ -154,9 +154,7 @@ def asked_facts(subject: Subject, options: Options, tell: Tell) -> list[dict[str
     kept = options.out / WORK_FOLDER / "asked.json"
     if not kept.exists():
         tell(0, 1, "what was asked")
-        rows = obeying(subject.model, subject.asked, options.seed)
-        if options.guide is not None:
-            rows += following(subject.model, options.guide, options.seed)
+        rows = obeying(subject.model, subject.asked, options.guide, options.seed)
         write_json(kept, rounded({"rows": rows}))
     return read_kept(kept)["rows"]
 

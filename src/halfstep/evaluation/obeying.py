@@ -17,37 +17,36 @@ from halfstep.metrics.obtained import LABELS, NUMBERS
 from halfstep.metrics.structure import contour_correlation, onset_correlation
 
 SECONDS, PIECES = 12.0, 6
+FOLLOWED = {CHORDS: contour_correlation, RHYTHM: onset_correlation}
+"""Kind of a guide -> how much of it two recordings share, judged on their sound."""
+Pieces = list[Float32[np.ndarray, "samples"]]
 
 
-def obeying(model: Model, asked: Mapping[str, str], seed: int) -> list[dict[str, Any]]:
-    """For each control: what was asked, and of PIECES pieces of SECONDS from `seed` on what is obtained with all of it
-    asked and with nothing. Of a number the median of those that are known, of a label the share of pieces that have the
-    most asked one; None where nothing is known, or no judge knows the control.
+def obeying(model: Model, asked: Mapping[str, str], guide: Path | None, seed: int) -> list[dict[str, Any]]:
+    """For each control, and each kind of the model's guide where one is given: what was asked, and what is obtained of
+    PIECES pieces of SECONDS from `seed` on, with all of it asked and with nothing. Of a number the median of those that
+    are known, of a label the share of pieces that have the most asked one, of a guide the median correlation with its
+    sound over time; None where nothing is known, or no judge knows the control. InputError as for `guide_for`.
     """
-    judged = {name for name in asked if name in NUMBERS or name in LABELS}
-    if not judged:
+    if guide is None and not any(name in NUMBERS or name in LABELS for name in asked):
         return [_row(model, name, text, None, None) for name, text in asked.items()]
-    made, plain = _pieces(model, asked, seed), _pieces(model, {}, seed)
-    rate = model.sample_rate
-    return [
+    made, plain, rate = _pieces(model, asked, seed, guide), _pieces(model, {}, seed), model.sample_rate
+    rows = [
         _row(model, name, text, *(_obtained(model, name, text, one, rate) for one in (made, plain)))
         for name, text in asked.items()
     ]
+    return rows + ([] if guide is None else _following(model, guide, made, plain))
 
 
-def following(model: Model, guide: Path, seed: int) -> list[dict[str, Any]]:
-    """For each kind of a model's guide: the median correlation of PIECES pieces with the sound of `guide`, over time,
-    where it leads them and where nothing does. InputError as for `guide_of`.
-    """
+def _following(model: Model, guide: Path, made: Pieces, plain: Pieces) -> list[dict[str, Any]]:
     rate, samples = model.sample_rate, round(SECONDS * model.sample_rate)
     wanted = np.resize(sound_of(guide, rate), samples)  # beyond its end it begins again
-    made, plain = ([one[:samples] for one in _pieces(model, {}, seed, leads)] for leads in (guide, None))
     kinds = [kind for kind in GUIDES[model.manifest.guide] if kind in FOLLOWED]
     return [
         {
             "control": f"guide: {kind}", "asked": guide.name, "unit": "correlation with it", "pieces": PIECES,
             **{
-                name: _median([FOLLOWED[kind](wanted, one, rate) for one in pieces])
+                name: _median([FOLLOWED[kind](wanted, one[:samples], rate) for one in pieces])
                 for name, pieces in (("obtained", made), ("nothing_asked", plain))
             },
         }
@@ -58,11 +57,6 @@ def following(model: Model, guide: Path, seed: int) -> list[dict[str, Any]]:
 def _median(values: list[float]) -> float | None:
     known = [one for one in values if np.isfinite(one)]
     return float(np.median(known)) if known else None
-
-
-FOLLOWED = {CHORDS: contour_correlation, RHYTHM: onset_correlation}
-"""Kind of a guide -> how much of it two recordings share, judged on their sound."""
-Pieces = list[Float32[np.ndarray, "samples"]]
 
 
 def _pieces(model: Model, asked: Mapping[str, str], seed: int, guide: Path | None = None) -> Pieces:
