@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--bpm", type=float, nargs="+", default=[70, 80, 90, 100, 110, 120, 130, 140])
     parser.add_argument("--seeds", type=int, default=2, help="at each tempo")
     parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--bars", type=int, help="loops of so many bars of four, played twice over, in place of pieces")
     parser.add_argument("--steps", type=int)
     options = parser.parse_args()
     model = halfstep.load(options.model)
@@ -75,8 +76,11 @@ def main() -> None:
             for seed in range(options.seeds):
                 ways: dict[str, dict[str, Any]] = {"led": {"guide": track}, "asked": {"tempo": bpm}, "by nothing": {}}
                 for name, way in ways.items():
-                    made = model.generate(options.seconds, seed=seed, steps=options.steps, **way)
-                    tempo, on_grid = judged(made.samples.mean(axis=0), made.sample_rate, bpm)
+                    loop = options.bars is not None
+                    seconds = options.bars * BEATS * 60 / bpm if loop else options.seconds
+                    made = model.generate(seconds, seed=seed, steps=options.steps, loop=loop, **way)
+                    sound = np.tile(made.samples.mean(axis=0), 2 if loop else 1)
+                    tempo, on_grid = judged(sound, made.sample_rate, bpm)
                     rows[name].append((*off(tempo, bpm), on_grid))
                     curve[name].append(f"{bpm:g}: {tempo:.1f}")
     chance = np.mean([min(1.0, 2 * NEAR_SECONDS / (30 / bpm)) for bpm in options.bpm])

@@ -61,10 +61,10 @@ def curve_of_numbers(condition: NumberCondition, make: Make, plain: list[np.ndar
     """A line a value that is asked for, and how what is obtained goes with it."""
     judge = NUMBERS[condition.name]
     nothing = [judge(one, sample_rate) for one in plain]
-    places = np.unique(np.linspace(0, len(condition.values) - 1, MOST_VALUES).astype(int))
+    places = np.linspace(0, len(condition.values) - 1, MOST_VALUES)
     asked, obtained = list[float](), list[float]()
     for place in places:
-        value = float(condition.values[place])
+        value = float(np.interp(place, range(len(condition.values)), condition.values))
         judged = [judge(one, sample_rate) for one in make(**{condition.name: value})]
         asked, obtained = [*asked, *[value] * len(judged)], [*obtained, *judged]
         print(f"{condition.name} {value:.3g} asked: {np.mean(judged):.3g} +- {np.std(judged):.2g} obtained", flush=True)
@@ -115,7 +115,7 @@ def main() -> None:
         return [model.play(piece).samples.mean(axis=0) for piece in pieces]
 
     plain = make()
-    for condition in model.manifest.conditions:
+    for condition in model.manifest.asks.all:
         if condition.name in NUMBERS and isinstance(condition, NumberCondition):
             curve_of_numbers(condition, make, plain, model.sample_rate)
         elif condition.name == "key" and isinstance(condition, LabelCondition):

@@ -23,8 +23,8 @@ Asked: TypeAlias = str | float | Mapping[str, float]
 Weights: TypeAlias = Float32[np.ndarray, "features"]
 
 LABEL, NUMBER = "label", "number"
-TEMPO = "tempo"
-"""The condition that says how many beats there are in a minute."""
+TEMPO, DENSITY = "tempo", "density"
+"""Conditions that say how many beats there are in a minute, and how many onsets in a second."""
 DRIFT, AMONG, WEIGHT = "..", ",", ":"
 MOST_CONDITIONS, MOST_VALUES, LONGEST_LABEL = 16, 256, 64
 LARGEST_VALUE = 1e9
@@ -195,9 +195,7 @@ class Conditions:
             known = self.condition(name, model)
             parts = what.split(DRIFT) if isinstance(what, str) else [what]
             if len(parts) > 1 and known in self.guided:
-                raise refused(
-                    name, str(what), f"model {model} is led by a pulse, which does not drift; give one number"
-                )
+                raise refused(name, str(what), f"model {model} is led by strokes, which do not drift; give one number")
             stops[name] = [known.weights(part) for part in parts]
         return Course(self, stops)
 

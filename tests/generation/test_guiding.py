@@ -20,12 +20,13 @@ from halfstep.audio.tones import tones
 from halfstep.bundle import Manifest
 from halfstep.errors import InputError
 from halfstep.generation.canvas import Canvas, mel_stream
-from halfstep.generation.guiding import PULSE_BEATS, Guide, guide_for, guide_of
+from halfstep.generation.guiding import Guide, guide_for, guide_of
 from halfstep.generation.loops import mel_loop
 from halfstep.generation.model import Model
 from halfstep.generation.noise import seed_noise
 from halfstep.generation.passages import passages
 from halfstep.generation.requests import Piece, request_for
+from halfstep.generation.strokes import STROKES, strokes
 from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 
@@ -145,12 +146,32 @@ def test_a_pulse_strikes_on_every_beat_and_goes_round_without_a_gap(pitched: Man
     beat = 60 / 93 * PITCH.frames_per_second
     made = guide_for(Piece(seconds=1, asked={"tempo": 93}), pitched)
     assert made is not None
-    assert made.frames == pytest.approx(PULSE_BEATS * beat)
-    at = np.array(onset_frames(made, 1, round(3 * PULSE_BEATS * beat)))
+    assert made.frames == pytest.approx(STROKES * beat)
+    at = np.array(onset_frames(made, 1, round(3 * STROKES * beat)))
     early = at - beat * np.arange(1, len(at) + 1)
-    assert len(at) == pytest.approx(3 * PULSE_BEATS, abs=1)
+    assert len(at) == pytest.approx(3 * STROKES, abs=1)
     assert -4 <= early.min() <= early.max() <= 0
     assert not made.rows[kind_rows(BOTH)[0]].any()
+
+
+@pytest.mark.parametrize(
+    ("tempo", "density", "gap"), [(120, None, 0.5), (120, 0.5, 0.5), (100, 5, 0.2), (90, 6, 1 / 6)]
+)
+def test_strokes_divide_the_beat_by_the_density(tempo: float, density: float | None, gap: float):
+    starts = sorted({note.start for note in strokes(tempo, density).notes})
+    np.testing.assert_allclose(np.diff(starts), gap)
+    assert strokes(tempo, density).seconds == pytest.approx(STROKES * 60 / tempo)
+
+
+def test_strokes_without_a_tempo_are_as_many_and_uneven():
+    score = strokes(None, 2.5)
+    starts = sorted({note.start for note in score.notes})
+    assert len(starts) / score.seconds == pytest.approx(2.5)
+    gaps = np.diff(starts)
+    assert gaps.min() >= 0.15
+    assert gaps.max() <= 0.7
+    assert gaps.std() > 0.08
+    assert strokes(None, 2.5) == score
 
 
 def test_what_begins_with_a_guide_begins_again_with_it(pitched: Manifest, tmp_path: Path):
@@ -169,9 +190,11 @@ def test_what_begins_with_a_guide_begins_again_with_it(pitched: Manifest, tmp_pa
     [
         ({"tempo": 40}, False, "tempo 40: a number from 50 to 200 BPM was expected"),
         ({"tempo": "fast"}, False, "tempo 'fast': a number was expected"),
-        ({"tempo": "80..120"}, False, "led by a pulse, which does not drift; give one number"),
+        ({"tempo": "80..120"}, False, "led by strokes, which do not drift; give one number"),
         ({"tempo": 90}, True, "tempo: the guide has a tempo of its own; leave one of the two out"),
-        ({"key": "A"}, False, r"key: model guided has no such control \(it has tempo\)"),
+        ({"key": "A"}, False, r"key: model guided has no such control \(it has tempo, density\)"),
+        ({"density": 9}, False, "density 9: a number from 0.5 to 8 onsets a second was expected"),
+        ({"density": 2}, True, "density: the guide has a density of its own"),
     ],
 )
 def test_what_a_pulse_does_not_do_is_said_before_any_music(
@@ -193,7 +216,7 @@ def test_a_tempo_is_asked_of_a_model_that_follows_a_rhythm(
     plain = model.generate(0.5).samples
     assert np.abs(model.generate(0.5, tempo=180).samples - plain).max() > 1e-5
     follows_chords = replace(model.manifest, guide=CHORDS)
-    assert [one.name for one in model.manifest.asks.all] == ["tempo"]
+    assert [one.name for one in model.manifest.asks.all] == ["tempo", "density"]
     assert not follows_chords.asks.all and not model.manifest.conditions
 
 

@@ -8,15 +8,18 @@ import halfstep
 from halfstep.audio.guide import GUIDES, NO_GUIDE, RHYTHM, guide_rows
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.onsets import FASTEST_BPM, SLOWEST_BPM
-from halfstep.conditioning import TEMPO, Conditions, NamedCondition, NumberCondition
+from halfstep.conditioning import DENSITY, TEMPO, Conditions, NamedCondition, NumberCondition
 from halfstep.diffusion.process import DDIM, LEARNED, Process, Sampling
 from halfstep.packing import PACKINGS, Packing
 
 USUAL_STEPS = 4
 MOST_STREAMED = 64
 """Steps of an undistilled network whose endless music is judged: with DDPM's thousand it would take days."""
-PULSE_TEMPO = NumberCondition(name=TEMPO, values=(SLOWEST_BPM, FASTEST_BPM), unit="BPM")
-"""What every model obeys that follows a rhythm: it is led by a pulse."""
+BY_STROKES = (
+    NumberCondition(name=TEMPO, values=(SLOWEST_BPM, FASTEST_BPM), unit="BPM"),
+    NumberCondition(name=DENSITY, values=(0.5, 8.0), unit="onsets a second"),
+)
+"""What every model obeys that follows a rhythm: strokes lead it (`generation.strokes`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,14 +183,15 @@ class Manifest:
 
     @property
     def asks(self) -> Conditions:
-        """What it can be asked for, as its networks see it; of one that follows a rhythm a tempo too, by a pulse."""
+        """What it can be asked for, as its networks see it; of one that follows a rhythm a tempo too, and a density."""
         named = Conditions(self.conditions)
-        follows = RHYTHM in GUIDES[self.guide] and not named.has(TEMPO)
-        return replace(named, guided=(PULSE_TEMPO,)) if follows else named
+        follows = RHYTHM in GUIDES[self.guide]
+        return replace(named, guided=tuple(one for one in BY_STROKES if follows and not named.has(one.name)))
 
     def asks_tempo_of_bars(self, guided: bool) -> bool:
         """Whether music in bars is asked for at their tempo: it can be, and no guide brings a tempo of its own."""
-        return self.asks.has(TEMPO) and not (guided and self.asks.guided)
+        leads = any(one.name == TEMPO for one in self.asks.guided)
+        return self.asks.has(TEMPO) and not (guided and leads)
 
     def denoiser(self, steps: int) -> DenoiserFile | None:
         """The network for so many steps: the one distilled for them, or else one that serves any number."""

@@ -66,8 +66,8 @@ class Subject:
         piece = Piece(seconds=USUAL_SECONDS, seed=seed, steps=steps, asked=self.asked)
         return mel_stream(self.model.engine.sampler_of(piece), self.model.engine.canvas(piece))
 
-    def _pulse(self) -> Float32[np.ndarray, "rows frames"] | None:
-        """What a window is to follow, where a tempo is asked of it."""
+    def _strokes(self) -> Float32[np.ndarray, "rows frames"] | None:
+        """What a window is to follow, where a tempo or a density leads it."""
         guide = self.model.engine.guide(Piece(seconds=USUAL_SECONDS, asked=self.asked))
         return None if guide is None else guide(0, self.frames)
 
@@ -89,7 +89,7 @@ class Subject:
     ) -> Row:
         undistilled = entry.most_steps is not None
         sampler = self.model.engine.undistilled(entry, steps) if undistilled else self.model.engine.sampler(steps)
-        sampler = sampler.asked(self.course.at(0) if self.asked else None).following(self._pulse())
+        sampler = sampler.asked(self.course.at(0) if self.asked else None).following(self._strokes())
         source = through_vocoder(model_mels(sampler, seed), self.mel, vocoder)
         sampled = "DDPM" if entry.sampler == ANCESTRAL else "DDIM"
         calls = "one network call" if steps == 1 else f"{steps} network calls"

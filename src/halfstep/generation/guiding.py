@@ -1,4 +1,4 @@
-"""What a piece is to follow, as the guide that its model was trained with: a recording, a MIDI file, or a pulse."""
+"""What a piece is to follow, as the guide that its model was trained with: a recording, a MIDI file, or strokes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,22 +8,19 @@ import numpy as np
 
 from halfstep.arrays import Float32, Float64
 from halfstep.audio.files.io import Audio, read
-from halfstep.audio.files.midi import MOST_SECONDS, Note, Score, is_midi, read_midi
+from halfstep.audio.files.midi import MOST_SECONDS, Score, is_midi, read_midi
 from halfstep.audio.guide import CHORDS, GUIDES, NO_GUIDE, RHYTHM, kind_rows, measured_guide
 from halfstep.audio.mel import LogMelStream, MelConfig
 from halfstep.audio.tones import tones
 from halfstep.bundle import Manifest
-from halfstep.conditioning import TEMPO
+from halfstep.conditioning import DENSITY, TEMPO
 from halfstep.errors import InputError
 from halfstep.generation.incoming import incoming
 from halfstep.generation.requests import Leading, Recording, Request, refuse
+from halfstep.generation.strokes import strokes
 from halfstep.generation.takes import Take
 
 Bands = Float32[np.ndarray, "bands frames"]
-PULSE_BEATS = 32
-PULSE_DRUMS = (36, 38, 42)
-"""One of each kind, struck on every beat (General MIDI)."""
-LOUDEST = 127
 ROUND_SECONDS = 1.0
 """A score is measured so far into its next round: what sets in with it is seen half a window early, at its end."""
 
@@ -48,27 +45,20 @@ class Guide:
 
 
 def guide_for(request: Request, manifest: Manifest) -> Guide | None:
-    """What the request is to follow: its guide, or a pulse where it asks a tempo of a model that follows a rhythm.
+    """What the request is to follow: its guide, or strokes where it asks a tempo or a density of a model that follows a
+    rhythm (`Manifest.asks`).
 
-    InputError as for `guide_of`, for a tempo that is none, and for one beside a guide, which has its own.
+    InputError as for `guide_of`, for what is no such number, and for one beside a guide, which has its own.
     """
-    pulses = manifest.asks.guided if TEMPO in request.asked else ()
-    if not pulses:
+    wanted = {
+        one.name: one.number(request.asked[one.name]) for one in manifest.asks.guided if one.name in request.asked
+    }
+    if not wanted:
         return None if request.guide is None else guide_of(request.guide, manifest)
     if request.guide is not None:
-        refuse(f"{{{TEMPO}}}: the {{guide}} has a tempo of its own; leave one of the two out")
-    return _of_score(pulse(pulses[0].number(request.asked[TEMPO])), manifest)
-
-
-def pulse(bpm: float) -> Score:
-    """Drums that strike together on each of PULSE_BEATS beats."""
-    beat = 60 / bpm
-    strokes = (
-        Note(start=k * beat, end=(k + 0.5) * beat, pitch=pitch, velocity=LOUDEST, drum=True)
-        for k in range(PULSE_BEATS)
-        for pitch in PULSE_DRUMS
-    )
-    return Score(notes=tuple(strokes), seconds=PULSE_BEATS * beat)
+        name = next(iter(wanted))
+        refuse(f"{{{name}}}: the {{guide}} has a {name} of its own; leave one of the two out")
+    return _of_score(strokes(wanted.get(TEMPO), wanted.get(DENSITY)), manifest)
 
 
 def guide_of(source: Leading, manifest: Manifest) -> Guide:

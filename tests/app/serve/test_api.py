@@ -96,7 +96,7 @@ def test_music_follows_an_upload_as_its_guide(site: Site, tmp_path: Path, write_
     )
     with serving(model) as own:
         about = own.json("GET", "/api/models")[1]["models"][0]
-        assert (about["guide"], [one["name"] for one in about["conditions"]]) == (RHYTHM, ["tempo"])
+        assert (about["guide"], [one["name"] for one in about["conditions"]]) == (RHYTHM, ["tempo", "density"])
         plain = own.made("/api/loops?seconds=.7&seed=3")
         for length, words in asking:
             for guide in (clicks, score):
