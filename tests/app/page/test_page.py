@@ -253,6 +253,11 @@ def test_a_model_with_a_guide_follows_a_dropped_recording(tab: Tab, tmp_path: Pa
         made = tab.saved("halfstep.made['made-wav']")
         assert made == site.made("/api/guided?seconds=1&seed=3&steps=1&format=wav", take)
         assert tab.run("document.getElementById('made-wav').download") == "halfstep-guided-3-guided.wav"
+        tab.run("""(() => { const data = new DataTransfer();
+          data.items.add(new File(['MThd'], 'chords.mid'));
+          dispatchEvent(new DragEvent('drop', { dataTransfer: data })); })()""")
+        able = "['continue', 'close-loop', 'restyle', 'follow'].filter((id) => !document.getElementById(id).disabled)"
+        assert tab.run(able) == ["follow"]  # a score has no sound to go on from
 
 
 def test_a_device_that_is_too_slow_takes_one_step_and_then_a_servers_stream(tab: Tab):
