@@ -152,5 +152,5 @@ ROWS = (
         "tests/generation/test_threads.py", f"{GENERATE}/test_generate.py::test_the_file_says_what_it_follows_from")),
     Row(40, "evaluate twice", (
         "tests/evaluation/test_evaluate.py::test_again_the_same_json_comes_out",
-        "tests/evaluation/test_evaluate.py::test_afresh_by_two_workers_and_killed_in_the_middle_it_goes_on_and_the_same_json_comes_out")),
+        "tests/evaluation/test_evaluate.py::test_two_workers_killed_in_the_middle_go_on_to_the_same_json")),
 )  # fmt: skip

@@ -83,9 +83,7 @@ def judged_files(out: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_afresh_by_two_workers_and_killed_in_the_middle_it_goes_on_and_the_same_json_comes_out(
-    report: Path, data: Path, model: Path, tmp_path: Path
-):
+def test_two_workers_killed_in_the_middle_go_on_to_the_same_json(report: Path, data: Path, model: Path, tmp_path: Path):
     out = tmp_path / "killed"
     command = ["evaluate", str(model), "--data", str(data), "--out", str(out), *SMALL[:-1], "2"]
     with subprocess.Popen([sys.executable, "-m", "halfstep.app.cli", *command]) as killed:

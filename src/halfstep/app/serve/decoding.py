@@ -60,7 +60,9 @@ def decoded_guide(data: bytes, limits: Limits) -> Audio | Score:
     """What music is to follow: the notes of a MIDI file, or sound. InputError as for `decoded_upload`."""
     if not data.startswith(MAGIC):
         return decoded_upload(data, limits)
-    fields = Fields("the upload", parse_json(_apart("notes_of", data, limits, (), NO_SCORE), "it", NO_SCORE), NO_SCORE)
+    fields = Fields(
+        "the upload", parse_json(_apart("notes_of", data, limits, (), NO_SCORE), "the upload", NO_SCORE), NO_SCORE
+    )
     seconds = fields.number("seconds", 0, MOST_SECONDS)
     notes = (
         Note(start=start, end=end, pitch=int(pitch), velocity=int(velocity), drum=bool(drum))

@@ -115,9 +115,10 @@ def condition_fields(manifests: Iterable[Manifest]) -> tuple[Field, ...]:
     about: dict[str, list[str]] = {}
     for manifest in manifests:
         for condition in manifest.asks.all:
-            about.setdefault(condition.name, []).append(f"{manifest.id}: {condition.kind} {condition.about}")
+            drifts = "" if condition in manifest.asks.guided else "; A..B drifts"
+            about.setdefault(condition.name, []).append(f"{manifest.id}: {condition.kind} {condition.about}{drifts}")
     return tuple(
-        Field(name=name, kind="string", about=f"{'; '.join(said)}. A..B drifts.", longest=LONGEST_ASKED)
+        Field(name=name, kind="string", about=f"{'. '.join(said)}.", longest=LONGEST_ASKED)
         for name, said in about.items()
     )
 
