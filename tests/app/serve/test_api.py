@@ -97,6 +97,9 @@ def test_music_follows_an_upload_as_its_guide(site: Site, tmp_path: Path, write_
     with serving(model) as own:
         about = own.json("GET", "/api/models")[1]["models"][0]
         assert (about["guide"], [one["name"] for one in about["conditions"]]) == (RHYTHM, ["tempo", "density"])
+        fields = own.json("GET", "/api/openapi.json")[1]["paths"]["/api/clips"]["post"]["parameters"]
+        (tempo,) = (field["description"] for field in fields if field["name"] == "tempo")
+        assert tempo == "guided: number from 50 to 200 BPM."  # strokes do not drift
         plain = own.made("/api/loops?seconds=.7&seed=3")
         for length, words in asking:
             for guide in (clicks, score):

@@ -45,7 +45,7 @@ def test_models_and_document_say_what_can_be_asked(site: Site):
     for path, method in (("/api/clips", "post"), ("/api/loops", "post"), ("/stream/{model}.mp3", "get")):
         fields = {field["name"]: field for field in paths[path][method]["parameters"]}
         assert "piano, strings" in fields["style"]["description"]
-        assert "from 60 to 180 bpm" in fields["tempo"]["description"]
+        assert "from 60 to 180 bpm; A..B drifts" in fields["tempo"]["description"]
 
 
 @pytest.mark.parametrize("style", ["piano:2,strings", "piano..strings"])
