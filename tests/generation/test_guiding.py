@@ -13,7 +13,7 @@ import soundfile
 import halfstep
 from halfstep.app.cli import run
 from halfstep.audio.files.io import Audio
-from halfstep.audio.files.midi import read_midi
+from halfstep.audio.files.midi import Note, Score, read_midi
 from halfstep.audio.guide import BOTH, CHORDS, RHYTHM, guide_rows, kind_rows
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.tones import tones
@@ -26,7 +26,7 @@ from halfstep.generation.model import Model
 from halfstep.generation.noise import seed_noise
 from halfstep.generation.passages import passages
 from halfstep.generation.requests import Piece, request_for
-from halfstep.generation.strokes import STROKES, strokes
+from halfstep.generation.strokes import DRUMS, STROKES, stroke_gaps, stroke_rows
 from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 
@@ -158,20 +158,46 @@ def test_a_pulse_strikes_on_every_beat_and_goes_round_without_a_gap(pitched: Man
     ("tempo", "density", "gap"), [(120, None, 0.5), (120, 0.5, 0.5), (100, 5, 0.2), (90, 6, 1 / 6)]
 )
 def test_strokes_divide_the_beat_by_the_density(tempo: float, density: float | None, gap: float):
-    starts = sorted({note.start for note in strokes(tempo, density).notes})
-    np.testing.assert_allclose(np.diff(starts), gap)
-    assert strokes(tempo, density).seconds == pytest.approx(STROKES * 60 / tempo)
+    gaps = stroke_gaps(tempo, density)
+    np.testing.assert_allclose(gaps, gap)
+    assert gaps.sum() == pytest.approx(STROKES * 60 / tempo)
 
 
 def test_strokes_without_a_tempo_are_as_many_and_uneven():
-    score = strokes(None, 2.5)
-    starts = sorted({note.start for note in score.notes})
-    assert len(starts) / score.seconds == pytest.approx(2.5)
-    gaps = np.diff(starts)
+    gaps = stroke_gaps(None, 2.5)
+    assert len(gaps) / gaps.sum() == pytest.approx(2.5)
     assert gaps.min() >= 0.15
     assert gaps.max() <= 0.7
     assert gaps.std() > 0.08
-    assert strokes(None, 2.5) == score
+    np.testing.assert_array_equal(stroke_gaps(None, 2.5), gaps)
+
+
+@pytest.mark.parametrize("tempo", [60, 93])
+def test_strokes_far_apart_are_measured_as_drums_are(tempo: float):
+    gap = 60 / tempo
+    starts = (gap * np.arange(STROKES)).tolist()
+    struck = (Note(start=at, end=at + 0.1, pitch=pitch, velocity=127, drum=True) for at in starts for pitch in DRUMS)
+    manifest = replace(halfstep.load().manifest, guide=RHYTHM)  # whose window is eight hops long
+    drums = guide_of(Score(notes=tuple(struck), seconds=STROKES * gap), manifest)
+    rows, frames = stroke_rows(tempo, None, manifest.mel)
+    assert frames == pytest.approx(drums.frames)
+    whole = slice(4, int(frames))  # at the very first frame nothing has set in yet
+    for of_strokes, of_drums in zip(rows[:, whole], drums.rows[:3, whole], strict=True):
+        assert np.corrcoef(of_strokes, of_drums)[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(("tempo", "density"), [(60, None), (170, None), (120, 4), (None, 3.3), (None, 5)])
+def test_every_stroke_sets_in_as_strongly_however_near_the_last(tempo: float | None, density: float | None):
+    mel = halfstep.load().manifest.mel
+    rows, frames = stroke_rows(tempo, density, mel)
+    places = np.cumsum(stroke_gaps(tempo, density)) * mel.frames_per_second
+    for row in np.tile(rows[:, : int(frames)], (1, 2)):
+        strong = (row[1:] > 0.7) & (row[:-1] <= 0.7)
+        at = np.flatnonzero(strong)[: len(places)] + 1
+        assert len(at) == len(places)
+        early = places - at
+        assert early.min() > 0
+        assert early.max() < mel.lead / mel.hop_length + 1  # as soon as a window sees it
 
 
 def test_what_begins_with_a_guide_begins_again_with_it(pitched: Manifest, tmp_path: Path):

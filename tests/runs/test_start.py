@@ -117,3 +117,28 @@ def test_a_guide_that_the_start_did_not_know_weighs_nothing_at_first_and_is_expo
     assert manifest.guide == read_manifest(tmp_path / "model").guide == "rhythm"
     clicks = Audio(np.eye(1, 30000, 9000, dtype=np.float32), 44100)
     assert halfstep.load(tmp_path / "model").generate(0.3, steps=1, guide=clicks).samples.any()
+
+
+@pytest.mark.parametrize("kind", ["run", "model"])
+def test_what_the_start_could_not_be_asked_for_weighs_nothing_at_first_and_is_kept_by_what_starts_from_it(
+    kind: str, first: Path, model: Path, other: Path, tmp_path: Path
+):
+    start, asks = first if kind == "run" else str(model), 'conditions.names=["loudness_like"]'
+    begun = learned(other, tmp_path / "run", start, "train.learning_rate=1e-12", asks, steps=1)
+    with open_run(begun) as run, open_run(first) as before:
+        weights, known = (one.teacher().state_dict() for one in (run, before))
+    assert weights.keys() - known.keys() == {"net.pooled.weight"}
+    assert weights["net.pooled.weight"].abs().max() < 1e-9
+    off = 0 if kind == "run" else float(known["net.enter.weight"].abs().max()) / 200
+    torch.testing.assert_close(weights["net.enter.weight"], known["net.enter.weight"], atol=off + 1e-6, rtol=0)
+
+    taught = learned(other, tmp_path / "taught", start, asks, "train.learning_rate=1e-2", steps=3)
+    export_run(taught, tmp_path / "model", Card(id="m"))
+    with open_run(taught) as run:
+        wanted = run.teacher().state_dict()["net.pooled.weight"]
+    shapes = {"net.pooled.weight": tuple(wanted.shape)}
+    assert wanted.abs().max() > 1e-4
+    torch.testing.assert_close(
+        start_from(tmp_path / "model").weights(shapes)["net.pooled.weight"], wanted,
+        atol=float(wanted.abs().max()) / 200, rtol=0,
+    )  # fmt: skip

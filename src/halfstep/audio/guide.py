@@ -38,15 +38,27 @@ def chords(log_bands: Bands, mel: MelConfig) -> Float32[np.ndarray, "12 frames"]
 
 def rhythm(log_bands: Bands, mel: MelConfig) -> Float32[np.ndarray, "3 frames"]:
     """What sets in, low, middle and high, 0 to 1."""
+    return as_shares(group_rises(log_bands, mel))
+
+
+def group_rises(log_bands: Bands, mel: MelConfig) -> Float64[np.ndarray, "3 frames"]:
+    """What sets in, low, middle and high, in nepers."""
     groups = np.split(log_bands.astype(np.float32), np.searchsorted(band_edges_hz(mel)[1:-1], RHYTHM_EDGES_HZ))
-    return np.stack([_onsets(group) for group in groups])
+    return np.stack([_rises(group) for group in groups])
 
 
-def _onsets(levels: Float32[np.ndarray, "bands frames"]) -> Float32[np.ndarray, "frames"]:
+def as_shares(rises: Float64[np.ndarray, "3 frames"]) -> Float32[np.ndarray, "3 frames"]:
+    """Of the strongest onsets of each group, 1 at most."""
+    if not rises.shape[1]:
+        return rises.astype(np.float32)
+    strong = np.maximum(np.quantile(rises, STRONG, axis=1, keepdims=True), LEAST_NEPERS)
+    return np.minimum(rises / strong, 1).astype(np.float32)
+
+
+def _rises(levels: Float32[np.ndarray, "bands frames"]) -> Float64[np.ndarray, "frames"]:
     if not len(levels) or levels.shape[1] < 2:
-        return np.zeros(levels.shape[1], np.float32)
-    rises = np.pad(onset_rises(levels), (1, 0))
-    return np.minimum(rises / max(float(np.quantile(rises, STRONG)), LEAST_NEPERS), 1).astype(np.float32)
+        return np.zeros(levels.shape[1])
+    return np.pad(onset_rises(levels), (1, 0))
 
 
 def _smoothed(rows: Float64[np.ndarray, "rows frames"], width: float) -> Float64[np.ndarray, "rows frames"]:

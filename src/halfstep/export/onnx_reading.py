@@ -1,6 +1,6 @@
 """An exported network's weights as they are when it runs: the way back from `onnx_writing`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,16 @@ from halfstep.bundle.session import onnx_session
 from halfstep.export.onnx_writing import Range
 
 
-def weights_of(path: Path, shapes: Mapping[str, Sequence[int]], prefix: str = "") -> dict[str, Tensor]:
+def weights_of(
+    path: Path, shapes: Mapping[str, Sequence[int]], prefix: str = "", optional: Collection[str] = ()
+) -> dict[str, Tensor]:
     """The weights of those names in PyTorch, where the module had `prefix` before them, in these shapes where they fit.
 
-    ValueError naming a weight that the file does not hold.
+    The `optional` ones are left out where the file does not hold them. ValueError naming another that it does not hold.
     """
     model = onnx.load(path)
     constants = _constants(model)
+    shapes = {name: shape for name, shape in shapes.items() if name not in optional or prefix + name in constants}
     missing = [prefix + name for name in shapes if prefix + name not in constants]
     known = constants | _worked_out(model, missing)
     tensors: dict[str, Tensor] = {}

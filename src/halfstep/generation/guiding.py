@@ -9,7 +9,7 @@ import numpy as np
 from halfstep.arrays import Float32, Float64
 from halfstep.audio.files.io import Audio, read
 from halfstep.audio.files.midi import MOST_SECONDS, Score, is_midi, read_midi
-from halfstep.audio.guide import CHORDS, GUIDES, NO_GUIDE, RHYTHM, kind_rows, measured_guide
+from halfstep.audio.guide import CHORDS, GUIDES, NO_GUIDE, RHYTHM, guide_rows, kind_rows, measured_guide
 from halfstep.audio.mel import LogMelStream, MelConfig
 from halfstep.audio.tones import tones
 from halfstep.bundle import Manifest
@@ -17,7 +17,7 @@ from halfstep.conditioning import DENSITY, TEMPO
 from halfstep.errors import InputError
 from halfstep.generation.incoming import incoming
 from halfstep.generation.requests import Leading, Recording, Request, refuse
-from halfstep.generation.strokes import strokes
+from halfstep.generation.strokes import stroke_rows
 from halfstep.generation.takes import Take
 
 Bands = Float32[np.ndarray, "bands frames"]
@@ -58,7 +58,15 @@ def guide_for(request: Request, manifest: Manifest) -> Guide | None:
     if request.guide is not None:
         name = next(iter(wanted))
         refuse(f"{{{name}}}: the {{guide}} has a {name} of its own; leave one of the two out")
-    return _of_score(strokes(wanted.get(TEMPO), wanted.get(DENSITY)), manifest)
+    return _of_strokes(wanted.get(TEMPO), wanted.get(DENSITY), manifest)
+
+
+def _of_strokes(tempo: float | None, density: float | None, manifest: Manifest) -> Guide:
+    of_rhythm, frames = stroke_rows(tempo, density, manifest.mel)
+    rows = np.zeros((guide_rows(manifest.guide), of_rhythm.shape[1]), np.float32)
+    at = kind_rows(manifest.guide)[GUIDES[manifest.guide].index(RHYTHM)]
+    rows[at] = np.concatenate([of_rhythm, np.ones((1, of_rhythm.shape[1]), np.float32)])
+    return Guide(rows, frames)
 
 
 def guide_of(source: Leading, manifest: Manifest) -> Guide:

@@ -1,8 +1,17 @@
-"""Drums that lead music to a tempo, a density, or both: a score of strokes of which nothing else is heard."""
+"""Strokes that lead music to a tempo, a density, or both: the rhythm that drums would give, of which nothing else is
+heard. Browsers lay the same shapes in the same places (`app/page/site/strokes.js`).
+"""
+
+import math
+from functools import cache
 
 import numpy as np
 
-from halfstep.audio.files.midi import Note, Score
+from halfstep.arrays import Float32, Float64
+from halfstep.audio.files.midi import Note
+from halfstep.audio.guide import as_shares, group_rises
+from halfstep.audio.mel import LogMelStream, MelConfig
+from halfstep.audio.tones import DRUM_SECONDS, tones
 
 STROKES = 32
 """Beats of a pulse, or strokes without one, before they come again."""
@@ -11,23 +20,60 @@ DRUMS = (36, 38, 42)
 LOUDEST = 127
 UNEVEN = 0.5
 """Without a tempo, gaps are this share shorter to longer than their mean: no pulse is suggested."""
+PHASES = 8
+"""Parts of a frame: a stroke sets in at the nearest of them."""
 
 
-def strokes(tempo: float | None, density: float | None) -> Score:
-    """On each beat of a tempo, in beats a minute, divided into as many equal parts as come nearest to the density, in
-    onsets a second; without a tempo at uneven gaps.
+def stroke_gaps(tempo: float | None, density: float | None) -> Float64[np.ndarray, "strokes"]:
+    """Seconds from each stroke to the next: one on each beat of a tempo, in beats a minute, and between them as many as
+    bring them nearest to the density, in onsets a second; without a tempo at uneven gaps.
     """
     if tempo is not None:
-        parts = 1 if density is None else max(1, round(density * 60 / tempo))
-        gaps = np.full(STROKES * parts, 60 / tempo / parts)
-    else:
-        assert density is not None, "a tempo or a density was expected"
-        drawn = np.random.default_rng(0).uniform(1 - UNEVEN, 1 + UNEVEN, STROKES)
-        gaps = drawn / drawn.mean() / density
-    ends = np.cumsum(gaps)
-    notes = (
-        Note(start=float(end - gap), end=float(end), pitch=pitch, velocity=LOUDEST, drum=True)
-        for gap, end in zip(gaps, ends, strict=True)
-        for pitch in DRUMS
-    )
-    return Score(notes=tuple(notes), seconds=float(ends[-1]))
+        parts = 1 if density is None else max(1, math.floor(density * 60 / tempo + 0.5))
+        return np.full(STROKES * parts, 60 / tempo / parts)
+    assert density is not None, "a tempo or a density was expected"
+    return uneven_gaps() / density
+
+
+def uneven_gaps() -> Float64[np.ndarray, "strokes"]:
+    """1 on average."""
+    drawn = np.random.default_rng(0).uniform(1 - UNEVEN, 1 + UNEVEN, STROKES)
+    return drawn / drawn.mean()
+
+
+@cache
+def stroke_shapes(mel: MelConfig) -> Float64[np.ndarray, "{PHASES} groups frames"]:
+    """What sets in with one stroke, in nepers, at each part of the frame in the middle: as long before it as a window
+    sees it coming, and as long after.
+    """
+    reach = reach_of(mel)
+    shapes = list[Float64[np.ndarray, "groups frames"]]()
+    for phase in range(PHASES):
+        start = (reach + phase / PHASES) / mel.frames_per_second
+        end = start + DRUM_SECONDS  # where it breaks off something sets in, which is cut off
+        notes = [Note(start=start, end=end, pitch=pitch, velocity=LOUDEST, drum=True) for pitch in DRUMS]
+        stream = LogMelStream(mel)
+        blocks = [*(stream.push(block) for block in tones(notes, end, mel.sample_rate)), stream.finish()]
+        shapes.append(group_rises(np.concatenate(blocks, axis=1)[:, : 2 * reach], mel))
+    return np.stack(shapes)
+
+
+def reach_of(mel: MelConfig) -> int:
+    """Frames before a stroke, and after it, in which it sets something in."""
+    return math.ceil(mel.window / mel.hop_length) + 2
+
+
+def stroke_rows(
+    tempo: float | None, density: float | None, mel: MelConfig
+) -> tuple[Float32[np.ndarray, "groups frames"], float]:
+    """Their rhythm, and after how many frames it begins again."""
+    shapes, reach = stroke_shapes(mel), reach_of(mel)
+    ends = np.cumsum(stroke_gaps(tempo, density)) * mel.frames_per_second
+    rows = np.zeros((shapes.shape[1], math.ceil(ends[-1])))
+    for place in (0.0, *ends.tolist()):  # the last is the first of the next round, as far as it is seen coming
+        part = math.floor(place * PHASES + 0.5)
+        first = part // PHASES - reach
+        begin, stop = max(0, first), min(rows.shape[1], first + 2 * reach)
+        part_of = shapes[part % PHASES][:, begin - first : stop - first]
+        rows[:, begin:stop] = np.maximum(rows[:, begin:stop], part_of)
+    return as_shares(rows), float(ends[-1])

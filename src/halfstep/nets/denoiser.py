@@ -17,6 +17,8 @@ from halfstep.nets.unet1d import UNet1d
 LOG_SNR_LIMIT = 20.0
 BESIDE = ("net.enter.weight", "net.precondition.aligned_deviation")
 """Of a `UNet1d`: weights [width, channels + aligned, 1] and deviations [aligned] of what stands beside z_t."""
+POOLED = "net.pooled.weight"
+"""[embedding, features] of what a network can be asked for by name; one that cannot be asked has none."""
 
 
 def log_snr(at_t: Rates) -> Float[Tensor, "..."]:
@@ -63,10 +65,12 @@ class Denoiser(nn.Module):
             self.net.calibrate(x, condition.aligned)
 
     def widened(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The weights of a network that was given less beside z_t, for this one: what is new, such as a guide, stands
-        last and weighs nothing at first. Others come back as they are.
+        """The weights of a network that was given less beside z_t, or that could be asked for nothing by name, for this
+        one: what is new, such as a guide, stands last and weighs nothing at first. Others come back as they are.
         """
         wide, own = dict(tensors), self.state_dict()
+        if POOLED in own and POOLED not in wide:
+            wide[POOLED] = torch.zeros_like(own[POOLED])
         for name in BESIDE:
             if name in wide and name in own and own[name].numel() - wide[name].numel() > 0:
                 old, new = wide[name], own[name].clone()

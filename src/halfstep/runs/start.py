@@ -10,6 +10,7 @@ from torch import Tensor
 from halfstep.bundle import ModelFolder, is_model_folder, load_folder
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_reading import weights_of
+from halfstep.nets.denoiser import POOLED
 from halfstep.packing import COMPONENTS_FILE
 from halfstep.runs.run_folder import open_any_run
 from halfstep.runs.vocoder import WEIGHTS, VocoderRun
@@ -66,7 +67,7 @@ def _of_model(folder: ModelFolder) -> Start:
 
     def weights(shapes: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
         folder.read(file)  # the very bytes that the manifest says
-        return weights_of(folder.path / file, shapes, "denoiser.")
+        return weights_of(folder.path / file, shapes, "denoiser.", optional=(POOLED,))
 
     return Start(weights=weights, fitted=fitted)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from halfstep.audio.guide import RHYTHM
 from halfstep.bundle import DenoiserFile, load_folder
 
 from ..serve.conftest import CONTROLS
@@ -22,5 +23,10 @@ def singing_model(tmp_path_factory: pytest.TempPathFactory, write_model: Callabl
         assert name is not None
         shutil.copy(shipped.path / name, folder)
     same = {field.name: getattr(shipped.manifest, field.name) for field in fields(shipped.manifest)}
-    own = {"id": "styled", "conditions": CONTROLS, "denoisers": (DenoiserFile(steps=1, file="denoiser-1.onnx"),)}
+    own = {
+        "id": "styled",
+        "conditions": CONTROLS,
+        "guide": RHYTHM,
+        "denoisers": (DenoiserFile(steps=1, file="denoiser-1.onnx"),),
+    }
     return write_model(folder, **same | own)

@@ -22,6 +22,7 @@ from halfstep.app.cli import run
 from halfstep.app.page.runtime import RUNTIME_FILES
 from halfstep.app.serve.formats import levels
 from halfstep.audio.circular import stretched
+from halfstep.audio.guide import RHYTHM, guide_rows
 from halfstep.audio.joining import joined
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.steady import steady_units
@@ -30,6 +31,7 @@ from halfstep.conditioning import Conditions, shown
 from halfstep.errors import NamedError
 from halfstep.generation import canvas
 from halfstep.generation.canvas import Canvas, mel_stream, placements
+from halfstep.generation.guiding import guide_for
 from halfstep.generation.noise import BOUNDARY, piece_noise, seed_noise
 from halfstep.generation.passages import PASSAGE_FRAMES
 from halfstep.generation.requests import ClosedLoop, Continuation, Loop, Piece
@@ -125,9 +127,11 @@ REFUSED = [
 ]  # fmt: skip
 
 
-def test_the_site_says_what_its_models_can_be_asked_for(tab: Tab):
+def test_the_site_says_what_its_models_can_be_asked_for(tab: Tab, singing_model: Path):
     asked = tab.run("Object.fromEntries(halfstep.source.site.models.map((one) => [one.id, one.conditions]))")
-    assert asked["styled"] == json.loads(json.dumps([shown(one) for one in CONTROLS]))
+    by_strokes = halfstep.load(singing_model).manifest.asks.guided
+    assert [one.name for one in by_strokes] == ["density"]  # its tempo is its network's own
+    assert asked["styled"] == json.loads(json.dumps([shown(one) for one in (*CONTROLS, *by_strokes)]))
     assert asked[halfstep.load().manifest.id] == []
 
 
@@ -399,6 +403,32 @@ def test_a_style_is_the_same_in_the_browser(tab: Tab, singing_model: Path):
     assert np.abs(of_theirs - of_plain).mean() > 3 * np.abs(of_theirs - of_ours).mean()
     with pytest.raises(AssertionError, match="cannot drift"):
         tab.run(loop.format("piano..strings", rest))
+
+
+@pytest.mark.parametrize("asked", [{"tempo": "97"}, {"tempo": "120", "density": "5"}, {"density": "3.3"}])
+def test_strokes_are_laid_as_on_the_command_line(tab: Tab, singing_model: Path, asked: dict[str, str]):
+    """In a stream, from a moment of it on, and around a loop."""
+    manifest = replace(halfstep.load(singing_model).manifest, conditions=())
+    guide = guide_for(Piece(seconds=1, asked=dict(asked)), manifest)
+    assert guide is not None
+    script = """import('./strokes.js').then(({{ led, following, around }}) => {{
+      const about = halfstep.source.about({{ model: 'styled' }});
+      const strokes = {{ ...about.strokes, names: ['tempo', 'density'] }};
+      return {}(led({{ ...about, strokes }}, {})); }})"""
+    words, rows = json.dumps(asked), guide_rows(RHYTHM)
+    for first in (0, 5000):
+        found = numbers(tab, script.format(f"((guide) => following(guide, {first})(-20, 3000))", words))
+        np.testing.assert_allclose(found.reshape(rows, -1), guide(first - 20, first + 3000), atol=1e-6)
+    found = numbers(tab, script.format("((guide) => around(guide, 100, 700, 1.01)(0, 1500))", words))
+    places = (np.arange(1500) - 100) % 700 * 1.01
+    np.testing.assert_allclose(found.reshape(rows, -1), guide.at(places), atol=1e-6)
+
+
+def test_strokes_that_would_drift_are_refused_in_the_browser(tab: Tab):
+    with pytest.raises(AssertionError, match="strokes lead to it, which do not drift"):
+        tab.run("""import('./conditions.js').then(({ course }) => {
+          const about = halfstep.source.about({ model: 'styled' });
+          return course(about.conditions, { density: '2..4' }, about.strokes.names); })""")
 
 
 @pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")

@@ -1,5 +1,7 @@
 """The graphs that browsers run give what numpy gives; and what has no graph is said."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -8,6 +10,7 @@ import pytest
 import halfstep
 from halfstep.app.page.graphs import SPECTRA_AT_ONCE, graphs
 from halfstep.app.page.tracing import onnx_graph
+from halfstep.audio.guide import BOTH, guide_rows
 from halfstep.audio.mel import magnitude_to_log_mel
 from halfstep.bundle.onnx_bytes import onnx_problems
 from halfstep.diffusion.forms import hold_known
@@ -42,6 +45,20 @@ def test_what_leads_into_the_network_and_out_of_it(made: dict[str, bytes]):
     np.testing.assert_allclose(aligned[0], context, atol=1e-4)
     (window,) = answers(made["unpacked"], z=z)
     np.testing.assert_allclose(window, packing.unflat(z[0]).T, atol=1e-4)
+
+
+def test_a_guide_stands_below_the_context(made: dict[str, bytes]):
+    folder, rng = halfstep.load().folder, np.random.default_rng(0)
+    manifest, rows = replace(folder.manifest, guide=BOTH), guide_rows(BOTH)
+    guided = graphs(replace(folder, manifest=manifest))["packed"]
+    noise, known = rng.standard_normal((2, manifest.frames, manifest.mel.n_mels)).astype(np.float32)
+    mask, guide = np.ones(manifest.frames, np.float32), rng.random((rows, manifest.frames)).astype(np.float32)
+    *others, aligned = answers(guided, noise=noise, known=known, mask=mask, guide=guide)
+    *expected, context = answers(made["packed"], noise=noise, known=known, mask=mask)
+    for found, plain in zip((*others, aligned[:, : context.shape[1]]), (*expected, context), strict=True):
+        np.testing.assert_array_equal(found, plain)
+    assert aligned.shape[1] == manifest.aligned_channels
+    np.testing.assert_allclose(aligned[0, context.shape[1] :], folder.packing.pack_rows(guide), atol=1e-6)
 
 
 def test_a_step_of_the_sampler(made: dict[str, bytes]):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from halfstep.app.page.tracing import onnx_graph
+from halfstep.audio.guide import guide_rows
 from halfstep.audio.mel import magnitude_to_log_mel
 from halfstep.bundle import ModelFolder
 from halfstep.diffusion.forms import hold_known
@@ -24,18 +25,20 @@ Array = Any
 
 
 def graphs(folder: ModelFolder) -> dict[str, bytes]:
-    """What the page calls a graph -> its file. `packed` and `unpacked` lead into the network and out of it, `stepped`
-    is one step of the sampler, `crossfaded` joins windows, `log_mel`, `standardised` and `analysed` are about bands,
-    `nearer` is a round of the search for the noise of what is known. `stationary`, of a model that has it, leads a
-    stream's window back to the average.
+    """What the page calls a graph -> its file. `packed` and `unpacked` lead into the network and out of it (of a model
+    that follows a guide `packed` takes that too), `stepped` is one step of the sampler, `crossfaded` joins windows,
+    `log_mel`, `standardised` and `analysed` are about bands, `nearer` is a round of the search for the noise of what is
+    known. `stationary`, of a model that has it, leads a stream's window back to the average.
     """
     manifest, packing = folder.manifest, folder.packing
     mel, frames, bands = manifest.mel, manifest.frames, manifest.mel.n_mels
     layout, sampler = layout_of(manifest), WindowSampler(_no_network, manifest, manifest.default_steps, packing)
     window, x = (frames, bands), (1, manifest.channels, manifest.length)
 
-    def packed(noise: Array, known: Array, mask: Array) -> tuple[Array, ...]:
-        aligned, held = packing.context(known.T, mask)
+    def packed(noise: Array, known: Array, mask: Array, *guides: Array) -> tuple[Array, ...]:
+        context, held = packing.context(known.T, mask)
+        given = [*([context] if manifest.context else []), *(packing.pack_rows(guide) for guide in guides)]
+        aligned = np.concatenate(given, axis=-2) if given else context
         parts = (packing.noise(noise.T), packing.flat(known.T), held, aligned)
         return tuple(part[None] for part in parts)
 
@@ -69,10 +72,11 @@ def graphs(folder: ModelFolder) -> dict[str, bytes]:
 
     times = dict.fromkeys(("past", "fresh", "ramp"), (frames,))
     one = dict.fromkeys(("alpha_t", "sigma_t", "alpha_s", "sigma_s"), (1,))
-    fade = (layout.crossfade, bands)
+    fade, rows = (layout.crossfade, bands), guide_rows(manifest.guide)
+    guide = {"guide": (rows, frames)} if rows else {}
     made = {
         "packed": onnx_graph(
-            packed, {"noise": window, "known": window, "mask": (frames,)}, ["z", "known_x", "held", "aligned"]
+            packed, {"noise": window, "known": window, "mask": (frames,), **guide}, ["z", "known_x", "held", "aligned"]
         ),
         "stepped": onnx_graph(stepped, {"z": x, "v": x, "known_x": x, "held": x, **one}, ["z_s"]),
         "unpacked": onnx_graph(unpacked, {"z": x}, ["window"]),

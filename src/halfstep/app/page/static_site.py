@@ -21,14 +21,16 @@ from halfstep.atomic import folder_aside, replacing
 from halfstep.audio.bass import bass_share
 from halfstep.audio.bass_grid import bass_bins
 from halfstep.audio.grids import synthesis_grid
-from halfstep.audio.guide import NO_GUIDE
+from halfstep.audio.guide import GUIDES, RHYTHM, STRONG, guide_rows, kind_rows
 from halfstep.audio.mel import band_edges_hz
+from halfstep.audio.onsets import LEAST_NEPERS
 from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, VocoderFiles
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.conditioning import shown
 from halfstep.diffusion.process import DDIM
 from halfstep.errors import InputError
 from halfstep.generation.sides import band_widths_hz, model_level
+from halfstep.generation.strokes import STROKES, stroke_shapes, uneven_gaps
 from halfstep.generation.window import OPTIMISING_ROUNDS, layout_of
 from halfstep.own_folder import SITE as SITE_FOLDER
 from halfstep.own_folder import check, enter, members
@@ -132,8 +134,6 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
         raise InputError(
             f"model {manifest.id}: makes two channels, and browsers play one; serve it with halfstep serve"
         )
-    if manifest.guide != NO_GUIDE:
-        raise InputError(f"model {manifest.id}: follows a guide, which browsers do not give; use halfstep serve")
     vocoder = _vocoder_of(manifest)
     named = _networks(folder) | {name: (f"graph-{name}.onnx", data) for name, data in graphs(folder).items()}
     if not manifest.process.distillable or any(one.sampler != DDIM for one in manifest.denoisers):
@@ -144,13 +144,13 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
         "id": manifest.id, "description": manifest.description, "output_licence": manifest.output_licence,
         "steps": list(manifest.steps), "default_steps": manifest.default_steps,
         "paths": {one.steps: _path(manifest, one) for one in manifest.denoisers},
-        "conditions": [shown(condition) for condition in manifest.conditions],
+        "conditions": [shown(condition) for condition in manifest.asks.all], "strokes": _strokes(manifest),
         "credits": [{"title": one.title, "licence": one.licence} for one in manifest.trained_on],
         "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels,
         "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],
         "frames": manifest.frames, "window_seconds": manifest.seconds, "planes": manifest.planes,
-        "channels": manifest.channels, "length": manifest.length, "masks": packing.mask_channels,
-        "context": manifest.context,
+        "channels": manifest.channels, "length": manifest.length, "aligned": manifest.aligned_channels,
+        "context": manifest.context, "guide_rows": guide_rows(manifest.guide),
         "overlap": layout.overlap, "crossfade": layout.crossfade, "grain": layout.grain,
         "optimising_rounds": OPTIMISING_ROUNDS, "spectra_at_once": SPECTRA_AT_ONCE,
         "level": model_level(manifest), "band_width_hz": band_widths_hz(mel).tolist(),
@@ -162,6 +162,19 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
             name: {"path": f"models/{manifest.id}/{file}?v={_short(data)}", "integrity": _integrity(data)}
             for name, (file, data) in named.items()
         },
+    }  # fmt: skip
+
+
+def _strokes(manifest: Manifest) -> dict[str, Any] | None:
+    """What a browser leads the music by, of a model that follows a rhythm; None where nothing obeys."""
+    names = [one.name for one in manifest.asks.guided]
+    if not names:
+        return None
+    first = kind_rows(manifest.guide)[GUIDES[manifest.guide].index(RHYTHM)].start
+    return {
+        "names": names, "rows": guide_rows(manifest.guide), "first": first, "strokes": STROKES,
+        "strong": STRONG, "least": LEAST_NEPERS,
+        "gaps": uneven_gaps().tolist(), "shapes": stroke_shapes(manifest.mel).tolist(),
     }  # fmt: skip
 
 

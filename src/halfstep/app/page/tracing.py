@@ -138,6 +138,11 @@ class Traced(np.ndarray[Any, np.dtype[Any]]):
         axes = self.graph.constant(np.array([axis], np.int64))
         return self.of("ReduceMin", [self.name, axes], result, keepdims=int(keepdims))
 
+    def mean(self, axis: int, dtype: Any) -> "Traced":
+        result = self.view(np.ndarray).mean(axis=axis, dtype=dtype)
+        axes = self.graph.constant(np.array([axis], np.int64))
+        return self.of("ReduceMean", [self.operand(self, result.dtype), axes], result, keepdims=0)
+
     def __float__(self) -> float:
         raise TypeError("a number that is not known until the graph runs")
 

@@ -2,12 +2,17 @@
 // `piano:2,strings`, `piano..strings` or `96`.
 const DRIFT = "..", AMONG = ",", WEIGHT = ":", NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
 
-/** {drifts, at(share of the way, 0 to 1) -> weights of all conditions}. asked: name -> text. Error for what is not known. */
-export function course(conditions, asked) {
-  const stops = conditions.map((one) => {
-    const what = asked[one.name];
-    return what === undefined ? [new Float32Array(one.values.length)] : String(what).split(DRIFT).map((part) => READERS[one.kind](one, part));
-  });
+/** {drifts, at(share of the way, 0 to 1) -> weights of all conditions that the network sees}. asked: name -> text.
+ *  guided: names of those that it does not see, which lead the music (strokes.js). Error for what is not known. */
+export function course(conditions, asked, guided = []) {
+  const weights = (one) => {
+    const what = asked[one.name], parts = String(what ?? "").split(DRIFT);
+    if (what === undefined) return [new Float32Array(one.values.length)];
+    if (parts.length > 1 && guided.includes(one.name)) throw new Error(`${one.name} ${what}: strokes lead to it, which do not drift; give one number`);
+    return parts.map((part) => READERS[one.kind](one, part));
+  };
+  const all = conditions.map((one) => [one.name, weights(one)]);
+  const stops = all.filter(([name]) => !guided.includes(name)).map(([, weights]) => weights);
   return {
     drifts: stops.some((all) => all.length > 1),
     at: (share) => Float32Array.from(stops.flatMap((all) => [...along(all, share)])),

@@ -3,6 +3,7 @@ import { BOUNDARY, defaultRng, seedNoise, tuneNoise } from "./noise.js";
 import { course } from "./conditions.js";
 import { closed, continued, loop } from "./pieces.js";
 import { bandStream, WindowSampler } from "./sampling.js";
+import { following, led } from "./strokes.js";
 import { Vocoder } from "./vocoder.js";
 
 const BLOCK = 128; // frames that the vocoder takes at once, as on the command line
@@ -61,7 +62,7 @@ for (const event of early.splice(0)) self.onmessage(event);
 async function warm(about) {
   const vocoder = await vocoderOf(about, 0n);
   if (card) await choose(about);
-  const sampler = await samplerOf(about, about.default_steps, course(about.conditions, {}).at), { frames, bands } = about;
+  const sampler = await samplerOf(about, about.default_steps, asks(about, {}).at), { frames, bands } = about;
   await vocoder.push(new Float32Array(BLOCK * bands).fill(about.floor));
   await sampler.inpainted(new Float32Array(frames * bands), new Float32Array(frames * bands), new Float32Array(frames));
   self.postMessage({ warm: true });
@@ -73,10 +74,10 @@ async function choose(about) {
   for (const place of ["wasm", "webgpu"]) {
     try {
       const denoise = await denoiserOf(about, about.default_steps, place), z = new Float32Array(channels * length);
-      const aligned = about.context ? new Float32Array((channels + about.masks) * length) : null;
+      const aligned = about.aligned ? new Float32Array(about.aligned * length) : null;
       for (let run = 0; run < 3; run++) { // the first one compiles
         const began = performance.now();
-        await denoise(z, 0, 1, aligned, course(about.conditions, {}).at(0));
+        await denoise(z, 0, 1, aligned, asks(about, {}).at(0));
         took[place] = performance.now() - began;
       }
     } catch {
@@ -139,6 +140,9 @@ async function graph(file) {
   };
 }
 
+/** The course of what is asked of a model. */
+function asks(about, asked) { return course(about.conditions, asked, about.strokes?.names); }
+
 async function vocoderOf(about, seed) {
   const { prior, refiner, bass } = about.files;
   const networks = { prior: await network(prior), refiner: await network(refiner), bass: bass ? await network(bass) : null };
@@ -153,7 +157,7 @@ async function denoiserOf(about, steps, place) {
       z_t: [z, [1, channels, length]], alpha: [Float32Array.of(alpha), [1]], sigma: [Float32Array.of(sigma), [1]],
     };
     if (aligned) inputs.aligned = [aligned, [1, aligned.length / length, length]];
-    if (about.conditions.length) inputs.pooled = [pooled, [1, pooled.length]];
+    if (pooled.length) inputs.pooled = [pooled, [1, pooled.length]];
     return (await denoise(inputs)).v;
   };
 }
@@ -167,16 +171,16 @@ async function samplerOf(about, steps, asked) {
 /** A loop, or what a recording becomes: all of its samples, once they are made. */
 async function make({ id, about, make: kind, tune: asked, count, recording }) {
   const tune = { ...asked, seed: BigInt(asked.seed), toward: null };
-  const { drifts, at } = course(about.conditions, asked.asked), loops = kind === "loops" || asked.loop, frames = count / about.hop_length;
+  const { drifts, at } = asks(about, asked.asked), guide = led(about, asked.asked), loops = kind === "loops" || asked.loop, frames = count / about.hop_length;
   if (drifts && loops) throw new Error("a loop ends where it began, so what is asked of it cannot drift");
   const parts = { about, sampler: await samplerOf(about, tune.steps, (frame) => at(frame / Math.max(1, frames))), vocoder: await vocoderOf(about, tune.seed) };
-  const piece = tuneNoise(about.bands, tune, frames), noises = { piece, boundary: seedNoise(about.bands, tune.seed, BOUNDARY) };
+  const piece = tuneNoise(about.bands, tune, frames), canvas = { noise: piece, boundary: seedNoise(about.bands, tune.seed, BOUNDARY), guide: following(guide) };
   const progress = (share) => {
     if (given.delete(id)) throw new Error("cancelled");
     self.postMessage({ id, progress: share });
   };
-  const channels = kind === "loops" ? await loop(parts, piece, count, progress)
-    : await (asked.loop ? closed : continued)(parts, noises, recording, count, progress);
+  const channels = kind === "loops" ? await loop(parts, piece, guide, count, progress)
+    : await (asked.loop ? closed : continued)(parts, canvas, recording, count, progress);
   self.postMessage({ id, channels }, channels.map((one) => one.buffer));
 }
 
@@ -188,11 +192,11 @@ async function* passages(about, asked) {
   const first = Math.round(((tune.at ?? 0) * sample_rate) / hop), step = about.frames - about.overlap;
   const start = Math.max(0, Math.floor(first / step) - LEAD_IN_WINDOWS) * step;
   const arrival = ((tune.over ?? 120) * sample_rate) / hop, whole = tuneNoise(bands, tune, arrival);
-  const { at } = course(about.conditions, asked.asked);
+  const { at } = asks(about, asked.asked), guide = following(led(about, asked.asked), start);
   const sampler = await samplerOf(about, tune.steps, (frame) => at((frame + start) / Math.max(1, arrival)));
   let skip = Math.max(0, first - start - LEAD_IN_FRAMES), frame = start + skip;
   let waiting = new Float32Array(0), sound = new Float32Array(0);
-  for await (const block of bandStream(sampler, { noise: (from, to) => whole(from + start, to + start) })) {
+  for await (const block of bandStream(sampler, { noise: (from, to) => whole(from + start, to + start), guide })) {
     const kept = block.subarray(Math.min(skip * bands, block.length));
     skip = Math.max(0, skip - block.length / bands);
     for (let at = 0; at < kept.length; at += BLOCK * bands) {

@@ -5,17 +5,21 @@ import { RealFft } from "./fft.js";
 import { joined, stretched } from "./joining.js";
 import { repeating } from "./noise.js";
 import { bandStream, filled } from "./sampling.js";
+import { around } from "./strokes.js";
 import { limit } from "./vocoder.js";
 
 const WRAP_FRAMES = 64, MATCHED_SECONDS = 2, MOST_MATCHED = 1.4, SILENT_NEPERS = 9, CANCELLED = 0.1, EDGE = 64;
 
-/** One period of exactly `count` samples. parts: {about, sampler, vocoder}; progress: called with shares. */
-export async function loop({ about, sampler, vocoder }, noise, count, progress) {
+/** One period of exactly `count` samples. parts: {about, sampler, vocoder}; guide: places of it -> what it follows, or
+ *  null; progress: called with shares. */
+export async function loop({ about, sampler, vocoder }, noise, guide, count, progress) {
   const { bands, grain, hop_length: hop, frames: settled, crossfade: wrap } = about;
   const frames = roundEven(count / hop), period = Math.max(1, roundEven(frames / grain)) * grain;
   if (period < wrap) throw new Error(`a loop takes at least ${seconds(wrap * hop, about)} s here`);
-  const needed = settled + period + wrap;
-  const whole = await firstFrames(bandStream(sampler, { noise: repeating(bands, noise, period) }), needed, bands, (share) => progress(0.7 * share));
+  const needed = settled + period + wrap, canvas = {
+    noise: repeating(bands, noise, period), guide: around(guide, settled + Math.floor(wrap / 2), period, frames / period),
+  };
+  const whole = await firstFrames(bandStream(sampler, canvas), needed, bands, (share) => progress(0.7 * share));
   const once = whole.slice(settled * bands, (settled + period) * bands);
   const { joined: wrapped } = await sampler.graphs.crossfaded({ old: whole.slice((settled + period) * bands), new: once.slice(0, wrap * bands) });
   once.set(wrapped);
@@ -57,13 +61,13 @@ function at(bands, width, place, frames) {
 }
 
 /** The recording [channels][n], its very end crossfaded, then `count` new samples. */
-export async function continued(parts, noises, recording, count, progress) {
+export async function continued(parts, canvas, recording, count, progress) {
   const { about, sampler, vocoder } = parts, { bands, hop_length: hop, sample_rate: rate, crossfade } = about;
   const tail = recording.map((channel) => channel.slice(-tailSamples(about, about.overlap) - EDGE)), length = tail[0].length;
   const side = await sideOf(parts, tail), known = await knownEnd(parts, side.context);
   const place = known.end - crossfade * hop, border = known.end - known.begin, some = Math.min(count, MATCHED_SECONDS * rate);
   const needed = length - known.begin + count;
-  const stream = bandStream(sampler, { noise: noises.piece, boundary: noises.boundary, before: known.bands });
+  const stream = bandStream(sampler, { ...canvas, before: known.bands });
   // The vocoder runs over the known frames too, so that it is in full swing where its sound begins.
   const sound = [await vocoder.unlimited(known.bands.slice(0, known.bands.length - crossfade * bands))];
   for (let have = sound[0].length; have < Math.max(needed, border + some); progress(Math.min(1, have / needed))) {
@@ -84,7 +88,7 @@ export async function continued(parts, noises, recording, count, progress) {
 }
 
 /** The recording [channels][n], then `count` new samples that lead back into it. */
-export async function closed(parts, noises, recording, count, progress) {
+export async function closed(parts, canvas, recording, count, progress) {
   const { about, sampler, vocoder } = parts, { hop_length: hop, sample_rate: rate, crossfade, overlap } = about;
   const size = tailSamples(about, overlap + 1) + EDGE, total = recording[0].length;
   const tail = recording.map((channel) => channel.slice(-size)), head = recording.map((channel) => channel.slice(0, size));
@@ -92,8 +96,7 @@ export async function closed(parts, noises, recording, count, progress) {
   const known = await knownEnd(parts, last.context), begins = cut + count - known.end;
   const gap = Math.ceil((begins + about.mel.lead) / hop);
   const after = await knownStart(parts, next.context.subarray(0, tailSamples(about, overlap + 1)), gap * hop - begins);
-  const canvas = { noise: noises.piece, boundary: noises.boundary, before: known.bands, frames: gap, after };
-  const whole = await filled(sampler, canvas, (share) => progress(0.8 * share));
+  const whole = await filled(sampler, { ...canvas, before: known.bands, frames: gap, after }, (share) => progress(0.8 * share));
   const needed = cut + count + after.length / about.bands * hop - known.begin, sound = [await vocoder.unlimited(whole)];
   for (let have = sound[0].length; have < needed; ) {
     sound.push(await vocoder.unlimited(new Float32Array(vocoder.block * about.bands).fill(about.floor)));

@@ -6,15 +6,16 @@ export class WindowSampler {
   /** graphs: name -> inputs -> outputs, each {name: values}; denoise(z, alpha, sigma, aligned, pooled) -> v; asked(frame
    *  of the canvas) -> the weights that are asked for there, which a window has of its middle. */
   constructor(about, graphs, steps, denoise, asked) {
-    Object.assign(this, { about, graphs, denoise, asked, path: about.paths[steps], pooled: asked(0) });
+    const guide = new Float32Array(about.guide_rows * about.frames); // nothing to follow
+    Object.assign(this, { about, graphs, denoise, asked, path: about.paths[steps], pooled: asked(0), guide });
   }
 
   /** A standardised window from its noise, knowing `known` where mask [frames] is 1. */
   async inpainted(noise, known, mask) {
-    const { context } = this.about, { packed, stepped, unpacked } = this.graphs;
-    let { z, known_x, held, aligned } = await packed({ noise, known, mask });
+    const { context, guide_rows } = this.about, { packed, stepped, unpacked } = this.graphs;
+    let { z, known_x, held, aligned } = await packed({ noise, known, mask, guide: this.guide });
     for (const [alpha_t, sigma_t, alpha_s, sigma_s] of this.path) {
-      const v = await this.denoise(z, alpha_t, sigma_t, context ? aligned : null, this.pooled);
+      const v = await this.denoise(z, alpha_t, sigma_t, context || guide_rows ? aligned : null, this.pooled);
       const rates = { alpha_t: [alpha_t], sigma_t: [sigma_t], alpha_s: [alpha_s], sigma_s: [sigma_s] };
       z = (await stepped({ z, v, known_x, held, ...rates })).z_s;
     }
@@ -65,7 +66,7 @@ export function* placements(layout, before, frames = null, after = 0) {
   }
 }
 
-/** Log-bands without end, a block a window, of a canvas {noise(start, stop), boundary, before}. */
+/** Log-bands without end, a block a window, of a canvas {noise(start, stop), boundary, before, guide(start, stop)}. */
 export async function* bandStream(sampler, canvas) {
   const { bands, overlap, crossfade, grain, frames } = sampler.about, layout = { frames, overlap, crossfade, grain };
   let past = canvas.before ? (await sampler.standardised(canvas.before)).slice(-overlap * bands) : new Float32Array(0);
@@ -113,6 +114,7 @@ async function windowAt(sampler, canvas, place, past, after = null) {
     target.set(fading(place.closing).reverse(), begin);
   }
   sampler.pooled = sampler.asked?.(place.start + frames / 2);
+  if (canvas.guide) sampler.guide = canvas.guide(place.start, place.start + frames);
   let noise = noiseOf(canvas, place.start, place.start + frames, bands);
   if (target.some((one) => one)) noise = await sampler.optimised(noise, known, mask, target, optimising_rounds);
   let window = await sampler.inpainted(noise, known, mask);
