@@ -1,5 +1,6 @@
 """What a training begins with is heard as it was learned: the weights, under their own packing."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -142,3 +143,23 @@ def test_what_the_start_could_not_be_asked_for_weighs_nothing_at_first_and_is_ke
         start_from(tmp_path / "model").weights(shapes)["net.pooled.weight"], wanted,
         atol=float(wanted.abs().max()) / 200, rtol=0,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["run", "model"])
+def test_what_the_start_had_learned_from_is_credited_too(
+    kind: str, first: Path, model: Path, write_library: Callable[..., Path], tmp_path: Path
+):
+    start, longer = first if kind == "run" else str(model), write_library(tmp_path / "data", (900, 1100), (90,))
+    begun = learned(longer, tmp_path / "run", start, "train.learning_rate=1e-9")
+    again = learned(longer, tmp_path / "again", begun, "train.learning_rate=1e-9")
+    with open_run(first) as run:
+        earlier = [track.source for track in run.library.split("train")]
+    credits = tmp_path / "credits.json"
+    credits.write_text(json.dumps([{"file": Path(earlier[0]).name, "licence": "CC0-1.0", "title": "First"}]))
+    for folder in (begun, again):
+        with open_run(folder) as run:
+            own = [track.source for track in run.library.split("train")]
+        export_run(folder, tmp_path / f"m-{folder.name}", Card(id="m", credits=(credits,)))
+        origins = read_manifest(tmp_path / f"m-{folder.name}").trained_on
+        assert [one.source for one in origins] == [*own, *earlier]
+        assert (origins[len(own)].title, origins[len(own)].licence) == ("First", "CC0-1.0")

@@ -3,7 +3,7 @@
 from halfstep.bundle.folder import ModelFolder, is_model_folder, open_folder, verify
 from halfstep.bundle.installed import installed, installed_folders, load_folder, model_places
 from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, Stationary, VocoderFiles
-from halfstep.bundle.model_json import read_manifest, write_manifest
+from halfstep.bundle.model_json import origin_from, read_manifest, write_manifest
 from halfstep.bundle.onnx_denoiser import OnnxDenoiser
 from halfstep.bundle.onnx_vocoder import OnnxVocoder
 
@@ -24,6 +24,7 @@ __all__ = [
     "load_folder",
     "model_places",
     "open_folder",
+    "origin_from",
     "read_manifest",
     "verify",
     "write_manifest",

@@ -81,7 +81,7 @@ def parse_manifest(value: object, where: str) -> Manifest:
         description=fields.text("description"),
         licence=fields.text("licence"),
         output_licence=fields.text("output_licence"),
-        trained_on=tuple(_parse_origin(origin) for origin in fields.objects("trained_on", most=10_000)),
+        trained_on=tuple(origin_from(origin) for origin in fields.objects("trained_on", most=10_000)),
         mel=mel,
         packing=packing,
         frames=fields.integer("frames", 1, 8192),
@@ -137,7 +137,8 @@ def _check_together(fields: Fields, manifest: Manifest) -> None:
             raise fields.fail("files", list(manifest.files), f"a table with {name}")
 
 
-def _parse_origin(fields: Fields) -> Origin:
+def origin_from(fields: Fields) -> Origin:
+    """An origin as JSON has it, every value checked. InputError as of `Fields`."""
     origin = Origin(
         title=fields.text("title"),
         licence=fields.text("licence"),
@@ -238,7 +239,7 @@ def _parse_vocoder(outer: Fields) -> VocoderFiles | None:
         refiner=fields.plain_name("refiner"),
         bass=fields.plain_name_or_null("bass"),
         licence=fields.text("licence"),
-        trained_on=tuple(_parse_origin(origin) for origin in fields.objects("trained_on", most=10_000)),
+        trained_on=tuple(origin_from(origin) for origin in fields.objects("trained_on", most=10_000)),
         measured=_parse_measured(fields),
     )
     fields.done()

@@ -16,7 +16,7 @@ from halfstep.bundle import (
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_writing import STORED
 from halfstep.fields import LONGEST_TEXT, is_text
-from halfstep.runs.credits import origins
+from halfstep.runs.credits import learned_from
 from halfstep.runs.export_choice import Network, chosen_networks
 from halfstep.runs.export_denoiser import write_denoiser
 from halfstep.runs.ladder_report import ladder_rows
@@ -145,7 +145,7 @@ def _manifest(run: Run, networks: list[Network], card: Card, weights: str, playe
     rows = ladder_rows(ladder) if ladder.exists() else []
     return Manifest(
         id=card.id, description=card.description, licence=card.licence, output_licence=card.output_licence,
-        trained_on=origins(library, card.credits), mel=experiment.mel, frames=played.frames,
+        trained_on=learned_from(run.path, library, card.credits), mel=experiment.mel, frames=played.frames,
         packing=played.packing, components=played.components,
         conditions=with_likeness(run.conditions, library, played.frames),
         band_mean=tuple(float(value) for value in library.band_mean),

@@ -9,7 +9,7 @@ from halfstep.export.onnx_writing import STORED
 from halfstep.fields import Fields, read_json
 from halfstep.learned_vocoder.clips import vocoder_example
 from halfstep.learned_vocoder.to_onnx import PRIOR, REFINER, add_vocoder, input_ranges, write_bass, write_vocoder
-from halfstep.runs.credits import licence_of, origins
+from halfstep.runs.credits import learned_from, licence_of
 from halfstep.runs.run_folder import open_any_run
 from halfstep.runs.vocoder import VocoderRun
 
@@ -42,9 +42,9 @@ def export_vocoder(
         assert bands is not None, "a vocoder's clips come with their bands"
         ranges = input_ranges(net, bands)
         if into is not None:
-            learned_from = origins(opened.library, credits)
+            known = learned_from(run, opened.library, credits)
             card = VocoderFiles(
-                prior=PRIOR, refiner=REFINER, licence=licence or licence_of(learned_from), trained_on=learned_from,
+                prior=PRIOR, refiner=REFINER, licence=licence or licence_of(known), trained_on=known,
                 measured=opened.figures,
             )  # fmt: skip
             add_vocoder(net, into, card, weights, ranges)

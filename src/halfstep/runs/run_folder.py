@@ -224,9 +224,9 @@ def new_run(
     return Run(path, experiment, library, device)
 
 
-def begin_with(run: Run, fitted: Mapping[str, bytes]) -> None:
-    """Keep in a new run's folder, which is there, what the packing of its start was fitted to; what is there stays."""
-    for name, data in fitted.items():
+def begin_with(run: AnyRun, kept: Mapping[str, bytes]) -> None:
+    """Keep in a new run's folder, which is there, what it has of its start; what is there stays."""
+    for name, data in kept.items():
         if not (run.path / name).exists():
             with replacing(run.path / name) as partial:
                 partial.write_bytes(data)

@@ -12,6 +12,7 @@ from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_reading import weights_of
 from halfstep.nets.denoiser import POOLED
 from halfstep.packing import COMPONENTS_FILE
+from halfstep.runs.credits import START, learned_from, start_file
 from halfstep.runs.run_folder import open_any_run
 from halfstep.runs.vocoder import WEIGHTS, VocoderRun
 from halfstep.training.checkpoint import load_tensors
@@ -23,13 +24,13 @@ Weights: TypeAlias = Callable[[Mapping[str, Sequence[int]]], dict[str, Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """fitted: what the packing was fitted to, file name -> bytes: under another one the same music would be other
-    numbers to the network. The scale is the new data set's own: under it music of any kind lies where the network
-    expects some (docs/experiments/flagship.md).
+    """kept: of the run that begins, file name -> bytes: what the packing was fitted to, as under another one the same
+    music would be other numbers to the network, and what was learned from. The scale is the new data set's own: under
+    it music of any kind lies where the network expects some (docs/experiments/flagship.md).
     """
 
     weights: Weights
-    fitted: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    kept: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
 
 
 def start_from(named: str | Path) -> Start:
@@ -51,25 +52,28 @@ def _of_run(folder: Path) -> Start:
         raise NamedError(f"{{start}} {unbraced(folder)}: not a finished run (no {TEACHER}, no {WEIGHTS})")
     weights = _kept(path)
     with open_any_run(folder) as run:
-        if isinstance(run, VocoderRun):
-            return Start(weights=weights)
+        kept = {START: start_file(learned_from(folder, run.library, ()))}
         file = folder / COMPONENTS_FILE
-        return Start(weights=weights, fitted={file.name: file.read_bytes()} if file.exists() else {})
+        if not isinstance(run, VocoderRun) and file.exists():
+            kept[file.name] = file.read_bytes()
+        return Start(weights=weights, kept=kept)
 
 
 def _of_model(folder: ModelFolder) -> Start:
     manifest, components = folder.manifest, folder.manifest.components
-    fitted = {} if components is None else {COMPONENTS_FILE: folder.read(components.file)}
+    kept = {START: start_file(manifest.trained_on)}
+    if components is not None:
+        kept[COMPONENTS_FILE] = folder.read(components.file)
     if TEACHER in manifest.files:
         folder.checked(TEACHER)
-        return Start(weights=_kept(folder.path / TEACHER), fitted=fitted)
+        return Start(weights=_kept(folder.path / TEACHER), kept=kept)
     file = folder.entry(manifest.steps[-1]).file
 
     def weights(shapes: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
         folder.read(file)  # the very bytes that the manifest says
         return weights_of(folder.path / file, shapes, "denoiser.", optional=(POOLED,))
 
-    return Start(weights=weights, fitted=fitted)
+    return Start(weights=weights, kept=kept)
 
 
 def _kept(path: Path) -> Weights:

@@ -83,8 +83,8 @@ def _begun(run: AnyRun, held: ExitStack, writes: bool, start: Start | None) -> N
         held.enter_context(folder_lock(run.path))
         _not_fewer(run)
         settle(run)
-        if isinstance(run, Run) and start is not None:
-            begin_with(run, start.fitted)
+        if start is not None:
+            begin_with(run, start.kept)
     if isinstance(run, Run):
         assert run.task is not None and run.conditions is not None
 
