@@ -13,13 +13,24 @@ import halfstep
 from halfstep.audio.bass_grid import bass_bins
 from halfstep.audio.mel import MelConfig, filterbank, log_mel
 from halfstep.audio.stft import hann
-from halfstep.bundle import Manifest, OnnxVocoder, VocoderFiles, open_folder, read_manifest, verify, write_manifest
+from halfstep.bundle import (
+    Manifest,
+    OnnxVocoder,
+    VocoderFiles,
+    installed,
+    open_folder,
+    read_manifest,
+    verify,
+    write_manifest,
+    write_vocoder_card,
+)
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.errors import InputError
 from halfstep.learned_vocoder.networks import VocoderNet
 from halfstep.learned_vocoder.to_onnx import BASS, PRIOR, REFINER, add_vocoder, input_ranges, write_bass, write_vocoder
 from halfstep.learned_vocoder.trunk import VocoderNetConfig
 from halfstep.runs.export_model import carried_vocoder
+from halfstep.runs.presets import PRESETS
 from halfstep.vocoders.learned import LEAD_IN_FRAMES, LearnedVocoder
 
 SMALL = MelConfig(sample_rate=16000, n_fft=512, hop_length=128, n_mels=32)
@@ -287,3 +298,30 @@ def test_networks_that_do_not_fit_are_refused(tmp_path: Path, write_model, tiny_
     with pytest.raises(InputError, match=r"vocoder-prior.onnx: its inputs are .*\[1, any, 32\].* implies"):
         open_folder(folder).vocoder()
     assert any("vocoder-prior.onnx" in problem for problem in verify(folder))
+
+
+def test_a_vocoder_in_a_folder_of_its_own_is_carried_too_and_checked(
+    tmp_path: Path, tiny_manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+):
+    net, folder, out = VocoderNet(tiny_manifest.mel, NET), tmp_path / "installed" / "own", tmp_path / "out"
+    for made in (folder, out):
+        made.mkdir(parents=True)
+    write_vocoder(net, folder)
+    write_vocoder_card(folder, tiny_manifest.mel, replace(CARD, bass=write_bass(net, folder)))
+    monkeypatch.setenv("HALFSTEP_MODELS", str(tmp_path / "installed"))
+    assert carried_vocoder(out, tiny_manifest.mel) == replace(CARD, bass=BASS)
+    assert all((out / name).read_bytes() == (folder / name).read_bytes() for name in (PRIOR, REFINER, BASS))
+    (folder / PRIOR).write_bytes((folder / PRIOR).read_bytes()[::-1])
+    with pytest.raises(InputError, match="its sha256 is not the one in vocoder.json"):
+        carried_vocoder(out, tiny_manifest.mel)
+    (folder / PRIOR).unlink()
+    with pytest.raises(InputError, match=f"{PRIOR}: missing"):
+        carried_vocoder(out, tiny_manifest.mel)
+
+
+def test_the_package_has_a_vocoder_for_the_usual_bands_without_a_model(tmp_path: Path):
+    mel = PRESETS["base"]().mel
+    assert all(manifest.mel.mid != mel for manifest in installed())
+    vocoder = carried_vocoder(tmp_path, mel)
+    assert vocoder is not None
+    assert {path.name for path in tmp_path.iterdir()} == set(vocoder.files)

@@ -1,16 +1,16 @@
 """A model folder: the only door between the making half and the playing half."""
 
 import functools
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from halfstep.bundle.files import changed_since, checked_path, read_checked, sha256_of
 from halfstep.bundle.low_rank import changed_network, read_change
 from halfstep.bundle.manifest import DenoiserFile, Manifest
-from halfstep.bundle.model_json import FILE_NAME, read_manifest, sha256_of
+from halfstep.bundle.model_json import FILE_NAME, read_manifest
 from halfstep.bundle.onnx_denoiser import OnnxDenoiser
 from halfstep.bundle.onnx_vocoder import OnnxVocoder
 from halfstep.bundle.session import OnnxNetwork
@@ -83,11 +83,7 @@ class ModelFolder:
 
     def read(self, name: str) -> bytes:
         """The bytes of a file of the manifest's table: the very ones whose sha256 was compared."""
-        path = self.checked(name)
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != self.manifest.files[name].sha256:
-            raise InputError(f"{path}: {_CHANGED}")
-        return data
+        return read_checked(self.path, name, self.manifest.files, FILE_NAME)
 
     def file_problem(self, name: str) -> str | None:
         """What is wrong with a file of the table; read in blocks, so that it may be of any size."""
@@ -95,22 +91,11 @@ class ModelFolder:
             path = self.checked(name)
         except InputError as error:
             return str(error)
-        return None if sha256_of(path) == self.manifest.files[name].sha256 else f"{path}: {_CHANGED}"
+        return None if sha256_of(path) == self.manifest.files[name].sha256 else f"{path}: {changed_since(FILE_NAME)}"
 
     def checked(self, name: str) -> Path:
         """The file's path, once it is a regular file of the declared size that lies in the folder itself."""
-        path, declared = self.path / name, self.manifest.files[name].bytes
-        if path.resolve().parent != self.path.resolve():
-            raise InputError(f"{path}: leads out of the model folder; put the file itself there")
-        if not path.is_file():
-            raise InputError(f"{path}: missing; {AGAIN}")
-        if path.stat().st_size != declared:
-            size = path.stat().st_size
-            raise InputError(f"{path}: {size} bytes, model.json says {declared}; {AGAIN}")
-        return path
-
-
-_CHANGED = f"its sha256 is not the one in model.json; {AGAIN}"
+        return checked_path(self.path, name, self.manifest.files, FILE_NAME)
 
 
 def open_folder(path: Path) -> ModelFolder:

@@ -9,6 +9,7 @@ from halfstep.addresses import is_address
 from halfstep.bundle.folder import ModelFolder, is_model_folder, open_folder
 from halfstep.bundle.manifest import Manifest
 from halfstep.bundle.remote import fetched
+from halfstep.bundle.vocoder_folder import VocoderFolder, is_vocoder_folder, open_vocoder_folder
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.fields import PLAIN_NAME
 
@@ -59,6 +60,18 @@ def installed_folders() -> Iterator[ModelFolder | InputError]:
                 yield error
             except OSError as error:  # one odd folder hides no others
                 yield InputError(f"{path}: {error.strerror}; change its permissions, or take it away")
+
+
+def installed_vocoders() -> Iterator[VocoderFolder]:
+    """Those of installed models, then those in folders of their own. InputError where one of these is not whole."""
+    for folder in installed_folders():
+        if isinstance(folder, ModelFolder) and folder.manifest.vocoder is not None:
+            manifest, vocoder = folder.manifest, folder.manifest.vocoder
+            yield VocoderFolder(path=folder.path, mel=manifest.mel.mid, vocoder=vocoder, files=manifest.files)
+    for place in model_places():
+        for path in sorted(place.iterdir()) if place.is_dir() else ():
+            if is_vocoder_folder(path):
+                yield open_vocoder_folder(path)
 
 
 def model_places() -> list[Path]:

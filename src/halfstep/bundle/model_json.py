@@ -1,6 +1,5 @@
 """model.json on the disk: read strictly, as from a stranger, and written by one function."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -10,20 +9,19 @@ from typing import Any
 from halfstep.atomic import write_json
 from halfstep.audio.guide import GUIDES, NO_GUIDE
 from halfstep.audio.mel_fields import mel_from, mel_to_json
-from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, Stationary, VocoderFiles
+from halfstep.bundle.files import table_from, table_of
+from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, Manifest, Origin, Stationary, VocoderFiles
 from halfstep.conditioning import MOST_CONDITIONS, NamedCondition, condition_from, condition_members
 from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.diffusion.process import DDIM, MOST_STEPS, SAMPLERS, VARIANCES, Process
 from halfstep.diffusion.schedule import SCHEDULES
 from halfstep.diffusion.steps import ALL_RESPACINGS
 from halfstep.errors import InputError
-from halfstep.fields import AGAIN, PLAIN_NAME, Fields, read_json
+from halfstep.fields import AGAIN, Fields, read_json
 from halfstep.packing import COMPONENTS, PACKINGS
 
 FORMAT = 1
 FILE_NAME = "model.json"
-MOST_BYTES = 16 << 30
-HASH_BLOCK = 1 << 20
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -41,12 +39,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
 
     Raises ValueError if the result could not be read again.
     """
-    files = {
-        path.name: FileEntry(sha256=sha256_of(path), bytes=path.stat().st_size)
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.name != FILE_NAME and PLAIN_NAME.fullmatch(path.name)
-    }
-    manifest = replace(manifest, files=files)
+    manifest = replace(manifest, files=table_of(folder, but=FILE_NAME))
     value: dict[str, Any] = {"format": FORMAT, **asdict(manifest), "mel": mel_to_json(manifest.mel)}
     value["conditions"] = [condition_members(one) for one in manifest.conditions]
     if not manifest.conditions:
@@ -59,15 +52,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     parse_manifest(json.loads(json.dumps(value, allow_nan=False)), str(folder / FILE_NAME))
     write_json(folder / FILE_NAME, value)
     return manifest
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file of any size, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(HASH_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def parse_manifest(value: object, where: str) -> Manifest:
@@ -97,7 +81,7 @@ def parse_manifest(value: object, where: str) -> Manifest:
         stationary=_parse_stationary(fields),
         vocoder=_parse_vocoder(fields),
         measured=_parse_measured(fields),
-        files=_parse_files(fields.inside("files")),
+        files=table_from(fields.inside("files")),
         made_with=fields.text("made_with"),
     )
     fields.done()
@@ -231,9 +215,11 @@ def _parse_conditions(outer: Fields) -> tuple[NamedCondition, ...]:
 
 def _parse_vocoder(outer: Fields) -> VocoderFiles | None:
     value = outer.take("vocoder")
-    if value is None:
-        return None
-    fields = Fields(f"{outer.where}: vocoder", value)
+    return None if value is None else vocoder_from(Fields(f"{outer.where}: vocoder", value))
+
+
+def vocoder_from(fields: Fields) -> VocoderFiles:
+    """A vocoder's networks as JSON has them, every value checked. InputError as of `Fields`."""
     vocoder = VocoderFiles(
         prior=fields.plain_name("prior"),
         refiner=fields.plain_name("refiner"),
@@ -251,19 +237,3 @@ def _parse_measured(fields: Fields) -> dict[str, Any]:
     if not isinstance(measured, dict):
         raise fields.fail("measured", measured, "an object")
     return measured
-
-
-def _parse_files(fields: Fields) -> dict[str, FileEntry]:
-    names = fields.names()
-    if len(names) > 1000 or not all(PLAIN_NAME.fullmatch(name) for name in names):
-        raise fields.fail("the list of names", names, "at most 1000 plain file names")
-    return {name: _parse_file(fields.inside(name)) for name in names}
-
-
-def _parse_file(fields: Fields) -> FileEntry:
-    sha256 = fields.text("sha256", longest=64)
-    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
-        raise fields.fail("sha256", sha256, "64 hexadecimal digits")
-    entry = FileEntry(sha256=sha256, bytes=fields.integer("bytes", 0, MOST_BYTES))
-    fields.done()
-    return entry

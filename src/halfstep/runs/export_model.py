@@ -7,9 +7,8 @@ from halfstep.atomic import replacing_folder
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import (
     Manifest,
-    ModelFolder,
     VocoderFiles,
-    installed_folders,
+    installed_vocoders,
     verify,
     write_manifest,
 )
@@ -112,13 +111,12 @@ def write_model(run: Run, out: Path, card: Card, config: ExportConfig = AS_USUAL
 
 
 def carried_vocoder(folder: Path, mel: MelConfig) -> VocoderFiles | None:
-    """The networks of an installed model's vocoder for this mel, copied into `folder`; None if there are none."""
-    for model in installed_folders():
-        files = model.manifest.vocoder if isinstance(model, ModelFolder) else None
-        if isinstance(model, ModelFolder) and files is not None and model.manifest.mel.mid == mel:
-            for name in files.files:
-                (folder / name).write_bytes(model.read(name))
-            return files
+    """The networks of an installed vocoder for this mel, copied into `folder`; None if there are none."""
+    for one in installed_vocoders():
+        if one.mel == mel:
+            for name in one.vocoder.files:
+                (folder / name).write_bytes(one.read(name))
+            return one.vocoder
     return None
 
 

@@ -1,9 +1,10 @@
 """A run of the learned vocoder becomes part of a model folder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from halfstep.atomic import replacing_folder
-from halfstep.bundle import VocoderFiles
+from halfstep.bundle import VocoderFiles, write_vocoder_card
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_writing import STORED
 from halfstep.fields import Fields, read_json
@@ -28,7 +29,7 @@ def holds_vocoder(run: Path) -> bool:
 def export_vocoder(
     run: Path, weights: str, credits: tuple[Path, ...], licence: str | None, into: Path | None, out: Path | None
 ) -> str:
-    """Give the model folder `into` the vocoder of the run, or write its networks alone into the folder `out`.
+    """Give the model folder `into` the vocoder of the run, or write it alone into the folder `out`.
 
     The licence is what the data's credits state, unless another is given. What was written comes back in words.
     """
@@ -41,12 +42,12 @@ def export_vocoder(
         bands = vocoder_example(drawn, opened.experiment.mel, opened.experiment.clips, rng).condition.aligned
         assert bands is not None, "a vocoder's clips come with their bands"
         ranges = input_ranges(net, bands)
+        known = learned_from(run, opened.library, credits)
+        card = VocoderFiles(
+            prior=PRIOR, refiner=REFINER, licence=licence or licence_of(known), trained_on=known,
+            measured=opened.figures,
+        )  # fmt: skip
         if into is not None:
-            known = learned_from(run, opened.library, credits)
-            card = VocoderFiles(
-                prior=PRIOR, refiner=REFINER, licence=licence or licence_of(known), trained_on=known,
-                measured=opened.figures,
-            )  # fmt: skip
             add_vocoder(net, into, card, weights, ranges)
             return f"{into}: has the vocoder of {run}, {card.licence}"
         assert out is not None, "the command asks for one of the two"
@@ -55,5 +56,5 @@ def export_vocoder(
         out.parent.mkdir(parents=True, exist_ok=True)
         with replacing_folder(out) as folder:
             write_vocoder(net, folder, weights, ranges)
-            write_bass(net, folder)
-        return f"{out}: the networks of {run}"
+            write_vocoder_card(folder, net.mel, replace(card, bass=write_bass(net, folder)))
+        return f"{out}: the vocoder of {run}, {card.licence}; named by HALFSTEP_MODELS, models of its bands get it"

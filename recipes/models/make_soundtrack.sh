@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# From nothing to the model `soundtrack`: fetch and render three kinds of music, prepare, train on from `piano`, distil,
+# export.
+#
+#   recipes/models/make_soundtrack.sh WORK [SECONDS]
+#
+# SECONDS of training: 4800 on two cores made the model in the package, and its ladder took half an hour more. Every part
+# resumes, so the same command again goes on. Needs npm, fluidsynth, fluid-soundfont-gm, musescore-general-soundfont,
+# `pip install music21==10.5.1 mido`, and the project's .venv (`make test` makes it) or another python named by PYTHON.
+set -euo pipefail
+work=${1:?a folder to work in}
+seconds=${2:-4800}
+here=$(cd "$(dirname "$0")" && pwd)
+python=${PYTHON:-$here/../../.venv/bin/python}
+halfstep() { "$python" -m halfstep "$@"; }
+
+mkdir -p "$work/kinds/ambient"
+if [ ! -e "$work/data/dataset.json" ]; then
+  "$python" "$here/../music/fetch_soundtracks.py" "$work/music" --no-gpl \
+    --set 0ad --set singularity --set hyperrogue
+  "$python" "$here/../music/render_piano.py" "$work/music" --stated-licences --variants 1 --minutes 150
+  # A folder a style.
+  ln -sfn ../music/piano "$work/kinds/piano"
+  ln -sfn ../music/0ad "$work/kinds/orchestral"
+  ln -sfn ../../music/singularity "$work/kinds/ambient/singularity"
+  ln -sfn ../../music/hyperrogue "$work/kinds/ambient/hyperrogue"
+  halfstep prepare "$work/kinds" --out "$work/data" --preset flagship --label style=folders
+fi
+halfstep train "$work/data" --out "$work/run" --preset flagship --from piano \
+  --set 'conditions.names=["style","key","loudness_like"]' \
+  --set conditions.dropout=0.2 --set conditions.dropout_each=0.35 \
+  --set music.guide=both --set music.guide_dropout=0.5 \
+  --set train.batch_size=8 --set train.learning_rate=4e-4 --set train.warmup_steps=100 --set train.ema_decay=0.998 \
+  --set train.measure_every=1500 --set train.compile=off --set "train.seconds=$seconds" --steps 100000
+halfstep distill "$work/run" --to 4 --updates "${UPDATES:-220}"
+rm -rf "$work/model"
+halfstep export "$work/run" --out "$work/model" --id soundtrack --steps 4 --jump --weights int8 \
+  --description "Piano, orchestral and ambient music, by style, key, tempo, level or a guide" \
+  --licence "CC-BY-SA-4.0" \
+  --output-licence "Yours to use; where it is close to a training piece, that piece's licence (CC-BY-SA, CC-BY, CC0 or public domain) holds" \
+  --credits "$work/music/0ad/LICENCES.json" --credits "$work/music/singularity/LICENCES.json" \
+  --credits "$work/music/hyperrogue/LICENCES.json" --credits "$work/music/piano/LICENCES.json"
+"$python" "$here/hold_stationary.py" "$work/model" --set 0 0.15 0 1.12
