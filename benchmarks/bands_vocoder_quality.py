@@ -19,10 +19,9 @@ from pathlib import Path
 import numpy as np
 from vocoder_quality import embedded
 
-import halfstep
 from halfstep.audio.files.io import read
 from halfstep.audio.mel import MelConfig, band_edges_hz, log_mel
-from halfstep.bundle import OnnxVocoder
+from halfstep.bundle import OnnxVocoder, installed_vocoders
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.learned_vocoder.to_onnx import BASS, PRIOR, REFINER
 from halfstep.metrics.frechet import frechet_distance
@@ -116,7 +115,7 @@ def main() -> None:
     first, last = round(options.start * rate), round((options.start + options.seconds) * rate)
     excerpts = [read(path, rate, mono=True).samples[0, first:last] for path in options.audio]
     excerpts = [excerpt for excerpt in excerpts if len(excerpt) == last - first]
-    package = halfstep.load("ambient-piano").folder.path
+    package = next(one.path for one in installed_vocoders() if one.mel == SLANEY)
     ways = {name: learned(Path(folder), BANDS) for name, folder in (text.split("=") for text in options.vocoder)}
     ways |= {"Griffin-Lim on the bands": Way(BANDS, by_griffin_lim), "the mel's vocoder": learned(package, SLANEY)}
     print(json.dumps({"excerpts": len(excerpts), "recordings": figures_of(excerpts)}), flush=True)

@@ -14,11 +14,14 @@ import numpy as np
 import torch
 from held_style import CLIP_SECONDS, embedded, fitted
 from noised_and_back import SHOWN, brought_back
+from torch import Tensor
 
 import halfstep
 from halfstep.data.dataset import Library
+from halfstep.diffusion.rates import Rates
 from halfstep.metrics.judge import voiced
 from halfstep.metrics.music import music_figures
+from halfstep.nets.condition import Condition
 from halfstep.nets.guidance import Guided
 from halfstep.runs.run_folder import open_run
 from halfstep.tasks.music.observer import MusicObserver
@@ -30,9 +33,7 @@ CALLS = (*np.linspace(1, 0.5, 12, endpoint=False).tolist(), 0.5)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument(
-        "data", type=Path, help="prepared, its recordings still there: the judge is fitted to them"
-    )
+    parser.add_argument("data", type=Path, help="prepared, its recordings still there: the judge is fitted to them")
     parser.add_argument("--model", default="piano", help="whose vocoder speaks")
     parser.add_argument("--weights", type=float, nargs="+", default=[0.0, 1.0, 2.0])
     parser.add_argument("--attention", type=float, default=0.5, help="weight of perturbed-attention guidance")
@@ -60,7 +61,9 @@ def main() -> None:
                 asked = {} if style is None else {"style": asks.condition("style", "this run").weights(style)}
                 pooled = torch.from_numpy(np.tile(asks.vector(asked), (len(real), 1)))
 
-                def network(part, at_t, condition, pooled=pooled, guided=guided):
+                def network(
+                    part: Tensor, at_t: Rates, condition: Condition, pooled: Tensor = pooled, guided: Guided = guided
+                ) -> Tensor:
                     return guided(part, at_t, replace(condition, pooled=pooled[: len(part)]))
 
                 x = brought_back(run, task, network, z, real, CALLS)

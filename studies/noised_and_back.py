@@ -9,13 +9,13 @@ The vocoder is that of --model.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import halfstep
 from halfstep.diffusion.steps import ddim_step
@@ -38,7 +38,7 @@ BATCH = 8
 
 @torch.inference_mode()
 def brought_back(
-    run: Run, task: Music, denoiser: nn.Module, z: Tensor, real: np.ndarray, calls: Sequence[float]
+    run: Run, task: Music, denoiser: Callable[..., Tensor], z: Tensor, real: np.ndarray, calls: Sequence[float]
 ) -> Tensor:
     """x [n, C, L] from z at the first of the times of the network's calls; the last of them goes down to 0."""
     schedule = run.experiment.diffusion.process.noise

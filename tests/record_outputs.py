@@ -37,8 +37,7 @@ MUSIC = {
     "griffin-lim-loop.wav": ["--loop", "--seconds", "4", "--seed", "7", "--vocoder", "griffin-lim"],
 }
 """File name -> options of `halfstep generate`; A and B stand for two recordings."""
-MODEL = ["--model", "ambient-piano"]
-"""The one that has not changed since the first record: it is the program that is held to its bytes."""
+MODEL = ["--model", "piano"]
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """A teacher of the model in the package, whose own was not kept: its student's weights, trained on as a teacher.
 
-    halfstep prepare MUSIC... --out DATA --preset flagship      # or base, for ambient-piano
+    halfstep prepare MUSIC... --out DATA --preset flagship
     python recipes/models/teacher_again.py DATA RUN [--model piano] [--updates 500]
     halfstep distill RUN --to 4 --updates 60
     python studies/same_noise.py RUN

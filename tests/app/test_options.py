@@ -41,4 +41,4 @@ def test_presets_are_offered_without_the_making_half(
     assert offered(monkeypatch, capsys, "halfstep train data --preset voc") == [
         "vocoder", "vocoder-bands", "vocoder-diffusion"
     ]  # fmt: skip
-    assert offered(monkeypatch, capsys, "halfstep generate a.wav --model amb") == ["ambient-piano"]
+    assert offered(monkeypatch, capsys, "halfstep generate a.wav --model sou") == ["soundtrack"]

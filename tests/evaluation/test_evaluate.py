@@ -140,8 +140,8 @@ def test_controls_are_measured_and_written(data: Path, tmp_path: Path, capsys: p
     ("arguments", "line"),
     [
         (["--data", "DATA"], "give either RUN|MODEL or --controls"),
-        (["ambient-piano", "--controls", "--data", "DATA"], "give either RUN|MODEL or --controls"),
-        (["ambient-piano", "--data", "absent"], "no prepared data set"),
+        (["piano", "--controls", "--data", "DATA"], "give either RUN|MODEL or --controls"),
+        (["piano", "--data", "absent"], "no prepared data set"),
         (["no-such-model", "--data", "DATA"], "no-such-model"),
         (["MODEL", "--data", "DATA", "--embedding", "vggish=absent.onnx"], "no such file"),
         (["MODEL", "--data", "DATA", "--windows", "2"], "--windows"),

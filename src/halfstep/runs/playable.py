@@ -8,7 +8,7 @@ from pathlib import Path
 
 import halfstep
 from halfstep.bundle import is_model_folder
-from halfstep.bundle.model_json import sha256_of
+from halfstep.bundle.files import sha256_of
 from halfstep.runs.distill import finished_rungs
 from halfstep.runs.export_model import Card, ExportConfig, write_model
 from halfstep.runs.run_folder import Run, open_run

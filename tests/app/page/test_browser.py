@@ -63,7 +63,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, singing_model: Path) -> Ite
         runtime = tmp_path_factory.mktemp("runtime")
         for name in RUNTIME_FILES:
             (runtime / name).write_bytes(b"export const env = { wasm: {} };")
-    models = ["--model", halfstep.load().manifest.id, "--model", str(singing_model)]
+    models = ["--model", halfstep.load().manifest.id, "--model", "soundtrack", "--model", str(singing_model)]
     assert run(["page", "--out", str(out), "--runtime", str(runtime), *models]) == 0
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(out)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -432,6 +432,25 @@ def test_strokes_that_would_drift_are_refused_in_the_browser(tab: Tab):
 
 
 @pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
+def test_a_tempo_leads_a_loop_in_the_browser_as_on_the_command_line(tab: Tab):
+    from halfstep.audio.mel import log_mel
+
+    model, seconds = halfstep.load("soundtrack"), 8 * 60 / 100
+    asked = {"model": "soundtrack", "seed": "7", "steps": 2, "bars": 2, "beats": 4, "bpm": 100, "style": "piano"}
+    rest = "null, () => {}, new AbortController().signal"
+    data = tab.saved(f"halfstep.source.make('loops', {json.dumps(asked)}, {rest})")
+    theirs = soundfile.read(io.BytesIO(data), dtype="float32")[0]
+    ours, free = (
+        model.generate(seconds, seed=7, steps=2, loop=True, style="piano", **tempo).samples[0]
+        for tempo in ({"tempo": 100.0}, {})
+    )
+    assert len(theirs) == len(ours)
+    of_theirs, of_ours, of_free = (log_mel(one, model.manifest.mel) for one in (theirs, ours, free))
+    assert np.corrcoef(of_theirs.ravel(), of_ours.ravel())[0, 1] > 0.97
+    assert np.abs(of_theirs - of_free).mean() > 3 * np.abs(of_theirs - of_ours).mean()
+
+
+@pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
 def test_a_browser_with_webgpu_plays_and_its_build_takes_every_denoiser(served: str, tmp_path: Path):
     """On a graphics card of software, which the page does not choose: a pass of the denoiser takes it half a minute."""
     with browser(tmp_path, *SOFTWARE_WEBGPU) as tab:
@@ -448,4 +467,4 @@ def test_a_browser_with_webgpu_plays_and_its_build_takes_every_denoiser(served: 
             await ort.InferenceSession.create(bytes, { executionProviders: ['webgpu'] });
             taken.push(name); }
           return taken; })""")
-        assert len(taken) == len(halfstep.load().manifest.steps) + 1
+        assert len(taken) == 2 * len(halfstep.load().manifest.steps) + 1

@@ -30,7 +30,7 @@ from halfstep.errors import InputError
 def add_to(app: typer.Typer) -> None:
     """Add the command to the program."""
     app.command(
-        epilog="Example: halfstep evaluate ambient-piano --data data/mine --out report\n\n"
+        epilog="Example: halfstep evaluate piano --data data/mine --out report\n\n"
         "halfstep evaluate runs/mine --data data/mine --out page --beside runs/ddpm\n\n"
         "halfstep evaluate models/mine --data data/mine --out report --style piano\n\n"
         "halfstep evaluate models/mine --data data/mine --out page --guide take.mp3"

@@ -1,0 +1,59 @@
+"""A model that can be asked for less: what it was trained with, but does not obey, is taken out of its folder.
+
+    python recipes/models/keep_conditions.py MODEL style [NAME ...]
+
+Its music stays as it is: to a network, what nobody asks for is zeros, and those columns of its weight go.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import ModelProto, numpy_helper
+
+from halfstep.bundle import read_manifest, write_manifest
+from halfstep.errors import InputError
+
+WEIGHT, INPUT = "denoiser.net.pooled.weight", "pooled"
+STORED = (WEIGHT, f"{WEIGHT}.packed")
+"""As numbers, or as bytes beside a scale for every row."""
+
+
+def narrowed(model: ModelProto, kept: np.ndarray) -> None:
+    """Of a denoiser, the columns of its pooled condition at the places `kept`."""
+    found = [part for part in model.graph.initializer if part.name in STORED]
+    if len(found) != 1:
+        raise InputError(f"{len(found)} weights of what is asked for, 1 was expected; weights in four bits are packed")
+    (part,) = found
+    part.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(numpy_helper.to_array(part)[:, kept]), part.name))
+    put = next(one for one in model.graph.input if one.name == INPUT)
+    put.type.tensor_type.shape.dim[1].dim_value = len(kept)
+
+
+def keep(folder: Path, names: list[str]) -> None:
+    """Leave a model folder the conditions of these names alone. InputError for one that it has not."""
+    manifest = read_manifest(folder)
+    for name in names:
+        manifest.asks.condition(name, manifest.id)
+    of_each = [one.name for one in manifest.conditions for _ in one.values]
+    kept = np.flatnonzero([name in names for name in of_each])
+    for file in {one.file for one in manifest.denoisers}:
+        model = onnx.load(folder / file)
+        narrowed(model, kept)
+        onnx.save(model, folder / file)
+    conditions = tuple(one for one in manifest.conditions if one.name in names)
+    write_manifest(folder, replace(manifest, conditions=conditions))
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("names", nargs="+", metavar="NAME")
+    options = parser.parse_args(words)
+    keep(options.model, options.names)
+
+
+if __name__ == "__main__":
+    main()
