@@ -75,8 +75,8 @@ def main() -> None:
             made.append(coarse((bands - library.band_mean[:, None]) / library.band_std[:, None])[:, :LENGTH])
         rows = {"held out": [of_track(one, size // 2, size // 2 + size) for one in long], "made": made}
         for name, windows in rows.items():
-            found = sorted((likest(window, tracks) for window in windows), reverse=True)
-            print(style or model.manifest.id, name, *(f"{one:.2f}" for one in found), flush=True)
+            highest = sorted((likest(window, tracks) for window in windows), reverse=True)
+            print(style or model.manifest.id, name, *(f"{one:.2f}" for one in highest), flush=True)
 
 
 if __name__ == "__main__":

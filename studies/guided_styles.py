@@ -74,10 +74,10 @@ def main() -> None:
                     for sound in sounds
                     for at in range(0, len(sound) - size, size)
                 ]
-                heard = np.bincount(judge.judged(clips), minlength=len(styles))
+                judged = np.bincount(judge.judged(clips), minlength=len(styles))
                 by_window = [music_figures(sound, observer.mel.sample_rate) for sound in sounds]
                 figures = (f"{key} {np.nanmean([one[key] for one in by_window]):.2f}" for key in SHOWN)
-                said = dict(zip(styles, heard.tolist(), strict=True))
+                said = dict(zip(styles, judged.tolist(), strict=True))
                 print(f"w = {weight:g}, {style or 'nothing asked'}:", said, *figures, sep="  ", flush=True)
 
 

@@ -23,10 +23,10 @@ STORED = (WEIGHT, f"{WEIGHT}.packed")
 
 def narrowed(model: ModelProto, kept: np.ndarray) -> None:
     """Of a denoiser, the columns of its pooled condition at the places `kept`."""
-    found = [part for part in model.graph.initializer if part.name in STORED]
-    if len(found) != 1:
-        raise InputError(f"{len(found)} weights of what is asked for, 1 was expected; weights in four bits are packed")
-    (part,) = found
+    weights = [part for part in model.graph.initializer if part.name in STORED]
+    if len(weights) != 1:
+        raise InputError(f"{len(weights)} weights of what is asked for, 1 was expected; weights in four bits are packed")
+    (part,) = weights
     part.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(numpy_helper.to_array(part)[:, kept]), part.name))
     put = next(one for one in model.graph.input if one.name == INPUT)
     put.type.tensor_type.shape.dim[1].dim_value = len(kept)
