@@ -25,7 +25,7 @@ def narrowed(model: ModelProto, kept: np.ndarray) -> None:
     """Of a denoiser, the columns of its pooled condition at the places `kept`."""
     weights = [part for part in model.graph.initializer if part.name in STORED]
     if len(weights) != 1:
-        raise InputError(f"{len(weights)} weights of what is asked for, 1 was expected; weights in four bits are packed")
+        raise InputError(f"{len(weights)} weights of what is asked for, 1 was expected: none of four bits can be cut")
     (part,) = weights
     part.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(numpy_helper.to_array(part)[:, kept]), part.name))
     put = next(one for one in model.graph.input if one.name == INPUT)
