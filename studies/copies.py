@@ -9,6 +9,7 @@ from, in its own bands.
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.signal import fftconvolve
@@ -67,7 +68,7 @@ def main() -> None:
         )
         tracks = [of_track(track) for track in learned]
         long = [track for track in others if track.frames >= 2 * size][: options.windows]
-        asked = {} if style is None else {"style": style}
+        asked: dict[str, Any] = {} if style is None else {"style": style}
         made = []
         for seed in range(options.windows):
             sound = model.generate(model.manifest.seconds, seed=seed, steps=options.steps, **asked).samples.mean(axis=0)

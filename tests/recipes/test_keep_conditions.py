@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_the_rest_is_asked_for_as_before(recipe, weights: str, write_library: Ca
     folder = tmp_path / "model"
     export_run(tmp_path / "run", folder, Card(id="m"), ExportConfig(weights=weights))
 
-    def music(**asked: str) -> np.ndarray:
+    def music(**asked: Any) -> np.ndarray:
         return halfstep.load(folder).generate(0.3, seed=1, steps=2, vocoder="griffin-lim", **asked).samples
 
     before = {style: music(style=style) for style in ("low", "high")}

@@ -440,9 +440,9 @@ def test_a_tempo_leads_a_loop_in_the_browser_as_on_the_command_line(tab: Tab):
     rest = "null, () => {}, new AbortController().signal"
     data = tab.saved(f"halfstep.source.make('loops', {json.dumps(asked)}, {rest})")
     theirs = soundfile.read(io.BytesIO(data), dtype="float32")[0]
+    tempi: tuple[dict[str, Any], ...] = ({"tempo": 100.0}, {})
     ours, free = (
-        model.generate(seconds, seed=7, steps=2, loop=True, style="piano", **tempo).samples[0]
-        for tempo in ({"tempo": 100.0}, {})
+        model.generate(seconds, seed=7, steps=2, loop=True, style="piano", **tempo).samples[0] for tempo in tempi
     )
     assert len(theirs) == len(ours)
     of_theirs, of_ours, of_free = (log_mel(one, model.manifest.mel) for one in (theirs, ours, free))
