@@ -42,7 +42,7 @@ def runs(library: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("halfstep.runs.run_folder.Run.observer", lambda *_, **__: NoObserver())
-        patch.setattr("halfstep.runs.export_model.installed_folders", lambda: [])
+        patch.setattr("halfstep.runs.export_model.installed_vocoders", lambda: [])
         patch.setattr("halfstep.runs.distill.LadderReport", lambda *_: Nobody())
         for name, diffusion in (("ddpm", ddpm), ("ladder", DiffusionConfig(schedule="sigmoid"))):
             patch.setitem(PRESETS, "small", lambda diffusion=diffusion: experiment(diffusion))

@@ -105,7 +105,7 @@ def covering(cases: list[Case]) -> list[Case]:
 def nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """What costs more than it shows here: pictures of samples, and a vocoder to come along."""
     monkeypatch.setattr("halfstep.runs.run_folder.Run.observer", lambda *_, **__: NoObserver())
-    monkeypatch.setattr("halfstep.runs.export_model.installed_folders", lambda: [])
+    monkeypatch.setattr("halfstep.runs.export_model.installed_vocoders", lambda: [])
 
 
 def hear(library: Path, folder: Path, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:

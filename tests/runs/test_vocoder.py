@@ -13,7 +13,7 @@ from full_disks import Disk
 
 from halfstep.app.cli import run
 from halfstep.audio.mel import MelConfig
-from halfstep.bundle import read_manifest, verify
+from halfstep.bundle import open_vocoder_folder, read_manifest, verify
 from halfstep.data.synthetic import piece
 
 SETTINGS = (
@@ -113,10 +113,11 @@ def test_a_full_disk_leaves_the_model_as_it_was(
     assert not list(model.parent.glob(".*partial*"))
 
 
-def test_its_networks_alone_go_into_a_bare_folder(trained: Path, tmp_path: Path):
-    assert run(["export", str(trained), "--out", str(tmp_path / "bare")]) == 0
-    names = {path.name for path in (tmp_path / "bare").iterdir()}
-    assert names == {"vocoder-prior.onnx", "vocoder-refiner.onnx"} | (names & {"vocoder-bass.onnx"})
+def test_it_goes_alone_into_a_folder_of_its_own(trained: Path, tmp_path: Path):
+    assert run(["export", str(trained), "--out", str(tmp_path / "alone"), "--licence", "CC0-1.0"]) == 0
+    vocoder = open_vocoder_folder(tmp_path / "alone").vocoder
+    assert {path.name for path in (tmp_path / "alone").iterdir()} == {*vocoder.files, "vocoder.json"}
+    assert vocoder.licence == "CC0-1.0"
 
 
 @pytest.mark.parametrize(
