@@ -21,6 +21,7 @@ from halfstep.bundle import (
     open_folder,
     read_manifest,
     verify,
+    verify_vocoder,
     write_manifest,
     write_vocoder_card,
 )
@@ -278,6 +279,9 @@ def test_what_is_exported_carries_the_installed_vocoder_of_its_mel(
     assert carried_vocoder(out, tiny_manifest.mel) == replace(CARD, bass=BASS)
     assert all((out / name).read_bytes() == (folder / name).read_bytes() for name in (PRIOR, REFINER, BASS))
     assert carried_vocoder(out, SMALL) is None
+    (folder / PRIOR).write_bytes((folder / PRIOR).read_bytes()[::-1])
+    with pytest.raises(InputError, match="its sha256 is not the one in model.json"):
+        carried_vocoder(out, tiny_manifest.mel)
 
 
 def test_a_bass_that_comes_later_than_the_rest_is_refused(net, tmp_path: Path):
@@ -309,11 +313,14 @@ def test_a_vocoder_in_a_folder_of_its_own_is_carried_too_and_checked(
     write_vocoder(net, folder)
     write_vocoder_card(folder, tiny_manifest.mel, replace(CARD, bass=write_bass(net, folder)))
     monkeypatch.setenv("HALFSTEP_MODELS", str(tmp_path / "installed"))
+    assert verify_vocoder(folder) == []
     assert carried_vocoder(out, tiny_manifest.mel) == replace(CARD, bass=BASS)
     assert all((out / name).read_bytes() == (folder / name).read_bytes() for name in (PRIOR, REFINER, BASS))
     (folder / PRIOR).write_bytes((folder / PRIOR).read_bytes()[::-1])
-    with pytest.raises(InputError, match="its sha256 is not the one in vocoder.json"):
+    changed = "its sha256 is not the one in vocoder.json"
+    with pytest.raises(InputError, match=changed):
         carried_vocoder(out, tiny_manifest.mel)
+    assert changed in verify_vocoder(folder)[0]
     (folder / PRIOR).unlink()
     with pytest.raises(InputError, match=f"{PRIOR}: missing"):
         carried_vocoder(out, tiny_manifest.mel)

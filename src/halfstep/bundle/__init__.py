@@ -6,7 +6,7 @@ from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Ma
 from halfstep.bundle.model_json import origin_from, read_manifest, write_manifest
 from halfstep.bundle.onnx_denoiser import OnnxDenoiser
 from halfstep.bundle.onnx_vocoder import OnnxVocoder
-from halfstep.bundle.vocoder_folder import VocoderFolder, open_vocoder_folder, write_vocoder_card
+from halfstep.bundle.vocoder_folder import VocoderFolder, open_vocoder_folder, verify_vocoder, write_vocoder_card
 
 __all__ = [
     "ComponentsFile",
@@ -31,6 +31,7 @@ __all__ = [
     "origin_from",
     "read_manifest",
     "verify",
+    "verify_vocoder",
     "write_manifest",
     "write_vocoder_card",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from halfstep.addresses import is_address
 from halfstep.bundle.folder import ModelFolder, is_model_folder, open_folder
 from halfstep.bundle.manifest import Manifest
+from halfstep.bundle.model_json import FILE_NAME as MODEL_CARD
 from halfstep.bundle.remote import fetched
 from halfstep.bundle.vocoder_folder import VocoderFolder, is_vocoder_folder, open_vocoder_folder
 from halfstep.errors import InputError, NamedError, unbraced
@@ -50,7 +51,7 @@ def installed_folders() -> Iterator[ModelFolder | InputError]:
         try:
             folders = sorted(place.iterdir(), key=lambda path: (path.name != DEFAULT, path)) if place.is_dir() else []
         except OSError as error:
-            yield InputError(f"{place}: {error.strerror}; change its permissions, or take it out of {VARIABLE}")
+            yield InputError(_unreadable(place, error))
             continue
         for path in folders:
             try:
@@ -67,11 +68,19 @@ def installed_vocoders() -> Iterator[VocoderFolder]:
     for folder in installed_folders():
         if isinstance(folder, ModelFolder) and folder.manifest.vocoder is not None:
             manifest, vocoder = folder.manifest, folder.manifest.vocoder
-            yield VocoderFolder(path=folder.path, mel=manifest.mel.mid, vocoder=vocoder, files=manifest.files)
+            yield VocoderFolder(
+                path=folder.path, mel=manifest.mel.mid, vocoder=vocoder, files=manifest.files, card=MODEL_CARD
+            )
     for place in model_places():
-        for path in sorted(place.iterdir()) if place.is_dir() else ():
-            if is_vocoder_folder(path):
-                yield open_vocoder_folder(path)
+        try:
+            folders = sorted(path for path in place.iterdir() if is_vocoder_folder(path)) if place.is_dir() else []
+        except OSError as error:
+            raise InputError(_unreadable(place, error)) from None
+        yield from map(open_vocoder_folder, folders)
+
+
+def _unreadable(place: Path, error: OSError) -> str:
+    return f"{place}: {error.strerror}; change its permissions, or take it out of {VARIABLE}"
 
 
 def model_places() -> list[Path]:

@@ -12,7 +12,7 @@ FRAMES_AT_ONCE = 1 << 16
 
 
 def kind_and_problems(path: Path) -> tuple[str, list[str]]:
-    """("model" | "data set" | "run", its problems, a line each). InputError if it is none of these."""
+    """("model" | "vocoder" | "data set" | "run", its problems, a line each). InputError if it is none of these."""
     for kind, mark, look in KINDS:
         if (path / mark).is_file():
             return kind, look(path)
@@ -64,6 +64,7 @@ def _run(path: Path) -> list[str]:
 
 KINDS: list[tuple[str, str, Callable[[Path], list[str]]]] = [
     ("model", "model.json", bundle.verify),
+    ("vocoder", "vocoder.json", bundle.verify_vocoder),
     ("data set", "dataset.json", _data_set),
     ("run", "config.json", _run),
 ]
