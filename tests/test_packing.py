@@ -108,7 +108,7 @@ def test_what_a_network_is_told_is_the_known_frames_then_their_mask(name, seed):
     packing, rng = PACKINGS[name], np.random.default_rng(seed)
     window = rng.standard_normal((2, 6, 12)).astype(np.float32)
     mask = (rng.random((2, 12)) < 0.5).astype(np.float32)
-    aligned, held = packing.context(window, mask)
+    aligned, held = packing.context(packing.flat(window), mask)
     known, given_mask = aligned[:, : packing.planes * 6], aligned[:, packing.planes * 6 :]
     np.testing.assert_array_equal(packing.unflat(known), window * mask[:, None])
     np.testing.assert_array_equal(given_mask, packing.pack_frames(mask))
@@ -183,7 +183,7 @@ def test_unit_noise_stays_unit_and_white_in_components():
 def test_a_place_of_components_is_held_where_all_its_frames_are_known(mask: list[bool], seed: int):
     packing = projected()
     window = np.random.default_rng(seed).standard_normal((N_MELS, 12), dtype=np.float32)
-    aligned, held = packing.context(window, np.array(mask, np.float32))
+    aligned, held = packing.context(packing.flat(window), np.array(mask, np.float32))
     whole = np.all(np.array(mask).reshape(4, PLANES), axis=1).astype(np.float32)
     np.testing.assert_array_equal(held, np.broadcast_to(whole, (COUNT, 4)))
     np.testing.assert_array_equal(aligned[COUNT:], whole[None])

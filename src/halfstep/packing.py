@@ -147,26 +147,19 @@ class Packing:
         return self.unpack(x.reshape(*batch, self.planes, count // self.planes, length))
 
     def context(
-        self, known: Float[np.ndarray, "*batch n_mels frames"], mask: Float[np.ndarray, "*batch frames"]
-    ) -> tuple[
-        Float[np.ndarray, "*batch aligned frames//{self.planes}"],
-        Float[np.ndarray, "*batch channels frames//{self.planes}"],
-    ]:
+        self, x: Float[np.ndarray, "*batch channels length"], mask: Float[np.ndarray, "*batch {self.planes}*length"]
+    ) -> tuple[Float[np.ndarray, "*batch aligned length"], Float[np.ndarray, "*batch channels length"]]:
         """The context of a window as a network is given it, and where its x is given.
 
-        `known` counts where mask is 1. Comes back as aligned, the known frames under the mask, then the mask itself
-        (C + mask_channels), and held, 1 where x is given. Of components, a place is given where all its frames are
-        known.
+        x of the known window, which counts where mask [frames] is 1. Comes back as aligned, x under the mask, then the
+        mask itself (C + mask_channels), and held, 1 where x is given. Of components, a place is given where all its
+        frames are known.
         """
         packed_mask = np.copy(self.pack_frames(mask), order="C")
-        if self.components is None:
-            shown = self.flat(known * mask[..., None, :])
-            held = np.repeat(packed_mask, known.shape[-2], axis=-2)
-        else:
+        if self.components is not None:
             packed_mask = packed_mask.min(axis=-2, keepdims=True)
-            shown = self.flat(known) * packed_mask
-            held = np.repeat(packed_mask, self.components.count, axis=-2)
-        return np.concatenate([shown, packed_mask], axis=-2), held
+        held = np.repeat(packed_mask, x.shape[-2] // self.mask_channels, axis=-2)
+        return np.concatenate([x * held, packed_mask], axis=-2), held
 
     def _planes_of(
         self, window: Float[np.ndarray, "*batch n_mels frames"]

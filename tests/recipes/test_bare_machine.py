@@ -23,7 +23,7 @@ with TrainingLog(Path("run"), 0) as journal:
 """
 ABSENT = (
     "beartype", "hypothesis", "jaxtyping", "librosa", "matplotlib", "onnx", "onnxruntime", "pyloudnorm", "pytest",
-    "ray", "scipy", "sounddevice", "soxr", "starlette", "tensorboard", "uvicorn", "websockets",
+    "ray", "scipy", "sounddevice", "soxr", "starlette", "tensorboard", "threadpoolctl", "uvicorn", "websockets",
 )  # fmt: skip
 
 

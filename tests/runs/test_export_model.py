@@ -38,9 +38,10 @@ def inputs(count: int) -> tuple[Music, dict[str, np.ndarray]]:
     task, rng = Music(PRESETS["tiny"]().task_as(MusicConfig)), np.random.default_rng(0)
     windows = rng.standard_normal((count, 128, 384), np.float32)
     masks = (rng.random((count, 384)) < 0.5).astype(np.float32)
-    aligned, _ = task.packing.context(windows, masks)
+    x = task.packing.flat(windows)
+    aligned, _ = task.packing.context(x, masks)
     alpha, sigma = (rate.astype(np.float32) for rate in cosine_rates(TIMES[:count]))
-    return task, {"z_t": task.packing.flat(windows), "alpha": alpha, "sigma": sigma, "aligned": aligned}
+    return task, {"z_t": x, "alpha": alpha, "sigma": sigma, "aligned": aligned}
 
 
 def by_torch(denoiser: Denoiser, given: dict[str, np.ndarray], count: int) -> np.ndarray:

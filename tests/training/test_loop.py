@@ -1,12 +1,14 @@
 """The main loop: what it anneals, what it survives, where it stops."""
 
 import itertools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 from torch import Tensor, nn
 
 from halfstep.nets.blocks import Sizes
@@ -331,3 +333,24 @@ def test_the_clock_counts_seconds_and_never_past_the_end(monkeypatch: pytest.Mon
 def test_a_time_that_is_none_is_refused(seconds: float):
     with pytest.raises(ValueError, match=f"seconds is {seconds}: a number above 0 or null"):
         config(5, seconds=seconds)
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_batches_are_made_by_one_thread_beside_a_network_on_the_processor(tmp_path: Path):
+    seen, before = list[set[int]](), blas_threads()
+
+    def watched(number: int) -> Example:
+        seen.append(blas_threads())
+        return batch(number)
+
+    run(tmp_path, watched, config(2))
+    assert seen and all(threads == {1} for threads in seen)
+    assert blas_threads() == before
+
+
+def test_a_bare_machine_trains_without_what_says_so_to_a_blas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    run(tmp_path, batch, config(2))

@@ -156,9 +156,9 @@ class WindowSampler:
             if begun.t == 0:
                 return begun.x
             begun = Begun(packing.flat(begun.x)[None], begun.t)
-        context, held = packing.context(known, mask)
-        aligned, held = self._aligned(context), held[None]
-        known_x = packing.flat(known)[None]
+        known_x = packing.flat(known)
+        context, held = packing.context(known_x, mask)
+        aligned, known_x, held = self._aligned(context), known_x[None], held[None]
 
         def predict(z_t: Float32[np.ndarray, "..."], at_t: Rates) -> Prediction:
             return self._predicted(z_t, at_t, aligned)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from halfstep.arrays import Float, Float32
+from halfstep.arrays import Bool, Float, Float32
 from halfstep.atomic import write_json
 from halfstep.conditioning import (
     MOST_CONDITIONS,
@@ -132,21 +132,30 @@ class Conditioning:
         self, clips: Float[np.ndarray, "batch ..."], tracks: Sequence[Track]
     ) -> Float32[np.ndarray, "batch features"]:
         """The vector of each clip [n_mels, frames], by the track it is of and what is measured of it."""
-        return np.stack([self._vector(clip, track) for clip, track in zip(clips, tracks, strict=True)])
+        return self._vectors(clips, tracks, np.ones((len(tracks), len(self.conditions.named)), np.bool_))
 
     def given(
         self, example: Example, clips: Float[np.ndarray, "batch ..."], tracks: Sequence[Track], rng: np.random.Generator
     ) -> Example:
         """The example with the vector of every clip as its pooled condition, some of it left out by `rng`."""
-        vectors, named = self.of(clips, tracks), self.conditions.named
+        named = self.conditions.named
         kept = rng.random((len(tracks), 1)) >= self._config.dropout
         each = rng.random((len(tracks), len(named))) >= (self._config.dropout_each if len(named) > 1 else 0)
-        features = np.repeat(kept & each, [len(one.values) for one in named], axis=1)
-        pooled = torch.from_numpy(np.where(features, vectors, np.float32(0)))
+        pooled = torch.from_numpy(self._vectors(clips, tracks, kept & each))
         return replace(example, condition=replace(example.condition, pooled=pooled))
 
-    def _vector(self, clip: np.ndarray, track: Track) -> Float32[np.ndarray, "features"]:
-        return self.conditions.vector({one.name: self._weights(one, clip, track) for one in self.conditions.named})
+    def _vectors(
+        self,
+        clips: Float[np.ndarray, "batch ..."],
+        tracks: Sequence[Track],
+        asked: Bool[np.ndarray, "batch conditions"],
+    ) -> Float32[np.ndarray, "batch features"]:
+        """The vector of each clip, with those conditions in it that are asked for; only they are measured."""
+        vectors: list[Weights] = []
+        for clip, track, wanted in zip(clips, tracks, asked, strict=True):
+            chosen = [one for one, is_wanted in zip(self.conditions.named, wanted, strict=True) if is_wanted]
+            vectors.append(self.conditions.vector({one.name: self._weights(one, clip, track) for one in chosen}))
+        return np.stack(vectors)
 
     def _weights(self, one: NamedCondition, clip: np.ndarray, track: Track) -> Weights:
         if one.name in track.labels or one.name not in MEASURES:

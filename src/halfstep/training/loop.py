@@ -116,7 +116,7 @@ def train(
     if first < config.updates:
         learner.begin(folder, lambda: move(own(first), device))
     clock = Clock(config.seconds)
-    with open_journal(folder, first) as journal, Stop() as stop, _ahead(own, first, config.updates) as upcoming:
+    with open_journal(folder, first) as journal, Stop() as stop, _ahead(own, first, config.updates, device) as upcoming:
         saved, saved_at = first, time.monotonic()
         last_log, line = saved_at, f"going on from update {first}" if first else ""
         if everyone.leads:
@@ -195,9 +195,14 @@ def move(example: Example, device: torch.device) -> Example:
 
 
 @contextlib.contextmanager
-def _ahead(batches: Callable[[int], Example], first: int, end: int) -> Generator[Iterator[Example], None, None]:
-    """Batches first..end-1 in order, made a few ahead on a thread while the network works."""
-    with ThreadPoolExecutor(1, "batches") as pool:
+def _ahead(
+    batches: Callable[[int], Example], first: int, end: int, device: torch.device
+) -> Generator[Iterator[Example], None, None]:
+    """Batches first..end-1 in order, made a few ahead on a thread while the network works on `device`.
+
+    On a processor the network has every core, so that the thread works without helpers there.
+    """
+    with _no_helpers() if device.type == "cpu" else contextlib.nullcontext(), ThreadPoolExecutor(1, "batches") as pool:
 
         def ordered() -> Generator[Example, None, None]:
             waiting = [pool.submit(batches, number) for number in range(first, min(first + 3, end))]
@@ -210,3 +215,15 @@ def _ahead(batches: Callable[[int], Example], first: int, end: int) -> Generator
             yield ordered()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _no_helpers() -> contextlib.AbstractContextManager[object]:
+    """numpy's matrix products on the thread that asks for them: a BLAS's own threads spin on the cores of the network
+    while they wait, and an update takes 1.6 times as long (docs/experiments/music-and-pace.md). A bare machine may have
+    nothing that can say so to a BLAS.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return contextlib.nullcontext()
+    return threadpool_limits(1, "blas")

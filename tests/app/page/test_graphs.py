@@ -39,7 +39,7 @@ def test_what_leads_into_the_network_and_out_of_it(made: dict[str, bytes]):
     noise, known = rng.standard_normal((2, manifest.frames, manifest.mel.n_mels)).astype(np.float32)
     mask = (np.arange(manifest.frames) < 335).astype(np.float32)  # the last of its patches is known in part
     z, known_x, held, aligned = answers(made["packed"], noise=noise, known=known, mask=mask)
-    context, where = packing.context(known.T, mask)
+    context, where = packing.context(packing.flat(known.T), mask)
     for found, expected in ((z, packing.noise(noise.T)), (known_x, packing.flat(known.T)), (held, where)):
         np.testing.assert_allclose(found[0], expected, atol=1e-4)
     np.testing.assert_allclose(aligned[0], context, atol=1e-4)

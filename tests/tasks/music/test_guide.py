@@ -59,7 +59,7 @@ def music(guide: str = CHORDS, packing: str = "patch", **changes) -> Music:
 def test_the_guide_stands_below_the_context_on_the_grid_of_x(packing: str, context: bool):
     task = music(packing=packing, context=context)
     nothing = np.zeros((12, FRAMES), np.float32)
-    example = task.given(CLIPS, nothing, CLIPS, task.guides(CLIPS))
+    example = task.given(CLIPS, nothing, task.guides(CLIPS))
     aligned = example.condition.aligned
     assert aligned is not None
     assert aligned.shape == (12, task.aligned, task.length)
@@ -137,7 +137,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Music, Denoiser]:
 def test_a_guide_that_says_all_leaves_no_error_and_none_leaves_the_mean(learned: tuple[Music, Denoiser]):
     """Of pure noise the best guess is the mean, off by the power of x; given the pitch class, the window itself."""
     task, denoiser = learned
-    given = task.given(CLIPS, np.zeros((12, FRAMES), np.float32), CLIPS, task.guides(CLIPS))
+    given = task.given(CLIPS, np.zeros((12, FRAMES), np.float32), task.guides(CLIPS))
     errors = [
         errors_by_level(denoiser, example, DiffusionConfig().process.noise)["x_error/1.0"]
         for example in (given, task.free(CLIPS))

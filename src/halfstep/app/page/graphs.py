@@ -36,10 +36,11 @@ def graphs(folder: ModelFolder) -> dict[str, bytes]:
     window, x = (frames, bands), (1, manifest.channels, manifest.length)
 
     def packed(noise: Array, known: Array, mask: Array, *guides: Array) -> tuple[Array, ...]:
-        context, held = packing.context(known.T, mask)
+        known_x = packing.flat(known.T)
+        context, held = packing.context(known_x, mask)
         given = [*([context] if manifest.context else []), *(packing.pack_rows(guide) for guide in guides)]
         aligned = np.concatenate(given, axis=-2) if given else context
-        parts = (packing.noise(noise.T), packing.flat(known.T), held, aligned)
+        parts = (packing.noise(noise.T), known_x, held, aligned)
         return tuple(part[None] for part in parts)
 
     def stepped(

@@ -50,11 +50,9 @@ class MusicObserver:
         self._free = move(task.free(self.real), device)
         nothing = np.zeros((count, task.config.frames), np.float32)
         follows = task.config.guide != NO_GUIDE
-        self._guided = (
-            move(task.given(self.real, nothing, self.real, task.guides(self.real)), device) if follows else None
-        )
+        self._guided = move(task.given(self.real, nothing, task.guides(self.real)), device) if follows else None
         first_third = (np.arange(task.config.frames) < task.config.frames // 3).astype(np.float32)
-        self._given = move(task.given(self.real, np.tile(first_third, (count, 1)), self.real), device)
+        self._given = move(task.given(self.real, np.tile(first_third, (count, 1))), device)
 
     def sampled_at(self, num_steps: int) -> None:
         """From now on samples take so many steps."""

@@ -179,37 +179,49 @@ class Music:
 
     def example(self, clips: Float[np.ndarray, "batch bands frames"], rng: np.random.Generator) -> Example:
         masks = np.stack([self._draw(rng) for _ in clips])
-        noise = rng.standard_normal(clips.shape, dtype=np.float32)
-        level = rng.uniform(0, self.config.context_noise, (len(clips), 1, 1)).astype(np.float32)
+        x = self.packing.flat(clips)
+        noise = rng.standard_normal(x.shape, dtype=np.float32)  # of x: it is orthonormal in the bands, times a scale
+        level = rng.uniform(0, self.config.context_noise * self.packing.scale, (len(clips), 1, 1)).astype(np.float32)
         guide = None if self._measure is None else self.guides(clips) * self._shown(len(clips), rng)
-        return self.given(clips, masks, clips + level * noise, guide)
+        return self._given(x, masks, x + level * noise, guide)
 
     def free(self, clips: Float[np.ndarray, "batch bands frames"]) -> Example:
-        return self.given(clips, np.zeros((len(clips), self.config.frames), np.float32), clips)
+        return self.given(clips, np.zeros((len(clips), self.config.frames), np.float32))
 
     def given(
         self,
         clips: Float[np.ndarray, "batch bands frames"],
         masks: Float[np.ndarray, "batch frames"],
-        seen: Float[np.ndarray, "batch bands frames"],
         guide: Float[np.ndarray, "batch guide frames"] | None = None,
     ) -> Example:
-        """x = clips; the network is shown `seen` [B, rows, frames] where masks [B, frames] are 1, and the guide, if it
-        follows one: None is nothing to follow.
+        """x = clips; the network is shown them where masks [B, frames] are 1, and the guide, if it follows one: None is
+        nothing to follow.
         """
-        x, aligned, held = torch.from_numpy(self.packing.flat(clips)), list[np.ndarray](), None
+        x = self.packing.flat(clips)
+        return self._given(x, masks, x, guide)
+
+    def _given(
+        self,
+        x: Float[np.ndarray, "batch channels length"],
+        masks: Float[np.ndarray, "batch frames"],
+        seen: Float[np.ndarray, "batch channels length"],
+        guide: Float[np.ndarray, "batch guide frames"] | None,
+    ) -> Example:
+        """The same of packed clips, of which the network is shown `seen`."""
+        aligned, held = list[np.ndarray](), None
         if self.config.context:
             context, held = self.packing.context(seen, masks)
             aligned.append(context)
         if self._measure is not None:
-            none = np.zeros((len(clips), guide_rows(self.config.guide), self.config.frames), np.float32)
+            none = np.zeros((len(x), guide_rows(self.config.guide), self.config.frames), np.float32)
             aligned.append(self.packing.pack_rows(none if guide is None else guide))
         if not aligned:
-            return Example(x=x, condition=Condition())
-        whole = torch.from_numpy(np.concatenate(aligned, axis=1))
+            return Example(x=torch.from_numpy(x), condition=Condition())
         return Example(
-            x=x, condition=Condition(aligned=whole), known=None if held is None else torch.from_numpy(held)
-        )  # fmt: skip
+            x=torch.from_numpy(x),
+            condition=Condition(aligned=torch.from_numpy(np.concatenate(aligned, axis=1))),
+            known=None if held is None else torch.from_numpy(held),
+        )
 
     def guides(self, clips: Float[np.ndarray, "batch bands frames"]) -> Float32[np.ndarray, "batch guide frames"]:
         """The whole guide of each clip; of a task with one."""
