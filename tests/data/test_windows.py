@@ -56,6 +56,21 @@ def windows(lengths: tuple[int, ...], frames: int = 8, seed: int = 0, **shelf) -
     return Windows(cast(Library, Shelf(lengths, **shelf)), "train", frames, seed)
 
 
+def test_a_track_is_drawn_as_often_as_its_weight_says():
+    weights = {"0": 3.0, "1": 1.0, "2": 0.5}
+    made = Windows(cast(Library, Shelf((20, 8, 30))), "train", 8, 0, lambda track: weights[track.id])
+    drawn = made.drawn(0, 20_000)
+    expected = np.array([3.0 * 13, 1.0 * 1, 0.5 * 23])
+    counts = np.bincount([int(track.id) for track, _ in drawn])
+    np.testing.assert_allclose(counts / 20_000, expected / expected.sum(), atol=0.01)
+    for which, starts in ((0, 13), (1, 1), (2, 23)):
+        begun = np.bincount([start for track, start in drawn if int(track.id) == which], minlength=starts)
+        assert len(begun) == starts
+        np.testing.assert_allclose(begun / begun.sum(), 1 / starts, atol=0.012)
+    clips, _ = made.batch(0, 20_000)
+    np.testing.assert_array_equal(clips[:, 0, 0], [100 * int(track.id) + start for track, start in drawn])
+
+
 def test_a_window_is_consecutive_frames_of_one_track_of_the_split():
     batch, _ = windows((20, 8, 30)).batch(0, 500)
     assert batch.shape == (500, BANDS, 8)

@@ -76,7 +76,23 @@ def test_labels_of_the_training_split_are_the_values(labelled: Path, tmp_path: P
         fitted_conditions(ConditionsConfig(names=("mood",)), library, tmp_path / "other", 24)
 
 
-@pytest.mark.parametrize("changes", [{"names": ("a", "a")}, {"dropout": 1.0}, {"dropout_each": -0.1}])
+def test_a_label_weighs_what_is_said_of_it(labelled: Path):
+    library = Library(labelled)
+    assert ConditionsConfig(names=("style",)).weigh(library) is None
+    weigh = ConditionsConfig(names=("style",), weights=(f"{STYLES[0]}:2.5", f"{STYLES[2]}:0.5")).weigh(library)
+    assert weigh is not None
+    weights = {STYLES[0]: 2.5, STYLES[1]: 1.0, STYLES[2]: 0.5}
+    assert [weigh(track) for track in library.tracks] == [weights[track.labels["style"][0]] for track in library.tracks]
+    for config in (ConditionsConfig(names=("style",), weights=("jazz:2",)), ConditionsConfig(weights=("jazz:2",))):
+        with pytest.raises(InputError, match=r"conditions\.weights: jazz is no label"):
+            config.weigh(library)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"names": ("a", "a")}, {"dropout": 1.0}, {"dropout_each": -0.1}]
+    + [{"weights": (text,)} for text in ("piano", "piano:0", ":2", "piano:-1", "piano:nan", "piano:1e3")],
+)
 def test_settings_out_of_range_are_refused(changes: dict[str, Any]):
     with pytest.raises(ValueError, match="expected"):
         ConditionsConfig(**changes)

@@ -311,6 +311,15 @@ def test_time_that_is_up_ends_the_training_with_its_rate_at_nothing(tmp_path: Pa
     assert max((tmp_path / "checkpoints").glob("*.safetensors")).stem == "step-00000006"
 
 
+def test_what_goes_on_by_the_clock_says_how_far_the_clock_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    run(tmp_path, batch, config(6))
+    seconds, shown = itertools.count(), list[int]()
+    monkeypatch.setattr(loop.Clock, "share", property(lambda clock: min(1.0, next(seconds) / 4)))
+    settings = config(1006, seconds=3.0)
+    train(small(), DENOISE, batch, tmp_path, settings, Quiet(), DEVICE, lambda done, of, line: shown.append(done))
+    assert shown == [6, 7, 256, 506, 756, 1006]
+
+
 def test_the_rate_goes_by_whichever_is_farther_on_the_updates_or_the_clock():
     settings = config(110, anneal="linear", seconds=60.0)
     assert learning_rate(settings, 60, 0.2) == pytest.approx(1e-3)  # half of the updates after warming up

@@ -1,8 +1,10 @@
 """Clips of a data set, drawn at random: a seeded stream in which every batch is a function of its number."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from halfstep.arrays import Float32
+from halfstep.arrays import Float32, Float64
 from halfstep.data.dataset import Library, Track
 from halfstep.data.far import FarRows, read_together
 from halfstep.data.stores import STORES, Rows
@@ -12,11 +14,14 @@ from halfstep.errors import InputError, NamedError, unbraced
 class Windows:
     """Clips of one split, float32: standardised log-mel windows [n_mels, frames], or samples [frames * hop_length].
 
-    A track is drawn by how many starts it has, so every window of the split is equally likely. Batch k depends on
-    (seed, k) alone: resuming is knowing k, and the number of processes changes nothing.
+    A track is drawn by how many starts it has, so every window of the split is equally likely; with `weigh`, as much
+    likelier as it says of the track, above 0. Batch k depends on (seed, k) alone: resuming is knowing k, and the number
+    of processes changes nothing.
     """
 
-    def __init__(self, library: Library, split: str, frames: int, seed: int = 0) -> None:
+    def __init__(
+        self, library: Library, split: str, frames: int, seed: int = 0, weigh: Callable[[Track], float] | None = None
+    ) -> None:
         self.frames = frames
         self.seed = seed
         self._path = library.path
@@ -32,7 +37,12 @@ class Windows:
                 f"{library.path}: the {split} split has no track of {frames} frames (it holds {have} frames "
                 f"in {len(tracks)} tracks); prepare more or longer recordings"
             )
-        self._ends = np.cumsum([len(array) - frames + 1 for array in self._arrays])
+        starts = np.array([len(array) - frames + 1 for array in self._arrays])
+        self._ends = np.cumsum(starts)
+        self._chances: Float64[np.ndarray, "tracks"] | None = None
+        if weigh is not None:
+            chances = np.cumsum(starts * [weigh(track) for track in self.tracks])
+            self._chances = chances / chances[-1]
 
     @property
     def count(self) -> int:
@@ -60,7 +70,10 @@ class Windows:
 
     def _drawn(self, number: int, size: int) -> tuple[list[int], np.random.Generator]:
         rng = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 1, number]))
-        return [int(place) for place in rng.integers(0, self._ends[-1], size)], rng
+        if self._chances is None:
+            return [int(place) for place in rng.integers(0, self._ends[-1], size)], rng
+        drawn = np.interp(rng.random(size), [0, *self._chances], [0, *self._ends])  # of a track, every start alike
+        return [min(int(place), int(self._ends[-1]) - 1) for place in drawn], rng
 
     def evenly(self, size: int) -> Float32[np.ndarray, "{size} ..."]:
         """`size` clips spread evenly over the split, always the same: for measuring."""

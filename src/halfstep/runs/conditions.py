@@ -1,6 +1,8 @@
 """What a run can be asked for: named conditions, fitted to its data set, and given with every batch it trains on."""
 
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from halfstep.atomic import write_json
 from halfstep.conditioning import (
     MOST_CONDITIONS,
     MOST_VALUES,
+    WEIGHT,
     Conditions,
     LabelCondition,
     NamedCondition,
@@ -24,7 +27,7 @@ from halfstep.data.dataset import Library, Track
 from halfstep.data.measured import MEASURES
 from halfstep.data.stores import LOG_MEL
 from halfstep.data.windows import Windows
-from halfstep.errors import NamedError
+from halfstep.errors import NamedError, unbraced
 from halfstep.fields import Fields, read_json
 from halfstep.training.example import Example
 
@@ -33,6 +36,7 @@ FORMAT = 1
 RESTORE = "restore it, or train again"
 FITTED_WINDOWS = 256
 """By which the values of what is measured are chosen."""
+WEIGHED = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 
 
@@ -44,11 +48,15 @@ class ConditionsConfig:
     dropout: how often a clip comes without any, so that the network knows all music too, which guidance needs
     (Ho & Salimans 2022, arXiv:2207.12598, algorithm 1). dropout_each: how often one of several is left out, so that
     each can be asked for alone.
+
+    weights: LABEL:weight, for labels of the tracks: how many times likelier than by its length alone a track with it is
+    drawn in training, so that a small kind of music is not drowned by a large one.
     """
 
     names: tuple[str, ...] = ()
     dropout: float = 0.1
     dropout_each: float = 0.25
+    weights: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names) or len(self.names) > MOST_CONDITIONS:
@@ -56,6 +64,25 @@ class ConditionsConfig:
         for name in ("dropout", "dropout_each"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: 0 up to, not including, 1 was expected")
+        for text in self.weights:
+            label, _, weight = text.rpartition(WEIGHT)
+            if not (label and WEIGHED.fullmatch(weight) and float(weight) > 0):
+                raise ValueError(f"weights is {self.weights}: LABEL:weight was expected, each weight above 0")
+
+    def weigh(self, library: Library) -> Callable[[Track], float] | None:
+        """What each track weighs in the draw; None: by its length alone. InputError for a label that no track has."""
+        weights = {label: float(weight) for label, _, weight in (text.rpartition(WEIGHT) for text in self.weights)}
+
+        def labels(track: Track) -> list[str]:
+            return [label for name in self.names for label in track.labels.get(name, ())]
+
+        known = {label for track in library.tracks for label in labels(track)}
+        if unknown := sorted(weights.keys() - known):
+            raise NamedError(
+                f"{{settings}} conditions.weights: {unbraced(', '.join(unknown))} is no label by conditions.names; "
+                f"tracks have {unbraced(', '.join(sorted(known)) or 'none')}"
+            )
+        return (lambda track: math.prod(weights.get(label, 1.0) for label in labels(track))) if weights else None
 
 
 def fitted_conditions(config: ConditionsConfig, library: Library, folder: Path, frames: int) -> Conditions:

@@ -76,7 +76,8 @@ def _flagship() -> Experiment:
         diffusion=DiffusionConfig(weight="snr+1"),
         train=TrainConfig(steps=120_000, batch_size=16, learning_rate=1e-3, ema_decay=0.9995, measure_every=2000,
                           sample_every=10_000),
-        distill=DistillConfig(start_steps=32, updates=4000, batch_size=16, weight="snr+1", guidance=0.5, jump=0.5),
+        distill=DistillConfig(start_steps=32, updates=4000, batch_size=16, weight="snr+1", guidance=0.5, jump=0.5,
+                              teacher_precision="same"),
     )  # fmt: skip
 
 

@@ -73,8 +73,12 @@ class Run:
         return self.library.band_mean, self.library.band_std
 
     def windows(self, split: str, stream: int = 0) -> Windows:
-        """The split's clips, drawn under the run's seed; every `stream` draws others."""
-        return Windows(self.library, split, self.experiment.task.clip_frames, self.experiment.train.seed + stream)
+        """The split's clips, drawn under the run's seed; every `stream` draws others. Those to train on as its settings
+        weigh them.
+        """
+        experiment = self.experiment
+        weigh = experiment.conditions.weigh(self.library) if split == "train" else None
+        return Windows(self.library, split, experiment.task.clip_frames, experiment.train.seed + stream, weigh)
 
     def batches(self, size: int, stream: int = 0) -> Callable[[int], Example]:
         """Training batches by number: windows, what is given of them, and what they can be asked for by."""

@@ -164,7 +164,7 @@ def train(
                 last_log = now
                 line = f"loss {loss.item():.4f}, {speed:.0f} windows/s"
             if everyone.leads:
-                progress(max(done, round(share * config.updates)), config.updates, line)
+                progress(max(done, first + round(share * (config.updates - first))), config.updates, line)
             if done % config.measure_every == 0 or last:
                 journal.log(done, **observer.measure(learner.average()))
             if done % config.sample_every == 0 or last:
