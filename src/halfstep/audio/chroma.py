@@ -23,21 +23,20 @@ def hz_of(note: float) -> float:
 def holds_pitch(mel: MelConfig) -> bool:
     """Whether bands are nearer to each other at A_HZ than semitones are."""
     centres = _centres_hz(mel)
-    return bool(centres[0] < A_HZ < centres[-1] and np.interp(A_HZ, centres[1:], np.diff(_semitones(mel))) < 1)
+    return bool(centres[0] < A_HZ < centres[-1] and np.interp(A_HZ, centres[1:], np.diff(semitones(mel))) < 1)
 
 
 def chroma(log_bands: Float[np.ndarray, "bands frames"], mel: MelConfig) -> Float64[np.ndarray, "12 frames"]:
     """How much of every pitch class sounds in each frame, from A up: the magnitudes of the peaks among the bands, each
     shared by the two classes next to its pitch. Noise, which has many small peaks of all pitches, adds little.
     """
-    first, stop = np.searchsorted(_centres_hz(mel), (LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ))
-    first, stop = max(int(first), 1), min(int(stop), mel.n_mels - 1)
+    first, stop = pitched_bands(mel)
     levels = log_bands[first - 1 : stop + 1].astype(np.float64)
     left, middle, right = levels[:-2], levels[1:-1], levels[2:]
     loudest = middle.max(axis=0, initial=-np.inf)
     band, frame = np.nonzero((middle > left) & (middle >= right) & (middle > loudest - RANGE_NEPERS))
     offset, height = vertex(*(part[band, frame] for part in (left, middle, right)))
-    pitch = np.interp(first + band + offset, np.arange(mel.n_mels), _semitones(mel))
+    pitch = np.interp(first + band + offset, np.arange(mel.n_mels), semitones(mel))
     below, frames = np.floor(pitch).astype(np.int64), levels.shape[1]
     share, magnitude = pitch - below, np.exp(height)
     sums = sum(
@@ -47,10 +46,16 @@ def chroma(log_bands: Float[np.ndarray, "bands frames"], mel: MelConfig) -> Floa
     return np.asarray(sums, np.float64).reshape(CLASSES, frames)
 
 
+def pitched_bands(mel: MelConfig) -> tuple[int, int]:
+    """The bands that say which pitch classes sound: the first of them, and the first after them."""
+    first, stop = np.searchsorted(_centres_hz(mel), (LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ))
+    return max(int(first), 1), min(int(stop), mel.n_mels - 1)
+
+
 def _centres_hz(mel: MelConfig) -> Float64[np.ndarray, "bands"]:
     return band_edges_hz(mel)[1:-1]
 
 
-def _semitones(mel: MelConfig) -> Float64[np.ndarray, "bands"]:
+def semitones(mel: MelConfig) -> Float64[np.ndarray, "bands"]:
     """Of the bands' centres, above A_HZ."""
     return CLASSES * np.log2(np.maximum(_centres_hz(mel), 1.0) / A_HZ)

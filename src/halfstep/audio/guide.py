@@ -31,7 +31,7 @@ Bands = Float[np.ndarray, "bands frames"]
 
 def chords(log_bands: Bands, mel: MelConfig) -> Float32[np.ndarray, "12 frames"]:
     """How much of every pitch class sounds, from A up, 1 for the strongest; all 0 in silence."""
-    smooth = _smoothed(chroma(log_bands, mel), SMOOTHED_SECONDS * mel.frames_per_second)
+    smooth = _smoothed(chroma(log_bands, mel), smoothing_reach(mel))
     least = max(SILENT * smooth.max(initial=0), 1e-12)
     return (smooth / np.maximum(smooth.max(axis=0), least)).astype(np.float32)
 
@@ -43,8 +43,13 @@ def rhythm(log_bands: Bands, mel: MelConfig) -> Float32[np.ndarray, "3 frames"]:
 
 def group_rises(log_bands: Bands, mel: MelConfig) -> Float64[np.ndarray, "3 frames"]:
     """What sets in, low, middle and high, in nepers."""
-    groups = np.split(log_bands.astype(np.float32), np.searchsorted(band_edges_hz(mel)[1:-1], RHYTHM_EDGES_HZ))
+    groups = np.split(log_bands.astype(np.float32), group_edges(mel))
     return np.stack([_rises(group) for group in groups])
+
+
+def group_edges(mel: MelConfig) -> list[int]:
+    """The first band of every group but the lowest."""
+    return np.searchsorted(band_edges_hz(mel)[1:-1], RHYTHM_EDGES_HZ).tolist()
 
 
 def as_shares(rises: Float64[np.ndarray, "3 frames"]) -> Float32[np.ndarray, "3 frames"]:
@@ -61,10 +66,14 @@ def _rises(levels: Float32[np.ndarray, "bands frames"]) -> Float64[np.ndarray, "
     return np.pad(onset_rises(levels), (1, 0))
 
 
-def _smoothed(rows: Float64[np.ndarray, "rows frames"], width: float) -> Float64[np.ndarray, "rows frames"]:
-    """Under Hann's bell of so many frames; at the ends, the part of it that lies inside."""
-    bell = np.hanning(2 * max(1, round(width / 2)) + 1)
-    reach, frames = len(bell) // 2, rows.shape[1]
+def smoothing_reach(mel: MelConfig) -> int:
+    """Of a chord's bell, in frames to each side."""
+    return max(1, round(SMOOTHED_SECONDS * mel.frames_per_second / 2))
+
+
+def _smoothed(rows: Float64[np.ndarray, "rows frames"], reach: int) -> Float64[np.ndarray, "rows frames"]:
+    """Under Hann's bell, so many frames to each side; at the ends, the part of it that lies inside."""
+    bell, frames = np.hanning(2 * reach + 1), rows.shape[1]
     within = [np.convolve(row, bell)[reach : reach + frames] for row in (*rows, np.ones(frames))]
     return np.stack(within[:-1]) / within[-1]
 

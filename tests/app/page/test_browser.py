@@ -22,9 +22,9 @@ from halfstep.app.cli import run
 from halfstep.app.page.runtime import RUNTIME_FILES
 from halfstep.app.serve.formats import levels
 from halfstep.audio.circular import stretched
-from halfstep.audio.guide import RHYTHM, guide_rows
+from halfstep.audio.guide import BOTH, CHORDS, RHYTHM, guide_rows, measured_guide
 from halfstep.audio.joining import joined
-from halfstep.audio.mel import MelConfig
+from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.audio.steady import steady_units
 from halfstep.bundle import Manifest
 from halfstep.conditioning import Conditions, shown
@@ -321,8 +321,6 @@ def test_the_browser_makes_the_music_of_the_command_line(tab: Tab, steps: int):
     bands, samples = streamed(tab, f"{{ model: 'piano', seed: '7', steps: {steps} }}", model.manifest.mel.n_mels)
     expected = np.concatenate(list(islice(model.mels(7, steps), 2)), axis=1)[:, : bands.shape[1]]
     assert np.abs(bands.astype(int) - levels(expected).astype(int)).max() <= 2
-    from halfstep.audio.mel import log_mel
-
     here = model.generate(len(samples) / 44100, seed=7, steps=steps).samples[0]
     ours, theirs = (log_mel(one, model.manifest.mel) for one in (here, samples))
     assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.99
@@ -331,8 +329,6 @@ def test_the_browser_makes_the_music_of_the_command_line(tab: Tab, steps: int):
 @pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
 def test_the_browser_makes_loops_and_goes_on_from_a_recording(tab: Tab, tmp_path: Path):
     """As many samples as the command line makes, the recording's own among them; the bands of what is new agree."""
-    from halfstep.audio.mel import log_mel
-
     model, take = halfstep.load(), tmp_path / "take.wav"
     mel = model.manifest.mel
     recorded = model.generate(5, seed=9, steps=1).samples
@@ -378,8 +374,6 @@ def test_music_made_in_the_browser_flows(tab: Tab, served: str):
 @pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
 def test_a_style_is_the_same_in_the_browser(tab: Tab, singing_model: Path):
     """In a stream that drifts from one to another, from its beginning and from a moment on, and in a loop."""
-    from halfstep.audio.mel import log_mel
-
     model = halfstep.load(singing_model)
     asked, n_mels = {"style": "piano..strings"}, model.manifest.mel.n_mels
     for at in (0, 12):
@@ -411,10 +405,11 @@ def test_strokes_are_laid_as_on_the_command_line(tab: Tab, singing_model: Path, 
     manifest = replace(halfstep.load(singing_model).manifest, conditions=())
     guide = guide_for(Piece(seconds=1, asked=dict(asked)), manifest)
     assert guide is not None
-    script = """import('./strokes.js').then(({{ led, following, around }}) => {{
+    script = """Promise.all([import('./strokes.js'), import('./guide.js')]).then(([strokes, guides]) => {{
+      const {{ led }} = strokes, {{ following, around }} = guides;
       const about = halfstep.source.about({{ model: 'styled' }});
-      const strokes = {{ ...about.strokes, names: ['tempo', 'density'] }};
-      return {}(led({{ ...about, strokes }}, {})); }})"""
+      const both = {{ ...about.strokes, names: ['tempo', 'density'] }};
+      return {}(led({{ ...about, strokes: both }}, {})); }})"""
     words, rows = json.dumps(asked), guide_rows(RHYTHM)
     for first in (0, 5000):
         found = numbers(tab, script.format(f"((guide) => following(guide, {first})(-20, 3000))", words))
@@ -422,6 +417,74 @@ def test_strokes_are_laid_as_on_the_command_line(tab: Tab, singing_model: Path, 
     found = numbers(tab, script.format("((guide) => around(guide, 100, 700, 1.01)(0, 1500))", words))
     places = (np.arange(1500) - 100) % 700 * 1.01
     np.testing.assert_allclose(found.reshape(rows, -1), guide.at(places), atol=1e-6)
+
+
+def test_a_guide_is_measured_as_on_the_command_line(tab: Tab):
+    """Of tones that move between semitones, clicks, a rest, and of silence."""
+    mel = halfstep.load("soundtrack").manifest.mel
+    frames, rng = 400, np.random.default_rng(0)
+    hz = 220 * 2 ** (np.repeat(rng.uniform(0, 3, (3, 20)), 4410, axis=1) + np.zeros((3, 1)))
+    sound = np.sin(2 * np.pi * np.cumsum(hz, axis=1) / 44100).sum(axis=0) * 0.1
+    sound[rng.integers(0, len(sound), 12)] += 0.8
+    sound[30_000:50_000] = 0
+    bands = log_mel(sound.astype(np.float32), mel)[:, :frames]
+    for one in (bands, np.full((mel.n_mels, 30), np.log(mel.floor), np.float32)):
+        sent = base64.b64encode(one.T.astype("<f4").tobytes()).decode()
+        found = numbers(
+            tab,
+            f"""import('./guide.js').then(({{ measuredGuide }}) => {{
+          const bytes = Uint8Array.from(atob('{sent}'), (one) => one.charCodeAt(0));
+          const rows = measuredGuide(halfstep.source.about({{ model: 'soundtrack' }}), new Float32Array(bytes.buffer));
+          return rows.flatMap((row) => [...row]); }})""",
+        )
+        expected = measured_guide(BOTH, dict.fromkeys((CHORDS, RHYTHM), one), mel)
+        np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=2e-5)
+    assert expected[:-1].sum() == pytest.approx(30)  # of silence nothing but that it is given
+
+
+def test_what_follows_a_recording_can_be_asked_for_no_tempo(tab: Tab):
+    asked = "{ model: 'soundtrack', seed: '7', steps: 1, seconds: 2, tempo: '90' }"
+    score = (
+        f"halfstep.source.make('guided', {asked}, new File([], 'a.mid'), null, null).catch((error) => error.message)"
+    )
+    assert tab.run(score) == "music follows a MIDI file with a server: halfstep serve"
+    shown = """['soundtrack', 'piano'].map((model) => {
+      document.getElementById('model').value = model;
+      document.getElementById('model').onchange();
+      return !document.getElementById('follow').hidden; })"""
+    assert tab.run(shown) == [True, False]
+
+
+@pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
+def test_the_browser_follows_a_recording_as_the_command_line_does(tab: Tab, tmp_path: Path):
+    model, take = halfstep.load("soundtrack"), tmp_path / "take.wav"
+    beats = np.arange(0, 3, 0.5)
+    along = np.arange(3 * 44100) / 44100
+    chord = sum(np.sin(2 * np.pi * hz * along) for hz in (261.63, 329.63, 392.0))
+    sound = 0.1 * chord * np.exp(-6 * (along % 0.5)) * (along >= beats[0])
+    soundfile.write(take, sound.astype(np.float32), 44100, "PCM_16")
+    given = base64.b64encode(take.read_bytes()).decode()
+    file = f"new File([Uint8Array.from(atob('{given}'), (one) => one.charCodeAt(0))], 'take.wav')"
+    asked = "{ model: 'soundtrack', seed: '7', steps: 1, seconds: 5, style: 'piano'%s }"
+    made = "halfstep.source.make('guided', {}, {}, () => {{}}, new AbortController().signal)"
+    theirs = soundfile.read(io.BytesIO(tab.saved(made.format(asked % "", file))), dtype="float32")[0]
+    kept: tuple[dict[str, Any], ...] = ({"guide": take}, {})
+    ours, free = (model.generate(5, seed=7, steps=1, style="piano", **one).samples[0] for one in kept)
+    assert len(theirs) == len(ours)
+    of_theirs, of_ours, of_free = (log_mel(one, model.manifest.mel) for one in (theirs, ours, free))
+    assert np.corrcoef(of_theirs.ravel(), of_ours.ravel())[0, 1] > 0.97
+    assert np.abs(of_theirs - of_free).mean() > 3 * np.abs(of_theirs - of_ours).mean()
+    for what, sent, said in (("tempo", file, "has a tempo of its own"), ("", "silence", "silent: nothing of it")):
+        sent = sent if sent == file else file.replace(given, base64.b64encode(silence()).decode())
+        with pytest.raises(AssertionError, match=said):
+            tab.run(made.format(asked % (", tempo: '90'" if what else ""), sent))
+
+
+def silence() -> bytes:
+    """A WAV of two seconds."""
+    data = io.BytesIO()
+    soundfile.write(data, np.zeros(88_200, np.float32), 44100, "PCM_16", format="WAV")
+    return data.getvalue()
 
 
 def test_strokes_that_would_drift_are_refused_in_the_browser(tab: Tab):
@@ -433,8 +496,6 @@ def test_strokes_that_would_drift_are_refused_in_the_browser(tab: Tab):
 
 @pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
 def test_a_tempo_leads_a_loop_in_the_browser_as_on_the_command_line(tab: Tab):
-    from halfstep.audio.mel import log_mel
-
     model, seconds = halfstep.load("soundtrack"), 8 * 60 / 100
     asked = {"model": "soundtrack", "seed": "7", "steps": 2, "bars": 2, "beats": 4, "bpm": 100, "style": "piano"}
     rest = "null, () => {}, new AbortController().signal"

@@ -20,10 +20,23 @@ from halfstep.app.page.runtime import RUNTIME_FILES
 from halfstep.atomic import folder_aside, replacing
 from halfstep.audio.bass import bass_share
 from halfstep.audio.bass_grid import bass_bins
+from halfstep.audio.chroma import RANGE_NEPERS, pitched_bands, semitones
 from halfstep.audio.grids import synthesis_grid
-from halfstep.audio.guide import GUIDES, RHYTHM, STRONG, guide_rows, kind_rows
+from halfstep.audio.guide import (
+    CHORDS,
+    GUIDE_KINDS,
+    GUIDES,
+    RHYTHM,
+    SILENT,
+    STRONG,
+    group_edges,
+    guide_rows,
+    kind_rows,
+    smoothing_reach,
+)
 from halfstep.audio.mel import band_edges_hz
 from halfstep.audio.onsets import LEAST_NEPERS
+from halfstep.audio.onsets import RANGE_NEPERS as ONSET_RANGE
 from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, VocoderFiles
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.conditioning import shown
@@ -145,6 +158,7 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
         "steps": list(manifest.steps), "default_steps": manifest.default_steps,
         "paths": {one.steps: _path(manifest, one) for one in manifest.denoisers},
         "conditions": [shown(condition) for condition in manifest.asks.all], "strokes": _strokes(manifest),
+        "guide": _guide(manifest),
         "credits": [{"title": one.title, "licence": one.licence} for one in manifest.trained_on],
         "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels,
         "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],
@@ -162,6 +176,22 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
             name: {"path": f"models/{manifest.id}/{file}?v={_short(data)}", "integrity": _integrity(data)}
             for name, (file, data) in named.items()
         },
+    }  # fmt: skip
+
+
+def _guide(manifest: Manifest) -> dict[str, Any] | None:
+    """How a browser measures what music is to follow; None of a model that follows nothing."""
+    mel, kinds = manifest.mel, GUIDES[manifest.guide]
+    if not kinds:
+        return None
+    first, stop = pitched_bands(mel)
+    return {
+        "kinds": kinds, "values": [GUIDE_KINDS[kind].values for kind in kinds],
+        CHORDS: {
+            "first": first, "stop": stop, "semitones": semitones(mel).tolist(), "range": RANGE_NEPERS,
+            "reach": smoothing_reach(mel), "silent": SILENT,
+        },
+        RHYTHM: {"edges": group_edges(mel), "range": ONSET_RANGE, "least": LEAST_NEPERS, "strong": STRONG},
     }  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 // Music that this browser makes itself, in a worker: the same to the page as music that a server makes.
-import { wav } from "./files.js";
+import { isScore, wav } from "./files.js";
 
 const AHEAD = 6; // seconds made before they are heard
 const SLOW = 1.15; // seconds of music a second, below which it cannot keep up
@@ -68,12 +68,13 @@ export class BrowserSource {
     return { close };
   }
 
-  /** A file: kind is loops or continuations. `progress` is called with a share. */
+  /** A file: kind is loops, continuations or guided. `progress` is called with a share. */
   async make(kind, asked, file, progress, signal) {
     if (kind === "restylings") throw new Error("restyling needs a server: halfstep serve");
     const about = this.about(asked), rate = about.sample_rate, { worker, waiting } = this, id = ++this.count;
     const length = asked.bars ? (asked.bars * asked.beats * 60) / asked.bpm : Number(asked.seconds);
     if (!(length >= LEAST_LOOP && length <= MOST_SECONDS)) throw new Error(`${LEAST_LOOP} to ${MOST_SECONDS} seconds were expected`);
+    if (kind === "guided" && isScore(file)) throw new Error("music follows a MIDI file with a server: halfstep serve");
     const recording = file ? await decoded(file, rate) : null;
     const tune = { seed: asked.seed, steps: asked.steps, variation: asked.variation ?? null, loop: asked.loop ?? false, asked: askedOf(about, { ...asked, tempo: asked.tempo ?? asked.bpm }) };
     const began = performance.now(), loops = kind === "loops" || tune.loop;
@@ -87,7 +88,7 @@ export class BrowserSource {
       worker.postMessage({ make: kind, id, about, tune, count: Math.round(length * rate), recording });
     }).finally(() => waiting.delete(id));
     // As on the command line: what is new alone is scaled so that 1 is the highest number, a recording keeps its samples.
-    const scale = file ? 32768 : 32767;
+    const scale = file && kind !== "guided" ? 32768 : 32767;
     const whole = channels.map((one) => Int16Array.from(one, (value) => Math.max(-32768, Math.min(32767, Math.round(value * scale)))));
     return wav(whole, rate, loops);
   }

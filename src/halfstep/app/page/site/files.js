@@ -1,4 +1,4 @@
-// Sound as files: WAV and FLAC of 16 bits, from one Int16Array a channel. FLAC as RFC 9639 has it.
+// Files: sound as WAV and FLAC of 16 bits, from one Int16Array a channel. FLAC as RFC 9639 has it.
 const BLOCK = 4096;
 
 class Bytes {
@@ -11,6 +11,9 @@ class Bytes {
     return all;
   }
 }
+
+/** Whether a file is MIDI, by its name. */
+export function isScore(file) { return /\.midi?$/i.test(file.name); }
 
 /** loop: write that all of it repeats (chunk smpl). */
 export function wav(channels, sampleRate, loop = false) {

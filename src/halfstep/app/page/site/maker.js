@@ -1,9 +1,10 @@
 // A worker that makes music in this browser: networks and formulas run in onnxruntime-web, the rest is in the files beside it.
 import { BOUNDARY, defaultRng, seedNoise, tuneNoise } from "./noise.js";
 import { course } from "./conditions.js";
-import { closed, continued, loop } from "./pieces.js";
+import { following } from "./guide.js";
+import { closed, continued, followed, loop, piece } from "./pieces.js";
 import { bandStream, WindowSampler } from "./sampling.js";
-import { following, led } from "./strokes.js";
+import { led, strokesAsked } from "./strokes.js";
 import { Vocoder } from "./vocoder.js";
 
 const BLOCK = 128; // frames that the vocoder takes at once, as on the command line
@@ -168,18 +169,22 @@ async function samplerOf(about, steps, asked) {
   return new WindowSampler(about, graphs, steps, await denoiserOf(about, steps, on), asked);
 }
 
-/** A loop, or what a recording becomes: all of its samples, once they are made. */
+/** A loop, what a recording becomes, or music that follows it: all of its samples, once they are made. */
 async function make({ id, about, make: kind, tune: asked, count, recording }) {
-  const tune = { ...asked, seed: BigInt(asked.seed), toward: null };
-  const { drifts, at } = asks(about, asked.asked), guide = led(about, asked.asked), loops = kind === "loops" || asked.loop, frames = count / about.hop_length;
+  const tune = { ...asked, seed: BigInt(asked.seed), toward: null }, follows = kind === "guided";
+  const { drifts, at } = asks(about, asked.asked), loops = kind === "loops" || asked.loop, frames = count / about.hop_length;
   if (drifts && loops) throw new Error("a loop ends where it began, so what is asked of it cannot drift");
+  const [own] = follows ? strokesAsked(about, asked.asked) : [];
+  if (own) throw new Error(`${own}: the recording has a ${own} of its own; leave one of the two out`);
   const parts = { about, sampler: await samplerOf(about, tune.steps, (frame) => at(frame / Math.max(1, frames))), vocoder: await vocoderOf(about, tune.seed) };
-  const piece = tuneNoise(about.bands, tune, frames), canvas = { noise: piece, boundary: seedNoise(about.bands, tune.seed, BOUNDARY), guide: following(guide) };
+  const guide = follows ? await followed(parts, recording) : led(about, asked.asked);
+  const noise = tuneNoise(about.bands, tune, frames), canvas = { noise, boundary: seedNoise(about.bands, tune.seed, BOUNDARY), guide: following(guide) };
   const progress = (share) => {
     if (given.delete(id)) throw new Error("cancelled");
     self.postMessage({ id, progress: share });
   };
-  const channels = kind === "loops" ? await loop(parts, piece, guide, count, progress)
+  const channels = kind === "loops" ? await loop(parts, noise, guide, count, progress)
+    : follows ? await piece(parts, canvas, count, progress)
     : await (asked.loop ? closed : continued)(parts, canvas, recording, count, progress);
   self.postMessage({ id, channels }, channels.map((one) => one.buffer));
 }

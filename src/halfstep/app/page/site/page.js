@@ -1,5 +1,5 @@
 // The page: its controls, what they ask of the source of music, and what is said of it.
-import { flac, wav } from "./files.js";
+import { flac, isScore, wav } from "./files.js";
 import { Player } from "./player.js";
 import { Spectrogram } from "./spectrogram.js";
 
@@ -58,7 +58,7 @@ function showModel() {
   }));
   $("conditions").replaceChildren(...conditions().map(field));
   $("like").hidden = !known("style");
-  $("follow").hidden = (one.guide ?? "none") === "none";
+  $("follow").hidden = !one.guide || one.guide === "none";
   $("licence").textContent = `The music: ${one.output_licence}.`;
   $("credit-list").replaceChildren(...one.credits.slice(0, 400).map((credit) => {
     const item = document.createElement("li");
@@ -510,7 +510,7 @@ function choose(chosen) {
   if (!chosen) return;
   file = chosen;
   $("file-name").textContent = chosen.name;
-  const score = /\.midi?$/i.test(chosen.name);
+  const score = isScore(chosen);
   for (const id of ["continue", "close-loop", "restyle", "like"]) $(id).disabled = score;
   $("follow").disabled = false;
   $("more").open = true;

@@ -2,10 +2,10 @@
 // (generation/continuation.py, sides.py). A recording comes at the model's rate: browsers decode to any.
 // Bands are time-major: [frames * bands].
 import { RealFft } from "./fft.js";
+import { around, guideOf, measuredGuide } from "./guide.js";
 import { joined, stretched } from "./joining.js";
 import { repeating } from "./noise.js";
 import { bandStream, filled } from "./sampling.js";
-import { around } from "./strokes.js";
 import { limit } from "./vocoder.js";
 
 const WRAP_FRAMES = 64, MATCHED_SECONDS = 2, MOST_MATCHED = 1.4, SILENT_NEPERS = 9, CANCELLED = 0.1, EDGE = 64;
@@ -28,6 +28,33 @@ export async function loop({ about, sampler, vocoder }, noise, guide, count, pro
   turned.set(once.subarray(by));
   turned.set(once.subarray(0, by), once.length - by);
   return [stretched(await period_of(vocoder, stretched(turned, bands, frames), about, progress), 1, count).map((one) => limit(one))];
+}
+
+/** `count` samples from the beginning of a canvas on. */
+export async function piece({ about, sampler, vocoder }, canvas, count, progress) {
+  const sound = [];
+  let have = 0;
+  for await (const block of bandStream(sampler, canvas)) {
+    sound.push(await vocoder.push(block));
+    have += sound.at(-1).length;
+    progress(Math.min(1, have / count));
+    if (have >= count) break;
+  }
+  return [flat(sound).slice(0, count)];
+}
+
+/** The guide of a recording [channels][n], which goes round: what sets in with it sets in after its end. */
+export async function followed(parts, recording) {
+  const { about } = parts, { bands: width, hop_length: hop } = about, { context } = await sideOf(parts, recording);
+  const bands = await analysed(parts, context), rows = measuredGuide(about, flat([bands.subarray(-width), bands])).map((row) => row.subarray(1));
+  let at = 0;
+  const silent = about.guide.values.every((values) => {
+    const mine = rows.slice(at, at + values);
+    at += values + 1;
+    return mine.every((row) => row.every((value) => value === 0));
+  });
+  if (silent) throw new Error("silent: nothing of it can be followed");
+  return guideOf(rows, Math.min(context.length / hop, bands.length / width));
 }
 
 /** One period of bands that repeat: a stream of them goes on past its end, and that passes into how it began. */
