@@ -23,8 +23,9 @@ Asked: TypeAlias = str | float | Mapping[str, float]
 Weights: TypeAlias = Float32[np.ndarray, "features"]
 
 LABEL, NUMBER = "label", "number"
-TEMPO, DENSITY = "tempo", "density"
-"""Conditions that say how many beats there are in a minute, and how many onsets in a second."""
+TEMPO, DENSITY, KEY = "tempo", "density", "key"
+"""Conditions that say how many beats there are in a minute, how many onsets in a second, and which notes are at home.
+"""
 DRIFT, AMONG, WEIGHT = "..", ",", ":"
 MOST_CONDITIONS, MOST_VALUES, LONGEST_LABEL = 16, 256, 64
 LARGEST_VALUE = 1e9
@@ -82,6 +83,13 @@ class LabelCondition:
                 raise refused(self.name, f"{label}:{weight:g}", "a weight above 0 was expected")
             weights[self.values.index(label)] += weight
         return weights / weights.sum()
+
+    def label(self, asked: Asked) -> str:
+        """The one that is asked for. InputError as for `weights`, and for several."""
+        weights = self.weights(asked)
+        if np.count_nonzero(weights) != 1:
+            raise refused(self.name, str(asked), "one of its values was expected, no mixture")
+        return self.values[int(weights.argmax())]
 
     def _shares(self, asked: Asked) -> dict[str, float]:
         if isinstance(asked, Mapping) and asked:
@@ -156,7 +164,7 @@ class Conditions:
     """All that a model can be asked for; the network sees the weights of those `named` one after another."""
 
     named: tuple[NamedCondition, ...] = ()
-    guided: tuple[NumberCondition, ...] = ()
+    guided: tuple[NamedCondition, ...] = ()
     """Those that the network does not see: what leads the music obeys them (`generation.guiding`)."""
 
     @property
@@ -195,7 +203,8 @@ class Conditions:
             known = self.condition(name, model)
             parts = what.split(DRIFT) if isinstance(what, str) else [what]
             if len(parts) > 1 and known in self.guided:
-                raise refused(name, str(what), f"model {model} is led by strokes, which do not drift; give one number")
+                why = f"model {model} is led to it by strokes or chords, which do not drift; give one"
+                raise refused(name, str(what), why)
             stops[name] = [known.weights(part) for part in parts]
         return Course(self, stops)
 

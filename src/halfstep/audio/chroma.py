@@ -10,7 +10,10 @@ LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ = 100.0, 2000.0
 """Bands between them say which pitch classes sound."""
 A_HZ, A_NOTE = 440.0, 69
 """The first of the classes, and the MIDI note of that pitch."""
-CLASSES = 12
+NOTES = ("A", "Bb", "B", "C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab")
+CLASSES = len(NOTES)
+KEYS = tuple(f"{note}{mode}" for note in NOTES for mode in ("", "m"))
+"""Major, and minor."""
 RANGE_NEPERS = 3.5
 """30 dB below a frame's loudest band there is no peak."""
 

@@ -5,10 +5,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import halfstep
-from halfstep.audio.guide import GUIDES, NO_GUIDE, RHYTHM, guide_rows
+from halfstep.audio.chroma import KEYS
+from halfstep.audio.guide import CHORDS, GUIDES, NO_GUIDE, RHYTHM, guide_rows
 from halfstep.audio.mel import MelConfig
 from halfstep.audio.onsets import FASTEST_BPM, SLOWEST_BPM
-from halfstep.conditioning import DENSITY, TEMPO, Conditions, NamedCondition, NumberCondition
+from halfstep.conditioning import (
+    DENSITY,
+    KEY,
+    TEMPO,
+    Conditions,
+    LabelCondition,
+    NamedCondition,
+    NumberCondition,
+)
 from halfstep.diffusion.process import DDIM, LEARNED, Process, Sampling
 from halfstep.packing import PACKINGS, Packing
 
@@ -20,6 +29,8 @@ BY_STROKES = (
     NumberCondition(name=DENSITY, values=(0.5, 8.0), unit="onsets a second"),
 )
 """What every model obeys that follows a rhythm: strokes lead it (`generation.strokes`)."""
+FREE = "free"
+"""In place of a key: nothing is drawn, of a model that draws a key where none is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +158,8 @@ class Manifest:
     """What it can be asked for; with any, the denoisers see a vector of their weights besides."""
     guide: str = NO_GUIDE
     """What its music can follow, a key of `audio.guide.GUIDES`."""
+    drawn: tuple[str, ...] = ()
+    """Of what leads it: a key, or a key and a tempo, that new music draws from its seed where none is asked for."""
     stationary: Stationary | None = None
     """None: streams are as the network gives them."""
     vocoder: VocoderFiles | None = None
@@ -183,10 +196,14 @@ class Manifest:
 
     @property
     def asks(self) -> Conditions:
-        """What it can be asked for, as its networks see it; of one that follows a rhythm a tempo too, and a density."""
-        named = Conditions(self.conditions)
-        follows = RHYTHM in GUIDES[self.guide]
-        return replace(named, guided=tuple(one for one in BY_STROKES if follows and not named.has(one.name)))
+        """What it can be asked for, as its networks see it; of one that follows a rhythm a tempo too, and a density; of
+        one that follows chords a key.
+        """
+        named, follows = Conditions(self.conditions), GUIDES[self.guide]
+        led = BY_STROKES if RHYTHM in follows else ()
+        by_chords = LabelCondition(name=KEY, values=(*KEYS, FREE) if KEY in self.drawn else KEYS)
+        led = (*led, by_chords) if CHORDS in follows else led
+        return replace(named, guided=tuple(one for one in led if not named.has(one.name)))
 
     def asks_tempo_of_bars(self, guided: bool) -> bool:
         """Whether music in bars is asked for at their tempo: it can be, and no guide brings a tempo of its own."""

@@ -11,7 +11,14 @@ from halfstep.audio.guide import GUIDES, NO_GUIDE
 from halfstep.audio.mel_fields import mel_from, mel_to_json
 from halfstep.bundle.files import table_from, table_of
 from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, Manifest, Origin, Stationary, VocoderFiles
-from halfstep.conditioning import MOST_CONDITIONS, NamedCondition, condition_from, condition_members
+from halfstep.conditioning import (
+    KEY,
+    MOST_CONDITIONS,
+    TEMPO,
+    NamedCondition,
+    condition_from,
+    condition_members,
+)
 from halfstep.diffusion.forms import PARAMETERIZATIONS
 from halfstep.diffusion.process import DDIM, MOST_STEPS, SAMPLERS, VARIANCES, Process
 from halfstep.diffusion.schedule import SCHEDULES
@@ -46,6 +53,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         del value["conditions"]  # older versions read it then, and models without any stay as they were
     if manifest.guide == NO_GUIDE:
         del value["guide"]  # for the same reason
+    if not manifest.drawn:
+        del value["drawn"]  # for the same reason
     for denoiser in value["denoisers"]:
         if denoiser["change"] is None:
             del denoiser["change"]  # for the same reason
@@ -78,6 +87,7 @@ def parse_manifest(value: object, where: str) -> Manifest:
         components=_parse_components(fields),
         conditions=_parse_conditions(fields),
         guide=fields.choice("guide", GUIDES) if fields.has("guide") else NO_GUIDE,
+        drawn=fields.texts("drawn", MOST_CONDITIONS, 32) if fields.has("drawn") else (),
         stationary=_parse_stationary(fields),
         vocoder=_parse_vocoder(fields),
         measured=_parse_measured(fields),
@@ -90,6 +100,10 @@ def parse_manifest(value: object, where: str) -> Manifest:
 
 
 def _check_together(fields: Fields, manifest: Manifest) -> None:
+    if manifest.drawn:
+        led = {one.name for one in manifest.asks.guided}
+        if manifest.drawn not in ((KEY,), (KEY, TEMPO)) or not led.issuperset(manifest.drawn):
+            raise fields.fail("drawn", list(manifest.drawn), "a key, or a key and a tempo, to which a guide leads it")
     if (manifest.components is None) == (manifest.packing == COMPONENTS):
         raise fields.fail(
             "components", None if manifest.components is None else "given", f"what {manifest.packing} needs"

@@ -7,12 +7,11 @@ from functools import lru_cache
 import numpy as np
 
 from halfstep.arrays import Float32, Float64
-from halfstep.audio.chroma import chroma
+from halfstep.audio.chroma import NOTES, chroma
 from halfstep.audio.loudness import k_weights, lufs
 from halfstep.audio.mel import MelConfig, filterbank
 from halfstep.audio.onsets import onset_rises, onsets_a_second, tempo_bpm
 
-NOTES = ("A", "Bb", "B", "C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab")
 MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 """How well each pitch class fits a key, from its tonic on (Krumhansl & Kessler 1982)."""

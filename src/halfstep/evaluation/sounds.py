@@ -120,15 +120,20 @@ def through_vocoder(
     return source
 
 
-def model_mels(sampler: WindowSampler, seed: int) -> Callable[[range], Float32[np.ndarray, "windows bands frames"]]:
-    """Windows of a model with nothing known; window k from `window_noise` k of `seed`, whatever the steps."""
+def model_mels(
+    sampler: WindowSampler, seed: int, guide: Callable[[int], Float32[np.ndarray, "rows frames"] | None]
+) -> Callable[[range], Float32[np.ndarray, "windows bands frames"]]:
+    """Windows of a model with nothing known; window k from `window_noise` k of `seed`, whatever the steps, after the
+    guide of that number.
+    """
     rows, frames = sampler.rows, sampler.layout.frames
 
     def window(k: int) -> Float32[np.ndarray, "..."]:
         def of_step(step: int) -> Float32[np.ndarray, "..."]:
             return window_noise(rows, seed, k, frames, step)
 
-        return sampler.log_mel(sampler.unconditional(of_step(0), of_step))
+        led = sampler.following(guide(k))
+        return led.log_mel(led.unconditional(of_step(0), of_step))
 
     def windows(numbers: range) -> Float32[np.ndarray, "..."]:
         return np.stack([window(k) for k in numbers])

@@ -66,9 +66,9 @@ class Subject:
         piece = Piece(seconds=USUAL_SECONDS, seed=seed, steps=steps, asked=self.asked)
         return mel_stream(self.model.engine.sampler_of(piece), self.model.engine.canvas(piece))
 
-    def _strokes(self) -> Float32[np.ndarray, "rows frames"] | None:
-        """What a window is to follow, where a tempo or a density leads it."""
-        guide = self.model.engine.guide(Piece(seconds=USUAL_SECONDS, asked=self.asked))
+    def _led(self, seed: int) -> Float32[np.ndarray, "rows frames"] | None:
+        """What a window is to follow where a tempo, a density or a key leads it, as this seed's piece begins."""
+        guide = self.model.engine.guide(Piece(seconds=USUAL_SECONDS, seed=seed, asked=self.asked))
         return None if guide is None else guide(0, self.frames)
 
     def rows(self, windows: int, seed: int, vocoder: NewVocoder, kind: str | None = None) -> Iterator[Row]:
@@ -89,8 +89,8 @@ class Subject:
     ) -> Row:
         undistilled = entry.most_steps is not None
         sampler = self.model.engine.undistilled(entry, steps) if undistilled else self.model.engine.sampler(steps)
-        sampler = sampler.asked(self.course.at(0) if self.asked else None).following(self._strokes())
-        source = through_vocoder(model_mels(sampler, seed), self.mel, vocoder)
+        sampler = sampler.asked(self.course.at(0) if self.asked else None)
+        source = through_vocoder(model_mels(sampler, seed, lambda k: self._led(seed + k)), self.mel, vocoder)
         sampled = "DDPM" if entry.sampler == ANCESTRAL else "DDIM"
         calls = "one network call" if steps == 1 else f"{steps} network calls"
         about = f"the network that was never distilled, {sampled}: {calls}" if undistilled else calls

@@ -12,7 +12,7 @@ from halfstep.generation.canvas import mel_stream
 from halfstep.generation.context import least_samples
 from halfstep.generation.continuation import Samples, between, closed, continued_sound
 from halfstep.generation.engine import Engine
-from halfstep.generation.guiding import Guide
+from halfstep.generation.guiding import Leader
 from halfstep.generation.level import beginning, gain_for, levelled
 from halfstep.generation.loops import Share, mel_loop
 from halfstep.generation.passages import Passage, passages
@@ -116,7 +116,7 @@ def onward_from(engine: Engine, request: Piece | Continuation, start: float) -> 
 
 
 def _loop(
-    engine: Engine, request: Timed, count: int, progress: Share, guide: Guide | None
+    engine: Engine, request: Timed, count: int, progress: Share, guide: Leader | None
 ) -> Iterator[Float32[np.ndarray, "..."]]:
     """One period of exactly `count` samples."""
     sampler = engine.sampler_of(request).asked(engine.course(request).at(0) if request.asked else None)

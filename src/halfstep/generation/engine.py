@@ -8,7 +8,7 @@ from halfstep.conditioning import Course
 from halfstep.diffusion.process import DDIM, Sampling
 from halfstep.errors import unbraced
 from halfstep.generation.canvas import Canvas, mel_stream
-from halfstep.generation.guiding import Guide, guide_for
+from halfstep.generation.guiding import Leader, guide_for
 from halfstep.generation.level import MEASURED_SECONDS, measured_loudness, stated_loudness
 from halfstep.generation.noise import BOUNDARY, Noise, piece_noise, seed_noise
 from halfstep.generation.render import unlimited
@@ -79,7 +79,7 @@ class Engine:
     def _frames(self, request: Timed) -> float:
         return request.samples(self.manifest.mel) / self.manifest.mel.hop_length
 
-    def guide(self, request: Request) -> Guide | None:
+    def guide(self, request: Request) -> Leader | None:
         """What is to be followed. InputError as for `guide_for`."""
         return guide_for(request, self.manifest)
 

@@ -1,8 +1,11 @@
-"""What a piece is to follow, as the guide that its model was trained with: a recording, a MIDI file, or strokes."""
+"""What a piece is to follow, as the guide that its model was trained with: a recording, a MIDI file, or the strokes and
+chords that lead it to a tempo and a key.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -13,16 +16,32 @@ from halfstep.audio.guide import CHORDS, GUIDES, NO_GUIDE, RHYTHM, guide_rows, k
 from halfstep.audio.mel import LogMelStream, MelConfig
 from halfstep.audio.tones import tones
 from halfstep.bundle import Manifest
-from halfstep.conditioning import DENSITY, TEMPO
+from halfstep.bundle.manifest import FREE
+from halfstep.conditioning import DENSITY, KEY, TEMPO, LabelCondition, NumberCondition
 from halfstep.errors import InputError
+from halfstep.generation.harmony import CHORD_BEATS, CHORD_SECONDS, Progression, chord_rows
 from halfstep.generation.incoming import incoming
-from halfstep.generation.requests import Leading, Recording, Request, refuse
+from halfstep.generation.requests import Leading, Loop, Recording, Request, refuse
 from halfstep.generation.strokes import stroke_rows
 from halfstep.generation.takes import Take
 
 Bands = Float32[np.ndarray, "bands frames"]
+MOST_STRETCHED = 1.3
+"""A drawn tempo may be so many times faster or slower for whole chords to fit a loop."""
 ROUND_SECONDS = 1.0
 """A score is measured so far into its next round: what sets in with it is seen half a window early, at its end."""
+
+
+class Leader(Protocol):
+    """A guide along a piece."""
+
+    def __call__(self, start: int, stop: int) -> Float32[np.ndarray, "rows frames"]:
+        """[rows, stop - start] of a piece that it leads from frame 0 on."""
+        ...
+
+    def at(self, places: Float64[np.ndarray, "places"]) -> Float32[np.ndarray, "rows places"]:
+        """The same at any places, in frames; before 0 there is nothing to follow."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,29 +63,102 @@ class Guide:
         return np.where(places >= 0, self.rows[:, nearest], np.float32(0))
 
 
-def guide_for(request: Request, manifest: Manifest) -> Guide | None:
-    """What the request is to follow: its guide, or strokes where it asks a tempo or a density of a model that follows a
-    rhythm (`Manifest.asks`).
+@dataclass(frozen=True, eq=False)
+class Harmony:
+    """Chords along a piece, each for so many frames; after `count` of them the first comes again."""
 
-    InputError as for `guide_of`, for what is no such number, and for one beside a guide, which has its own.
+    progression: Progression
+    chord_frames: float
+    manifest: Manifest
+    count: int | None = None
+
+    def __call__(self, start: int, stop: int) -> Float32[np.ndarray, "rows frames"]:
+        """As a `Leader`."""
+        return self.at(np.arange(start, stop, dtype=np.float64))
+
+    def at(self, places: Float64[np.ndarray, "places"]) -> Float32[np.ndarray, "rows places"]:
+        """As a `Leader`."""
+        rows = np.zeros((guide_rows(self.manifest.guide), len(places)), np.float32)
+        begun = places >= 0
+        if begun.any():
+            sounding = chord_rows(self.progression, places[begun], self.chord_frames, self.manifest.mel, self.count)
+            at = _rows_of(CHORDS, self.manifest)
+            rows[at, begun] = np.concatenate([sounding, np.ones((1, sounding.shape[1]), np.float32)])
+        return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Guides of different kinds as one."""
+
+    parts: tuple[Leader, ...]
+
+    def __call__(self, start: int, stop: int) -> Float32[np.ndarray, "rows frames"]:
+        """As a `Leader`."""
+        return np.stack([part(start, stop) for part in self.parts]).sum(axis=0)
+
+    def at(self, places: Float64[np.ndarray, "places"]) -> Float32[np.ndarray, "rows places"]:
+        """As a `Leader`."""
+        return np.stack([part.at(places) for part in self.parts]).sum(axis=0)
+
+
+def guide_for(request: Request, manifest: Manifest) -> Leader | None:
+    """What the request is to follow: its guide; or strokes where it asks a tempo or a density, and chords where it asks
+    a key, of a model that follows such (`Manifest.asks`). New music beside no recording draws the others from its seed,
+    where the model says so (`Manifest.drawn`).
+
+    InputError as for `guide_of`, for what is no such value, and for one beside a guide, which has its own.
     """
-    wanted = {
-        one.name: one.number(request.asked[one.name]) for one in manifest.asks.guided if one.name in request.asked
-    }
-    if not wanted:
-        return None if request.guide is None else guide_of(request.guide, manifest)
+    asked = {one.name: one for one in manifest.asks.guided if one.name in request.asked}
     if request.guide is not None:
-        name = next(iter(wanted))
-        refuse(f"{{{name}}}: the {{guide}} has a {name} of its own; leave one of the two out")
-    return _of_strokes(wanted.get(TEMPO), wanted.get(DENSITY), manifest)
+        for name in asked:
+            refuse(f"{{{name}}}: the {{guide}} has a {name} of its own; leave one of the two out")
+        return guide_of(request.guide, manifest)
+    numbers = {name: one.number(request.asked[name]) for name, one in asked.items() if isinstance(one, NumberCondition)}
+    tempo, density, key = numbers.get(TEMPO), numbers.get(DENSITY), asked.get(KEY)
+    label = key.label(request.asked[KEY]) if isinstance(key, LabelCondition) else None
+    draws = KEY in manifest.drawn and label != FREE and not request.recordings
+    harmony = None
+    if draws or label not in (None, FREE):
+        progression = Progression(label, request.seed)
+        if draws and TEMPO in manifest.drawn and not numbers:
+            tempo = _fitting(progression.tempo, request)
+        harmony = _of_key(progression, tempo, request, manifest)
+    strokes = None if tempo is None and density is None else _of_strokes(tempo, density, manifest)
+    parts = tuple(part for part in (strokes, harmony) if part is not None)
+    return Together(parts) if len(parts) > 1 else next(iter(parts), None)
+
+
+def _fitting(tempo: float, request: Request) -> float | None:
+    """A drawn tempo; of a loop the nearest at which whole chords go round, or none where that is another pace."""
+    if not isinstance(request, Loop):
+        return tempo
+    beats = CHORD_BEATS * max(1, round(request.seconds * tempo / 60 / CHORD_BEATS))
+    fitting = beats * 60 / request.seconds
+    return fitting if 1 / MOST_STRETCHED <= fitting / tempo <= MOST_STRETCHED else None
+
+
+def _of_key(progression: Progression, tempo: float | None, request: Request, manifest: Manifest) -> Harmony:
+    """Of a loop as many chords as come nearest to their usual length, so that it goes round."""
+    seconds = CHORD_SECONDS if tempo is None else CHORD_BEATS * 60 / tempo
+    chord_frames, count = seconds * manifest.mel.frames_per_second, None
+    if isinstance(request, Loop):
+        frames = request.samples(manifest.mel) / manifest.mel.hop_length
+        count = max(1, round(frames / chord_frames))
+        chord_frames = frames / count
+    return Harmony(progression, chord_frames, manifest, count)
 
 
 def _of_strokes(tempo: float | None, density: float | None, manifest: Manifest) -> Guide:
     of_rhythm, frames = stroke_rows(tempo, density, manifest.mel)
     rows = np.zeros((guide_rows(manifest.guide), of_rhythm.shape[1]), np.float32)
-    at = kind_rows(manifest.guide)[GUIDES[manifest.guide].index(RHYTHM)]
-    rows[at] = np.concatenate([of_rhythm, np.ones((1, of_rhythm.shape[1]), np.float32)])
+    rows[_rows_of(RHYTHM, manifest)] = np.concatenate([of_rhythm, np.ones((1, of_rhythm.shape[1]), np.float32)])
     return Guide(rows, frames)
+
+
+def _rows_of(kind: str, manifest: Manifest) -> slice:
+    """Where it stands in the model's guide."""
+    return kind_rows(manifest.guide)[GUIDES[manifest.guide].index(kind)]
 
 
 def guide_of(source: Leading, manifest: Manifest) -> Guide:

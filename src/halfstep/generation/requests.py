@@ -184,6 +184,17 @@ class Bridge(Timed):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Within(Timed):
+    """New music inside a recording."""
+
+    recording: Recording
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        return (self.recording,)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Edit(Request):
     """A recording that is changed, as long as it was."""
 
@@ -194,10 +205,11 @@ class Edit(Request):
         return (self.recording,)
 
     def timed(self, seconds: float) -> Timed:
-        """A piece of the same noise, so long."""
-        return Piece(
-            seconds=seconds, seed=self.seed, steps=self.steps, variation=self.variation, toward=self.toward,
-            vocoder=self.vocoder, sampler=self.sampler, respacing=self.respacing, asked=self.asked, guide=self.guide,
+        """Music of the same noise within it, so long."""
+        return Within(
+            recording=self.recording, seconds=seconds, seed=self.seed, steps=self.steps, variation=self.variation,
+            toward=self.toward, vocoder=self.vocoder, sampler=self.sampler, respacing=self.respacing, asked=self.asked,
+            guide=self.guide,
         )  # fmt: skip
 
 

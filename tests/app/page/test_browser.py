@@ -399,24 +399,49 @@ def test_a_style_is_the_same_in_the_browser(tab: Tab, singing_model: Path):
         tab.run(loop.format("piano..strings", rest))
 
 
-@pytest.mark.parametrize("asked", [{"tempo": "97"}, {"tempo": "120", "density": "5"}, {"density": "3.3"}])
-def test_strokes_are_laid_as_on_the_command_line(tab: Tab, singing_model: Path, asked: dict[str, str]):
+@pytest.mark.parametrize(
+    ("drawn", "asked", "loop"),
+    [
+        ((), {"tempo": "97"}, None),
+        ((), {"tempo": "120", "density": "5"}, None),
+        ((), {"density": "3.3"}, None),
+        ((), {"key": "F#m"}, 11.0),
+        (("key",), {}, None),
+        (("key", "tempo"), {}, None),
+        (("key", "tempo"), {}, 21.7),
+        (("key", "tempo"), {"key": "Bb"}, 1.3),
+        (("key", "tempo"), {"key": "free", "tempo": "80"}, None),
+    ],
+)
+def test_music_is_led_as_on_the_command_line(
+    tab: Tab, drawn: tuple[str, ...], asked: dict[str, str], loop: float | None
+):
     """In a stream, from a moment of it on, and around a loop."""
-    manifest = replace(halfstep.load(singing_model).manifest, conditions=())
-    guide = guide_for(Piece(seconds=1, asked=dict(asked)), manifest)
+    manifest, seed = replace(halfstep.load("soundtrack").manifest, drawn=drawn), 2**40 + 3
+    request = Piece(seconds=1, seed=seed, asked=asked) if loop is None else Loop(seconds=loop, seed=seed, asked=asked)
+    guide = guide_for(request, manifest)
     assert guide is not None
-    script = """Promise.all([import('./strokes.js'), import('./guide.js')]).then(([strokes, guides]) => {{
-      const {{ led }} = strokes, {{ following, around }} = guides;
-      const about = halfstep.source.about({{ model: 'styled' }});
-      const both = {{ ...about.strokes, names: ['tempo', 'density'] }};
-      return {}(led({{ ...about, strokes: both }}, {})); }})"""
-    words, rows = json.dumps(asked), guide_rows(RHYTHM)
+    script = """Promise.all([import('./leading.js'), import('./guide.js')]).then(([leading, guides]) => {{
+      const {{ leader }} = leading, {{ following, around }} = guides;
+      const about = {{ ...halfstep.source.about({{ model: 'soundtrack' }}), drawn: {} }};
+      return {}(leader(about, {}, {{ seed: {}n, beside: false, loop: {} }})); }})"""
+    said, rows = (json.dumps(asked), seed, json.dumps(loop)), guide_rows(BOTH)
     for first in (0, 5000):
-        found = numbers(tab, script.format(f"((guide) => following(guide, {first})(-20, 3000))", words))
-        np.testing.assert_allclose(found.reshape(rows, -1), guide(first - 20, first + 3000), atol=1e-6)
-    found = numbers(tab, script.format("((guide) => around(guide, 100, 700, 1.01)(0, 1500))", words))
+        found = numbers(
+            tab, script.format(json.dumps(drawn), f"((guide) => following(guide, {first})(-20, 3000))", *said)
+        )
+        np.testing.assert_allclose(found.reshape(rows, -1), guide(first - 20, first + 3000), atol=1e-5)
+    found = numbers(tab, script.format(json.dumps(drawn), "((guide) => around(guide, 100, 700, 1.01)(0, 1500))", *said))
     places = (np.arange(1500) - 100) % 700 * 1.01
-    np.testing.assert_allclose(found.reshape(rows, -1), guide.at(places), atol=1e-6)
+    np.testing.assert_allclose(found.reshape(rows, -1), guide.at(places), atol=1e-5)
+
+
+def test_beside_a_recording_nothing_is_drawn_in_the_browser(tab: Tab):
+    script = """import('./leading.js').then(({ leader }) => {
+      const about = { ...halfstep.source.about({ model: 'soundtrack' }), drawn: ['key', 'tempo'] };
+      const piece = { seed: 3n, loop: null };
+      return [true, false].map((beside) => leader(about, {}, { ...piece, beside }) === null); })"""
+    assert tab.run(script) == [True, False]
 
 
 def test_a_guide_is_measured_as_on_the_command_line(tab: Tab):
@@ -488,10 +513,10 @@ def silence() -> bytes:
 
 
 def test_strokes_that_would_drift_are_refused_in_the_browser(tab: Tab):
-    with pytest.raises(AssertionError, match="strokes lead to it, which do not drift"):
+    with pytest.raises(AssertionError, match="strokes or chords lead to it, which do not drift"):
         tab.run("""import('./conditions.js').then(({ course }) => {
           const about = halfstep.source.about({ model: 'styled' });
-          return course(about.conditions, { density: '2..4' }, about.strokes.names); })""")
+          return course(about.conditions, { density: '2..4' }, about.led); })""")
 
 
 @pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")

@@ -110,7 +110,7 @@ def test_music_follows_an_upload_as_its_guide(site: Site, tmp_path: Path, write_
                 unled = soundfile.read(io.BytesIO(plain))[0]
                 assert len(led) != len(unled) or np.abs(led - unled).max() > 1e-4
         status, answer = own.json("POST", "/api/clips?tempo=80..120")
-        assert (status, answer["error"][:37]) == (400, "tempo 80..120: model guided is led by")
+        assert (status, answer["error"][:37]) == (400, "tempo 80..120: model guided is led to")
         broken = own.json("POST", "/api/guided", b"MThd" + bytes(90))[1]
         address = f"/api/jobs/{broken['id']}"
         until(lambda: own.json("GET", address)[1]["state"] == "failed")

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from halfstep.app.page.runtime import RUNTIME_FILES
 from halfstep.atomic import folder_aside, replacing
 from halfstep.audio.bass import bass_share
 from halfstep.audio.bass_grid import bass_bins
-from halfstep.audio.chroma import RANGE_NEPERS, pitched_bands, semitones
+from halfstep.audio.chroma import KEYS, NOTES, RANGE_NEPERS, pitched_bands, semitones
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.guide import (
     CHORDS,
@@ -42,6 +43,19 @@ from halfstep.bundle.session import OnnxNetwork
 from halfstep.conditioning import shown
 from halfstep.diffusion.process import DDIM
 from halfstep.errors import InputError
+from halfstep.generation.guiding import MOST_STRETCHED
+from halfstep.generation.harmony import (
+    CHORD_BEATS,
+    CHORD_SECONDS,
+    FASTEST,
+    MAJOR,
+    MINOR,
+    PASSAGE,
+    PHRASE,
+    PLAYED,
+    SLOWEST,
+    chord_shapes,
+)
 from halfstep.generation.sides import band_widths_hz, model_level
 from halfstep.generation.strokes import STROKES, stroke_shapes, uneven_gaps
 from halfstep.generation.window import OPTIMISING_ROUNDS, layout_of
@@ -157,8 +171,9 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
         "id": manifest.id, "description": manifest.description, "output_licence": manifest.output_licence,
         "steps": list(manifest.steps), "default_steps": manifest.default_steps,
         "paths": {one.steps: _path(manifest, one) for one in manifest.denoisers},
-        "conditions": [shown(condition) for condition in manifest.asks.all], "strokes": _strokes(manifest),
-        "guide": _guide(manifest),
+        "conditions": [shown(condition) for condition in manifest.asks.all],
+        "led": [one.name for one in manifest.asks.guided], "drawn": manifest.drawn,
+        "strokes": _strokes(manifest), "harmony": _harmony(manifest), "guide": _guide(manifest),
         "credits": [{"title": one.title, "licence": one.licence} for one in manifest.trained_on],
         "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels,
         "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],
@@ -196,16 +211,29 @@ def _guide(manifest: Manifest) -> dict[str, Any] | None:
 
 
 def _strokes(manifest: Manifest) -> dict[str, Any] | None:
-    """What a browser leads the music by, of a model that follows a rhythm; None where nothing obeys."""
-    names = [one.name for one in manifest.asks.guided]
-    if not names:
+    """What a browser lays strokes by, of a model that follows a rhythm."""
+    if RHYTHM not in GUIDES[manifest.guide]:
         return None
-    first = kind_rows(manifest.guide)[GUIDES[manifest.guide].index(RHYTHM)].start
     return {
-        "names": names, "rows": guide_rows(manifest.guide), "first": first, "strokes": STROKES,
-        "strong": STRONG, "least": LEAST_NEPERS,
+        "first": _first_row(RHYTHM, manifest), "strokes": STROKES, "strong": STRONG, "least": LEAST_NEPERS,
         "gaps": uneven_gaps().tolist(), "shapes": stroke_shapes(manifest.mel).tolist(),
     }  # fmt: skip
+
+
+def _harmony(manifest: Manifest) -> dict[str, Any] | None:
+    """What a browser lays chords by, of a model that follows chords."""
+    if CHORDS not in GUIDES[manifest.guide]:
+        return None
+    return {
+        "first": _first_row(CHORDS, manifest), "shapes": chord_shapes(manifest.mel).tolist(),
+        "reach": smoothing_reach(manifest.mel), "keys": KEYS, "notes": NOTES, "slowest": SLOWEST, "fastest": FASTEST,
+        "phrase": PHRASE, "passage": PASSAGE, "played": PLAYED, "major": asdict(MAJOR), "minor": asdict(MINOR),
+        "seconds": CHORD_SECONDS, "beats": CHORD_BEATS, "stretched": MOST_STRETCHED,
+    }  # fmt: skip
+
+
+def _first_row(kind: str, manifest: Manifest) -> int:
+    return kind_rows(manifest.guide)[GUIDES[manifest.guide].index(kind)].start
 
 
 def _vocoder_of(manifest: Manifest) -> VocoderFiles:

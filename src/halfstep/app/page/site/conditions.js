@@ -8,7 +8,7 @@ export function course(conditions, asked, guided = []) {
   const weights = (one) => {
     const what = asked[one.name], parts = String(what ?? "").split(DRIFT);
     if (what === undefined) return [new Float32Array(one.values.length)];
-    if (parts.length > 1 && guided.includes(one.name)) throw new Error(`${one.name} ${what}: strokes lead to it, which do not drift; give one number`);
+    if (parts.length > 1 && guided.includes(one.name)) throw new Error(`${one.name} ${what}: strokes or chords lead to it, which do not drift; give one`);
     return parts.map((part) => READERS[one.kind](one, part));
   };
   const all = conditions.map((one) => [one.name, weights(one)]);

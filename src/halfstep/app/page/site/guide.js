@@ -81,6 +81,13 @@ export function guideOf(rows, frames) {
   };
 }
 
+/** Guides of different kinds as one; null for none. */
+export function together(guides) {
+  const all = guides.filter((one) => one !== null);
+  if (!all.length) return null;
+  return (places) => all.map((guide) => guide(places)).reduce((sum, one) => sum.map((value, at) => value + one[at]));
+}
+
 /** The guide of the frames of a canvas from a piece's frame `first` on: (start, stop) -> [rows][stop - start]. */
 export function following(guide, first = 0) {
   return guide && ((start, stop) => guide(Array.from({ length: stop - start }, (_, at) => start + at + first)));
@@ -91,4 +98,4 @@ export function around(guide, first, period, step) {
   return guide && ((start, stop) => guide(Array.from({ length: stop - start }, (_, at) => modulo(start + at - first, period) * step)));
 }
 
-function modulo(value, by) { return ((value % by) + by) % by; }
+export function modulo(value, by) { return ((value % by) + by) % by; }

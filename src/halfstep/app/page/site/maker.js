@@ -2,9 +2,9 @@
 import { BOUNDARY, defaultRng, seedNoise, tuneNoise } from "./noise.js";
 import { course } from "./conditions.js";
 import { following } from "./guide.js";
+import { leader, ledTo } from "./leading.js";
 import { closed, continued, followed, loop, piece } from "./pieces.js";
 import { bandStream, WindowSampler } from "./sampling.js";
-import { led, strokesAsked } from "./strokes.js";
 import { Vocoder } from "./vocoder.js";
 
 const BLOCK = 128; // frames that the vocoder takes at once, as on the command line
@@ -142,7 +142,7 @@ async function graph(file) {
 }
 
 /** The course of what is asked of a model. */
-function asks(about, asked) { return course(about.conditions, asked, about.strokes?.names); }
+function asks(about, asked) { return course(about.conditions, asked, about.led); }
 
 async function vocoderOf(about, seed) {
   const { prior, refiner, bass } = about.files;
@@ -174,10 +174,11 @@ async function make({ id, about, make: kind, tune: asked, count, recording }) {
   const tune = { ...asked, seed: BigInt(asked.seed), toward: null }, follows = kind === "guided";
   const { drifts, at } = asks(about, asked.asked), loops = kind === "loops" || asked.loop, frames = count / about.hop_length;
   if (drifts && loops) throw new Error("a loop ends where it began, so what is asked of it cannot drift");
-  const [own] = follows ? strokesAsked(about, asked.asked) : [];
+  const [own] = follows ? ledTo(about, asked.asked) : [];
   if (own) throw new Error(`${own}: the recording has a ${own} of its own; leave one of the two out`);
   const parts = { about, sampler: await samplerOf(about, tune.steps, (frame) => at(frame / Math.max(1, frames))), vocoder: await vocoderOf(about, tune.seed) };
-  const guide = follows ? await followed(parts, recording) : led(about, asked.asked);
+  const seconds = count / about.sample_rate, beside = recording !== null;
+  const guide = follows ? await followed(parts, recording) : leader(about, asked.asked, { seed: tune.seed, beside, loop: kind === "loops" ? seconds : null });
   const noise = tuneNoise(about.bands, tune, frames), canvas = { noise, boundary: seedNoise(about.bands, tune.seed, BOUNDARY), guide: following(guide) };
   const progress = (share) => {
     if (given.delete(id)) throw new Error("cancelled");
@@ -197,7 +198,7 @@ async function* passages(about, asked) {
   const first = Math.round(((tune.at ?? 0) * sample_rate) / hop), step = about.frames - about.overlap;
   const start = Math.max(0, Math.floor(first / step) - LEAD_IN_WINDOWS) * step;
   const arrival = ((tune.over ?? 120) * sample_rate) / hop, whole = tuneNoise(bands, tune, arrival);
-  const { at } = asks(about, asked.asked), guide = following(led(about, asked.asked), start);
+  const { at } = asks(about, asked.asked), guide = following(leader(about, asked.asked, { seed: tune.seed, beside: false, loop: null }), start);
   const sampler = await samplerOf(about, tune.steps, (frame) => at((frame + start) / Math.max(1, arrival)));
   let skip = Math.max(0, first - start - LEAD_IN_FRAMES), frame = start + skip;
   let waiting = new Float32Array(0), sound = new Float32Array(0);

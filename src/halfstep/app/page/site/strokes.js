@@ -1,23 +1,15 @@
 // Strokes that lead music to a tempo or a density: generation/strokes.py has the same, and measures their shapes.
 import { guideOf, shares } from "./guide.js";
 
-const TEMPO = "tempo", DENSITY = "density";
-
-/** Places among the frames of a piece -> the guide there, [rows][places]; null where nothing of the kind is asked.
- *  `about.strokes` has {names, rows, first, shapes [phases][groups][frames], strong, least, gaps, strokes}. */
-export function led(about, asked) {
-  const { strokes, sample_rate, hop_length } = about, wanted = strokesAsked(about, asked);
-  if (!wanted.length) return null;
-  const number = (name) => (wanted.includes(name) ? Number(asked[name]) : null);
-  const { rows, frames } = laid(strokes, gaps(strokes, number(TEMPO), number(DENSITY)), sample_rate / hop_length);
-  const whole = Array.from({ length: strokes.rows }, () => new Float64Array(rows[0].length));
+/** Places among the frames of a piece -> the guide there, [rows][places]. tempo, density: null for none. `about.strokes` has
+ *  {first, shapes [phases][groups][frames], strong, least, gaps, strokes}. */
+export function strokesOf({ strokes, guide_rows, sample_rate, hop_length }, tempo, density) {
+  const { rows, frames } = laid(strokes, gaps(strokes, tempo, density), sample_rate / hop_length);
+  const whole = Array.from({ length: guide_rows }, () => new Float64Array(rows[0].length));
   rows.forEach((row, group) => { whole[strokes.first + group] = row; });
   whole[strokes.first + rows.length].fill(1);
   return guideOf(whole, frames);
 }
-
-/** Of what is asked for, the names of that which strokes lead to. */
-export function strokesAsked({ strokes }, asked) { return (strokes?.names ?? []).filter((name) => asked[name] !== undefined); }
 
 /** Seconds from each stroke to the next. */
 function gaps(strokes, tempo, density) {
