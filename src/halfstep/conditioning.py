@@ -15,7 +15,9 @@ from typing import TypeAlias
 import numpy as np
 
 from halfstep.arrays import Float32, Float64
-from halfstep.errors import NamedError, unbraced
+from halfstep.audio.chord_names import Chord, read_chords
+from halfstep.audio.guide import CHORDS
+from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.fields import Fields
 
 Asked: TypeAlias = str | float | Mapping[str, float]
@@ -156,7 +158,37 @@ class NumberCondition:
         return np.array([np.interp(number, self.values, row) for row in own], np.float32)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChordsCondition:
+    """Chords by their names, one after the other and again: what leads the music, no network sees it."""
+
+    name: str = CHORDS
+    kind: str = field(default=CHORDS, init=False)
+    values: tuple[str, ...] = ()
+    unit: str = ""
+
+    @property
+    def about(self) -> str:
+        """What can be asked, in a few words."""
+        return "by name, such as Am F C G"
+
+    def chords(self, asked: Asked) -> tuple[Chord, ...]:
+        """InputError for what is not of chords."""
+        if not isinstance(asked, str):
+            raise refused(self.name, repr(asked), "names were expected, such as Am F C G")
+        try:
+            return read_chords(asked)
+        except InputError as fault:
+            raise refused(self.name, "", str(fault)) from None
+
+    def weights(self, asked: Asked) -> Weights:
+        """None. InputError as for `chords`."""
+        self.chords(asked)
+        return np.zeros(0, np.float32)
+
+
 NamedCondition: TypeAlias = LabelCondition | NumberCondition
+GuidedCondition: TypeAlias = NamedCondition | ChordsCondition
 
 
 @dataclass(frozen=True)
@@ -164,11 +196,11 @@ class Conditions:
     """All that a model can be asked for; the network sees the weights of those `named` one after another."""
 
     named: tuple[NamedCondition, ...] = ()
-    guided: tuple[NamedCondition, ...] = ()
+    guided: tuple[GuidedCondition, ...] = ()
     """Those that the network does not see: what leads the music obeys them (`generation.guiding`)."""
 
     @property
-    def all(self) -> tuple[NamedCondition, ...]:
+    def all(self) -> tuple[GuidedCondition, ...]:
         """Whatever obeys."""
         return self.named + self.guided
 
@@ -186,7 +218,7 @@ class Conditions:
         parts = [weights.get(one.name, np.zeros(len(one.values), np.float32)) for one in self.named]
         return np.concatenate([np.zeros(0, np.float32), *parts])
 
-    def condition(self, name: str, model: str) -> NamedCondition:
+    def condition(self, name: str, model: str) -> GuidedCondition:
         """The one of this name. InputError where `model` has none."""
         known = {one.name: one for one in self.all}
         if name not in known:
@@ -289,7 +321,7 @@ def condition_members(condition: NamedCondition) -> dict[str, object]:
     return members
 
 
-def shown(condition: NamedCondition) -> dict[str, object]:
+def shown(condition: GuidedCondition) -> dict[str, object]:
     """What a user may know of it: all but the numbers by which a recording is compared with its labels."""
     return {name: value for name, value in asdict(condition).items() if name != "likeness"}
 

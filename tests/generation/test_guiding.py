@@ -243,7 +243,7 @@ def test_a_tempo_is_asked_of_a_model_that_follows_a_rhythm(
     assert np.abs(model.generate(0.5, tempo=180).samples - plain).max() > 1e-5
     follows_chords = replace(model.manifest, guide=CHORDS)
     assert [one.name for one in model.manifest.asks.all] == ["tempo", "density"]
-    assert [one.name for one in follows_chords.asks.all] == ["key"] and not model.manifest.conditions
+    assert [one.name for one in follows_chords.asks.all] == ["key", "chords"] and not model.manifest.conditions
 
 
 @pytest.fixture(scope="module")

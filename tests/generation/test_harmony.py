@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from halfstep.audio.chord_names import KINDS, Chord, read_chords
 from halfstep.audio.chroma import KEYS, NOTES
 from halfstep.audio.files.midi import Note
 from halfstep.audio.guide import BOTH, CHORDS, RHYTHM, chords, kind_rows
@@ -59,7 +60,7 @@ def test_phrases_begin_on_the_tonic_and_passages_come_twice():
         progression = Progression(key, 5)
         made = [progression(number) for number in range(64)]
         tonic = NOTES.index(key.removesuffix("m"))
-        assert all(chord.root == tonic and chord.minor == key.endswith("m") for chord in made[::PHRASE])
+        assert all(chord.root == tonic and (chord.kind == "m") == key.endswith("m") for chord in made[::PHRASE])
         for first in range(0, 64, 2 * PASSAGE):
             assert made[first : first + PASSAGE] == made[first + PASSAGE : first + 2 * PASSAGE]
         assert len({tuple(made[first : first + PASSAGE]) for first in range(0, 64, 2 * PASSAGE)}) > 1
@@ -76,7 +77,7 @@ def test_chords_are_of_the_key_and_follow_each_other_as_often_as_is_said(key: st
         progression = Progression(key, seed)
         made = [progression(number) for number in range(PASSAGE)]
         places = [roots.index(chord.root) for chord in made]
-        assert all(mode.chords[place][1] == chord.minor for place, chord in zip(places, made, strict=True))
+        assert all(mode.chords[place][1] == chord.kind for place, chord in zip(places, made, strict=True))
         for before, after in pairwise(places[:PHRASE]):
             followed[before, after] += 1
         ended[places[-1]] += 1
@@ -103,7 +104,7 @@ def test_a_chord_has_the_rows_of_its_sound():
     stream = LogMelStream(PITCH)
     bands = [*(stream.push(block) for block in tones(notes, 2.0, 8000)), stream.finish()]
     sound = chords(np.concatenate(bands, axis=1), PITCH)[:, 20:40].mean(axis=1)
-    made = np.roll(chord_shapes(PITCH)[1], NOTES.index("D"))
+    made = np.roll(chord_shapes(PITCH)["m"], NOTES.index("D"))
     assert np.corrcoef(sound, made)[0, 1] > 0.9
     assert set(np.argsort(made)[-3:]) == {NOTES.index(note) for note in ("D", "F", "A")}
 
@@ -115,12 +116,12 @@ def test_chords_pass_over_and_a_frame_has_its_strongest_at_one():
     np.testing.assert_allclose(rows.max(axis=0), 1, atol=1e-6)
     for number in range(8):
         chord = progression(number)
-        expected = np.roll(chord_shapes(PITCH)[int(chord.minor)], chord.root)
+        expected = np.roll(chord_shapes(PITCH)[chord.kind], chord.root)
         np.testing.assert_allclose(rows[:, 100 * number + 50], expected, atol=1e-6)
     changed = np.abs(np.diff(rows, axis=1)).max(axis=0)
     assert changed.max() < 0.5  # over 16 frames, most in the middle of them
     assert not changed[40:60].any()
-    np.testing.assert_allclose(rows[:, 0], np.roll(chord_shapes(PITCH)[0], NOTES.index("C")), atol=1e-6)
+    np.testing.assert_allclose(rows[:, 0], np.roll(chord_shapes(PITCH)[""], NOTES.index("C")), atol=1e-6)
 
 
 def test_a_loop_has_whole_chords_and_goes_round(pitched: Manifest):
@@ -149,6 +150,7 @@ def strokes_and_chords(made: Leader | None) -> tuple[bool, bool]:
         ((), Piece(seconds=1, asked={"tempo": "90"}), (True, False)),
         ((), Piece(seconds=1, asked={"key": "Am", "density": "3"}), (True, True)),
         (("key",), Piece(seconds=1), (False, True)),
+        (("key", "tempo"), Piece(seconds=1, asked={"chords": "C"}), (True, True)),
         (("key",), Piece(seconds=1, asked={"tempo": "90"}), (True, True)),
         (("key", "tempo"), Piece(seconds=1), (True, True)),
         (("key", "tempo"), Piece(seconds=1, asked={"key": "C"}), (True, True)),
@@ -182,8 +184,38 @@ def test_a_drawn_key_is_the_key_of_its_chords(pitched: Manifest):
         made = guide_for(Piece(seconds=1, seed=seed), replace(pitched, drawn=("key",)))
         assert isinstance(made, Harmony)
         sums = made(0, 3000)[kind_rows(BOTH)[0]][:12].sum(axis=1, dtype=np.float64)
-        right += key_of(sums) == made.progression.key
+        right += key_of(sums) == Progression(None, seed).key
     assert right >= 18  # others are taken for a neighbour
+
+
+def test_chords_by_name_come_one_after_the_other_and_again(pitched: Manifest):
+    text = "Am | F#m7, Cb - Gsus4 G7"
+    expected = [Chord(0, "m"), Chord(9, "m7"), Chord(2, ""), Chord(10, "sus4"), Chord(10, "7")]
+    assert list(read_chords(text)) == expected
+    made = guide_for(Piece(seconds=1, asked={"chords": text}), pitched)
+    assert isinstance(made, Harmony)
+    middle = made.at((np.arange(12) + 0.5) * made.chord_frames)[kind_rows(BOTH)[0]][:12]
+    for number in range(12):
+        chord = expected[number % 5]
+        shape = np.roll(chord_shapes(PITCH)[chord.kind], chord.root)
+        np.testing.assert_allclose(middle[:, number], shape, atol=1e-6)
+        notes = {(chord.root + note) % 12 for note in KINDS[chord.kind]}
+        assert set(np.argsort(shape)[-len(notes) :]) == notes
+    loop = guide_for(Loop(seconds=7 * CHORD_SECONDS, asked={"chords": text}), pitched)
+    assert isinstance(loop, Harmony) and loop.count == 5  # all of them, whole
+
+
+@pytest.mark.parametrize("text", ["", "H", "am", "A B7b9", "C#b", " | ", "A " * 257])
+def test_what_is_no_chord_is_said_by_name(pitched: Manifest, text: str):
+    with pytest.raises(InputError, match="chord"):
+        guide_for(Piece(seconds=1, asked={"chords": text}), pitched)
+    with pytest.raises(InputError, match="chords"):
+        pitched.asks.course({"chords": text}, "m")
+
+
+def test_chords_and_a_key_are_not_asked_for_together(pitched: Manifest):
+    with pytest.raises(InputError, match="leave one of the two out"):
+        guide_for(Piece(seconds=1, asked={"chords": "C", "key": "C"}), pitched)
 
 
 @pytest.mark.parametrize("asked", ["A:2,C", {"A": 1, "C": 1}])

@@ -116,6 +116,9 @@ def test_a_guide_that_the_start_did_not_know_weighs_nothing_at_first_and_is_expo
     assert entering[:, old:].abs().max() < 1e-9
     manifest = export_run(begun, tmp_path / "model", Card(id="m"))
     assert manifest.guide == read_manifest(tmp_path / "model").guide == "rhythm"
+    with pytest.raises(InputError, match=r"draw.* key: key, or key,tempo, of a run that follows chords"):
+        export_run(begun, tmp_path / "led", Card(id="m"), ExportConfig(drawn=("key",)))
+    assert not (tmp_path / "led").exists()
     clicks = Audio(np.eye(1, 30000, 9000, dtype=np.float32), 44100)
     assert halfstep.load(tmp_path / "model").generate(0.3, steps=1, guide=clicks).samples.any()
 

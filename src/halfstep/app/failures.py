@@ -46,9 +46,11 @@ OPTIONS = {
     "steps": "--steps", "model": "--model", "preset": "--preset", "settings": "--set", "out": "--out",
     "start": "--from", "to": "--to", "updates": "--updates", "weights": "--weights", "credits": "--credits",
     "data": "--data", "teacher_steps": "--teacher-steps", "beside": "--beside", "embedding": "--embedding",
-    "ray": "--ray", "sampler": "--sampler", "respacing": "--respacing", "jump": "--jump", "label": "--label",
+    "ray": "--ray", "sampler": "--sampler", "respacing": "--respacing", "jump": "--jump", "draw": "--draw",
+    "label": "--label",
     "style": "--style", "description": "--description", "licence": "--licence", "output_licence": "--output-licence",
-    "tempo": "--bpm", "key": "--key", "density": "--density", "loudness_like": "--loudness-like", "guide": "--guide",
+    "tempo": "--bpm", "key": "--key", "chords": "--chords",
+    "density": "--density", "loudness_like": "--loudness-like", "guide": "--guide",
 }  # fmt: skip
 """Argument -> the option that gives it; `generate` has more."""
 

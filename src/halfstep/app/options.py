@@ -30,7 +30,14 @@ Controls = Annotated[
 ]
 Key = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Of a model that knows keys: C, Am, Eb ...; with weights and drifts as --style."),
+    typer.Option(
+        metavar="NAME",
+        help="C, Am, Eb ..., of a model that knows keys or is led to them; free: none, where it draws one.",
+    ),
+]
+Chords = Annotated[
+    str | None,
+    typer.Option(metavar="'Am F C G'", help="One after the other and again, of a model that follows chords."),
 ]
 Density = Annotated[
     str | None, typer.Option(metavar="NUMBER", help="Onsets a second, of a model that knows them; A..B drifts.")

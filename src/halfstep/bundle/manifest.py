@@ -13,7 +13,9 @@ from halfstep.conditioning import (
     DENSITY,
     KEY,
     TEMPO,
+    ChordsCondition,
     Conditions,
+    GuidedCondition,
     LabelCondition,
     NamedCondition,
     NumberCondition,
@@ -29,6 +31,8 @@ BY_STROKES = (
     NumberCondition(name=DENSITY, values=(0.5, 8.0), unit="onsets a second"),
 )
 """What every model obeys that follows a rhythm: strokes lead it (`generation.strokes`)."""
+DRAWN = ((), (KEY,), (KEY, TEMPO))
+"""Of what leads it, what a model's new music can draw from its seed."""
 FREE = "free"
 """In place of a key: nothing is drawn, of a model that draws a key where none is asked for."""
 
@@ -159,7 +163,7 @@ class Manifest:
     guide: str = NO_GUIDE
     """What its music can follow, a key of `audio.guide.GUIDES`."""
     drawn: tuple[str, ...] = ()
-    """Of what leads it: a key, or a key and a tempo, that new music draws from its seed where none is asked for."""
+    """One of DRAWN: what new music draws where none is asked for."""
     stationary: Stationary | None = None
     """None: streams are as the network gives them."""
     vocoder: VocoderFiles | None = None
@@ -197,13 +201,17 @@ class Manifest:
     @property
     def asks(self) -> Conditions:
         """What it can be asked for, as its networks see it; of one that follows a rhythm a tempo too, and a density; of
-        one that follows chords a key.
+        one that follows chords a key, or chords.
         """
         named, follows = Conditions(self.conditions), GUIDES[self.guide]
-        led = BY_STROKES if RHYTHM in follows else ()
-        by_chords = LabelCondition(name=KEY, values=(*KEYS, FREE) if KEY in self.drawn else KEYS)
-        led = (*led, by_chords) if CHORDS in follows else led
-        return replace(named, guided=tuple(one for one in led if not named.has(one.name)))
+        guided: tuple[GuidedCondition, ...] = BY_STROKES if RHYTHM in follows else ()
+        key = LabelCondition(name=KEY, values=(*KEYS, FREE) if KEY in self.drawn else KEYS)
+        guided = (*guided, key, ChordsCondition()) if CHORDS in follows else guided
+        return replace(named, guided=tuple(one for one in guided if not named.has(one.name)))
+
+    def can_draw(self, names: tuple[str, ...]) -> bool:
+        """Whether its new music could draw them from its seed: nothing, a key, or a key and a tempo, that lead it."""
+        return names in DRAWN and {one.name for one in self.asks.guided}.issuperset(names)
 
     def asks_tempo_of_bars(self, guided: bool) -> bool:
         """Whether music in bars is asked for at their tempo: it can be, and no guide brings a tempo of its own."""

@@ -12,9 +12,7 @@ from halfstep.audio.mel_fields import mel_from, mel_to_json
 from halfstep.bundle.files import table_from, table_of
 from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, Manifest, Origin, Stationary, VocoderFiles
 from halfstep.conditioning import (
-    KEY,
     MOST_CONDITIONS,
-    TEMPO,
     NamedCondition,
     condition_from,
     condition_members,
@@ -100,10 +98,8 @@ def parse_manifest(value: object, where: str) -> Manifest:
 
 
 def _check_together(fields: Fields, manifest: Manifest) -> None:
-    if manifest.drawn:
-        led = {one.name for one in manifest.asks.guided}
-        if manifest.drawn not in ((KEY,), (KEY, TEMPO)) or not led.issuperset(manifest.drawn):
-            raise fields.fail("drawn", list(manifest.drawn), "a key, or a key and a tempo, to which a guide leads it")
+    if not manifest.can_draw(manifest.drawn):
+        raise fields.fail("drawn", list(manifest.drawn), "a key, or a key and a tempo, to which a guide leads it")
     if (manifest.components is None) == (manifest.packing == COMPONENTS):
         raise fields.fail(
             "components", None if manifest.components is None else "given", f"what {manifest.packing} needs"

@@ -132,8 +132,8 @@ def model_mels(
         def of_step(step: int) -> Float32[np.ndarray, "..."]:
             return window_noise(rows, seed, k, frames, step)
 
-        led = sampler.following(guide(k))
-        return led.log_mel(led.unconditional(of_step(0), of_step))
+        follower = sampler.following(guide(k))
+        return follower.log_mel(follower.unconditional(of_step(0), of_step))
 
     def windows(numbers: range) -> Float32[np.ndarray, "..."]:
         return np.stack([window(k) for k in numbers])

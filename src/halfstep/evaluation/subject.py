@@ -66,7 +66,7 @@ class Subject:
         piece = Piece(seconds=USUAL_SECONDS, seed=seed, steps=steps, asked=self.asked)
         return mel_stream(self.model.engine.sampler_of(piece), self.model.engine.canvas(piece))
 
-    def _led(self, seed: int) -> Float32[np.ndarray, "rows frames"] | None:
+    def _guide(self, seed: int) -> Float32[np.ndarray, "rows frames"] | None:
         """What a window is to follow where a tempo, a density or a key leads it, as this seed's piece begins."""
         guide = self.model.engine.guide(Piece(seconds=USUAL_SECONDS, seed=seed, asked=self.asked))
         return None if guide is None else guide(0, self.frames)
@@ -90,7 +90,7 @@ class Subject:
         undistilled = entry.most_steps is not None
         sampler = self.model.engine.undistilled(entry, steps) if undistilled else self.model.engine.sampler(steps)
         sampler = sampler.asked(self.course.at(0) if self.asked else None)
-        source = through_vocoder(model_mels(sampler, seed, lambda k: self._led(seed + k)), self.mel, vocoder)
+        source = through_vocoder(model_mels(sampler, seed, lambda k: self._guide(seed + k)), self.mel, vocoder)
         sampled = "DDPM" if entry.sampler == ANCESTRAL else "DDIM"
         calls = "one network call" if steps == 1 else f"{steps} network calls"
         about = f"the network that was never distilled, {sampled}: {calls}" if undistilled else calls

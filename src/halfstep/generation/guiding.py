@@ -2,7 +2,7 @@
 chords that lead it to a tempo and a key.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from halfstep.arrays import Float32, Float64
+from halfstep.audio.chord_names import Chord
 from halfstep.audio.files.io import Audio, read
 from halfstep.audio.files.midi import MOST_SECONDS, Score, is_midi, read_midi
 from halfstep.audio.guide import CHORDS, GUIDES, NO_GUIDE, RHYTHM, guide_rows, kind_rows, measured_guide
@@ -17,7 +18,7 @@ from halfstep.audio.mel import LogMelStream, MelConfig
 from halfstep.audio.tones import tones
 from halfstep.bundle import Manifest
 from halfstep.bundle.manifest import FREE
-from halfstep.conditioning import DENSITY, KEY, TEMPO, LabelCondition, NumberCondition
+from halfstep.conditioning import DENSITY, KEY, TEMPO, ChordsCondition, LabelCondition, NumberCondition
 from halfstep.errors import InputError
 from halfstep.generation.harmony import CHORD_BEATS, CHORD_SECONDS, Progression, chord_rows
 from halfstep.generation.incoming import incoming
@@ -67,7 +68,7 @@ class Guide:
 class Harmony:
     """Chords along a piece, each for so many frames; after `count` of them the first comes again."""
 
-    progression: Progression
+    chord_at: Callable[[int], Chord]
     chord_frames: float
     manifest: Manifest
     count: int | None = None
@@ -81,7 +82,7 @@ class Harmony:
         rows = np.zeros((guide_rows(self.manifest.guide), len(places)), np.float32)
         begun = places >= 0
         if begun.any():
-            sounding = chord_rows(self.progression, places[begun], self.chord_frames, self.manifest.mel, self.count)
+            sounding = chord_rows(self.chord_at, places[begun], self.chord_frames, self.manifest.mel, self.count)
             at = _rows_of(CHORDS, self.manifest)
             rows[at, begun] = np.concatenate([sounding, np.ones((1, sounding.shape[1]), np.float32)])
         return rows
@@ -104,8 +105,8 @@ class Together:
 
 def guide_for(request: Request, manifest: Manifest) -> Leader | None:
     """What the request is to follow: its guide; or strokes where it asks a tempo or a density, and chords where it asks
-    a key, of a model that follows such (`Manifest.asks`). New music beside no recording draws the others from its seed,
-    where the model says so (`Manifest.drawn`).
+    them or a key, of a model that follows such (`Manifest.asks`). New music beside no recording draws the others from
+    its seed, where the model says so (`Manifest.drawn`).
 
     InputError as for `guide_of`, for what is no such value, and for one beside a guide, which has its own.
     """
@@ -115,15 +116,20 @@ def guide_for(request: Request, manifest: Manifest) -> Leader | None:
             refuse(f"{{{name}}}: the {{guide}} has a {name} of its own; leave one of the two out")
         return guide_of(request.guide, manifest)
     numbers = {name: one.number(request.asked[name]) for name, one in asked.items() if isinstance(one, NumberCondition)}
-    tempo, density, key = numbers.get(TEMPO), numbers.get(DENSITY), asked.get(KEY)
+    tempo, density, key, named = numbers.get(TEMPO), numbers.get(DENSITY), asked.get(KEY), asked.get(CHORDS)
     label = key.label(request.asked[KEY]) if isinstance(key, LabelCondition) else None
+    if key is not None and named is not None:
+        refuse("{key}: {chords} have a key of their own; leave one of the two out")
+    progression = Progression(label if label != FREE else None, request.seed)
     draws = KEY in manifest.drawn and label != FREE and not request.recordings
+    if draws and TEMPO in manifest.drawn and not numbers:
+        tempo = _fitting(progression.tempo, request)
     harmony = None
-    if draws or label not in (None, FREE):
-        progression = Progression(label, request.seed)
-        if draws and TEMPO in manifest.drawn and not numbers:
-            tempo = _fitting(progression.tempo, request)
-        harmony = _of_key(progression, tempo, request, manifest)
+    if isinstance(named, ChordsCondition):
+        chords = named.chords(request.asked[CHORDS])
+        harmony = _harmony(lambda number: chords[number % len(chords)], tempo, request, manifest, len(chords))
+    elif draws or label not in (None, FREE):
+        harmony = _harmony(progression, tempo, request, manifest)
     strokes = None if tempo is None and density is None else _of_strokes(tempo, density, manifest)
     parts = tuple(part for part in (strokes, harmony) if part is not None)
     return Together(parts) if len(parts) > 1 else next(iter(parts), None)
@@ -138,15 +144,17 @@ def _fitting(tempo: float, request: Request) -> float | None:
     return fitting if 1 / MOST_STRETCHED <= fitting / tempo <= MOST_STRETCHED else None
 
 
-def _of_key(progression: Progression, tempo: float | None, request: Request, manifest: Manifest) -> Harmony:
-    """Of a loop as many chords as come nearest to their usual length, so that it goes round."""
+def _harmony(
+    chord_at: Callable[[int], Chord], tempo: float | None, request: Request, manifest: Manifest, whole: int = 1
+) -> Harmony:
+    """Of a loop as many chords, `whole` together, as come nearest to their usual length, so that it goes round."""
     seconds = CHORD_SECONDS if tempo is None else CHORD_BEATS * 60 / tempo
     chord_frames, count = seconds * manifest.mel.frames_per_second, None
     if isinstance(request, Loop):
         frames = request.samples(manifest.mel) / manifest.mel.hop_length
-        count = max(1, round(frames / chord_frames))
+        count = whole * max(1, round(frames / chord_frames / whole))
         chord_frames = frames / count
-    return Harmony(progression, chord_frames, manifest, count)
+    return Harmony(chord_at, chord_frames, manifest, count)
 
 
 def _of_strokes(tempo: float | None, density: float | None, manifest: Manifest) -> Guide:

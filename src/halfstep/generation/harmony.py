@@ -2,12 +2,14 @@
 Browsers lay the same (`app/page/site/harmony.js`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 from halfstep.arrays import Float32, Float64
+from halfstep.audio.chord_names import KINDS, Chord
 from halfstep.audio.chroma import CLASSES, KEYS, NOTES
 from halfstep.audio.files.midi import Note
 from halfstep.audio.guide import chords, smoothing_reach
@@ -20,31 +22,23 @@ PHRASE, PASSAGE, PLAYED = 4, 8, 2
 """Chords of a phrase and of a passage, and how often a passage comes before the next."""
 SLOWEST, FASTEST = 70.0, 110.0
 """Of the tempi that a seed draws, in beats a minute."""
-LOW_A, TRIAD = 45, {False: (0, 4, 7), True: (0, 3, 7)}
-"""The bass of the chord that is measured, and its notes in semitones, by whether it is minor."""
-
-
-@dataclass(frozen=True)
-class Chord:
-    """root: a pitch class, from A up."""
-
-    root: int
-    minor: bool
+LOW_A = 45
+"""The bass of the chord that is measured."""
 
 
 @dataclass(frozen=True)
 class Mode:
-    """Chords of a key, the tonic first: semitones from the tonic to the root, and whether it is minor; how likely each
-    follows each; and how likely each ends a passage, so that it leads back to the tonic. Our own, of common practice.
+    """Chords of a key, the tonic first: semitones from the tonic to the root, and the kind; how likely each follows
+    each; and how likely each ends a passage, so that it leads back to the tonic. Our own, of common practice.
     """
 
-    chords: tuple[tuple[int, bool], ...]
+    chords: tuple[tuple[int, str], ...]
     follow: tuple[tuple[float, ...], ...]
     last: tuple[float, ...]
 
 
 MAJOR = Mode(  # I ii iii IV V vi
-    chords=((0, False), (2, True), (4, True), (5, False), (7, False), (9, True)),
+    chords=((0, ""), (2, "m"), (4, "m"), (5, ""), (7, ""), (9, "m")),
     follow=(
         (0, 0.15, 0.05, 0.3, 0.25, 0.25), (0, 0, 0, 0.25, 0.75, 0), (0, 0, 0, 0.4, 0, 0.6),
         (0.2, 0.2, 0, 0, 0.4, 0.2), (0.4, 0, 0, 0.2, 0, 0.4), (0, 0.3, 0.1, 0.4, 0.2, 0),
@@ -52,7 +46,7 @@ MAJOR = Mode(  # I ii iii IV V vi
     last=(0, 0, 0, 0.3, 0.7, 0),
 )  # fmt: skip
 MINOR = Mode(  # i III iv V VI VII
-    chords=((0, True), (3, False), (5, True), (7, False), (8, False), (10, False)),
+    chords=((0, "m"), (3, ""), (5, "m"), (7, ""), (8, ""), (10, "")),
     follow=(
         (0, 0.1, 0.3, 0.1, 0.3, 0.2), (0, 0, 0.3, 0, 0.4, 0.3), (0.25, 0, 0, 0.4, 0.15, 0.2),
         (0.6, 0, 0, 0, 0.4, 0), (0, 0.25, 0.25, 0.2, 0, 0.3), (0.35, 0.35, 0, 0, 0.3, 0),
@@ -79,8 +73,8 @@ class Progression:
         passage, place = number // (PASSAGE * PLAYED), number % PASSAGE
         while len(self._passages) <= passage:
             self._passages.append(self._passage())
-        root, minor = self._mode.chords[self._passages[passage][place]]
-        return Chord((self._tonic + root) % CLASSES, minor)
+        root, kind = self._mode.chords[self._passages[passage][place]]
+        return Chord((self._tonic + root) % CLASSES, kind)
 
     def _passage(self) -> list[int]:
         drawn: list[int] = []
@@ -102,10 +96,10 @@ class Progression:
 
 
 @cache
-def chord_shapes(mel: MelConfig) -> Float64[np.ndarray, "minor 12"]:
-    """How much of each pitch class sounds in a chord on A, major and minor, as a guide has it: of struck tones."""
-    shapes = list[Float64[np.ndarray, "12"]]()
-    for notes in TRIAD.values():
+def chord_shapes(mel: MelConfig) -> dict[str, Float64[np.ndarray, "12"]]:
+    """Kind of a chord -> how much of each pitch class sounds in the one on A, as a guide has it: of struck tones."""
+    shapes: dict[str, Float64[np.ndarray, "12"]] = {}
+    for kind, notes in KINDS.items():
         pitches = (LOW_A, *(LOW_A + CLASSES + note for note in notes))
         struck = [Note(start=0, end=CHORD_SECONDS, pitch=pitch, velocity=90, drum=False) for pitch in pitches]
         stream = LogMelStream(mel)
@@ -113,19 +107,19 @@ def chord_shapes(mel: MelConfig) -> Float64[np.ndarray, "minor 12"]:
         rows = chords(np.concatenate(blocks, axis=1), mel)
         quarter = rows.shape[1] // 4
         shape = rows[:, quarter:-quarter].mean(axis=1, dtype=np.float64)
-        shapes.append(shape / shape.max())
-    return np.stack(shapes)
+        shapes[kind] = shape / shape.max()
+    return shapes
 
 
 def chord_rows(
-    progression: Progression,
+    chord_at: Callable[[int], Chord],
     places: Float64[np.ndarray, "places"],
     chord_frames: float,
     mel: MelConfig,
     count: int | None = None,
 ) -> Float32[np.ndarray, "12 places"]:
-    """What sounds at places among the frames of a piece, 0 and later, where each chord stands for so many frames; after
-    `count` chords the first comes again. One passes into the next as a guide's chords do, under Hann's bell.
+    """What sounds at places among the frames of a piece, 0 and later, of chords by number, each for so many frames;
+    after `count` of them the first comes again. One passes into the next as a guide's chords do, under Hann's bell.
     """
     shapes, reach = chord_shapes(mel), smoothing_reach(mel)
     number = np.floor(places / chord_frames).astype(np.int64)
@@ -141,7 +135,7 @@ def chord_rows(
 
     def shape_of(numbers: np.ndarray) -> Float64[np.ndarray, "12 places"]:
         known, which = np.unique(numbers, return_inverse=True)
-        rows = [np.roll(shapes[int(chord.minor)], chord.root) for chord in map(progression, known.tolist())]
+        rows = [np.roll(shapes[chord.kind], chord.root) for chord in map(chord_at, known.tolist())]
         return np.stack(rows, axis=1)[:, which]
 
     rows = share * shape_of(number) + (1 - share) * shape_of(other)

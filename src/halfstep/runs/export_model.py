@@ -56,13 +56,14 @@ class ExportConfig:
     steps: students; () means 4 and 1, or all there are. A number from the ladder's start_steps on means the teacher,
     which then plays at any number. weights: how they are stored; they are float32 again once loaded. jump: a student
     of N > 1 steps takes its last two in one (`jumping_times`), and so serves N - 1 steps, and fewer. with_teacher adds
-    the averaged teacher as safetensors, to train on from.
+    the averaged teacher as safetensors, to train on from. drawn: one of DRAWN, see `Manifest`.
     """
 
     steps: tuple[int, ...] = ()
     weights: str = "fp32"
     jump: bool = False
     with_teacher: bool = False
+    drawn: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.weights not in STORED:
@@ -104,7 +105,12 @@ def write_model(run: Run, out: Path, card: Card, config: ExportConfig = AS_USUAL
             save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
         vocoder = carried_vocoder(folder, run.experiment.mel.mid)
         described = _manifest(run, networks, card, config.weights, export(task, folder))
-        manifest = write_manifest(folder, replace(described, vocoder=vocoder))
+        if not described.can_draw(config.drawn):
+            raise NamedError(
+                f"{{draw}} {unbraced(','.join(config.drawn))}: key, or key,tempo, of a run that follows chords (and a "
+                f"rhythm), was expected; train with music.guide=both, or leave it out"
+            )
+        manifest = write_manifest(folder, replace(described, vocoder=vocoder, drawn=config.drawn))
         if problems := verify(folder):
             raise RuntimeError(f"{out}: what was exported does not verify: {problems[0]}")
     return manifest

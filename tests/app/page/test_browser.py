@@ -410,6 +410,7 @@ def test_a_style_is_the_same_in_the_browser(tab: Tab, singing_model: Path):
         (("key", "tempo"), {}, None),
         (("key", "tempo"), {}, 21.7),
         (("key", "tempo"), {"key": "Bb"}, 1.3),
+        (("key",), {"chords": "Am F#m7 | Cb, Gsus4 - Bbmaj7"}, 30.0),
         (("key", "tempo"), {"key": "free", "tempo": "80"}, None),
     ],
 )
@@ -434,6 +435,14 @@ def test_music_is_led_as_on_the_command_line(
     found = numbers(tab, script.format(json.dumps(drawn), "((guide) => around(guide, 100, 700, 1.01)(0, 1500))", *said))
     places = (np.arange(1500) - 100) % 700 * 1.01
     np.testing.assert_allclose(found.reshape(rows, -1), guide.at(places), atol=1e-5)
+
+
+@pytest.mark.parametrize("text", ["", "H", "am", "A B7b9", "C#b"])
+def test_what_is_no_chord_is_said_in_the_browser_too(tab: Tab, text: str):
+    with pytest.raises(AssertionError, match="chord"):
+        tab.run(f"""import('./leading.js').then(({{ leader }}) => {{
+          const about = halfstep.source.about({{ model: 'soundtrack' }});
+          return leader(about, {{ chords: {json.dumps(text)} }}, {{ seed: 0n, beside: false, loop: null }}); }})""")
 
 
 def test_beside_a_recording_nothing_is_drawn_in_the_browser(tab: Tab):
@@ -516,7 +525,7 @@ def test_strokes_that_would_drift_are_refused_in_the_browser(tab: Tab):
     with pytest.raises(AssertionError, match="strokes or chords lead to it, which do not drift"):
         tab.run("""import('./conditions.js').then(({ course }) => {
           const about = halfstep.source.about({ model: 'styled' });
-          return course(about.conditions, { density: '2..4' }, about.led); })""")
+          return course(about.conditions, { density: '2..4' }, about.guided); })""")
 
 
 @pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")

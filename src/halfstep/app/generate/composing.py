@@ -8,6 +8,7 @@ import typer
 from halfstep.app.failures import OPTIONS as EVERYWHERE
 from halfstep.app.options import (
     AsJson,
+    Chords,
     Controls,
     Density,
     Key,
@@ -136,6 +137,7 @@ def generate(
     style: Style = None,
     like: Like = None,
     key: Key = None,
+    chords: Chords = None,
     density: Density = None,
     loudness_like: LoudnessLike = None,
     control: Controls = None,
@@ -187,8 +189,8 @@ def generate(
             restyle=restyle, strength=strength, steps=steps, variation=vary, toward=toward, vocoder=vocoder,
             sampler=sampler, respacing=respacing, loudness=loudness, guide=guide,
             asked=asked_for(
-                control, style=style_like(like, style, model), tempo=tempo, key=key, density=density,
-                loudness_like=loudness_like,
+                control, style=style_like(like, style, model), tempo=tempo, key=key, chords=chords,
+                density=density, loudness_like=loudness_like,
             ),
         )  # fmt: skip
         delivery = Delivery(sample_rate=sample_rate, bits=bit_depth, standard=format_, as_json=as_json)

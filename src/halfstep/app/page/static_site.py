@@ -21,6 +21,7 @@ from halfstep.app.page.runtime import RUNTIME_FILES
 from halfstep.atomic import folder_aside, replacing
 from halfstep.audio.bass import bass_share
 from halfstep.audio.bass_grid import bass_bins
+from halfstep.audio.chord_names import MOST_CHORDS
 from halfstep.audio.chroma import KEYS, NOTES, RANGE_NEPERS, pitched_bands, semitones
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.guide import (
@@ -172,7 +173,7 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
         "steps": list(manifest.steps), "default_steps": manifest.default_steps,
         "paths": {one.steps: _path(manifest, one) for one in manifest.denoisers},
         "conditions": [shown(condition) for condition in manifest.asks.all],
-        "led": [one.name for one in manifest.asks.guided], "drawn": manifest.drawn,
+        "guided": [one.name for one in manifest.asks.guided], "drawn": manifest.drawn,
         "strokes": _strokes(manifest), "harmony": _harmony(manifest), "guide": _guide(manifest),
         "credits": [{"title": one.title, "licence": one.licence} for one in manifest.trained_on],
         "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels,
@@ -225,7 +226,8 @@ def _harmony(manifest: Manifest) -> dict[str, Any] | None:
     if CHORDS not in GUIDES[manifest.guide]:
         return None
     return {
-        "first": _first_row(CHORDS, manifest), "shapes": chord_shapes(manifest.mel).tolist(),
+        "first": _first_row(CHORDS, manifest), "most": MOST_CHORDS,
+        "shapes": {kind: shape.tolist() for kind, shape in chord_shapes(manifest.mel).items()},
         "reach": smoothing_reach(manifest.mel), "keys": KEYS, "notes": NOTES, "slowest": SLOWEST, "fastest": FASTEST,
         "phrase": PHRASE, "passage": PASSAGE, "played": PLAYED, "major": asdict(MAJOR), "minor": asdict(MINOR),
         "seconds": CHORD_SECONDS, "beats": CHORD_BEATS, "stretched": MOST_STRETCHED,

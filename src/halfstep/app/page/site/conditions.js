@@ -39,6 +39,7 @@ const READERS = {
     const above = Math.max(1, values.findIndex((one) => one >= value)), share = (value - values[above - 1]) / (values[above] - values[above - 1]);
     return Float32Array.from(values, (_, at) => (at === above ? share : at === above - 1 ? 1 - share : 0));
   },
+  chords(_, text) { return text; }, // harmony.js reads them
 };
 
 function number(name, text) {

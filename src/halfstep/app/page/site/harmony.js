@@ -1,8 +1,8 @@
-// Chords that lead music along in a key: generation/harmony.py has the same, and says how likely each follows each.
+// Chords that lead music along: generation/harmony.py has the same, and says how likely each follows each.
 import { modulo } from "./guide.js";
 import { defaultRng } from "./noise.js";
 
-/** Chords without end: number -> {root, minor}. key: null for the one that the seed draws. `harmony` has {keys, notes, slowest,
+/** Chords without end: number -> {root, kind}. key: null for the one that the seed draws. `harmony` has {keys, notes, slowest,
  *  fastest, phrase, passage, played, major, minor}, of either mode {chords, follow, last}. */
 export class Progression {
   passages = [];
@@ -18,8 +18,8 @@ export class Progression {
   chord(number) {
     const { passage, played, notes } = this.harmony, which = Math.floor(number / (passage * played));
     while (this.passages.length <= which) this.passages.push(this.drawn());
-    const [root, minor] = this.mode.chords[this.passages[which][number % passage]];
-    return { root: (this.tonic + root) % notes.length, minor };
+    const [root, kind] = this.mode.chords[this.passages[which][number % passage]];
+    return { root: (this.tonic + root) % notes.length, kind };
   }
   drawn() {
     const { passage, phrase } = this.harmony, drawn = [];
@@ -34,9 +34,20 @@ export class Progression {
   }
 }
 
-/** Places among the frames of a piece -> the guide there, [rows][places]: each chord for so many frames, and after `count` of
- *  them the first again. */
-export function chordsOf({ harmony, guide_rows }, progression, chordFrames, count = null) {
+/** Chords by their names, as audio/chord_names.py reads them: {root, kind} each. Error for what is none. */
+export function named({ notes, shapes, most }, text) {
+  const names = text.split(/[\s,|-]+/).filter((name) => name);
+  if (!names.length || names.length > most) throw new Error(`chords: ${names.length}: 1 to ${most} were expected, such as Am F C G`);
+  return names.map((name) => {
+    const [, note, sign, kind] = /^([A-G])([#b]?)(.*)$/.exec(name) ?? [];
+    if (!(kind in shapes)) throw new Error(`chords: '${name}' is no chord: A to G, with # or b, then nothing or ${Object.keys(shapes).filter((one) => one).join(", ")}`);
+    return { root: modulo(notes.indexOf(note) + { "#": 1, b: -1, "": 0 }[sign], notes.length), kind };
+  });
+}
+
+/** Places among the frames of a piece -> the guide there, [rows][places]. chordAt: number -> chord, each for so many frames, and
+ *  after `count` of them the first again. */
+export function chordsOf({ harmony, guide_rows }, chordAt, chordFrames, count = null) {
   const { shapes, reach, first } = harmony;
   return (places) => {
     const guide = new Float32Array(guide_rows * places.length);
@@ -45,8 +56,8 @@ export function chordsOf({ harmony, guide_rows }, progression, chordFrames, coun
       const number = Math.floor(place / chordFrames), past = place - number * chordFrames, left = chordFrames - past;
       const near = Math.max(0, Math.min(1, Math.min(past, left) / reach)), share = 0.5 + near / 2 + Math.sin(Math.PI * near) / (2 * Math.PI);
       const other = past < left ? number - 1 : number + 1;
-      const [own, next] = [number, other].map((one) => progression.chord(count === null ? Math.max(0, one) : modulo(one, count)));
-      const row = shapes[0].map((_, note) => share * shaped(shapes, own, note) + (1 - share) * shaped(shapes, next, note));
+      const [own, next] = [number, other].map((one) => chordAt(count === null ? Math.max(0, one) : modulo(one, count)));
+      const row = shapes[own.kind].map((_, note) => share * shaped(shapes, own, note) + (1 - share) * shaped(shapes, next, note));
       const most = Math.max(...row);
       row.forEach((value, note) => { guide[(first + note) * places.length + at] = value / most; });
       guide[(first + row.length) * places.length + at] = 1;
@@ -55,4 +66,4 @@ export function chordsOf({ harmony, guide_rows }, progression, chordFrames, coun
   };
 }
 
-function shaped(shapes, { root, minor }, note) { return shapes[Number(minor)][modulo(note - root, shapes[0].length)]; }
+function shaped(shapes, { root, kind }, note) { return shapes[kind][modulo(note - root, shapes[kind].length)]; }

@@ -2,7 +2,7 @@
 import { BOUNDARY, defaultRng, seedNoise, tuneNoise } from "./noise.js";
 import { course } from "./conditions.js";
 import { following } from "./guide.js";
-import { leader, ledTo } from "./leading.js";
+import { leader, guidedTo } from "./leading.js";
 import { closed, continued, followed, loop, piece } from "./pieces.js";
 import { bandStream, WindowSampler } from "./sampling.js";
 import { Vocoder } from "./vocoder.js";
@@ -142,7 +142,7 @@ async function graph(file) {
 }
 
 /** The course of what is asked of a model. */
-function asks(about, asked) { return course(about.conditions, asked, about.led); }
+function asks(about, asked) { return course(about.conditions, asked, about.guided); }
 
 async function vocoderOf(about, seed) {
   const { prior, refiner, bass } = about.files;
@@ -174,7 +174,7 @@ async function make({ id, about, make: kind, tune: asked, count, recording }) {
   const tune = { ...asked, seed: BigInt(asked.seed), toward: null }, follows = kind === "guided";
   const { drifts, at } = asks(about, asked.asked), loops = kind === "loops" || asked.loop, frames = count / about.hop_length;
   if (drifts && loops) throw new Error("a loop ends where it began, so what is asked of it cannot drift");
-  const [own] = follows ? ledTo(about, asked.asked) : [];
+  const [own] = follows ? guidedTo(about, asked.asked) : [];
   if (own) throw new Error(`${own}: the recording has a ${own} of its own; leave one of the two out`);
   const parts = { about, sampler: await samplerOf(about, tune.steps, (frame) => at(frame / Math.max(1, frames))), vocoder: await vocoderOf(about, tune.seed) };
   const seconds = count / about.sample_rate, beside = recording !== null;

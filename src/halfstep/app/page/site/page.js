@@ -83,6 +83,8 @@ function field(one) {
   input.id = label.htmlFor;
   if (one.kind === "label") {
     input.append(new Option("any", ""), ...one.values.map((value) => new Option(value, value)));
+  } else if (one.kind === "chords") {
+    Object.assign(input, { type: "text", placeholder: "Am F C G", autocomplete: "off" });
   } else {
     Object.assign(input, { type: "number", min: one.values[0], max: one.values.at(-1), step: "any", placeholder: "any" });
   }
