@@ -1,11 +1,14 @@
 """Streams to be measured: as long as asked, the endless music of a seed each, and what the data set has."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import halfstep
+from halfstep.bundle import Stationary, read_manifest, write_manifest
 from halfstep.data.dataset import Library
 from halfstep.evaluation.settings import Options
 from halfstep.evaluation.streams import model_streams, stream_rows
@@ -58,3 +61,12 @@ def test_what_the_recordings_are_too_short_for_is_left_out_and_said(data: Path, 
 def test_none_are_made_unasked(data: Path, model: Path, options: Options, none: dict):
     with open_subject(str(model), options.out) as opened:
         assert stream_rows(Library(data), opened, replace(options, **none)) == ([], [])
+
+
+def test_what_model_json_says_of_the_music_is_part_of_what_was_judged(tmp_path: Path, write_model: Callable[..., Path]):
+    folder, judged = write_model(tmp_path / "m"), list[dict[str, str]]()
+    pulled = Stationary(pull=0.5, detail=0.0, bias=0.0, contrast=1.0)
+    for changes in ({}, {"description": "the same music"}, {"measured": {"FAD": 1}}, {"stationary": pulled}):
+        write_manifest(folder, replace(read_manifest(folder), **changes))
+        judged.append(subject_of(halfstep.load(folder)).files)
+    assert judged[0] == judged[1] == judged[2] != judged[3]

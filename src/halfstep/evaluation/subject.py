@@ -1,8 +1,10 @@
 """What is evaluated: a model folder, or a run, whose teacher and students are made one. All are judged as they play."""
 
+import hashlib
+import json
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ import numpy as np
 
 from halfstep.arrays import Float32
 from halfstep.audio.mel import MelConfig
-from halfstep.bundle import DenoiserFile, is_model_folder, load_folder
+from halfstep.bundle import DenoiserFile, Manifest, is_model_folder, load_folder
+from halfstep.bundle.model_json import FILE_NAME
 from halfstep.conditioning import DRIFT, Course
 from halfstep.diffusion.process import ANCESTRAL
 from halfstep.errors import NamedError, unbraced
@@ -30,7 +33,8 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
-    """name and facts for the report; files: name -> sha256 of all its networks; model plays them. run: where it is one.
+    """name and facts for the report; files: name -> sha256 of all that makes its music; model plays them. run: where it
+    is one.
 
     teacher_steps: numbers of steps besides its own that the undistilled network is judged at. asked: of its controls.
     """
@@ -136,10 +140,18 @@ def subject_of(model: Model, teacher_steps: tuple[int, ...] = (), asked: Mapping
         "kind": "model", "id": manifest.id, "licence": manifest.licence, "parameters": manifest.parameters,
         "trained_minutes": round(sum(origin.minutes for origin in manifest.trained_on), 1),
     }  # fmt: skip
-    files = {name: entry.sha256 for name, entry in manifest.files.items()}
+    files = {name: entry.sha256 for name, entry in manifest.files.items()} | {FILE_NAME: _as_it_plays(manifest)}
     return Subject(
         name=manifest.id, facts=facts, files=files, model=model, teacher_steps=teacher_steps, asked=asked or {}
     )
+
+
+def _as_it_plays(manifest: Manifest) -> str:
+    """sha256 of what model.json says of the music, and not of the model."""
+    said = asdict(manifest)
+    for name in ("id", "description", "licence", "output_licence", "trained_on", "measured", "files", "made_with"):
+        del said[name]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _of_run(run: Run, work: Path, teacher_steps: tuple[int, ...]) -> Subject:
