@@ -35,6 +35,7 @@ from halfstep.generation.harmony import (
     chord_shapes,
 )
 from halfstep.generation.requests import Continuation, Loop, Mend, Piece, Request, Restyle
+from halfstep.generation.strokes import OF_A_BAR
 
 PITCH = MelConfig(
     sample_rate=8000, n_fft=2048, window_length=1024, hop_length=256, n_mels=96, spacing="log", fmin_hz=60
@@ -176,6 +177,24 @@ def test_chords_change_with_the_bars_of_a_tempo(pitched: Manifest):
     places = np.array([-1.0, 0.5, 77.3])
     np.testing.assert_array_equal(made.at(places), sum(part.at(places) for part in made.parts))
     assert not made(-3, 0).any()
+
+
+def test_a_drawn_tempo_has_the_accents_of_a_bar_and_an_asked_one_none(pitched: Manifest):
+    """The first beat is the strongest, the third the next; each chord begins with the first."""
+    at, drawing, tempo = kind_rows(BOTH)[1], replace(pitched, drawn=("key", "tempo")), Progression(None, 4).tempo
+    drawn, even = (
+        guide_for(Piece(seconds=1, seed=4, asked=asked), drawing) for asked in ({}, {"tempo": tempo, "key": "C"})
+    )
+    assert isinstance(drawn, Together)
+    assert even is not None
+    (harmony,) = (part for part in drawn.parts if isinstance(part, Harmony))
+    beat = harmony.chord_frames / CHORD_BEATS
+    assert beat == pytest.approx(60 / tempo * PITCH.frames_per_second)
+    frames = round(31 * beat)
+    struck = even(0, frames)[at][:3]
+    accents = np.array(OF_A_BAR)[np.round((np.arange(frames) + 2) / beat).astype(int) % 4]
+    np.testing.assert_allclose((drawn(0, frames)[at][:3] / np.maximum(struck, 1e-9))[:, struck.min(axis=0) > 0.2],
+                               np.tile(accents[struck.min(axis=0) > 0.2], (3, 1)), atol=1e-5)  # fmt: skip
 
 
 def test_a_drawn_key_is_the_key_of_its_chords(pitched: Manifest):

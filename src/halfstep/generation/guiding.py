@@ -23,7 +23,7 @@ from halfstep.errors import InputError
 from halfstep.generation.harmony import CHORD_BEATS, CHORD_SECONDS, Progression, chord_rows
 from halfstep.generation.incoming import incoming
 from halfstep.generation.requests import Leading, Loop, Recording, Request, refuse
-from halfstep.generation.strokes import stroke_rows
+from halfstep.generation.strokes import EVEN, OF_A_BAR, stroke_rows
 from halfstep.generation.takes import Take
 
 Bands = Float32[np.ndarray, "bands frames"]
@@ -122,7 +122,8 @@ def guide_for(request: Request, manifest: Manifest) -> Leader | None:
         refuse("{key}: {chords} have a key of their own; leave one of the two out")
     progression = Progression(label if label != FREE else None, request.seed)
     draws = KEY in manifest.drawn and label != FREE and not request.recordings
-    if draws and TEMPO in manifest.drawn and not numbers:
+    draws_tempo = draws and TEMPO in manifest.drawn and not numbers
+    if draws_tempo:
         tempo = _fitting(progression.tempo, request)
     harmony = None
     if isinstance(named, ChordsCondition):
@@ -130,7 +131,8 @@ def guide_for(request: Request, manifest: Manifest) -> Leader | None:
         harmony = _harmony(lambda number: chords[number % len(chords)], tempo, request, manifest, len(chords))
     elif draws or label not in (None, FREE):
         harmony = _harmony(progression, tempo, request, manifest)
-    strokes = None if tempo is None and density is None else _of_strokes(tempo, density, manifest)
+    accents = OF_A_BAR if draws_tempo else EVEN
+    strokes = None if tempo is None and density is None else _of_strokes(tempo, density, manifest, accents)
     parts = tuple(part for part in (strokes, harmony) if part is not None)
     return Together(parts) if len(parts) > 1 else next(iter(parts), None)
 
@@ -157,8 +159,10 @@ def _harmony(
     return Harmony(chord_at, chord_frames, manifest, count)
 
 
-def _of_strokes(tempo: float | None, density: float | None, manifest: Manifest) -> Guide:
-    of_rhythm, frames = stroke_rows(tempo, density, manifest.mel)
+def _of_strokes(
+    tempo: float | None, density: float | None, manifest: Manifest, accents: tuple[float, ...]
+) -> Guide:  # fmt: skip
+    of_rhythm, frames = stroke_rows(tempo, density, manifest.mel, accents)
     rows = np.zeros((guide_rows(manifest.guide), of_rhythm.shape[1]), np.float32)
     rows[_rows_of(RHYTHM, manifest)] = np.concatenate([of_rhythm, np.ones((1, of_rhythm.shape[1]), np.float32)])
     return Guide(rows, frames)

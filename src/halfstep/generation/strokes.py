@@ -20,6 +20,10 @@ DRUMS = (36, 38, 42)
 LOUDEST = 127
 UNEVEN = 0.5
 """Without a tempo, gaps are this share shorter to longer than their mean: no pulse is suggested."""
+EVEN, OF_A_BAR = (1.0,), (1.0, 0.4, 0.7, 0.4)
+"""Accents: all alike, and of a bar of four beats, which is nearer to a pulse that nobody asked for
+(docs/experiments/soundtrack.md).
+"""
 PHASES = 8
 """Parts of a frame: a stroke sets in at the nearest of them."""
 
@@ -64,16 +68,19 @@ def reach_of(mel: MelConfig) -> int:
 
 
 def stroke_rows(
-    tempo: float | None, density: float | None, mel: MelConfig
+    tempo: float | None, density: float | None, mel: MelConfig, accents: tuple[float, ...] = EVEN
 ) -> tuple[Float32[np.ndarray, "groups frames"], float]:
-    """Their rhythm, and after how many frames it begins again."""
+    """Their rhythm, and after how many frames it begins again. accents: how strong each is, from the first on, and
+    again: as many as divide STROKES.
+    """
     shapes, reach = stroke_shapes(mel), reach_of(mel)
     ends = np.cumsum(stroke_gaps(tempo, density)) * mel.frames_per_second
-    rows = np.zeros((shapes.shape[1], math.ceil(ends[-1])))
-    for place in (0.0, *ends.tolist()):  # the last is the first of the next round, as far as it is seen coming
+    rows, strength = np.zeros((shapes.shape[1], math.ceil(ends[-1]))), np.zeros(math.ceil(ends[-1]))
+    for number, place in enumerate((0.0, *ends.tolist())):  # the last is the first of the next round, seen coming
         part = math.floor(place * PHASES + 0.5)
         first = part // PHASES - reach
         begin, stop = max(0, first), min(rows.shape[1], first + 2 * reach)
         part_of = shapes[part % PHASES][:, begin - first : stop - first]
         rows[:, begin:stop] = np.maximum(rows[:, begin:stop], part_of)
-    return as_shares(rows), float(ends[-1])
+        strength[begin:stop] = np.maximum(strength[begin:stop], accents[number % len(accents)])
+    return as_shares(rows) * strength.astype(np.float32), float(ends[-1])

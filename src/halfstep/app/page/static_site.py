@@ -58,7 +58,7 @@ from halfstep.generation.harmony import (
     chord_shapes,
 )
 from halfstep.generation.sides import band_widths_hz, model_level
-from halfstep.generation.strokes import STROKES, stroke_shapes, uneven_gaps
+from halfstep.generation.strokes import OF_A_BAR, STROKES, stroke_shapes, uneven_gaps
 from halfstep.generation.window import OPTIMISING_ROUNDS, layout_of
 from halfstep.own_folder import SITE as SITE_FOLDER
 from halfstep.own_folder import check, enter, members
@@ -216,8 +216,8 @@ def _strokes(manifest: Manifest) -> dict[str, Any] | None:
     if RHYTHM not in GUIDES[manifest.guide]:
         return None
     return {
-        "first": _first_row(RHYTHM, manifest), "strokes": STROKES, "strong": STRONG, "least": LEAST_NEPERS,
-        "gaps": uneven_gaps().tolist(), "shapes": stroke_shapes(manifest.mel).tolist(),
+        "first": _first_row(RHYTHM, manifest), "strokes": STROKES, "accents": OF_A_BAR, "strong": STRONG,
+        "least": LEAST_NEPERS, "gaps": uneven_gaps().tolist(), "shapes": stroke_shapes(manifest.mel).tolist(),
     }  # fmt: skip
 
 

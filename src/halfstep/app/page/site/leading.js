@@ -19,7 +19,8 @@ export function leader(about, asked, { seed, beside, loop }) {
   if (wanted.includes(KEY) && wanted.includes(CHORDS)) throw new Error("key: chords have a key of their own; leave one of the two out");
   const progression = harmony && new Progression(harmony, label === FREE ? null : label, seed);
   let tempo = number(TEMPO), chords = null;
-  if (draws && drawn.includes(TEMPO) && tempo === null && density === null) tempo = fitting(harmony, progression.tempo, loop);
+  const drawsTempo = draws && drawn.includes(TEMPO) && tempo === null && density === null;
+  if (drawsTempo) tempo = fitting(harmony, progression.tempo, loop);
   const laid = (chordAt, whole) => {
     let frames = (tempo === null ? harmony.seconds : (harmony.beats * 60) / tempo) * rate, count = null;
     if (loop !== null) {
@@ -33,7 +34,7 @@ export function leader(about, asked, { seed, beside, loop }) {
     const all = named(harmony, asked[CHORDS]);
     chords = laid((which) => all[which % all.length], all.length);
   } else if (draws || (label !== null && label !== FREE)) chords = laid((which) => progression.chord(which), 1);
-  return together([tempo === null && density === null ? null : strokesOf(about, tempo, density), chords]);
+  return together([tempo === null && density === null ? null : strokesOf(about, tempo, density, drawsTempo ? about.strokes.accents : [1]), chords]);
 }
 
 /** A drawn tempo; of a loop the nearest at which whole chords go round, or none where that is another pace. */

@@ -1,10 +1,10 @@
 // Strokes that lead music to a tempo or a density: generation/strokes.py has the same, and measures their shapes.
 import { guideOf, shares } from "./guide.js";
 
-/** Places among the frames of a piece -> the guide there, [rows][places]. tempo, density: null for none. `about.strokes` has
- *  {first, shapes [phases][groups][frames], strong, least, gaps, strokes}. */
-export function strokesOf({ strokes, guide_rows, sample_rate, hop_length }, tempo, density) {
-  const { rows, frames } = laid(strokes, gaps(strokes, tempo, density), sample_rate / hop_length);
+/** Places among the frames of a piece -> the guide there, [rows][places]. tempo, density: null for none; accents: how strong each
+ *  is, and again. `about.strokes` has {first, shapes [phases][groups][frames], strong, least, gaps, strokes}. */
+export function strokesOf({ strokes, guide_rows, sample_rate, hop_length }, tempo, density, accents = [1]) {
+  const { rows, frames } = laid(strokes, gaps(strokes, tempo, density), sample_rate / hop_length, accents);
   const whole = Array.from({ length: guide_rows }, () => new Float64Array(rows[0].length));
   rows.forEach((row, group) => { whole[strokes.first + group] = row; });
   whole[strokes.first + rows.length].fill(1);
@@ -19,17 +19,20 @@ function gaps(strokes, tempo, density) {
 }
 
 /** {rows [groups][frames], frames: after how many it begins again}. */
-function laid({ shapes, strong, least }, seconds, rate) {
+function laid({ shapes, strong, least }, seconds, rate, accents) {
   const places = [0], phases = shapes.length, reach = shapes[0][0].length / 2;
   let end = 0;
   for (const gap of seconds) places.push((end += gap) * rate);
   const frames = places.at(-1), rows = shapes[0].map(() => new Float64Array(Math.ceil(frames)));
-  for (const place of places) {
+  const strength = new Float64Array(rows[0].length);
+  for (const [number, place] of places.entries()) {
     const part = Math.floor(place * phases + 0.5), first = Math.floor(part / phases) - reach;
     shapes[part % phases].forEach((shape, group) => shape.forEach((value, at) => {
       const frame = first + at;
-      if (frame >= 0 && frame < rows[group].length) rows[group][frame] = Math.max(rows[group][frame], value);
+      if (frame < 0 || frame >= strength.length) return;
+      rows[group][frame] = Math.max(rows[group][frame], value);
+      strength[frame] = Math.max(strength[frame], accents[number % accents.length]);
     }));
   }
-  return { rows: rows.map((row) => shares(row, strong, least)), frames };
+  return { rows: rows.map((row) => shares(row, strong, least).map((one, at) => one * strength[at])), frames };
 }
