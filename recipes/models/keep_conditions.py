@@ -1,8 +1,9 @@
 """A model that can be asked for less: what it was trained with, but does not obey, is taken out of its folder.
 
-    python recipes/models/keep_conditions.py MODEL style [NAME ...]
+    python recipes/models/keep_conditions.py MODEL style [NAME ...] [--draw key tempo]
 
-Its music stays as it is: to a network, what nobody asks for is zeros, and those columns of its weight go.
+Its music stays as it is: to a network, what nobody asks for is zeros, and those columns of its weight go. --draw: what
+new music draws from its seed from now on, as `halfstep export --draw` says; a key, once its network has none.
 """
 
 import argparse
@@ -32,8 +33,10 @@ def narrowed(model: ModelProto, kept: np.ndarray) -> None:
     put.type.tensor_type.shape.dim[1].dim_value = len(kept)
 
 
-def keep(folder: Path, names: list[str]) -> None:
-    """Leave a model folder the conditions of these names alone. InputError for one that it has not."""
+def keep(folder: Path, names: list[str], drawn: tuple[str, ...] = ()) -> None:
+    """Leave a model folder the conditions of these names alone. InputError for one that it has not, and for what it
+    cannot draw.
+    """
     manifest = read_manifest(folder)
     for name in names:
         manifest.asks.condition(name, manifest.id)
@@ -44,15 +47,16 @@ def keep(folder: Path, names: list[str]) -> None:
         narrowed(model, kept)
         onnx.save(model, folder / file)
     conditions = tuple(one for one in manifest.conditions if one.name in names)
-    write_manifest(folder, replace(manifest, conditions=conditions))
+    write_manifest(folder, replace(manifest, conditions=conditions, drawn=drawn))
 
 
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("names", nargs="+", metavar="NAME")
+    parser.add_argument("--draw", nargs="+", metavar="NAME", default=())
     options = parser.parse_args(words)
-    keep(options.model, options.names)
+    keep(options.model, options.names, tuple(options.draw))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@
 #
 #   recipes/models/make_soundtrack.sh WORK [SECONDS]
 #
-# SECONDS of training: 4800 on two cores made the model in the package, and its ladder took a quarter of an hour more. Every part
-# resumes, so the same command again goes on. Needs npm, fluidsynth, fluid-soundfont-gm, musescore-general-soundfont,
-# `pip install music21==10.5.1 mido`, and the project's .venv (`make test` makes it) or another python named by PYTHON.
+# SECONDS of each of two trainings, one after the other: 4800 and some 4000 on two cores made the model in the package,
+# and its ladder took ten minutes more. Every part resumes, so the same command again goes on. Needs npm, fluidsynth,
+# fluid-soundfont-gm, musescore-general-soundfont, `pip install music21==10.5.1 mido`, and the project's .venv (`make test`
+# makes it) or another python named by PYTHON.
 set -euo pipefail
 work=${1:?a folder to work in}
 seconds=${2:-4800}
@@ -26,15 +27,24 @@ if [ ! -e "$work/data/dataset.json" ]; then
   ln -sfn ../../music/hyperrogue "$work/kinds/ambient/hyperrogue"
   halfstep prepare "$work/kinds" --out "$work/data" --preset flagship --label style=folders
 fi
-halfstep train "$work/data" --out "$work/run" --preset flagship --from piano \
-  --set 'conditions.names=["style","key","loudness_like"]' \
-  --set conditions.dropout=0.2 --set conditions.dropout_each=0.35 \
-  --set music.guide=both --set music.guide_dropout=0.5 \
-  --set train.batch_size=8 --set train.learning_rate=4e-4 --set train.warmup_steps=100 --set train.ema_decay=0.998 \
-  --set train.measure_every=1500 --set train.compile=off --set "train.seconds=$seconds" --steps 100000 \
-  --set distill.start_steps=16 --set distill.pooled_guidance=2 --set distill.batch_size=8 \
-  --set distill.learning_rate=2e-4
-halfstep distill "$work/run" --to 4 --updates "${UPDATES:-320}"
+# learn RUN START BATCH RATE [SETTING...]
+learn() {
+  local run=$1 start=$2 batch=$3 rate=$4
+  shift 4
+  halfstep train "$work/data" --out "$run" --preset flagship --from "$start" \
+    --set 'conditions.names=["style","key","loudness_like"]' \
+    --set conditions.dropout=0.2 --set conditions.dropout_each=0.35 \
+    --set music.guide=both --set music.guide_dropout=0.5 \
+    --set train.batch_size="$batch" --set train.learning_rate="$rate" --set train.warmup_steps=100 \
+    --set train.ema_decay=0.998 --set train.measure_every=1500 --set train.compile=off \
+    --set "train.seconds=$seconds" --steps 100000 \
+    --set distill.start_steps=16 --set distill.pooled_guidance=2 --set distill.batch_size=8 \
+    --set distill.learning_rate=2e-4 "$@"
+}
+learn "$work/first" piano 8 4e-4
+# Of the piano, which was learned before, less; of the ambient music, of which there is least, more.
+learn "$work/run" "$work/first" 16 5e-4 --set 'conditions.weights=["piano:0.5","ambient:1.6"]'
+halfstep distill "$work/run" --to 4 --updates "${UPDATES:-500}"
 rm -rf "$work/model"
 halfstep export "$work/run" --out "$work/model" --id soundtrack --steps 4 --jump --weights int8 \
   --description "Piano, orchestral and ambient music by style, at a tempo, or after a guide" \
@@ -42,6 +52,7 @@ halfstep export "$work/run" --out "$work/model" --id soundtrack --steps 4 --jump
   --output-licence "Yours to use; where it is close to a training piece, that piece's licence (CC-BY-SA, CC-BY, CC0 or public domain) holds" \
   --credits "$work/music/0ad/LICENCES.json" --credits "$work/music/singularity/LICENCES.json" \
   --credits "$work/music/hyperrogue/LICENCES.json" --credits "$work/music/piano/LICENCES.json"
-# A key and a level were trained with and are not obeyed (docs/experiments/soundtrack.md).
-"$python" "$here/keep_conditions.py" "$work/model" style
+# A key and a level were trained with and are not obeyed (docs/experiments/soundtrack.md); chords lead to a key, drawn ones
+# where nobody asks.
+"$python" "$here/keep_conditions.py" "$work/model" style --draw key tempo
 "$python" "$here/hold_stationary.py" "$work/model" --set 0 0.1 0 1.2
