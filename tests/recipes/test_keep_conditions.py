@@ -49,3 +49,5 @@ def test_the_rest_is_asked_for_as_before(recipe, weights: str, write_library: Ca
         music(loudness_like="-20")
     with pytest.raises(InputError, match="no such control"):
         recipe.main([str(folder), "key"])
+    with pytest.raises(InputError, match="drawn"):  # it follows no chords
+        recipe.main([str(folder), "style", "--draw", "key"])
