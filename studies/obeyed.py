@@ -14,7 +14,7 @@ import numpy as np
 import pyloudnorm
 
 import halfstep
-from halfstep.audio.chroma import NOTES
+from halfstep.audio.chroma import KEYS, NOTES
 from halfstep.conditioning import LabelCondition, NumberCondition
 from halfstep.data.measured import MAJOR, MINOR
 from halfstep.generation.requests import Piece
@@ -77,13 +77,12 @@ def curve_of_numbers(condition: NumberCondition, make: Make, plain: list[np.ndar
 
 def curve_of_keys(condition: LabelCondition, make: Make, plain: list[np.ndarray], sample_rate: int) -> None:
     """How often, and how much, music is in the key that is asked for, and in the others."""
-    keys = condition.values
+    keys = tuple(key for key in condition.values if key in KEYS)  # `free` is none
     free = [classes_of(one, sample_rate) for one in plain]
     very, best, own, others = list[bool](), list[bool](), list[float](), list[float]()
-    every = tuple(f"{note}{minor}" for note in NOTES for minor in ("", "m"))
     for key in keys:
         made = [classes_of(one, sample_rate) for one in make(key=key)]
-        very += [best_key(one, every) == key for one in made]
+        very += [best_key(one, KEYS) == key for one in made]
         best += [best_key(one, keys) == key for one in made]
         own += [on_scale(one, key) for one in made]
         others += [on_scale(one, other) for one in made for other in keys if other != key]

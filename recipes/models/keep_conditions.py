@@ -1,9 +1,10 @@
 """A model that can be asked for less: what it was trained with, but does not obey, is taken out of its folder.
 
-    python recipes/models/keep_conditions.py MODEL style [NAME ...] [--draw key tempo]
+    python recipes/models/keep_conditions.py MODEL style [NAME ...] [--draw key tempo] [--beatless LABEL ...]
 
 Its music stays as it is: to a network, what nobody asks for is zeros, and those columns of its weight go. --draw: what
 new music draws from its seed from now on, as `halfstep export --draw` says; a key, once its network has none.
+--beatless: labels that draw no tempo.
 """
 
 import argparse
@@ -33,7 +34,7 @@ def narrowed(model: ModelProto, kept: np.ndarray) -> None:
     put.type.tensor_type.shape.dim[1].dim_value = len(kept)
 
 
-def keep(folder: Path, names: list[str], drawn: tuple[str, ...] = ()) -> None:
+def keep(folder: Path, names: list[str], drawn: tuple[str, ...] = (), beatless: tuple[str, ...] = ()) -> None:
     """Leave a model folder the conditions of these names alone. InputError for one that it has not, and for what it
     cannot draw.
     """
@@ -47,7 +48,7 @@ def keep(folder: Path, names: list[str], drawn: tuple[str, ...] = ()) -> None:
         narrowed(model, kept)
         onnx.save(model, folder / file)
     conditions = tuple(one for one in manifest.conditions if one.name in names)
-    write_manifest(folder, replace(manifest, conditions=conditions, drawn=drawn))
+    write_manifest(folder, replace(manifest, conditions=conditions, drawn=drawn, beatless=beatless))
 
 
 def main(words: list[str] | None = None) -> None:
@@ -55,8 +56,9 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("names", nargs="+", metavar="NAME")
     parser.add_argument("--draw", nargs="+", metavar="NAME", default=())
+    parser.add_argument("--beatless", nargs="+", metavar="LABEL", default=())
     options = parser.parse_args(words)
-    keep(options.model, options.names, tuple(options.draw))
+    keep(options.model, options.names, tuple(options.draw), tuple(options.beatless))
 
 
 if __name__ == "__main__":

@@ -54,5 +54,5 @@ halfstep export "$work/run" --out "$work/model" --id soundtrack --steps 4 --jump
   --credits "$work/music/hyperrogue/LICENCES.json" --credits "$work/music/piano/LICENCES.json"
 # A key and a level were trained with and are not obeyed (docs/experiments/soundtrack.md); chords lead to a key, drawn ones
 # where nobody asks.
-"$python" "$here/keep_conditions.py" "$work/model" style --draw key tempo
+"$python" "$here/keep_conditions.py" "$work/model" style --draw key tempo --beatless orchestral
 "$python" "$here/hold_stationary.py" "$work/model" --set 0 0.1 0 1.2

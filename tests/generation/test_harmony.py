@@ -197,6 +197,25 @@ def test_a_drawn_tempo_has_the_accents_of_a_bar_and_an_asked_one_none(pitched: M
                                np.tile(accents[struck.min(axis=0) > 0.2], (3, 1)), atol=1e-5)  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("style", "beats"),
+    [
+        (None, True),
+        ("piano", True),
+        ("calm", False),
+        ("calm:2,piano", False),
+        ("calm,piano", True),
+        ("piano..calm", True),
+    ],
+)
+def test_a_kind_of_music_without_a_beat_draws_no_tempo(pitched: Manifest, style: str | None, beats: bool):
+    styles = LabelCondition(name="style", values=("calm", "piano"))
+    own = replace(pitched, conditions=(styles,), drawn=("key", "tempo"), beatless=("calm",))
+    asked = {} if style is None else {"style": style}
+    assert strokes_and_chords(guide_for(Piece(seconds=1, asked=asked), own)) == (beats, True)
+    assert strokes_and_chords(guide_for(Piece(seconds=1, asked={**asked, "tempo": "90"}), own)) == (True, True)
+
+
 def test_a_drawn_key_is_the_key_of_its_chords(pitched: Manifest):
     right = 0
     for seed in range(24):
@@ -254,9 +273,9 @@ def test_a_model_says_what_it_draws(tmp_path: Path, write_model: Callable[..., P
     of_network = LabelCondition(name="key", values=("A", "C"))
     for changes in (
         {"guide": RHYTHM}, {"guide": CHORDS}, {"drawn": ("tempo",)}, {"drawn": ("key", "density")},
-        {"conditions": (of_network,)},
+        {"conditions": (of_network,)}, {"beatless": ("calm",)},
     ):  # fmt: skip
-        with pytest.raises(InputError, match="drawn"):
+        with pytest.raises(InputError, match="drawn|beatless"):
             write_manifest(folder, replace(manifest, **changes))
     write_manifest(folder, replace(manifest, drawn=()))
     assert "drawn" not in (folder / "model.json").read_text()

@@ -164,6 +164,8 @@ class Manifest:
     """What its music can follow, a key of `audio.guide.GUIDES`."""
     drawn: tuple[str, ...] = ()
     """One of DRAWN: what new music draws where none is asked for."""
+    beatless: tuple[str, ...] = ()
+    """Labels of its conditions for which no tempo is drawn: kinds of music without a beat."""
     stationary: Stationary | None = None
     """None: streams are as the network gives them."""
     vocoder: VocoderFiles | None = None
@@ -208,6 +210,11 @@ class Manifest:
         key = LabelCondition(name=KEY, values=(*KEYS, FREE) if KEY in self.drawn else KEYS)
         guided = (*guided, key, ChordsCondition()) if CHORDS in follows else guided
         return replace(named, guided=tuple(one for one in guided if not named.has(one.name)))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The values that the networks' conditions weigh, in the order of their vector."""
+        return tuple(str(value) for one in self.conditions for value in one.values)
 
     def can_draw(self, names: tuple[str, ...]) -> bool:
         """Whether its new music could draw them from its seed: nothing, a key, or a key and a tempo, that lead it."""

@@ -12,7 +12,9 @@ from halfstep.audio.mel_fields import mel_from, mel_to_json
 from halfstep.bundle.files import table_from, table_of
 from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, Manifest, Origin, Stationary, VocoderFiles
 from halfstep.conditioning import (
+    LONGEST_LABEL,
     MOST_CONDITIONS,
+    MOST_VALUES,
     NamedCondition,
     condition_from,
     condition_members,
@@ -53,6 +55,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         del value["guide"]  # for the same reason
     if not manifest.drawn:
         del value["drawn"]  # for the same reason
+    if not manifest.beatless:
+        del value["beatless"]  # for the same reason
     for denoiser in value["denoisers"]:
         if denoiser["change"] is None:
             del denoiser["change"]  # for the same reason
@@ -86,6 +90,7 @@ def parse_manifest(value: object, where: str) -> Manifest:
         conditions=_parse_conditions(fields),
         guide=fields.choice("guide", GUIDES) if fields.has("guide") else NO_GUIDE,
         drawn=fields.texts("drawn", MOST_CONDITIONS, 32) if fields.has("drawn") else (),
+        beatless=fields.texts("beatless", MOST_VALUES, LONGEST_LABEL) if fields.has("beatless") else (),
         stationary=_parse_stationary(fields),
         vocoder=_parse_vocoder(fields),
         measured=_parse_measured(fields),
@@ -98,6 +103,8 @@ def parse_manifest(value: object, where: str) -> Manifest:
 
 
 def _check_together(fields: Fields, manifest: Manifest) -> None:
+    if not set(manifest.beatless) <= set(manifest.labels):
+        raise fields.fail("beatless", list(manifest.beatless), f"labels among {', '.join(manifest.labels) or 'none'}")
     if not manifest.can_draw(manifest.drawn):
         raise fields.fail("drawn", list(manifest.drawn), "a key, or a key and a tempo, to which a guide leads it")
     if (manifest.components is None) == (manifest.packing == COMPONENTS):

@@ -122,7 +122,7 @@ def guide_for(request: Request, manifest: Manifest) -> Leader | None:
         refuse("{key}: {chords} have a key of their own; leave one of the two out")
     progression = Progression(label if label != FREE else None, request.seed)
     draws = KEY in manifest.drawn and label != FREE and not request.recordings
-    draws_tempo = draws and TEMPO in manifest.drawn and not numbers
+    draws_tempo = draws and TEMPO in manifest.drawn and not numbers and not _beatless(request, manifest)
     if draws_tempo:
         tempo = _fitting(progression.tempo, request)
     harmony = None
@@ -135,6 +135,12 @@ def guide_for(request: Request, manifest: Manifest) -> Leader | None:
     strokes = None if tempo is None and density is None else _of_strokes(tempo, density, manifest, accents)
     parts = tuple(part for part in (strokes, harmony) if part is not None)
     return Together(parts) if len(parts) > 1 else next(iter(parts), None)
+
+
+def _beatless(request: Request, manifest: Manifest) -> bool:
+    """Whether more than half of what is asked for at first is music without a beat."""
+    weights = manifest.asks.course(request.asked, manifest.id).at(0)
+    return sum(weights[[label in manifest.beatless for label in manifest.labels]]) > 0.5
 
 
 def _fitting(tempo: float, request: Request) -> float | None:

@@ -412,6 +412,7 @@ def test_a_style_is_the_same_in_the_browser(tab: Tab, singing_model: Path):
         (("key", "tempo"), {"key": "Bb"}, 1.3),
         (("key",), {"chords": "Am F#m7 | Cb, Gsus4 - Bbmaj7"}, 30.0),
         (("key", "tempo"), {"key": "free", "tempo": "80"}, None),
+        (("key", "tempo"), {"style": "orchestral:2,piano"}, None),
     ],
 )
 def test_music_is_led_as_on_the_command_line(

@@ -174,6 +174,7 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
         "paths": {one.steps: _path(manifest, one) for one in manifest.denoisers},
         "conditions": [shown(condition) for condition in manifest.asks.all],
         "guided": [one.name for one in manifest.asks.guided], "drawn": manifest.drawn,
+        "beatless": manifest.beatless,
         "strokes": _strokes(manifest), "harmony": _harmony(manifest), "guide": _guide(manifest),
         "credits": [{"title": one.title, "licence": one.licence} for one in manifest.trained_on],
         "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels,

@@ -1,5 +1,6 @@
 // What leads a piece where no recording does: strokes, and chords, asked for or drawn from its seed. generation/guiding.py has
 // the same.
+import { course } from "./conditions.js";
 import { together } from "./guide.js";
 import { chordsOf, named, Progression } from "./harmony.js";
 import { strokesOf } from "./strokes.js";
@@ -19,7 +20,7 @@ export function leader(about, asked, { seed, beside, loop }) {
   if (wanted.includes(KEY) && wanted.includes(CHORDS)) throw new Error("key: chords have a key of their own; leave one of the two out");
   const progression = harmony && new Progression(harmony, label === FREE ? null : label, seed);
   let tempo = number(TEMPO), chords = null;
-  const drawsTempo = draws && drawn.includes(TEMPO) && tempo === null && density === null;
+  const drawsTempo = draws && drawn.includes(TEMPO) && tempo === null && density === null && !beatless(about, asked);
   if (drawsTempo) tempo = fitting(harmony, progression.tempo, loop);
   const laid = (chordAt, whole) => {
     let frames = (tempo === null ? harmony.seconds : (harmony.beats * 60) / tempo) * rate, count = null;
@@ -35,6 +36,13 @@ export function leader(about, asked, { seed, beside, loop }) {
     chords = laid((which) => all[which % all.length], all.length);
   } else if (draws || (label !== null && label !== FREE)) chords = laid((which) => progression.chord(which), 1);
   return together([tempo === null && density === null ? null : strokesOf(about, tempo, density, drawsTempo ? about.strokes.accents : [1]), chords]);
+}
+
+/** Whether more than half of what is asked for at first is music without a beat. */
+function beatless({ conditions, guided, beatless: without }, asked) {
+  const labels = conditions.filter(({ name }) => !guided.includes(name)).flatMap(({ values }) => values.map(String));
+  const weights = course(conditions, asked, guided).at(0);
+  return labels.reduce((sum, label, at) => sum + (without.includes(label) ? weights[at] : 0), 0) > 0.5;
 }
 
 /** A drawn tempo; of a loop the nearest at which whole chords go round, or none where that is another pace. */
