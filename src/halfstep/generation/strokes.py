@@ -20,7 +20,7 @@ DRUMS = (36, 38, 42)
 LOUDEST = 127
 UNEVEN = 0.5
 """Without a tempo, gaps are this share shorter to longer than their mean: no pulse is suggested."""
-EVEN, OF_A_BAR = (1.0,), (0.35, 0.15, 0.25, 0.15)
+EVEN, OF_A_BAR = (1.0,), (1.0, 0.4, 0.7, 0.4)
 """Accents: all alike, and of a bar of four beats, which is nearer to a pulse that nobody asked for
 (docs/experiments/soundtrack.md).
 """
