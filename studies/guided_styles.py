@@ -36,7 +36,6 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="prepared, its recordings still there: the judge is fitted to them")
     parser.add_argument("--model", default="piano", help="whose vocoder speaks")
     parser.add_argument("--weights", type=float, nargs="+", default=[0.0, 1.0, 2.0])
-    parser.add_argument("--above", type=float, default=0.0, help="the time down to which styles are guided")
     parser.add_argument("--attention", type=float, default=0.5, help="weight of perturbed-attention guidance")
     parser.add_argument("--count", type=int, default=8, help="windows of each style")
     parser.add_argument("--clips", type=int, default=60, help="of each style, to fit the judge to")
@@ -56,13 +55,8 @@ def main() -> None:
         real, size = observer.real[: options.count], round(CLIP_SECONDS * observer.mel.sample_rate)
         shape = (len(real), task.channels, task.length)
         z = torch.from_numpy(np.random.default_rng(options.seed).standard_normal(shape, np.float32))
-        schedule = run.experiment.diffusion.process.noise
-
-        def sigma_at(time: float) -> float:
-            return float(schedule.rates(np.array([time])).sigma[0]) * (1 + 1e-6)
-
         for weight in options.weights:
-            guided = Guided(teacher, options.attention, weight, sigma_at(0.5), sigma_at(options.above))
+            guided = Guided(teacher, options.attention, weight, above_sigma=0.5**0.5)
             for style in (*styles, None):
                 asked = {} if style is None else {"style": asks.condition("style", "this run").weights(style)}
                 pooled = torch.from_numpy(np.tile(asks.vector(asked), (len(real), 1)))

@@ -34,7 +34,7 @@ def narrowed(model: ModelProto, kept: np.ndarray) -> None:
     put.type.tensor_type.shape.dim[1].dim_value = len(kept)
 
 
-def keep(folder: Path, names: list[str], drawn: tuple[str, ...] = (), beatless: tuple[str, ...] = ()) -> None:
+def keep(folder: Path, names: list[str], drawn: tuple[str, ...] | None = None, beatless: tuple[str, ...] = ()) -> None:
     """Leave a model folder the conditions of these names alone. InputError for one that it has not, and for what it
     cannot draw.
     """
@@ -48,17 +48,20 @@ def keep(folder: Path, names: list[str], drawn: tuple[str, ...] = (), beatless: 
         narrowed(model, kept)
         onnx.save(model, folder / file)
     conditions = tuple(one for one in manifest.conditions if one.name in names)
-    write_manifest(folder, replace(manifest, conditions=conditions, drawn=drawn, beatless=beatless))
+    write_manifest(
+        folder,
+        replace(manifest, conditions=conditions, drawn=manifest.drawn if drawn is None else drawn, beatless=beatless),
+    )
 
 
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("names", nargs="+", metavar="NAME")
-    parser.add_argument("--draw", nargs="+", metavar="NAME", default=())
+    parser.add_argument("--draw", nargs="+", metavar="NAME")
     parser.add_argument("--beatless", nargs="+", metavar="LABEL", default=())
     options = parser.parse_args(words)
-    keep(options.model, options.names, tuple(options.draw), tuple(options.beatless))
+    keep(options.model, options.names, None if options.draw is None else tuple(options.draw), tuple(options.beatless))
 
 
 if __name__ == "__main__":

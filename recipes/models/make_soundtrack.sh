@@ -47,7 +47,7 @@ learn "$work/run" "$work/first" 16 5e-4 --set 'conditions.weights=["piano:0.5","
 halfstep distill "$work/run" --to 4 --updates "${UPDATES:-500}"
 rm -rf "$work/model"
 halfstep export "$work/run" --out "$work/model" --id soundtrack --steps 4 --jump --weights int8 \
-  --description "Piano, orchestral and ambient music by style, at a tempo, or after a guide" \
+  --description "Piano, orchestral and ambient music by style, in a key, at a tempo, or after a guide" \
   --licence "CC-BY-SA-4.0" \
   --output-licence "Yours to use; where it is close to a training piece, that piece's licence (CC-BY-SA, CC-BY, CC0 or public domain) holds" \
   --credits "$work/music/0ad/LICENCES.json" --credits "$work/music/singularity/LICENCES.json" \

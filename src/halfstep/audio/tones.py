@@ -7,6 +7,7 @@ import numpy as np
 from halfstep.arrays import Float32, Float64
 from halfstep.audio.chroma import hz_of
 from halfstep.audio.files.midi import Note
+from halfstep.audio.mel import LogMelStream, MelConfig
 
 BLOCK_SECONDS = 5.0
 HARMONICS = 6
@@ -40,6 +41,13 @@ def tones(notes: Sequence[Note], seconds: float, sample_rate: int) -> Iterator[F
             t = (np.arange(low, high) + first) / sample_rate - note.start
             block[low:high] += (note.velocity / 127) ** 2 * _voice(note)(note, np.maximum(t, 0.0), sample_rate)
         yield block.astype(np.float32)
+
+
+def tone_bands(notes: Sequence[Note], seconds: float, mel: MelConfig) -> Float32[np.ndarray, "bands frames"]:
+    """Log bands of `seconds` of them, as a recording of them would have."""
+    stream = LogMelStream(mel)
+    blocks = [stream.push(block) for block in tones(notes, seconds, mel.sample_rate)]
+    return np.concatenate([*blocks, stream.finish()], axis=1)
 
 
 def _end(note: Note) -> float:

@@ -2,7 +2,7 @@
 chords that lead it to a tempo and a key.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -14,8 +14,7 @@ from halfstep.audio.chord_names import Chord
 from halfstep.audio.files.io import Audio, read
 from halfstep.audio.files.midi import MOST_SECONDS, Score, is_midi, read_midi
 from halfstep.audio.guide import CHORDS, GUIDES, NO_GUIDE, RHYTHM, guide_rows, kind_rows, measured_guide
-from halfstep.audio.mel import LogMelStream, MelConfig
-from halfstep.audio.tones import tones
+from halfstep.audio.tones import tone_bands, tones
 from halfstep.bundle import Manifest
 from halfstep.bundle.manifest import FREE
 from halfstep.conditioning import DENSITY, KEY, TEMPO, ChordsCondition, LabelCondition, NumberCondition
@@ -229,7 +228,7 @@ def _of_score(score: Score, manifest: Manifest) -> Guide:
     notes = [*score.notes, *again]
     wanted = {CHORDS: [note for note in notes if not note.drum], RHYTHM: notes}
     of_kind = {
-        kind: _bands(tones(wanted[kind], score.seconds + ROUND_SECONDS, mel.sample_rate), mel)
+        kind: tone_bands(wanted[kind], score.seconds + ROUND_SECONDS, mel)
         for kind in GUIDES[manifest.guide]
         if wanted[kind]
     }
@@ -242,8 +241,3 @@ def sound_of(source: Path, sample_rate: int) -> Float32[np.ndarray, "samples"]:
         score = read_midi(source)
         return np.concatenate(list(tones(score.notes, score.seconds, sample_rate)))
     return read(source, sample_rate, mono=True).samples[0].astype(np.float32, copy=False)
-
-
-def _bands(blocks: Iterator[Float32[np.ndarray, "samples"]], mel: MelConfig) -> Bands:
-    stream = LogMelStream(mel)
-    return np.concatenate([*(stream.push(block) for block in blocks), stream.finish()], axis=1)

@@ -13,8 +13,8 @@ from halfstep.audio.chord_names import KINDS, Chord
 from halfstep.audio.chroma import CLASSES, KEYS, NOTES
 from halfstep.audio.files.midi import Note
 from halfstep.audio.guide import chords, smoothing_reach
-from halfstep.audio.mel import LogMelStream, MelConfig
-from halfstep.audio.tones import tones
+from halfstep.audio.mel import MelConfig
+from halfstep.audio.tones import tone_bands
 
 CHORD_SECONDS, CHORD_BEATS = 2.5, 4
 """How long one stands, without a tempo and with one."""
@@ -102,9 +102,7 @@ def chord_shapes(mel: MelConfig) -> dict[str, Float64[np.ndarray, "12"]]:
     for kind, notes in KINDS.items():
         pitches = (LOW_A, *(LOW_A + CLASSES + note for note in notes))
         struck = [Note(start=0, end=CHORD_SECONDS, pitch=pitch, velocity=90, drum=False) for pitch in pitches]
-        stream = LogMelStream(mel)
-        blocks = [*(stream.push(block) for block in tones(struck, CHORD_SECONDS, mel.sample_rate)), stream.finish()]
-        rows = chords(np.concatenate(blocks, axis=1), mel)
+        rows = chords(tone_bands(struck, CHORD_SECONDS, mel), mel)
         quarter = rows.shape[1] // 4
         shape = rows[:, quarter:-quarter].mean(axis=1, dtype=np.float64)
         shapes[kind] = shape / shape.max()

@@ -10,8 +10,8 @@ import numpy as np
 from halfstep.arrays import Float32, Float64
 from halfstep.audio.files.midi import Note
 from halfstep.audio.guide import as_shares, group_rises
-from halfstep.audio.mel import LogMelStream, MelConfig
-from halfstep.audio.tones import DRUM_SECONDS, tones
+from halfstep.audio.mel import MelConfig
+from halfstep.audio.tones import DRUM_SECONDS, tone_bands
 
 STROKES = 32
 """Beats of a pulse, or strokes without one, before they come again."""
@@ -56,9 +56,7 @@ def stroke_shapes(mel: MelConfig) -> Float64[np.ndarray, "{PHASES} groups frames
         start = (reach + phase / PHASES) / mel.frames_per_second
         end = start + DRUM_SECONDS  # where it breaks off something sets in, which is cut off
         notes = [Note(start=start, end=end, pitch=pitch, velocity=LOUDEST, drum=True) for pitch in DRUMS]
-        stream = LogMelStream(mel)
-        blocks = [*(stream.push(block) for block in tones(notes, end, mel.sample_rate)), stream.finish()]
-        shapes.append(group_rises(np.concatenate(blocks, axis=1)[:, : 2 * reach], mel))
+        shapes.append(group_rises(tone_bands(notes, end, mel)[:, : 2 * reach], mel))
     return np.stack(shapes)
 
 

@@ -18,18 +18,15 @@ class Guided(nn.Module):
 
     The worse one's attention looks at its own position alone (perturbed-attention guidance, Ahn et al. 2024,
     arXiv:2403.17377, equation 16); the free one is not given the pooled condition (classifier-free guidance, Ho &
-    Salimans 2022, arXiv:2207.12598, equation 6, with w = pooled_weight). Each only where sigma is above its own bound:
-    where little noise is left guidance sharpens what is there already (a limited interval of guidance, Kynkaanniemi et
-    al. 2024, arXiv:2404.07724).
+    Salimans 2022, arXiv:2207.12598, equation 6, with w = pooled_weight). The first of them only where sigma is above
+    `above_sigma`: where little noise is left it sharpens what is there already (a limited interval of guidance,
+    Kynkaanniemi et al. 2024, arXiv:2404.07724).
     """
 
-    def __init__(
-        self, denoiser: Denoiser, weight: float, pooled_weight: float = 0.0, above_sigma: float = 0.0,
-        pooled_above_sigma: float = 0.0,
-    ) -> None:  # fmt: skip
+    def __init__(self, denoiser: Denoiser, weight: float, pooled_weight: float = 0.0, above_sigma: float = 0.0) -> None:
         super().__init__()
         self.denoiser, self.weight, self.pooled_weight = denoiser, weight, pooled_weight
-        self.above_sigma, self.pooled_above_sigma = above_sigma, pooled_above_sigma
+        self.above_sigma = above_sigma
         self.worse = copy.deepcopy(denoiser)
         for module in self.worse.modules():
             if isinstance(module, Attention):
@@ -49,6 +46,5 @@ class Guided(nn.Module):
             weight = self.weight * (at_t.sigma > self.above_sigma)
             v = v + weight * (better.v - self.worse(z_t, at_t, condition))
         if self.pooled_weight and condition.pooled is not None:
-            weight = self.pooled_weight * (at_t.sigma > self.pooled_above_sigma)
-            v = v + weight * (better.v - self.denoiser(z_t, at_t, replace(condition, pooled=None)))
+            v = v + self.pooled_weight * (better.v - self.denoiser(z_t, at_t, replace(condition, pooled=None)))
         return better._replace(v=v)

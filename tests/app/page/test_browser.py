@@ -438,7 +438,7 @@ def test_music_is_led_as_on_the_command_line(
     np.testing.assert_allclose(found.reshape(rows, -1), guide.at(places), atol=1e-5)
 
 
-@pytest.mark.parametrize("text", ["", "H", "am", "A B7b9", "C#b"])
+@pytest.mark.parametrize("text", ["", "H", "am", "A B7b9", "C#b", "CtoString"])
 def test_what_is_no_chord_is_said_in_the_browser_too(tab: Tab, text: str):
     with pytest.raises(AssertionError, match="chord"):
         tab.run(f"""import('./leading.js').then(({{ leader }}) => {{

@@ -40,7 +40,7 @@ export function named({ notes, shapes, most }, text) {
   if (!names.length || names.length > most) throw new Error(`chords: ${names.length}: 1 to ${most} were expected, such as Am F C G`);
   return names.map((name) => {
     const [, note, sign, kind] = /^([A-G])([#b]?)(.*)$/.exec(name) ?? [];
-    if (!(kind in shapes)) throw new Error(`chords: '${name}' is no chord: A to G, with # or b, then nothing or ${Object.keys(shapes).filter((one) => one).join(", ")}`);
+    if (!Object.hasOwn(shapes, kind)) throw new Error(`chords: '${name}' is no chord: A to G, with # or b, then nothing or ${Object.keys(shapes).filter((one) => one).join(", ")}`);
     return { root: modulo(notes.indexOf(note) + { "#": 1, b: -1, "": 0 }[sign], notes.length), kind };
   });
 }
