@@ -34,7 +34,9 @@ def narrowed(model: ModelProto, kept: np.ndarray) -> None:
     put.type.tensor_type.shape.dim[1].dim_value = len(kept)
 
 
-def keep(folder: Path, names: list[str], drawn: tuple[str, ...] | None = None, beatless: tuple[str, ...] = ()) -> None:
+def keep(
+    folder: Path, names: list[str], drawn: tuple[str, ...] | None = None, beatless: tuple[str, ...] | None = None
+) -> None:
     """Leave a model folder the conditions of these names alone. InputError for one that it has not, and for what it
     cannot draw.
     """
@@ -48,10 +50,10 @@ def keep(folder: Path, names: list[str], drawn: tuple[str, ...] | None = None, b
         narrowed(model, kept)
         onnx.save(model, folder / file)
     conditions = tuple(one for one in manifest.conditions if one.name in names)
-    write_manifest(
-        folder,
-        replace(manifest, conditions=conditions, drawn=manifest.drawn if drawn is None else drawn, beatless=beatless),
-    )
+    changed = replace(manifest, conditions=conditions, drawn=manifest.drawn if drawn is None else drawn)
+    if beatless is None:
+        beatless = tuple(label for label in manifest.beatless if label in changed.labels)
+    write_manifest(folder, replace(changed, beatless=beatless))
 
 
 def main(words: list[str] | None = None) -> None:
@@ -59,9 +61,10 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("names", nargs="+", metavar="NAME")
     parser.add_argument("--draw", nargs="+", metavar="NAME")
-    parser.add_argument("--beatless", nargs="+", metavar="LABEL", default=())
+    parser.add_argument("--beatless", nargs="+", metavar="LABEL")
     options = parser.parse_args(words)
-    keep(options.model, options.names, None if options.draw is None else tuple(options.draw), tuple(options.beatless))
+    drawn, beatless = (None if given is None else tuple(given) for given in (options.draw, options.beatless))
+    keep(options.model, options.names, drawn, beatless)
 
 
 if __name__ == "__main__":
