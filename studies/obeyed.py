@@ -14,9 +14,8 @@ import numpy as np
 import pyloudnorm
 
 import halfstep
-from halfstep.audio.chroma import KEYS, NOTES
+from halfstep.audio.chroma import KEYS, MAJOR, MINOR, NOTES
 from halfstep.conditioning import LabelCondition, NumberCondition
-from halfstep.data.measured import MAJOR, MINOR
 from halfstep.generation.requests import Piece
 
 MAJOR_SCALE, MINOR_SCALE = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)

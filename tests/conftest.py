@@ -244,6 +244,8 @@ def write_model(tiny_manifest: Manifest) -> Callable[..., Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for denoiser in manifest.denoisers:
             onnx.save(gaussian_denoiser(manifest), folder / denoiser.file)
+        if manifest.plan is not None and manifest.planner is not None:
+            onnx.save(gaussian_denoiser(manifest.planner), folder / manifest.plan.denoiser.file)
         write_manifest(folder, manifest)
         return folder
 

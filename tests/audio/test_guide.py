@@ -11,10 +11,14 @@ from halfstep.audio.guide import (
     GUIDES,
     RHYTHM,
     chords,
+    from_plan,
     guide_rows,
+    guide_values,
     kind_rows,
     measured_guide,
+    plan_mean_std,
     rhythm,
+    to_plan,
 )
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.audio.tones import tones
@@ -86,3 +90,33 @@ def test_rows_are_those_of_its_kinds_and_say_which_are_given():
     np.testing.assert_array_equal(rows[of_rhythm], measured_guide(RHYTHM, {RHYTHM: sound}, PITCH))
     assert (rows[of_rhythm][-1] == 1).all()
     np.testing.assert_array_equal(measured_guide(CHORDS, {CHORDS: sound}, PITCH)[:-1], chords(sound, PITCH))
+
+
+@pytest.mark.parametrize("guide", [CHORDS, RHYTHM, BOTH])
+def test_what_is_planned_comes_back_as_it_was(guide: str):
+    sound = bands(*(note(pitch, 0.6, 2.0) for pitch in (60, 64, 67)), note(72, 1.5, 2.5))[:, 60:200]
+    rows = measured_guide(guide, dict.fromkeys(GUIDE_KINDS, sound), PITCH)
+    values = to_plan(guide, rows)
+    assert values.shape == (guide_values(guide), rows.shape[1])
+    np.testing.assert_allclose(from_plan(guide, values), rows, atol=1e-6)
+
+
+def test_what_a_network_plans_becomes_a_guide():
+    """It may be below 0 or beyond 1, and no pitch class need be at 1."""
+    values = np.random.default_rng(0).normal(0.4, 0.5, (15, 300)).astype(np.float32)
+    rows = from_plan(BOTH, values)
+    assert rows.shape == (guide_rows(BOTH), 300)
+    assert rows.min() >= 0
+    assert rows.max() <= 1
+    sounds = np.clip(values[:12], 0, 1).max(axis=0) > 0.5
+    np.testing.assert_array_equal(rows[:12].max(axis=0)[sounds], 1)
+    np.testing.assert_array_equal(rows[[12, 16]], 1)
+    np.testing.assert_allclose(rows[13:16], np.clip(values[12:], 0, 1) ** 2, atol=1e-6)
+    assert not from_plan(BOTH, -np.ones((15, 4), np.float32))[:12].any()  # silence
+
+
+def test_standardised_plans_have_a_variance_of_about_one():
+    sound = bands(*(note(48 + 5 * k % 24, 0.2 * k, 0.2 * k + 0.4) for k in range(14)))
+    values = to_plan(BOTH, measured_guide(BOTH, dict.fromkeys(GUIDE_KINDS, sound), PITCH))
+    mean, std = plan_mean_std(BOTH)
+    assert 0.3 < np.mean(((values - mean[:, None]) / std[:, None]) ** 2) < 3

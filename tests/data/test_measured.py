@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from halfstep.audio.chroma import hz_of
+from halfstep.audio.chroma import hz_of, key_of
 from halfstep.audio.mel import MelConfig, log_mel
-from halfstep.data.measured import MEASURES, density, key, key_of, loudness, tempo
+from halfstep.data.measured import MEASURES, density, key, loudness, tempo
 from halfstep.data.synthetic import pluck
 
 RATE = 22050

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from halfstep.audio.chord_names import KINDS, Chord, read_chords
-from halfstep.audio.chroma import KEYS, NOTES
+from halfstep.audio.chroma import KEYS, NOTES, key_of
 from halfstep.audio.files.midi import Note
 from halfstep.audio.guide import BOTH, CHORDS, RHYTHM, chords, kind_rows
 from halfstep.audio.mel import LogMelStream, MelConfig
@@ -18,7 +18,6 @@ from halfstep.audio.tones import tones
 from halfstep.bundle import Manifest, read_manifest, write_manifest
 from halfstep.bundle.manifest import FREE
 from halfstep.conditioning import LabelCondition
-from halfstep.data.measured import key_of
 from halfstep.errors import InputError
 from halfstep.generation.guiding import Harmony, Leader, Together, guide_for
 from halfstep.generation.harmony import (

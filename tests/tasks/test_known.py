@@ -73,13 +73,13 @@ def test_an_installed_task_is_known_beside_the_own_ones():
     kind = kind_named("backwards")
     assert kind is not None
     assert kind_of(kind.config()) is kind
-    assert task_names() == ("diffusion_vocoder", "music", "backwards")
+    assert task_names() == ("diffusion_vocoder", "music", "plan", "backwards")
     experiment = preset("backwards")
     assert isinstance(experiment, Experiment) and experiment.kind is kind
 
 
 def test_own_tasks_are_the_folders_and_settings_of_none_are_refused():
-    assert list(own_kinds()) == ["diffusion_vocoder", "music"]
+    assert list(own_kinds()) == ["diffusion_vocoder", "music", "plan"]
     assert all(kind_named(name) is kind and kind.name == name for name, kind in own_kinds().items())
     assert kind_of(MusicConfig()) is own_kinds()["music"]
     assert kind_named("backwards") is None

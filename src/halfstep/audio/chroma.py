@@ -16,6 +16,11 @@ KEYS = tuple(f"{note}{mode}" for note in NOTES for mode in ("", "m"))
 """Major, and minor."""
 RANGE_NEPERS = 3.5
 """30 dB below a frame's loudest band there is no peak."""
+MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+"""How well each pitch class fits a key, from its tonic on (Krumhansl & Kessler 1982)."""
+LEAST_FIT = 0.3
+"""Correlation of pitch classes with a key: below it there is none."""
 
 
 def hz_of(note: float) -> float:
@@ -62,3 +67,16 @@ def _centres_hz(mel: MelConfig) -> Float64[np.ndarray, "bands"]:
 def semitones(mel: MelConfig) -> Float64[np.ndarray, "bands"]:
     """Of the bands' centres, above A_HZ."""
     return CLASSES * np.log2(np.maximum(_centres_hz(mel), 1.0) / A_HZ)
+
+
+def key_of(classes: Float64[np.ndarray, "12"]) -> str:
+    """The major or minor key, `A` or `Am`, whose profile fits best how much of every pitch class sounds, from A up; ""
+    where none fits.
+    """
+    profiles = {f"{note}{mode}": np.roll(profile, tonic) for mode, profile in (("", MAJOR), ("m", MINOR))
+                for tonic, note in enumerate(NOTES)}  # fmt: skip
+    if classes.std() <= 1e-9 * classes.mean():
+        return ""
+    fits = {name: float(np.corrcoef(classes, profile)[0, 1]) for name, profile in profiles.items()}
+    best = max(fits, key=lambda name: fits[name])
+    return best if fits[best] >= LEAST_FIT else ""

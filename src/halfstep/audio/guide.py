@@ -19,6 +19,8 @@ from halfstep.audio.onsets import LEAST_NEPERS, onset_rises
 CHORDS, RHYTHM, BOTH, NO_GUIDE = "chords", "rhythm", "both", "none"
 SMOOTHED_SECONDS = 0.5
 """A chord is what sounds around a moment, under a bell so wide: which of its notes comes first is left to the music."""
+SOUNDS = 0.25
+"""Of a planned chord that fades out, the strongest pitch class is below it."""
 SILENT = 1e-3
 """60 dB below the loudest moment no chord sounds."""
 RHYTHM_EDGES_HZ = (200.0, 2000.0)
@@ -80,13 +82,18 @@ def _smoothed(rows: Float64[np.ndarray, "rows frames"], reach: int) -> Float64[n
 
 @dataclass(frozen=True)
 class GuideKind:
-    """values: rows of it. of: log bands of sound -> them."""
+    """values: rows of it. of: log bands of sound -> them. root_mean, root_std: of their roots, roughly."""
 
     values: int
     of: Callable[[Bands, MelConfig], Float32[np.ndarray, "values frames"]]
+    root_mean: float
+    root_std: float
 
 
-GUIDE_KINDS = {CHORDS: GuideKind(CLASSES, chords), RHYTHM: GuideKind(len(RHYTHM_EDGES_HZ) + 1, rhythm)}
+GUIDE_KINDS = {
+    CHORDS: GuideKind(CLASSES, chords, 0.41, 0.29),
+    RHYTHM: GuideKind(len(RHYTHM_EDGES_HZ) + 1, rhythm, 0.37, 0.23),
+}
 GUIDES: dict[str, tuple[str, ...]] = {NO_GUIDE: (), CHORDS: (CHORDS,), RHYTHM: (RHYTHM,), BOTH: (CHORDS, RHYTHM)}
 """What a model can be given to follow -> the kinds of it, in their order."""
 
@@ -110,3 +117,38 @@ def measured_guide(guide: str, of_kind: Mapping[str, Bands], mel: MelConfig) -> 
         if kind in of_kind:
             rows[at] = np.concatenate([GUIDE_KINDS[kind].of(of_kind[kind], mel), np.ones((1, frames), np.float32)])
     return rows
+
+
+def guide_values(guide: str) -> int:
+    """Values of a guide, of all kinds."""
+    return sum(GUIDE_KINDS[kind].values for kind in GUIDES[guide])
+
+
+def given_rows(guide: str) -> list[int]:
+    """Of a guide's rows, those that say whether a kind is given."""
+    return [at.stop - 1 for at in kind_rows(guide)]
+
+
+def to_plan(guide: str, rows: Float32[np.ndarray, "rows frames"]) -> Float32[np.ndarray, "values frames"]:
+    """The values of a guide, as plans are learned: their roots, of which small ones are not lost in noise."""
+    return np.sqrt(np.delete(rows, given_rows(guide), axis=0))
+
+
+def from_plan(guide: str, values: Float32[np.ndarray, "values frames"]) -> Float32[np.ndarray, "rows frames"]:
+    """A guide, all of it given, of what `to_plan` gives, or a network made like it: nothing below 0 or beyond 1, the
+    strongest pitch class 1 wherever something sounds.
+    """
+    squares, rows = np.clip(values, 0, 1) ** 2, np.ones((guide_rows(guide), values.shape[1]), np.float32)
+    parts = np.split(squares, np.cumsum([GUIDE_KINDS[kind].values for kind in GUIDES[guide]])[:-1])
+    for kind, at, part in zip(GUIDES[guide], kind_rows(guide), parts, strict=True):
+        most = part.max(axis=0)
+        rows[at.start : at.stop - 1] = part / np.where(most > SOUNDS, most, 1) if kind == CHORDS else part
+    return rows
+
+
+def plan_mean_std(guide: str) -> tuple[Float32[np.ndarray, "values"], Float32[np.ndarray, "values"]]:
+    """By which what `to_plan` gives is standardised, a value each."""
+    kinds = [GUIDE_KINDS[kind] for kind in GUIDES[guide]]
+    mean = [kind.root_mean for kind in kinds for _ in range(kind.values)]
+    std = [kind.root_std for kind in kinds for _ in range(kind.values)]
+    return np.array(mean, np.float32), np.array(std, np.float32)

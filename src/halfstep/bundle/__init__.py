@@ -2,7 +2,16 @@
 
 from halfstep.bundle.folder import ModelFolder, is_model_folder, open_folder, verify
 from halfstep.bundle.installed import installed, installed_folders, installed_vocoders, load_folder, model_places
-from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, FileEntry, Manifest, Origin, Stationary, VocoderFiles
+from halfstep.bundle.manifest import (
+    ComponentsFile,
+    DenoiserFile,
+    FileEntry,
+    Manifest,
+    Origin,
+    PlanFile,
+    Stationary,
+    VocoderFiles,
+)
 from halfstep.bundle.model_json import origin_from, read_manifest, write_manifest
 from halfstep.bundle.onnx_denoiser import OnnxDenoiser
 from halfstep.bundle.onnx_vocoder import OnnxVocoder
@@ -17,6 +26,7 @@ __all__ = [
     "OnnxDenoiser",
     "OnnxVocoder",
     "Origin",
+    "PlanFile",
     "Stationary",
     "VocoderFiles",
     "VocoderFolder",

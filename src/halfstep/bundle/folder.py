@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,12 @@ class ModelFolder:
             raise InputError(f"{where}: is {components.matrix.shape}, model.json says {wanted}; {AGAIN}")
         return components_packing(components, self.manifest.mel.rows)
 
+    @functools.cached_property
+    def planner(self) -> "ModelFolder | None":
+        """The model of its plan (`Manifest.planner`); None where there is none."""
+        planner = self.manifest.planner
+        return None if planner is None else replace(self, manifest=planner)
+
     def vocoder(self, threads: int = 1) -> Callable[[], OnnxVocoder] | None:
         """What makes the learned vocoder's networks for one piece after another, loaded once; None if it has none.
 
@@ -118,7 +124,8 @@ def verify(path: Path) -> list[str]:
     except InputError as error:
         return [str(error)]
     problems = [problem for name in folder.manifest.files if (problem := folder.file_problem(name))]
-    trials = [functools.partial(_trial, folder, steps) for steps in folder.manifest.steps]
+    of_all = [one for one in (folder, folder.planner) if one is not None]
+    trials = [functools.partial(_trial, one, steps) for one in of_all for steps in one.manifest.steps]
     return problems or [
         problem for trial in (*trials, functools.partial(_vocoder_trial, folder)) if (problem := trial())
     ]

@@ -34,7 +34,7 @@ BY_STROKES = (
 DRAWN = ((), (KEY,), (KEY, TEMPO))
 """Of what leads it, what a model's new music can draw from its seed."""
 FREE = "free"
-"""In place of a key: nothing is drawn, of a model that draws a key where none is asked for."""
+"""In place of a key: nothing is drawn or planned, of a model that draws a key where none is asked for, or plans."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +106,24 @@ class VocoderFiles:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlanFile:
+    """The network that plans what new music follows: windows of `frames` frames of the values of the model's guide
+    (`audio.guide.to_plan`), of mean and deviation `mean` and `std`, packed by name.
+    """
+
+    denoiser: DenoiserFile
+    """Sampled in its own number of steps."""
+    frames: int
+    packing: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    parameters: int
+    process: Process = field(default_factory=Process)
+    conditions: tuple[NamedCondition, ...] = ()
+    """What a plan can be asked for: some of what the music can."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stationary:
     """By how much the network exaggerates its context, to be taken back of a stream's windows: see
     `generation.stationary`, in standardised units of a band. `recipes/models/stationary.py` measures it.
@@ -166,6 +184,8 @@ class Manifest:
     """One of DRAWN: what new music draws where none is asked for."""
     beatless: tuple[str, ...] = ()
     """Labels of its conditions for which no tempo is drawn: kinds of music without a beat."""
+    plan: PlanFile | None = None
+    """None: new music follows nothing, or what `drawn` says."""
     stationary: Stationary | None = None
     """None: streams are as the network gives them."""
     vocoder: VocoderFiles | None = None
@@ -207,9 +227,22 @@ class Manifest:
         """
         named, follows = Conditions(self.conditions), GUIDES[self.guide]
         guided: tuple[GuidedCondition, ...] = BY_STROKES if RHYTHM in follows else ()
-        key = LabelCondition(name=KEY, values=(*KEYS, FREE) if KEY in self.drawn else KEYS)
+        key = LabelCondition(name=KEY, values=(*KEYS, FREE) if KEY in self.drawn or self.plan else KEYS)
         guided = (*guided, key, ChordsCondition()) if CHORDS in follows else guided
         return replace(named, guided=tuple(one for one in guided if not named.has(one.name)))
+
+    @property
+    def planner(self) -> "Manifest | None":
+        """Of the model's plan, as of a model whose bands are the values of the guide; None where there is none."""
+        plan = self.plan
+        if plan is None:
+            return None
+        return replace(
+            self, mel=replace(self.mel, n_mels=len(plan.mean), image_bands=0), frames=plan.frames, packing=plan.packing,
+            components=None, band_mean=plan.mean, band_std=plan.std, denoisers=(plan.denoiser,), context=True,
+            parameters=plan.parameters, process=plan.process, conditions=plan.conditions, guide=NO_GUIDE, drawn=(),
+            beatless=(), plan=None, stationary=None, vocoder=None, measured={},
+        )  # fmt: skip
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -247,7 +280,8 @@ class Manifest:
     def networks(self) -> tuple[str, ...]:
         """The files that hold a network, or the change of one."""
         vocoder = self.vocoder.files if self.vocoder else ()
-        return (*(name for denoiser in self.denoisers for name in denoiser.files), *vocoder)
+        denoisers = (*self.denoisers, *(() if self.plan is None else (self.plan.denoiser,)))
+        return (*(name for denoiser in denoisers for name in denoiser.files), *vocoder)
 
     @property
     def steps(self) -> tuple[int, ...]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from halfstep.atomic import write_json
-from halfstep.audio.guide import GUIDES, NO_GUIDE
+from halfstep.audio.guide import GUIDES, NO_GUIDE, guide_values
 from halfstep.audio.mel_fields import mel_from, mel_to_json
 from halfstep.bundle.files import table_from, table_of
-from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, Manifest, Origin, Stationary, VocoderFiles
+from halfstep.bundle.manifest import ComponentsFile, DenoiserFile, Manifest, Origin, PlanFile, Stationary, VocoderFiles
 from halfstep.conditioning import (
     LONGEST_LABEL,
     MOST_CONDITIONS,
@@ -57,12 +57,22 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         del value["drawn"]  # for the same reason
     if not manifest.beatless:
         del value["beatless"]  # for the same reason
+    if manifest.plan is None:
+        del value["plan"]  # for the same reason
+    else:
+        _without_change(value["plan"]["denoiser"])
+        value["plan"]["conditions"] = [condition_members(one) for one in manifest.plan.conditions]
     for denoiser in value["denoisers"]:
-        if denoiser["change"] is None:
-            del denoiser["change"]  # for the same reason
+        _without_change(denoiser)
     parse_manifest(json.loads(json.dumps(value, allow_nan=False)), str(folder / FILE_NAME))
     write_json(folder / FILE_NAME, value)
     return manifest
+
+
+def _without_change(denoiser: dict[str, Any]) -> None:
+    """A network that is whole says nothing of a change, as before there were any."""
+    if denoiser["change"] is None:
+        del denoiser["change"]
 
 
 def parse_manifest(value: object, where: str) -> Manifest:
@@ -71,6 +81,7 @@ def parse_manifest(value: object, where: str) -> Manifest:
     fields.format_number(FORMAT)
     mel = mel_from(fields.inside("mel"))
     packing = fields.choice("packing", {**PACKINGS, COMPONENTS: None})
+    guide = fields.choice("guide", GUIDES) if fields.has("guide") else NO_GUIDE
     manifest = Manifest(
         id=fields.plain_name("id"),
         description=fields.text("description"),
@@ -88,9 +99,10 @@ def parse_manifest(value: object, where: str) -> Manifest:
         process=_parse_process(fields),
         components=_parse_components(fields),
         conditions=_parse_conditions(fields),
-        guide=fields.choice("guide", GUIDES) if fields.has("guide") else NO_GUIDE,
+        guide=guide,
         drawn=fields.texts("drawn", MOST_CONDITIONS, 32) if fields.has("drawn") else (),
         beatless=fields.texts("beatless", MOST_VALUES, LONGEST_LABEL) if fields.has("beatless") else (),
+        plan=_parse_plan(fields, guide),
         stationary=_parse_stationary(fields),
         vocoder=_parse_vocoder(fields),
         measured=_parse_measured(fields),
@@ -123,6 +135,16 @@ def _check_together(fields: Fields, manifest: Manifest) -> None:
         raise fields.fail("frames", manifest.frames, f"a multiple of {manifest.planes} for {manifest.packing}")
     if not manifest.denoisers or len(set(manifest.steps)) != len(manifest.steps):
         raise fields.fail("denoisers", list(manifest.steps), "at least one, each with its own number of steps")
+    _check_steps(fields, manifest)
+    _check_plan(fields, manifest)
+    components = () if manifest.components is None else (manifest.components.file,)
+    for name in (*manifest.networks, *components):
+        if name not in manifest.files:
+            raise fields.fail("files", list(manifest.files), f"a table with {name}")
+
+
+def _check_steps(fields: Fields, manifest: Manifest) -> None:
+    """Of the networks of a model, or of its plan."""
     most = manifest.process.most_steps
     for denoiser in manifest.denoisers:
         if max(denoiser.steps, denoiser.most_steps or 0) > most:
@@ -132,10 +154,23 @@ def _check_together(fields: Fields, manifest: Manifest) -> None:
             manifest.sampling(denoiser)
         except ValueError as error:
             raise InputError(f"{fields.where}: denoisers: {error}; {AGAIN}") from error
-    components = () if manifest.components is None else (manifest.components.file,)
-    for name in (*manifest.networks, *components):
-        if name not in manifest.files:
-            raise fields.fail("files", list(manifest.files), f"a table with {name}")
+
+
+def _check_plan(fields: Fields, manifest: Manifest) -> None:
+    plan, planner = manifest.plan, manifest.planner
+    if plan is None or planner is None:
+        return
+    if manifest.guide == NO_GUIDE:
+        raise fields.fail("plan", plan.denoiser.file, "none, of a model that follows no guide")
+    if planner.packed.bands is not None or not planner.packed.shifts:
+        raise fields.fail("plan: packing", plan.packing, "one of adjacent frames")
+    if plan.frames % planner.planes:
+        raise fields.fail("plan: frames", plan.frames, f"a multiple of {planner.planes} for {plan.packing}")
+    _check_steps(fields, planner)
+    known = {one.name: one.values for one in manifest.conditions}
+    for one in plan.conditions:
+        if known.get(one.name) != one.values:
+            raise fields.fail("plan: conditions", one.name, "conditions of the model, with the same values")
 
 
 def origin_from(fields: Fields) -> Origin:
@@ -169,6 +204,26 @@ def _parse_denoiser(fields: Fields) -> DenoiserFile:
     if denoiser.most_steps is not None and denoiser.steps > denoiser.most_steps:
         raise fields.fail("steps", denoiser.steps, f"at most most_steps, {denoiser.most_steps}")
     return denoiser
+
+
+def _parse_plan(outer: Fields, guide: str) -> PlanFile | None:
+    """Absent from folders of models that plan nothing."""
+    if not outer.has("plan"):
+        return None
+    fields = outer.inside("plan")
+    values = guide_values(guide)
+    plan = PlanFile(
+        denoiser=_parse_denoiser(fields.inside("denoiser")),
+        frames=fields.integer("frames", 1, 8192),
+        packing=fields.choice("packing", PACKINGS),
+        mean=fields.numbers("mean", values, -100, 100),
+        std=fields.numbers("std", values, 1e-6, 100),
+        parameters=fields.integer("parameters", 1, 10**12),
+        process=_parse_process(fields),
+        conditions=_parse_conditions(fields),
+    )
+    fields.done()
+    return plan
 
 
 def _parse_stationary(outer: Fields) -> Stationary | None:

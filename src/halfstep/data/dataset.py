@@ -14,7 +14,7 @@ from halfstep.audio.mel_fields import mel_from
 from halfstep.conditioning import LONGEST_LABEL, NAME
 from halfstep.data.far import FarFolder, FarRows
 from halfstep.data.labels import MOST_LABELS
-from halfstep.data.stores import LOG_MEL, STORES, WAVEFORM, Rows
+from halfstep.data.stores import LOG_MEL, STORES, WAVEFORM, LazyRows, Rows
 from halfstep.data.track_file import header_bytes
 from halfstep.errors import InputError
 from halfstep.fields import Fields, open_regular, parse_json, read_json
@@ -98,7 +98,7 @@ class Library:
         """What another process opens it by: the address, or the whole path."""
         return str(self.path.resolve()) if self._far is None else self._far.address
 
-    def array(self, track: Track) -> Rows | FarRows:
+    def array(self, track: Track) -> Rows | FarRows | LazyRows:
         """The track as stored, [frames, width], read from the disk, or the address, as it is used.
 
         InputError if its file is not there, leads out of the data set, or is not what was declared.

@@ -7,16 +7,10 @@ from functools import lru_cache
 import numpy as np
 
 from halfstep.arrays import Float32, Float64
-from halfstep.audio.chroma import NOTES, chroma
+from halfstep.audio.chroma import chroma, key_of
 from halfstep.audio.loudness import k_weights, lufs
 from halfstep.audio.mel import MelConfig, filterbank
 from halfstep.audio.onsets import onset_rises, onsets_a_second, tempo_bpm
-
-MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
-MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
-"""How well each pitch class fits a key, from its tonic on (Krumhansl & Kessler 1982)."""
-LEAST_FIT = 0.3
-"""Correlation of pitch classes with a key: below it there is none."""
 
 Bands = Float32[np.ndarray, "bands frames"]
 
@@ -53,17 +47,6 @@ def key(log_mel: Bands, mel: MelConfig) -> str:
     Needs bands that hold pitch (192 in log frequency); a mel's are too far apart.
     """
     return key_of(chroma(log_mel, mel).sum(axis=1))
-
-
-def key_of(classes: Float64[np.ndarray, "12"]) -> str:
-    """The same of how much of every pitch class sounds, from A up."""
-    profiles = {f"{note}{mode}": np.roll(profile, tonic) for mode, profile in (("", MAJOR), ("m", MINOR))
-                for tonic, note in enumerate(NOTES)}  # fmt: skip
-    if classes.std() <= 1e-9 * classes.mean():
-        return ""
-    fits = {name: float(np.corrcoef(classes, profile)[0, 1]) for name, profile in profiles.items()}
-    best = max(fits, key=lambda name: fits[name])
-    return best if fits[best] >= LEAST_FIT else ""
 
 
 MEASURES: dict[str, Measure] = {

@@ -5,6 +5,7 @@ Frame f of either is the sound around sample f * hop + hop / 2, so that both are
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,24 @@ from halfstep.audio.mel import LogMelStream, MelConfig, magnitude_to_log_mel
 
 Rows = Shaped[np.ndarray, "frames width"]
 """Frames as they lie on the disk, [k, width]."""
+
+
+class LazyRows:
+    """Rows [frames, width] that are made when the first of them are asked for; a slice of it is an array."""
+
+    def __init__(self, frames: int, make: Callable[[], Rows]) -> None:
+        self._frames, self._make = frames, make
+
+    def __len__(self) -> int:
+        return self._frames
+
+    def __getitem__(self, rows: slice) -> Rows:
+        return self._made[rows]
+
+    @cached_property
+    def _made(self) -> Rows:
+        return self._make()
+
 
 FULL_SCALE = 32768
 """int16 of the sample 1.0: what is 16-bit already is stored exactly."""

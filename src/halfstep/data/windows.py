@@ -7,7 +7,7 @@ import numpy as np
 from halfstep.arrays import Float32, Float64
 from halfstep.data.dataset import Library, Track
 from halfstep.data.far import FarRows, read_together
-from halfstep.data.stores import STORES, Rows
+from halfstep.data.stores import STORES, LazyRows, Rows
 from halfstep.errors import InputError, NamedError, unbraced
 
 
@@ -111,7 +111,7 @@ class Windows:
     def _windows(self, places: list[int]) -> Float32[np.ndarray, "..."]:
         return self._clips([(self._arrays[which], start) for which, start in map(self._located, places)])
 
-    def _clips(self, begins: "list[tuple[Rows | FarRows, int]]") -> Float32[np.ndarray, "..."]:
+    def _clips(self, begins: "list[tuple[Rows | FarRows | LazyRows, int]]") -> Float32[np.ndarray, "..."]:
         """Of each track the clip that begins at a frame; far ones are asked for together."""
         spans = [(array, slice(start, start + self.frames)) for array, start in begins]
         far = [(array, span) for array, span in spans if isinstance(array, FarRows)]

@@ -81,7 +81,13 @@ class Engine:
 
     def guide(self, request: Request) -> Leader | None:
         """What is to be followed. InputError as for `guide_for`."""
-        return guide_for(request, self.manifest)
+        return guide_for(request, self.manifest, self.planner)
+
+    @functools.cached_property
+    def planner(self) -> "Engine | None":
+        """What makes its plans; None of a model that makes none."""
+        planner = self.folder.planner
+        return None if planner is None else Engine(planner, self.threads)
 
     def course(self, request: Request) -> Course:
         """What is asked for. InputError for what the model does not know, and for a loop that would drift."""

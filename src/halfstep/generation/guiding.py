@@ -1,15 +1,15 @@
-"""What a piece is to follow, as the guide that its model was trained with: a recording, a MIDI file, or the strokes and
-chords that lead it to a tempo and a key.
+"""What a piece is to follow, as the guide that its model was trained with: a recording, a MIDI file, the strokes and
+chords that lead it to a tempo and a key, or a plan.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from halfstep.arrays import Float32, Float64
+from halfstep.arrays import Float32
 from halfstep.audio.chord_names import Chord
 from halfstep.audio.files.io import Audio, read
 from halfstep.audio.files.midi import MOST_SECONDS, Score, is_midi, read_midi
@@ -19,11 +19,16 @@ from halfstep.bundle import Manifest
 from halfstep.bundle.manifest import FREE
 from halfstep.conditioning import DENSITY, KEY, TEMPO, ChordsCondition, LabelCondition, NumberCondition
 from halfstep.errors import InputError
-from halfstep.generation.harmony import CHORD_BEATS, CHORD_SECONDS, Progression, chord_rows
+from halfstep.generation.harmony import CHORD_BEATS, CHORD_SECONDS, Progression
 from halfstep.generation.incoming import incoming
-from halfstep.generation.requests import Leading, Loop, Recording, Request, refuse
+from halfstep.generation.leaders import Guide, Harmony, Leader, Together, rows_of
+from halfstep.generation.planning import planned
+from halfstep.generation.requests import Leading, Loop, Piece, Recording, Request, refuse
 from halfstep.generation.strokes import EVEN, OF_A_BAR, stroke_rows
 from halfstep.generation.takes import Take
+
+if TYPE_CHECKING:
+    from halfstep.generation.engine import Engine
 
 Bands = Float32[np.ndarray, "bands frames"]
 MOST_STRETCHED = 1.3
@@ -32,80 +37,11 @@ ROUND_SECONDS = 1.0
 """A score is measured so far into its next round: what sets in with it is seen half a window early, at its end."""
 
 
-class Leader(Protocol):
-    """A guide along a piece."""
-
-    def __call__(self, start: int, stop: int) -> Float32[np.ndarray, "rows frames"]:
-        """[rows, stop - start] of a piece that it leads from frame 0 on."""
-        ...
-
-    def at(self, places: Float64[np.ndarray, "places"]) -> Float32[np.ndarray, "rows places"]:
-        """The same at any places, in frames; before 0 there is nothing to follow."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class Guide:
-    """rows [rows, n]: a frame of the guide each. frames: how long it is, in frames of the model: beyond its end it
-    begins again, so that a bar goes round without drifting. Before frame 0 there is nothing to follow.
-    """
-
-    rows: Float32[np.ndarray, "rows guide"]
-    frames: float
-
-    def __call__(self, start: int, stop: int) -> Float32[np.ndarray, "rows frames"]:
-        """[rows, stop - start] of a piece that it leads from frame 0 on."""
-        return self.at(np.arange(start, stop, dtype=np.float64))
-
-    def at(self, places: Float64[np.ndarray, "places"]) -> Float32[np.ndarray, "rows places"]:
-        """The same at any places, in frames."""
-        nearest = np.minimum((places % self.frames).astype(np.int64), self.rows.shape[1] - 1)
-        return np.where(places >= 0, self.rows[:, nearest], np.float32(0))
-
-
-@dataclass(frozen=True, eq=False)
-class Harmony:
-    """Chords along a piece, each for so many frames; after `count` of them the first comes again."""
-
-    chord_at: Callable[[int], Chord]
-    chord_frames: float
-    manifest: Manifest
-    count: int | None = None
-
-    def __call__(self, start: int, stop: int) -> Float32[np.ndarray, "rows frames"]:
-        """As a `Leader`."""
-        return self.at(np.arange(start, stop, dtype=np.float64))
-
-    def at(self, places: Float64[np.ndarray, "places"]) -> Float32[np.ndarray, "rows places"]:
-        """As a `Leader`."""
-        rows = np.zeros((guide_rows(self.manifest.guide), len(places)), np.float32)
-        begun = places >= 0
-        if begun.any():
-            sounding = chord_rows(self.chord_at, places[begun], self.chord_frames, self.manifest.mel, self.count)
-            at = _rows_of(CHORDS, self.manifest)
-            rows[at, begun] = np.concatenate([sounding, np.ones((1, sounding.shape[1]), np.float32)])
-        return rows
-
-
-@dataclass(frozen=True, eq=False)
-class Together:
-    """Guides of different kinds as one."""
-
-    parts: tuple[Leader, ...]
-
-    def __call__(self, start: int, stop: int) -> Float32[np.ndarray, "rows frames"]:
-        """As a `Leader`."""
-        return np.stack([part(start, stop) for part in self.parts]).sum(axis=0)
-
-    def at(self, places: Float64[np.ndarray, "places"]) -> Float32[np.ndarray, "rows places"]:
-        """As a `Leader`."""
-        return np.stack([part.at(places) for part in self.parts]).sum(axis=0)
-
-
-def guide_for(request: Request, manifest: Manifest) -> Leader | None:
+def guide_for(request: Request, manifest: Manifest, planner: "Engine | None" = None) -> Leader | None:
     """What the request is to follow: its guide; or strokes where it asks a tempo or a density, and chords where it asks
-    them or a key, of a model that follows such (`Manifest.asks`). New music beside no recording draws the others from
-    its seed, where the model says so (`Manifest.drawn`).
+    them or a key, of a model that follows such (`Manifest.asks`). New music beside no recording, of which neither
+    strokes nor chords are asked, has a plan where the model makes one, in the key that is asked for; else it draws from
+    its seed what the model says (`Manifest.drawn`). planner: the model of its plans; None of one without.
 
     InputError as for `guide_of`, for what is no such value, and for one beside a guide, which has its own.
     """
@@ -119,6 +55,8 @@ def guide_for(request: Request, manifest: Manifest) -> Leader | None:
     label = key.label(request.asked[KEY]) if isinstance(key, LabelCondition) else None
     if key is not None and named is not None:
         refuse("{key}: {chords} have a key of their own; leave one of the two out")
+    if planner is not None and isinstance(request, Piece | Loop) and not numbers and named is None and label != FREE:
+        return planned(planner, request, manifest.guide, label if CHORDS in GUIDES[manifest.guide] else None)
     progression = Progression(label if label != FREE else None, request.seed)
     draws = KEY in manifest.drawn and label != FREE and not request.recordings
     draws_tempo = draws and TEMPO in manifest.drawn and not numbers and not _beatless(request, manifest)
@@ -169,13 +107,8 @@ def _of_strokes(
 ) -> Guide:  # fmt: skip
     of_rhythm, frames = stroke_rows(tempo, density, manifest.mel, accents)
     rows = np.zeros((guide_rows(manifest.guide), of_rhythm.shape[1]), np.float32)
-    rows[_rows_of(RHYTHM, manifest)] = np.concatenate([of_rhythm, np.ones((1, of_rhythm.shape[1]), np.float32)])
+    rows[rows_of(RHYTHM, manifest.guide)] = np.concatenate([of_rhythm, np.ones((1, of_rhythm.shape[1]), np.float32)])
     return Guide(rows, frames)
-
-
-def _rows_of(kind: str, manifest: Manifest) -> slice:
-    """Where it stands in the model's guide."""
-    return kind_rows(manifest.guide)[GUIDES[manifest.guide].index(kind)]
 
 
 def guide_of(source: Leading, manifest: Manifest) -> Guide:

@@ -26,8 +26,10 @@ class Noise(Protocol):
 CHUNK_FRAMES = 64
 SEEDS = 2**64
 """From 0 on."""
-PIECE, BOUNDARY = 0, 1
-"""Streams of one seed: its piece; boundary noise, for recorded frames, which are no part of it."""
+PIECE, BOUNDARY, PLAN = 0, 1, 2
+"""Streams of one seed: its piece; boundary noise, for recorded frames, which are no part of it; its plan, and from
+there on others that it could have.
+"""
 
 
 def seed_noise(n_mels: int, seed: int, stream: int = PIECE) -> Noise:
@@ -91,15 +93,17 @@ def between(
     return noise
 
 
-def piece_noise(n_mels: int, seed: int, toward: int | None, variation: float | None, frames: float) -> Noise:
+def piece_noise(
+    n_mels: int, seed: int, toward: int | None, variation: float | None, frames: float, stream: int = PIECE
+) -> Noise:
     """The noise of a piece: `seed`'s own, or so far from it on the way to that of `toward` (None: the next seed).
 
     Toward a seed without variation it drifts, to arrive after `frames`.
     """
-    own = seed_noise(n_mels, seed)
+    own = seed_noise(n_mels, seed, stream)
     if variation is None and toward is None:
         return own
-    other = seed_noise(n_mels, (seed + 1) % SEEDS if toward is None else toward)
+    other = seed_noise(n_mels, (seed + 1) % SEEDS if toward is None else toward, stream)
     arrival = np.float32(max(1, frames))
     share: Callable[[Float32[np.ndarray, "frames"]], Float32[np.ndarray, "frames"]] = (
         (lambda frame: np.minimum(frame / arrival, 1))

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from halfstep.arrays import Float32
+from halfstep.audio.chroma import key_of
 from halfstep.audio.onsets import onsets_a_second, tempo_bpm
-from halfstep.data.measured import key_of
 from halfstep.metrics.pulse import onset_strength
 from halfstep.metrics.structure import chroma
 from halfstep.metrics.waveform import integrated_lufs

@@ -118,8 +118,10 @@ def _fitted(name: str, library: Library, frames: int) -> NamedCondition:
 
 def _measured(name: str, library: Library, frames: int) -> NamedCondition:
     """Its values: all labels that occur, or numbers between which equally many windows lie."""
-    if library.stores != LOG_MEL:
-        raise NamedError(f"{{settings}} conditions.names: {name} is measured of log bands; this data set has none")
+    if library.stores != LOG_MEL or library.width != library.mel.rows:
+        raise NamedError(
+            f"{{settings}} conditions.names: {name} is measured of log bands; what is learned here has none"
+        )
     windows = Windows(library, "train", frames)
     clips = windows.evenly(min(FITTED_WINDOWS, windows.count * 4))
     measured = [measured_of(name, clip, library) for clip in clips]

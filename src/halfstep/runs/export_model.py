@@ -18,6 +18,7 @@ from halfstep.fields import LONGEST_TEXT, is_text
 from halfstep.runs.credits import learned_from
 from halfstep.runs.export_choice import Network, chosen_networks
 from halfstep.runs.export_denoiser import write_denoiser
+from halfstep.runs.export_plan import write_plan
 from halfstep.runs.ladder_report import ladder_rows
 from halfstep.runs.likeness import with_likeness
 from halfstep.runs.run_folder import Run, open_run
@@ -56,7 +57,8 @@ class ExportConfig:
     steps: students; () means 4 and 1, or all there are. A number from the ladder's start_steps on means the teacher,
     which then plays at any number. weights: how they are stored; they are float32 again once loaded. jump: a student
     of N > 1 steps takes its last two in one (`jumping_times`), and so serves N - 1 steps, and fewer. with_teacher adds
-    the averaged teacher as safetensors, to train on from. drawn: one of DRAWN, see `Manifest`.
+    the averaged teacher as safetensors, to train on from. drawn: one of DRAWN, see `Manifest`. plan: a run of the
+    preset plan, whose network plans what new music follows.
     """
 
     steps: tuple[int, ...] = ()
@@ -64,6 +66,7 @@ class ExportConfig:
     jump: bool = False
     with_teacher: bool = False
     drawn: tuple[str, ...] = ()
+    plan: Path | None = None
 
     def __post_init__(self) -> None:
         if self.weights not in STORED:
@@ -88,6 +91,8 @@ def export_run(run: Path, out: Path, card: Card, config: ExportConfig = AS_USUAL
 def write_model(run: Run, out: Path, card: Card, config: ExportConfig = AS_USUAL) -> Manifest:
     """The same for an opened run; `out` is absent or empty."""
     export = run.experiment.kind.export
+    if run.experiment.kind.plans is not None:
+        raise NamedError(f"{unbraced(run.path)}: plans music, and plays none; give it as {{plan}} to a run of music")
     if export is None:
         raise InputError(f"{run.path}: models {run.experiment.task_name}, which nothing plays: it cannot be exported")
     task = run.task
@@ -110,7 +115,8 @@ def write_model(run: Run, out: Path, card: Card, config: ExportConfig = AS_USUAL
                 f"{{draw}} {unbraced(','.join(config.drawn))}: key, or key,tempo, of a run that follows chords (and a "
                 f"rhythm), was expected; train with music.guide=both, or leave it out"
             )
-        manifest = write_manifest(folder, replace(described, vocoder=vocoder, drawn=config.drawn))
+        plan = None if config.plan is None else write_plan(config.plan, folder, described, config.weights)
+        manifest = write_manifest(folder, replace(described, vocoder=vocoder, drawn=config.drawn, plan=plan))
         if problems := verify(folder):
             raise RuntimeError(f"{out}: what was exported does not verify: {problems[0]}")
     return manifest

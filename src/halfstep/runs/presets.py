@@ -16,6 +16,7 @@ from halfstep.runs.experiment import Experiment
 from halfstep.runs.vocoder import VocoderExperiment
 from halfstep.tasks.diffusion_vocoder.task import DiffusionVocoderConfig
 from halfstep.tasks.music.task import MusicConfig
+from halfstep.tasks.plan.task import PlanConfig
 from halfstep.training.denoising import DiffusionConfig
 from halfstep.training.ladder import DistillConfig
 from halfstep.training.train_config import TrainConfig
@@ -78,6 +79,22 @@ def _flagship() -> Experiment:
                           sample_every=10_000),
         distill=DistillConfig(start_steps=32, updates=4000, batch_size=16, weight="snr+1", guidance=0.5, jump=0.5,
                               teacher_precision="same"),
+    )  # fmt: skip
+
+
+def _plan() -> Experiment:
+    return Experiment(
+        name="plan",
+        expects="what a model of music follows: chords, melodies and a rhythm like those of its training set, after "
+        "ten minutes on two cores (docs/experiments/plans.md); `halfstep export RUN --plan THIS`",
+        net=UNet1dConfig(widths=(96, 144, 192), blocks=(1, 1, 2), attention=(False, True, True), embedding=96,
+                         direct=True, preconditioned=True),
+        mel=PITCH_BANDS,
+        task=PlanConfig(),
+        diffusion=DiffusionConfig(weight="snr+1"),
+        train=TrainConfig(steps=5000, batch_size=16, learning_rate=2e-3, ema_decay=0.998, measure_every=1000,
+                          sample_every=5000),
+        distill=DistillConfig(start_steps=32, updates=1000, batch_size=16, weight="snr+1", jump=0.5),
     )  # fmt: skip
 
 
@@ -156,6 +173,7 @@ PRESETS: dict[str, Callable[[], Experiment]] = {
     "base": _base,
     "long": _long,
     "flagship": _flagship,
+    "plan": _plan,
     "vocoder-diffusion": _vocoder_diffusion,
     "paper-ddpm-unet2d": _paper_ddpm,
     "paper-pdd-unet1d": _paper_pdd,

@@ -59,9 +59,15 @@ class Run:
         return self.experiment.kind.build(self.experiment.task, self.experiment.mel, self.library, self.path)
 
     @cached_property
+    def learned(self) -> Library:
+        """What its clips are of: the data set, or what the task measures of it."""
+        learned = self.experiment.kind.learned
+        return self.library if learned is None else learned(self.experiment.task, self.library, self.path)
+
+    @cached_property
     def conditions(self) -> Conditions:
         """What the model can be asked for."""
-        return fitted_conditions(self.experiment.conditions, self.library, self.path, self.experiment.clip_frames)
+        return fitted_conditions(self.experiment.conditions, self.learned, self.path, self.experiment.clip_frames)
 
     def network(self) -> Denoiser:
         """The untrained one."""
@@ -69,8 +75,8 @@ class Run:
 
     @property
     def band(self) -> Band:
-        """Of the data set."""
-        return self.library.band_mean, self.library.band_std
+        """Of what it learns from."""
+        return self.learned.band_mean, self.learned.band_std
 
     def windows(self, split: str, stream: int = 0) -> Windows:
         """The split's clips, drawn under the run's seed; every `stream` draws others. Those to train on as its settings
@@ -78,12 +84,12 @@ class Run:
         """
         experiment = self.experiment
         weigh = experiment.conditions.weigh(self.library) if split == "train" else None
-        return Windows(self.library, split, experiment.task.clip_frames, experiment.train.seed + stream, weigh)
+        return Windows(self.learned, split, experiment.task.clip_frames, experiment.train.seed + stream, weigh)
 
     def batches(self, size: int, stream: int = 0) -> Callable[[int], Example]:
         """Training batches by number: windows, what is given of them, and what they can be asked for by."""
         windows, conditions = self.windows("train", stream), self.conditions
-        conditioning = Conditioning(conditions, self.experiment.conditions, self.library)
+        conditioning = Conditioning(conditions, self.experiment.conditions, self.learned)
 
         def batch(number: int) -> Example:
             clips, rng = windows.batch(number, size)

@@ -68,7 +68,7 @@ def _opened(
     opened = new_run(run, experiment, Library(data), device)
     if isinstance(opened, Run):
         frames = experiment.clip_frames
-        fitted_conditions(opened.experiment.conditions, opened.library, run, frames)  # what is lacking is said first
+        fitted_conditions(opened.experiment.conditions, opened.learned, run, frames)  # what is lacking is said first
     for split in ("train", "heldout"):
         windows = opened.windows(split)  # too little data is said before the run begins
         if split == "train":

@@ -82,6 +82,15 @@ class Played:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Planned:
+    """Windows of plans: of which guide, a key of `audio.guide.GUIDES`, how many frames, packed how, by name."""
+
+    guide: str
+    frames: int
+    packing: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Kind:
     """The face of a task's folder, its `kind.KIND`.
 
@@ -91,6 +100,8 @@ class Kind:
     build(config, mel, library, folder of the run): the task; what must be fitted to the data first is kept in the
     folder. observer(task, held-out windows, mel, band, sampling, folder, device): what looks at its models.
     export(task, folder): writes what its windows need besides the networks; None where nothing plays such a model.
+    learned(config, library, folder of the run): what it learns from, where that is measured of the data set. plans:
+    settings to what its windows are, of a task whose networks plan what a model of music follows.
     """
 
     name: str
@@ -100,3 +111,5 @@ class Kind:
     build: Callable[[Any, MelConfig, Library, Path], Task]
     observer: Callable[..., LadderObserver]
     export: Callable[[Any, Path], Played] | None = None
+    learned: Callable[[Any, Library, Path], Library] | None = None
+    plans: Callable[[Any], Planned] | None = None

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from halfstep.diffusion.forms import x_from_v
 from halfstep.diffusion.rates import Rates, cosine_rates
 from halfstep.packing import PACKINGS
-from halfstep.tasks.music.task import KINDS, Draw, Music, MusicConfig, beginning, both_ends, end, nothing, random_spans
+from halfstep.tasks.inpainting import KINDS, Draw, beginning, both_ends, end, nothing, random_spans
+from halfstep.tasks.music.task import Music, MusicConfig
 from halfstep.training.example import Example
 
 FRAMES = 48

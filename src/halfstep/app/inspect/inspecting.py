@@ -104,6 +104,7 @@ def _facts(folder: "ModelFolder") -> dict[str, object]:
         "steps": manifest.steps,
         "conditions": [shown(condition) for condition in manifest.asks.all],
         "guide": manifest.guide,
+        "plans": manifest.plan is not None,
         "measured": manifest.measured,
     }
 
@@ -123,6 +124,8 @@ def _described(folder: "ModelFolder") -> str:
         lines.append(f"  licence of its vocoder {manifest.vocoder.licence}")
     lines += [f"  {condition.name}: {condition.about}" for condition in manifest.asks.all]
     lines += [] if manifest.guide == NO_GUIDE else [f"  --guide: {manifest.guide}, of MIDI or audio"]
+    if manifest.plan is not None:
+        lines.append(f"  plans its music {manifest.plan.frames / manifest.mel.frames_per_second:.0f} s at a time")
     return "\n".join([*lines, *_measured_lines(manifest.measured, manifest.steps)])
 
 

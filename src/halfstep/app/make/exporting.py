@@ -39,6 +39,10 @@ def export(
         list[str] | None,
         typer.Option(help="What new music draws from its seed if not asked for: key; again, tempo. Needs a guide."),
     ] = None,
+    plan: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="A run of the preset plan: what it makes is followed by new music."),
+    ] = None,
     id_: Annotated[str | None, typer.Option("--id", help="The model's name, if not that of its folder.")] = None,
     description: Annotated[str | None, typer.Option(help="What it plays, in a sentence.")] = None,
     licence: Annotated[str | None, typer.Option(help="Of the model.")] = None,
@@ -56,15 +60,20 @@ def export(
         raise InputError("--out MODEL, or for a vocoder --into MODEL: one of the two was expected")
     said = {"description": description, "licence": licence, "output_licence": output_licence}
     card = {name: text for name, text in said.items() if text is not None} | {"credits": tuple(credits_ or ())}
-    with at_hand(run) as folder, nullcontext() if out is None else at_hand(out) as model:
+    with (
+        at_hand(run) as folder,
+        nullcontext() if out is None else at_hand(out) as model,
+        nullcontext() if plan is None else at_hand(plan) as planner,
+    ):
         _export(
-            folder, model, into, with_teacher, weights, tuple(steps or ()), jump, tuple(draw or ()), id_, card, as_json
-        )
+            folder, model, into, with_teacher, weights, tuple(steps or ()), jump, tuple(draw or ()), planner, id_, card,
+            as_json,
+        )  # fmt: skip
 
 
 def _export(
     run: Path, out: Path | None, into: Path | None, with_teacher: bool, weights: str, steps: tuple[int, ...],
-    jump: bool, drawn: tuple[str, ...], id_: str | None, card: dict[str, Any], as_json: bool,
+    jump: bool, drawn: tuple[str, ...], plan: Path | None, id_: str | None, card: dict[str, Any], as_json: bool,
 ) -> None:  # fmt: skip
     from halfstep.errors import InputError
     from halfstep.runs.export_model import NOT_MUSIC, Card, ExportConfig, export_run
@@ -80,7 +89,7 @@ def _export(
     if out is None:
         raise InputError(f"--into {into}: {run} holds no vocoder; make a model folder of it with --out")
     made = Card(id=_model_id(id_ or out.name), **card)
-    config = ExportConfig(steps=steps, weights=weights, jump=jump, with_teacher=with_teacher, drawn=drawn)
+    config = ExportConfig(steps=steps, weights=weights, jump=jump, with_teacher=with_teacher, drawn=drawn, plan=plan)
     manifest = export_run(run, out, made, config)
     warning = manifest.measured.get(NOT_MUSIC)
     if as_json:

@@ -22,7 +22,9 @@ from halfstep.atomic import folder_aside, replacing
 from halfstep.audio.bass import bass_share
 from halfstep.audio.bass_grid import bass_bins
 from halfstep.audio.chord_names import MOST_CHORDS
-from halfstep.audio.chroma import KEYS, NOTES, RANGE_NEPERS, pitched_bands, semitones
+from halfstep.audio.chroma import KEYS, LEAST_FIT, NOTES, RANGE_NEPERS, pitched_bands, semitones
+from halfstep.audio.chroma import MAJOR as MAJOR_PROFILE
+from halfstep.audio.chroma import MINOR as MINOR_PROFILE
 from halfstep.audio.grids import synthesis_grid
 from halfstep.audio.guide import (
     CHORDS,
@@ -30,6 +32,7 @@ from halfstep.audio.guide import (
     GUIDES,
     RHYTHM,
     SILENT,
+    SOUNDS,
     STRONG,
     group_edges,
     guide_rows,
@@ -57,6 +60,8 @@ from halfstep.generation.harmony import (
     SLOWEST,
     chord_shapes,
 )
+from halfstep.generation.noise import PLAN
+from halfstep.generation.planning import KEPT_FRAMES, MOST_TRIED, RELATIVE
 from halfstep.generation.sides import band_widths_hz, model_level
 from halfstep.generation.strokes import OF_A_BAR, STROKES, stroke_shapes, uneven_gaps
 from halfstep.generation.window import OPTIMISING_ROUNDS, layout_of
@@ -131,8 +136,8 @@ def _networks(folder: ModelFolder) -> dict[str, tuple[str, bytes]]:
     """What the page calls a network -> its file on the site, and what is in it. One that is kept as a change of another
     is whole there, under a name of its own.
     """
-    vocoder = _vocoder_of(folder.manifest)
-    parts = {"prior": vocoder.prior, "refiner": vocoder.refiner, "bass": vocoder.bass}
+    vocoder = folder.manifest.vocoder
+    parts = {} if vocoder is None else {"prior": vocoder.prior, "refiner": vocoder.refiner, "bass": vocoder.bass}
     networks = {name: (file, folder.read(file)) for name, file in parts.items() if file is not None}
     for one in folder.manifest.denoisers:
         file = one.file if one.change is None else f"denoiser-{one.steps}.onnx"
@@ -143,10 +148,18 @@ def _networks(folder: ModelFolder) -> dict[str, tuple[str, bytes]]:
 def _write_files(out: Path, folder: ModelFolder) -> None:
     place = out / "models" / folder.manifest.id
     place.mkdir(parents=True, exist_ok=True)
-    for name, data in _networks(folder).values():
-        (place / name).write_bytes(data)
-    for name, data in graphs(folder).items():
-        (place / f"graph-{name}.onnx").write_bytes(data)
+    for one in (folder, folder.planner):
+        for name, data in () if one is None else _files(one).values():
+            (place / name).write_bytes(data)
+
+
+def _files(folder: ModelFolder) -> dict[str, tuple[str, bytes]]:
+    """What the page calls a network or a graph -> its file on the site, and what is in it. Those of a plan, which
+    has no vocoder, lie beside the others.
+    """
+    prefix = "graph" if folder.manifest.vocoder else "plan-graph"
+    made = {name: (f"{prefix}-{name}.onnx", data) for name, data in graphs(folder).items()}
+    return _networks(folder) | made
 
 
 def _path(manifest: Manifest, one: DenoiserFile) -> list[tuple[float, float, float, float]]:
@@ -157,42 +170,59 @@ def _path(manifest: Manifest, one: DenoiserFile) -> list[tuple[float, float, flo
 def _described(folder: ModelFolder) -> dict[str, Any]:
     """All that the browser must know of a model."""
     manifest = folder.manifest
-    layout, mel, packing = layout_of(manifest), manifest.mel, folder.packing
+    mel, packing = manifest.mel, folder.packing
     if mel.image_bands:
         raise InputError(
             f"model {manifest.id}: makes two channels, and browsers play one; serve it with halfstep serve"
         )
     vocoder = _vocoder_of(manifest)
-    named = _networks(folder) | {name: (f"graph-{name}.onnx", data) for name, data in graphs(folder).items()}
     if not manifest.process.distillable or any(one.sampler != DDIM for one in manifest.denoisers):
         raise InputError(f"model {manifest.id}: browsers sample by DDIM; this one is sampled otherwise")
     if not packing.shifts:
         raise InputError(f"model {manifest.id}: its packing {packing.name} is not one that browsers play")
     return {
+        **_windows(folder), "plan": None if folder.planner is None else _plan(folder, folder.planner),
         "id": manifest.id, "description": manifest.description, "output_licence": manifest.output_licence,
-        "steps": list(manifest.steps), "default_steps": manifest.default_steps,
-        "paths": {one.steps: _path(manifest, one) for one in manifest.denoisers},
-        "conditions": [shown(condition) for condition in manifest.asks.all],
-        "guided": [one.name for one in manifest.asks.guided], "drawn": manifest.drawn,
-        "beatless": manifest.beatless,
+        "steps": list(manifest.steps), "drawn": manifest.drawn, "beatless": manifest.beatless,
         "strokes": _strokes(manifest), "harmony": _harmony(manifest), "guide": _guide(manifest),
         "credits": [{"title": one.title, "licence": one.licence} for one in manifest.trained_on],
-        "sample_rate": mel.sample_rate, "hop_length": mel.hop_length, "bands": mel.n_mels,
         "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],
-        "frames": manifest.frames, "window_seconds": manifest.seconds, "planes": manifest.planes,
-        "channels": manifest.channels, "length": manifest.length, "aligned": manifest.aligned_channels,
-        "context": manifest.context, "guide_rows": guide_rows(manifest.guide),
-        "overlap": layout.overlap, "crossfade": layout.crossfade, "grain": layout.grain,
-        "optimising_rounds": OPTIMISING_ROUNDS, "spectra_at_once": SPECTRA_AT_ONCE,
+        "window_seconds": manifest.seconds, "spectra_at_once": SPECTRA_AT_ONCE,
         "level": model_level(manifest), "band_width_hz": band_widths_hz(mel).tolist(),
         "mel": {"n_fft": mel.n_fft, "window": mel.window, "lead": mel.lead},
         "floor": float(np.log(mel.floor)),
         "floor_magnitude": mel.floor,
         "grid": _grid(manifest), "vocoder": _shapes(folder, vocoder),
+    }  # fmt: skip
+
+
+def _windows(folder: ModelFolder) -> dict[str, Any]:
+    """What a browser must know of a network and its windows to sample them."""
+    manifest, layout = folder.manifest, layout_of(folder.manifest)
+    return {
+        "default_steps": manifest.default_steps,
+        "paths": {one.steps: _path(manifest, one) for one in manifest.denoisers},
+        "conditions": [shown(condition) for condition in manifest.asks.all],
+        "guided": [one.name for one in manifest.asks.guided],
+        "sample_rate": manifest.mel.sample_rate, "hop_length": manifest.mel.hop_length, "bands": manifest.mel.rows,
+        "frames": manifest.frames, "planes": manifest.planes, "channels": manifest.channels,
+        "length": manifest.length, "aligned": manifest.aligned_channels, "context": manifest.context,
+        "guide_rows": guide_rows(manifest.guide),
+        "overlap": layout.overlap, "crossfade": layout.crossfade, "grain": layout.grain,
+        "optimising_rounds": OPTIMISING_ROUNDS,
         "files": {
             name: {"path": f"models/{manifest.id}/{file}?v={_short(data)}", "integrity": _integrity(data)}
-            for name, (file, data) in named.items()
+            for name, (file, data) in _files(folder).items()
         },
+    }  # fmt: skip
+
+
+def _plan(folder: ModelFolder, planner: ModelFolder) -> dict[str, Any]:
+    """What a browser makes plans by."""
+    kinds = [{"values": GUIDE_KINDS[kind].values, "chords": kind == CHORDS} for kind in GUIDES[folder.manifest.guide]]
+    return _windows(planner) | {
+        "kinds": kinds, "stream": PLAN, "tried": MOST_TRIED, "relative": RELATIVE, "kept": KEPT_FRAMES,
+        "sounds": SOUNDS, "notes": NOTES, "major": MAJOR_PROFILE, "minor": MINOR_PROFILE, "fit": LEAST_FIT,
     }  # fmt: skip
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from halfstep.arrays import Float, Float32
-from halfstep.audio.chroma import holds_pitch
-from halfstep.audio.guide import CHORDS, GUIDE_KINDS, GUIDES, NO_GUIDE, measured_guide
+from halfstep.audio.guide import GUIDE_KINDS, NO_GUIDE, measured_guide
 from halfstep.audio.mel import MelConfig
 from halfstep.data.carried import fitted
 from halfstep.data.dataset import Library
+from halfstep.data.guides import check_holds_chords
 from halfstep.data.stores import LOG_MEL
-from halfstep.errors import InputError, NamedError, unbraced
+from halfstep.errors import InputError
 from halfstep.fields import open_regular
 from halfstep.nets.paper_unet1d import PaperUNet1dConfig
 from halfstep.nets.unet1d import UNet1dConfig
@@ -38,11 +38,7 @@ def build_music(config: MusicConfig, mel: MelConfig, library: Library, folder: P
             bands(mel.rows)
         except ValueError as fault:
             raise InputError(f"{library.path}: {fault}; prepare it with another number of mel.image_bands") from None
-    if CHORDS in GUIDES[config.guide] and not holds_pitch(mel):
-        raise NamedError(
-            f"{{settings}} music.guide: the bands of {unbraced(library.path)} lie too far apart for semitones, "
-            "so that no chords can be told; prepare it with {preset} flagship, or take music.guide=rhythm"
-        )
+    check_holds_chords(config.guide, library, KIND.name)
     measure = None if config.guide == NO_GUIDE else partial(_guide, config.guide, library)
     return Music(config, _components(config, mel, library, folder) if config.fitted else None, mel.rows, measure)
 

@@ -14,7 +14,8 @@ from halfstep.audio.guide import NO_GUIDE
 from halfstep.data.carried import Carried
 from halfstep.errors import InputError
 from halfstep.nets.condition import Condition
-from halfstep.tasks.music.task import SHORTEST, MusicConfig
+from halfstep.tasks.inpainting import SHORTEST
+from halfstep.tasks.music.task import MusicConfig
 from halfstep.training.example import Example
 
 

@@ -3,67 +3,19 @@
 One network then does unconditional music, continuation, infilling and the closing of a loop.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import torch
 
 from halfstep.arrays import Float, Float32
 from halfstep.audio.guide import GUIDES, NO_GUIDE, guide_rows, kind_rows
-from halfstep.nets.condition import Condition
-from halfstep.packing import COMPONENTS, PACKINGS, Components, Packing, components_packing
-from halfstep.training.example import Example
+from halfstep.packing import COMPONENTS, PACKINGS, Components, components_packing
+from halfstep.tasks.inpainting import KINDS, Inpainting, check_known_in_part
 
-Draw: TypeAlias = Callable[[np.random.Generator, int], Float32[np.ndarray, "frames"]]
 Measure: TypeAlias = Callable[[Float[np.ndarray, "bands frames"]], Float32[np.ndarray, "rows frames"]]
 """A standardised window [rows, frames] -> its guide (`audio.guide`), all of it."""
-
-SHORTEST = 24
-"""Frames of the smallest window: the smallest span, a 24th of it, is then one frame."""
-
-
-def _span(rng: np.random.Generator, frames: int) -> int:
-    """A length from 1/24 to 3/4 of the window."""
-    return int(rng.integers(frames // SHORTEST, 3 * frames // 4 + 1))
-
-
-def nothing(rng: np.random.Generator, frames: int) -> Float32[np.ndarray, "{frames}"]:
-    """No frame is known."""
-    return np.zeros(frames, np.float32)
-
-
-def beginning(rng: np.random.Generator, frames: int) -> Float32[np.ndarray, "{frames}"]:
-    """The first frames are known: continuation."""
-    return (np.arange(frames) < _span(rng, frames)).astype(np.float32)
-
-
-def end(rng: np.random.Generator, frames: int) -> Float32[np.ndarray, "{frames}"]:
-    """The last frames are known: a lead-in."""
-    return beginning(rng, frames)[::-1].copy()
-
-
-def both_ends(rng: np.random.Generator, frames: int) -> Float32[np.ndarray, "{frames}"]:
-    """A gap between two known ends: infilling, the closing of a loop."""
-    gap = _span(rng, frames)
-    start = int(rng.integers(1, frames - gap))
-    mask = np.ones(frames, np.float32)
-    mask[start : start + gap] = 0
-    return mask
-
-
-def random_spans(rng: np.random.Generator, frames: int) -> Float32[np.ndarray, "{frames}"]:
-    """One to three known spans anywhere."""
-    mask = np.zeros(frames, np.float32)
-    for _ in range(int(rng.integers(1, 4))):
-        start = int(rng.integers(0, frames))
-        mask[start : start + _span(rng, frames) // 2] = 1
-    return mask
-
-
-KINDS: tuple[Draw, ...] = (beginning, end, both_ends, random_spans)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,12 +56,7 @@ class MusicConfig:
             bands(self.n_mels)
         if self.frames % self.planes:
             raise ValueError(f"frames is {self.frames}: a multiple of {self.planes} was expected")
-        if self.frames < SHORTEST:
-            raise ValueError(f"frames is {self.frames}: at least {SHORTEST} was expected")
-        if not 0.5 <= self.nothing_share <= 1:
-            raise ValueError(f"nothing_share is {self.nothing_share}: 0.5 to 1 was expected")
-        if not 0 <= self.context_noise < math.inf:
-            raise ValueError(f"context_noise is {self.context_noise}: 0 or more was expected")
+        check_known_in_part(self)
         if not 0 <= self.emphasis <= 2:
             raise ValueError(f"emphasis is {self.emphasis}: 0 to 2 was expected")
         if self.guide not in GUIDES:
@@ -138,7 +85,7 @@ class MusicConfig:
         return self.frames // self.planes
 
 
-class Music:
+class Music(Inpainting):
     """The task. Clips are standardised windows [B, rows, frames], float32."""
 
     def __init__(
@@ -158,79 +105,31 @@ class Music:
         self.config = config
         self._measure = measure
         fitted = config.n_mels if components is None else components.matrix.shape[1] // config.patch_frames
-        self.rows = fitted if rows is None else rows
-        """Of a window: the bands, and the image below them."""
-        self.packing: Packing = (
-            PACKINGS[config.packing] if components is None else components_packing(components, self.rows)
-        )
-
-    @property
-    def channels(self) -> int:
-        return self.packing.channels(self.rows)
-
-    @property
-    def length(self) -> int:
-        return self.config.length
+        rows = fitted if rows is None else rows  # the bands, and the image below them
+        packing = PACKINGS[config.packing] if components is None else components_packing(components, rows)
+        super().__init__(config, packing, rows)
 
     @property
     def aligned(self) -> int:
-        context = self.channels + self.packing.mask_channels if self.config.context else 0
-        return context + guide_rows(self.config.guide) * self.packing.mask_channels
-
-    def example(self, clips: Float[np.ndarray, "batch bands frames"], rng: np.random.Generator) -> Example:
-        masks = np.stack([self._draw(rng) for _ in clips])
-        x = self.packing.flat(clips)
-        noise = rng.standard_normal(x.shape, dtype=np.float32)  # of x: it is orthonormal in the bands, times a scale
-        level = rng.uniform(0, self.config.context_noise * self.packing.scale, (len(clips), 1, 1)).astype(np.float32)
-        guide = None if self._measure is None else self.guides(clips) * self._shown(len(clips), rng)
-        return self._given(x, masks, x + level * noise, guide)
-
-    def free(self, clips: Float[np.ndarray, "batch bands frames"]) -> Example:
-        return self.given(clips, np.zeros((len(clips), self.config.frames), np.float32))
-
-    def given(
-        self,
-        clips: Float[np.ndarray, "batch bands frames"],
-        masks: Float[np.ndarray, "batch frames"],
-        guide: Float[np.ndarray, "batch guide frames"] | None = None,
-    ) -> Example:
-        """x = clips; the network is shown them where masks [B, frames] are 1, and the guide, if it follows one: None is
-        nothing to follow.
-        """
-        x = self.packing.flat(clips)
-        return self._given(x, masks, x, guide)
-
-    def _given(
-        self,
-        x: Float[np.ndarray, "batch channels length"],
-        masks: Float[np.ndarray, "batch frames"],
-        seen: Float[np.ndarray, "batch channels length"],
-        guide: Float[np.ndarray, "batch guide frames"] | None,
-    ) -> Example:
-        """The same of packed clips, of which the network is shown `seen`."""
-        aligned, held = list[np.ndarray](), None
-        if self.config.context:
-            context, held = self.packing.context(seen, masks)
-            aligned.append(context)
-        if self._measure is not None:
-            none = np.zeros((len(x), guide_rows(self.config.guide), self.config.frames), np.float32)
-            aligned.append(self.packing.pack_rows(none if guide is None else guide))
-        if not aligned:
-            return Example(x=torch.from_numpy(x), condition=Condition())
-        return Example(
-            x=torch.from_numpy(x),
-            condition=Condition(aligned=torch.from_numpy(np.concatenate(aligned, axis=1))),
-            known=None if held is None else torch.from_numpy(held),
-        )
+        return super().aligned + guide_rows(self.config.guide) * self.packing.mask_channels
 
     def guides(self, clips: Float[np.ndarray, "batch bands frames"]) -> Float32[np.ndarray, "batch guide frames"]:
         """The whole guide of each clip; of a task with one."""
         assert self._measure is not None, "there is no guide"
         return np.stack([self._measure(clip) for clip in clips])
 
-    def windows(self, x: Float[np.ndarray, "batch channels length"]) -> Float[np.ndarray, "batch bands frames"]:
-        """Packed x [B, C, L] back to windows [B, rows, frames]."""
-        return self.packing.unflat(x)
+    def _drawn_guide(
+        self, clips: Float[np.ndarray, "batch bands frames"], rng: np.random.Generator
+    ) -> Float32[np.ndarray, "batch guide frames"] | None:
+        return None if self._measure is None else self.guides(clips) * self._shown(len(clips), rng)
+
+    def _below(
+        self, clips: int, guide: Float[np.ndarray, "batch guide frames"] | None
+    ) -> list[Float[np.ndarray, "batch below length"]]:
+        if self._measure is None:
+            return []
+        none = np.zeros((clips, guide_rows(self.config.guide), self.config.frames), np.float32)
+        return [self.packing.pack_rows(none if guide is None else guide)]
 
     def _shown(self, clips: int, rng: np.random.Generator) -> Float32[np.ndarray, "{clips} guide frames"]:
         """1 where a guide is given: of each kind in no frame, in all of them, or in some."""
@@ -241,8 +140,3 @@ class Music:
                 if rng.random() >= self.config.guide_dropout:
                     clip[at] = 1 if rng.random() < 0.5 else KINDS[int(rng.integers(len(KINDS)))](rng, frames)
         return shown
-
-    def _draw(self, rng: np.random.Generator) -> Float32[np.ndarray, "frames"]:
-        if not self.config.context or rng.random() < self.config.nothing_share:
-            return nothing(rng, self.config.frames)
-        return KINDS[int(rng.integers(len(KINDS)))](rng, self.config.frames)

@@ -1,5 +1,5 @@
-// What leads a piece where no recording does: strokes, and chords, asked for or drawn from its seed. generation/guiding.py has
-// the same.
+// What leads a piece where no recording does: a plan, or strokes and chords, asked for or drawn from its seed.
+// generation/guiding.py has the same.
 import { course } from "./conditions.js";
 import { together } from "./guide.js";
 import { chordsOf, named, Progression } from "./harmony.js";
@@ -10,14 +10,16 @@ const TEMPO = "tempo", DENSITY = "density", KEY = "key", CHORDS = "chords", FREE
 /** Of what is asked for, the names of that which leads to it. */
 export function guidedTo({ guided }, asked) { return guided.filter((name) => asked[name] !== undefined); }
 
-/** Places among the frames of a piece -> the guide there, [rows][places]; null where nothing leads. `about` has {guided: names that
- *  can be asked for, drawn: those that are drawn}. piece: {seed, beside: whether it stands beside a recording, loop: its seconds, or
- *  null}. */
-export function leader(about, asked, { seed, beside, loop }) {
+/** Places among the frames of a piece -> the guide there, [rows][places], or a promise of it; null where nothing leads. `about` has
+ *  {guided: names that can be asked for, drawn: those that are drawn}. piece: {seed, beside: whether it stands beside a recording,
+ *  loop: its seconds, or null}. plan: key or null -> the leader of a plan, of a model that makes some. */
+export function leader(about, asked, { seed, beside, loop }, plan = null) {
   const { drawn, harmony, sample_rate, hop_length } = about, wanted = guidedTo(about, asked), rate = sample_rate / hop_length;
   const number = (name) => (wanted.includes(name) ? Number(asked[name]) : null), density = number(DENSITY);
   const label = wanted.includes(KEY) ? asked[KEY] : null, draws = drawn.includes(KEY) && label !== FREE && !beside;
   if (wanted.includes(KEY) && wanted.includes(CHORDS)) throw new Error("key: chords have a key of their own; leave one of the two out");
+  const strokes = number(TEMPO) !== null || density !== null;
+  if (plan && !beside && !strokes && !wanted.includes(CHORDS) && label !== FREE) return plan(about.guide.kinds.includes(CHORDS) ? label : null);
   const progression = harmony && new Progression(harmony, label === FREE ? null : label, seed);
   let tempo = number(TEMPO), chords = null;
   const drawsTempo = draws && drawn.includes(TEMPO) && tempo === null && density === null && !beatless(about, asked);

@@ -3,6 +3,7 @@ import { BOUNDARY, defaultRng, seedNoise, tuneNoise } from "./noise.js";
 import { course } from "./conditions.js";
 import { following } from "./guide.js";
 import { leader, guidedTo } from "./leading.js";
+import { planned } from "./planning.js";
 import { closed, continued, followed, loop, piece } from "./pieces.js";
 import { bandStream, WindowSampler } from "./sampling.js";
 import { Vocoder } from "./vocoder.js";
@@ -163,10 +164,19 @@ async function denoiserOf(about, steps, place) {
   };
 }
 
-async function samplerOf(about, steps, asked) {
+async function samplerOf(about, steps, asked, place = on) {
   const graphs = {};
   for (const name of GRAPHS) if (about.files[name]) graphs[name] = await graph(about.files[name]);
-  return new WindowSampler(about, graphs, steps, await denoiserOf(about, steps, on), asked);
+  return new WindowSampler(about, graphs, steps, await denoiserOf(about, steps, place), asked);
+}
+
+/** What plans the music of a tune, key or null -> a leader; null of a model that plans nothing. loop: its seconds, or null. */
+function plannerOf({ plan, sample_rate, hop_length }, tune, asked, arrival, loop) {
+  return plan && (async (key) => {
+    const known = Object.fromEntries(plan.conditions.filter(({ name }) => asked[name] !== undefined).map(({ name }) => [name, asked[name]]));
+    const { at } = asks(plan, known), sampler = await samplerOf(plan, plan.default_steps, (frame) => at(frame / Math.max(1, arrival)), "wasm");
+    return await planned(plan, sampler, tune, arrival, key, loop === null ? null : Math.round(loop * sample_rate) / hop_length);
+  });
 }
 
 /** A loop, what a recording becomes, or music that follows it: all of its samples, once they are made. */
@@ -178,7 +188,8 @@ async function make({ id, about, make: kind, tune: asked, count, recording }) {
   if (own) throw new Error(`${own}: the recording has a ${own} of its own; leave one of the two out`);
   const parts = { about, sampler: await samplerOf(about, tune.steps, (frame) => at(frame / Math.max(1, frames))), vocoder: await vocoderOf(about, tune.seed) };
   const seconds = count / about.sample_rate, beside = recording !== null;
-  const guide = follows ? await followed(parts, recording) : leader(about, asked.asked, { seed: tune.seed, beside, loop: kind === "loops" ? seconds : null });
+  const looped = kind === "loops" ? seconds : null, plan = plannerOf(about, tune, asked.asked, frames, looped);
+  const guide = follows ? await followed(parts, recording) : await leader(about, asked.asked, { seed: tune.seed, beside, loop: looped }, plan);
   const noise = tuneNoise(about.bands, tune, frames), canvas = { noise, boundary: seedNoise(about.bands, tune.seed, BOUNDARY), guide: following(guide) };
   const progress = (share) => {
     if (given.delete(id)) throw new Error("cancelled");
@@ -198,7 +209,8 @@ async function* passages(about, asked) {
   const first = Math.round(((tune.at ?? 0) * sample_rate) / hop), step = about.frames - about.overlap;
   const start = Math.max(0, Math.floor(first / step) - LEAD_IN_WINDOWS) * step;
   const arrival = ((tune.over ?? 120) * sample_rate) / hop, whole = tuneNoise(bands, tune, arrival);
-  const { at } = asks(about, asked.asked), guide = following(leader(about, asked.asked, { seed: tune.seed, beside: false, loop: null }), start);
+  const { at } = asks(about, asked.asked), plan = plannerOf(about, tune, asked.asked, arrival, null);
+  const guide = following(await leader(about, asked.asked, { seed: tune.seed, beside: false, loop: null }, plan), start);
   const sampler = await samplerOf(about, tune.steps, (frame) => at((frame + start) / Math.max(1, arrival)));
   let skip = Math.max(0, first - start - LEAD_IN_FRAMES), frame = start + skip;
   let waiting = new Float32Array(0), sound = new Float32Array(0);

@@ -152,10 +152,10 @@ export function repeating(bands, noise, period) {
 }
 
 /** The noise of a tune {seed, variation, toward, over}, as generation/noise.py has it. */
-export function tuneNoise(bands, tune, frames) {
-  const own = seedNoise(bands, tune.seed);
+export function tuneNoise(bands, tune, frames, stream = PIECE) {
+  const own = seedNoise(bands, tune.seed, stream);
   if (tune.variation === null && tune.toward === null) return own;
-  const other = seedNoise(bands, tune.toward ?? (tune.seed + 1n) % 2n ** 64n);
+  const other = seedNoise(bands, tune.toward ?? (tune.seed + 1n) % 2n ** 64n, stream);
   const arrival = Math.max(1, frames);
   return between(bands, own, other, tune.variation === null ? (frame) => Math.min(frame / arrival, 1) : () => tune.variation);
 }

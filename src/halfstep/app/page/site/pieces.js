@@ -13,13 +13,20 @@ const WRAP_FRAMES = 64, MATCHED_SECONDS = 2, MOST_MATCHED = 1.4, SILENT_NEPERS =
 /** One period of exactly `count` samples. parts: {about, sampler, vocoder}; guide: places of it -> what it follows, or
  *  null; progress: called with shares. */
 export async function loop({ about, sampler, vocoder }, noise, guide, count, progress) {
+  const frames = roundEven(count / about.hop_length);
+  const bands = await bandLoop({ about, sampler }, noise, guide, frames, (share) => progress(0.7 * share));
+  return [stretched(await period_of(vocoder, bands, about, progress), 1, count).map((one) => limit(one))];
+}
+
+/** One period of so many frames of bands. */
+export async function bandLoop({ about, sampler }, noise, guide, frames, progress) {
   const { bands, grain, hop_length: hop, frames: settled, crossfade: wrap } = about;
-  const frames = roundEven(count / hop), period = Math.max(1, roundEven(frames / grain)) * grain;
+  const period = Math.max(1, roundEven(frames / grain)) * grain;
   if (period < wrap) throw new Error(`a loop takes at least ${seconds(wrap * hop, about)} s here`);
   const needed = settled + period + wrap, canvas = {
     noise: repeating(bands, noise, period), guide: around(guide, settled + Math.floor(wrap / 2), period, frames / period),
   };
-  const whole = await firstFrames(bandStream(sampler, canvas), needed, bands, (share) => progress(0.7 * share));
+  const whole = await firstFrames(bandStream(sampler, canvas), needed, bands, progress);
   const once = whole.slice(settled * bands, (settled + period) * bands);
   const { joined: wrapped } = await sampler.graphs.crossfaded({ old: whole.slice((settled + period) * bands), new: once.slice(0, wrap * bands) });
   once.set(wrapped);
@@ -27,7 +34,7 @@ export async function loop({ about, sampler, vocoder }, noise, guide, count, pro
   const turned = new Float32Array(once.length), by = Math.floor(wrap / 2) * bands;
   turned.set(once.subarray(by));
   turned.set(once.subarray(0, by), once.length - by);
-  return [stretched(await period_of(vocoder, stretched(turned, bands, frames), about, progress), 1, count).map((one) => limit(one))];
+  return stretched(turned, bands, frames);
 }
 
 /** `count` samples from the beginning of a canvas on. */
@@ -252,7 +259,7 @@ function flat(parts) {
 function seconds(samples, about) { return (Math.ceil((samples / about.sample_rate) * 10) / 10).toFixed(1); }
 
 /** To the nearest whole number, halves to the even one: as Python does. */
-function roundEven(value) {
+export function roundEven(value) {
   const low = Math.floor(value), rest = value - low;
   return rest < 0.5 || (rest === 0.5 && low % 2 === 0) ? low : low + 1;
 }

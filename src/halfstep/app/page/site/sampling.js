@@ -114,7 +114,7 @@ async function windowAt(sampler, canvas, place, past, after = null) {
     target.set(fading(place.closing).reverse(), begin);
   }
   sampler.pooled = sampler.asked?.(place.start + frames / 2);
-  if (canvas.guide) sampler.guide = canvas.guide(place.start, place.start + frames);
+  if (canvas.guide) sampler.guide = await canvas.guide(place.start, place.start + frames);
   let noise = noiseOf(canvas, place.start, place.start + frames, bands);
   if (target.some((one) => one)) noise = await sampler.optimised(noise, known, mask, target, optimising_rounds);
   let window = await sampler.inpainted(noise, known, mask);

@@ -1,0 +1,109 @@
+// A plan that new music follows where nothing else leads it, as generation/planning.py has it: made window by window by a
+// network of the model's own, in the key that is asked for.
+import { guideOf, modulo } from "./guide.js";
+import { tuneNoise } from "./noise.js";
+import { bandLoop, roundEven } from "./pieces.js";
+import { bandStream } from "./sampling.js";
+
+/** A leader: places among the frames of a piece -> the guide there, [rows][places], or a promise of it. about: the plan's, with
+ *  {kinds [{values, chords}], stream, tried, relative, kept, sounds, notes, major, minor, fit}. sampler: of it.
+ *  tune: {seed, variation, toward}. arrival: frames after which what is asked for is all there. key: or null. loop: frames of one,
+ *  or null. */
+export async function planned(about, sampler, tune, arrival, key, loop) {
+  const made = (attempt) => planOf(about, sampler, tuneNoise(about.bands, tune, arrival, about.stream + attempt), loop);
+  let leader = await made(0), own = "";
+  if (key === null) return leader;
+  for (let attempt = 0; attempt < about.tried; attempt++) {
+    if (attempt) leader = await made(attempt);
+    own = keyOf(about, await leader(Array.from({ length: about.frames }, (_, at) => at)));
+    if (own && minor(own) === minor(key)) break;
+  }
+  if (!own) return leader;
+  const tonic = (name) => about.notes.indexOf(name.replace(/m$/, ""));
+  const by = tonic(key) + about.relative * (minor(key) - minor(own)) - tonic(own);
+  return async (places) => turned(about, await leader(places), by);
+}
+
+function minor(key) { return Number(key.endsWith("m")); }
+
+async function planOf(about, sampler, noise, loop) {
+  if (loop !== null) {
+    const values = await bandLoop({ about, sampler }, noise, null, Math.max(1, roundEven(loop)), () => {});
+    return guideOf(rowsOf(about, values), loop);
+  }
+  const blocks = bandStream(sampler, { noise, guide: null });
+  let rows = rowsOf(about, (await blocks.next()).value), first = 0;
+  return async (places) => {
+    const last = Math.max(0, ...places), guide = new Float32Array(rows.length * places.length);
+    while (first + rows[0].length <= last) {
+      const forgotten = Math.max(0, rows[0].length - about.kept), more = rowsOf(about, (await blocks.next()).value);
+      first += forgotten;
+      rows = rows.map((row, at) => Float32Array.of(...row.subarray(forgotten), ...more[at]));
+    }
+    places.forEach((place, at) => {
+      if (place >= 0) rows.forEach((row, which) => { guide[which * places.length + at] = row[Math.floor(place) - first]; });
+    });
+    return guide;
+  };
+}
+
+/** The rows of a guide, all of it given, of the values of a plan [frames * values]: audio/guide.py, from_plan. */
+function rowsOf({ bands: width, kinds, sounds }, values) {
+  const frames = values.length / width, rows = [];
+  let first = 0;
+  for (const { values: count, chords } of kinds) {
+    const mine = Array.from({ length: count }, (_, which) =>
+      Float32Array.from({ length: frames }, (_, frame) => Math.max(0, Math.min(1, values[frame * width + first + which])) ** 2));
+    if (chords)
+      for (let frame = 0; frame < frames; frame++) {
+        const most = Math.max(...mine.map((row) => row[frame]));
+        if (most > sounds) for (const row of mine) row[frame] /= most;
+      }
+    rows.push(...mine, new Float32Array(frames).fill(1));
+    first += count;
+  }
+  return rows;
+}
+
+/** Where the twelve pitch classes stand among the rows. */
+function classesOf(kinds) {
+  let first = 0;
+  for (const { values, chords } of kinds) {
+    if (chords) return { first, count: values };
+    first += values + 1;
+  }
+  throw new Error("a plan without chords has no key");
+}
+
+/** A guide, its pitch classes so many semitones up. */
+function turned({ kinds }, guide, by) {
+  const { first, count } = classesOf(kinds), places = guide.length / kinds.reduce((sum, { values }) => sum + values + 1, 0);
+  const out = guide.slice();
+  for (let note = 0; note < count; note++) {
+    const from = (first + modulo(note - by, count)) * places;
+    out.set(guide.subarray(from, from + places), (first + note) * places);
+  }
+  return out;
+}
+
+/** The key whose profile fits best how much of every pitch class sounds, "" where none fits: audio/chroma.py. */
+function keyOf({ kinds, notes, major, minor: minors, fit }, guide) {
+  const { first, count } = classesOf(kinds), places = guide.length / kinds.reduce((sum, { values }) => sum + values + 1, 0);
+  const sums = Array.from({ length: count }, (_, note) => guide.subarray((first + note) * places, (first + note + 1) * places).reduce((sum, one) => sum + one, 0));
+  let best = "", most = -Infinity;
+  for (const [profile, sign] of [[major, ""], [minors, "m"]])
+    notes.forEach((note, tonic) => {
+      const fits = correlation(sums, profile.map((_, at) => profile[modulo(at - tonic, count)]));
+      if (fits > most) [best, most] = [`${note}${sign}`, fits];
+    });
+  return most >= fit ? best : "";
+}
+
+function correlation(one, other) {
+  const centred = (values) => {
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    return values.map((value) => value - mean);
+  };
+  const [a, b] = [centred(one), centred(other)], product = (x, y) => x.reduce((sum, value, at) => sum + value * y[at], 0);
+  return product(a, b) / Math.sqrt(product(a, a) * product(b, b)); // NaN of what is everywhere alike, which fits nothing
+}
