@@ -241,10 +241,11 @@ def fit_components(patches: Float[np.ndarray, "n patch"], count: int) -> Compone
     )
 
 
-def write_components(path: Path, components: Components) -> None:
-    """One file of numpy's, whole or absent."""
+def write_components(path: Path, components: Components, stored: type[np.floating] = np.float32) -> None:
+    """One file of numpy's, whole or absent. stored: how the directions are, float32 or float16."""
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, matrix=components.matrix, scale=components.scale, explained=components.explained)
+        matrix = components.matrix.astype(stored)
+        np.savez(file, matrix=matrix, scale=components.scale, explained=components.explained)
 
 
 def arrays_of(data: bytes, most: int) -> dict[str, np.ndarray]:
@@ -265,7 +266,8 @@ def read_components(data: bytes, where: str) -> Components:
         matrix, scale, explained = arrays["matrix"], float(arrays["scale"]), float(arrays["explained"])
     except Exception as fault:  # zip and numpy raise a dozen kinds for a file that is none
         raise InputError(f"{where}: not the components of a packing ({fault}); export it again") from None
-    sound = matrix.ndim == 2 and matrix.dtype == np.float32 and np.isfinite(matrix).all() and 0 < scale < np.inf
-    if not sound or np.abs(matrix @ matrix.T - np.eye(len(matrix))).max() > 1e-3:
+    sound = matrix.ndim == 2 and matrix.dtype in (np.float32, np.float16) and np.isfinite(matrix).all()
+    matrix = matrix.astype(np.float32, copy=False) if sound else matrix
+    if not sound or not 0 < scale < np.inf or np.abs(matrix @ matrix.T - np.eye(len(matrix))).max() > 1e-3:
         raise InputError(f"{where}: not orthonormal, finite float32 directions with a scale above 0; export it again")
     return Components(matrix=matrix, scale=scale, explained=explained)

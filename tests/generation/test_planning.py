@@ -18,7 +18,7 @@ from halfstep.generation.engine import Engine
 from halfstep.generation.guiding import Guide, guide_for
 from halfstep.generation.leaders import Leader
 from halfstep.generation.model import Model
-from halfstep.generation.planning import KEPT_FRAMES, EndlessPlan, Turned, classes_of, planned
+from halfstep.generation.planning import KEPT_FRAMES, PARTS, EndlessPlan, OnSixteenths, Turned, classes_of, planned
 from halfstep.generation.requests import Continuation, Loop, Piece
 
 PITCH = MelConfig(
@@ -169,7 +169,7 @@ def test_of_a_seeds_plans_the_first_in_the_mode_is_taken(engine: Engine, monkeyp
 
 @pytest.mark.parametrize(
     "asked",
-    [{"tempo": 90}, {"density": 3}, {"chords": "Am F"}, {"key": "Am", "tempo": 90}, {"key": "free"}],
+    [{"density": 3}, {"chords": "Am F"}, {"key": "Am", "density": 3}, {"key": "free"}, {"key": "free", "tempo": 90}],
 )
 def test_what_leads_otherwise_takes_the_place_of_a_plan(engine: Engine, asked: dict[str, Any]):
     request = Piece(seconds=4, seed=3, asked=asked)
@@ -178,6 +178,57 @@ def test_what_leads_otherwise_takes_the_place_of_a_plan(engine: Engine, asked: d
     assert (leader is None) == (without is None) == (asked == {"key": "free"})
     if leader is not None and without is not None:
         np.testing.assert_array_equal(leader(0, 300), without(0, 300))
+
+
+def onsets(rows: np.ndarray) -> np.ndarray:
+    """Of the rows of a rhythm [3, frames], together."""
+    return rows[kind_rows(BOTH)[1]][:-1].sum(axis=0)
+
+
+@pytest.mark.parametrize("tempo", [80.0, 117.0])
+def test_at_a_tempo_its_onsets_are_on_sixteenths_and_every_beat_has_one(engine: Engine, tempo: float):
+    plain = led(engine, Piece(seconds=9, seed=3))
+    leader = led(engine, Piece(seconds=9, seed=3, asked={"tempo": tempo}))
+    assert isinstance(leader, OnSixteenths)
+    rows, beat = leader(0, 600), 60 / tempo * PITCH.frames_per_second
+    np.testing.assert_array_equal(rows[kind_rows(BOTH)[0]], plain(0, 600)[kind_rows(BOTH)[0]])
+    beats = np.arange(beat, 590, beat)
+    near = [rows[kind_rows(BOTH)[1]][:-1, int(place) - 2 : int(place) + 4].max(axis=1) for place in beats]
+    assert np.min(near) > 0.8
+    peaks = np.flatnonzero((onsets(rows)[1:-1] > onsets(rows)[:-2]) & (onsets(rows)[1:-1] >= onsets(rows)[2:])) + 1
+    off = np.abs(peaks / beat * PARTS - np.round(peaks / beat * PARTS)) * beat / PARTS
+    assert np.quantile(off, 0.9) <= 2.5  # frames: a stroke is seen coming
+
+
+def test_on_sixteenths_it_is_the_same_however_far_it_is_asked_for_at_once(engine: Engine):
+    asked = {"tempo": 100}
+    whole = led(engine, Piece(seconds=4, seed=3, asked=asked))(0, 400)
+    leader = led(engine, Piece(seconds=4, seed=3, asked=asked))
+    for start in range(0, 330, 40):
+        np.testing.assert_allclose(leader(start, start + 60), whole[:, start : start + 60], atol=1e-6)
+    np.testing.assert_array_equal(led(engine, Piece(seconds=4, seed=3, asked=asked))(-9, 30)[:, :9], 0)
+
+
+@pytest.mark.parametrize(("drawn", "beatless", "moved"), [
+    ((), (), False), (("key",), (), False), (("key", "tempo"), (), True), (("key", "tempo"), ("strings",), False),
+])  # fmt: skip
+def test_a_tempo_is_drawn_where_the_model_says_so(engine: Engine, drawn: Any, beatless: Any, moved: bool):
+    manifest = replace(engine.manifest, drawn=drawn, beatless=beatless)
+    request = Piece(seconds=4, seed=3, asked={"style": "strings"})
+    leader = guide_for(request, manifest, planner_of(engine))
+    assert isinstance(leader, OnSixteenths) == moved
+    if isinstance(leader, OnSixteenths):
+        assert 70 <= leader.tempo <= 110
+        assert leader.beats == 0
+
+
+def test_a_loop_goes_round_on_its_beats(engine: Engine):
+    loop = Loop(seconds=9.6, seed=3, asked={"tempo": 100})  # sixteen beats
+    leader, frames = led(engine, loop), loop.samples(PITCH) / PITCH.hop_length
+    rows = leader.at(np.arange(np.ceil(frames)))
+    beat = frames / 16
+    near = [rows[kind_rows(BOTH)[1]][:-1, int(k * beat) - 3 : int(k * beat) + 4].max(axis=1) for k in range(1, 16)]
+    assert np.min(near) > 0.8
 
 
 def test_beside_a_recording_nothing_is_planned(engine: Engine):

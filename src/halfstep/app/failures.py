@@ -47,7 +47,7 @@ OPTIONS = {
     "start": "--from", "to": "--to", "updates": "--updates", "weights": "--weights", "credits": "--credits",
     "data": "--data", "teacher_steps": "--teacher-steps", "beside": "--beside", "embedding": "--embedding",
     "ray": "--ray", "sampler": "--sampler", "respacing": "--respacing", "jump": "--jump", "draw": "--draw",
-    "plan": "--plan", "label": "--label",
+    "plan": "--plan", "plan_weights": "--plan-weights", "label": "--label",
     "style": "--style", "description": "--description", "licence": "--licence", "output_licence": "--output-licence",
     "tempo": "--bpm", "key": "--key", "chords": "--chords",
     "density": "--density", "loudness_like": "--loudness-like", "guide": "--guide",

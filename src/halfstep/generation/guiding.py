@@ -22,7 +22,7 @@ from halfstep.errors import InputError
 from halfstep.generation.harmony import CHORD_BEATS, CHORD_SECONDS, Progression
 from halfstep.generation.incoming import incoming
 from halfstep.generation.leaders import Guide, Harmony, Leader, Together, rows_of
-from halfstep.generation.planning import planned
+from halfstep.generation.planning import OnSixteenths, planned
 from halfstep.generation.requests import Leading, Loop, Piece, Recording, Request, refuse
 from halfstep.generation.strokes import EVEN, OF_A_BAR, stroke_rows
 from halfstep.generation.takes import Take
@@ -39,9 +39,10 @@ ROUND_SECONDS = 1.0
 
 def guide_for(request: Request, manifest: Manifest, planner: "Engine | None" = None) -> Leader | None:
     """What the request is to follow: its guide; or strokes where it asks a tempo or a density, and chords where it asks
-    them or a key, of a model that follows such (`Manifest.asks`). New music beside no recording, of which neither
-    strokes nor chords are asked, has a plan where the model makes one, in the key that is asked for; else it draws from
-    its seed what the model says (`Manifest.drawn`). planner: the model of its plans; None of one without.
+    them or a key, of a model that follows such (`Manifest.asks`). New music beside no recording, of which neither a
+    density nor chords are asked, has a plan where the model makes one, in the key that is asked for, its onsets on the
+    sixteenths of the tempo that is asked for or drawn; else it draws from its seed what the model says
+    (`Manifest.drawn`). planner: the model of its plans; None of one without.
 
     InputError as for `guide_of`, for what is no such value, and for one beside a guide, which has its own.
     """
@@ -55,13 +56,16 @@ def guide_for(request: Request, manifest: Manifest, planner: "Engine | None" = N
     label = key.label(request.asked[KEY]) if isinstance(key, LabelCondition) else None
     if key is not None and named is not None:
         refuse("{key}: {chords} have a key of their own; leave one of the two out")
-    if planner is not None and isinstance(request, Piece | Loop) and not numbers and named is None and label != FREE:
-        return planned(planner, request, manifest.guide, label if CHORDS in GUIDES[manifest.guide] else None)
     progression = Progression(label if label != FREE else None, request.seed)
     draws = KEY in manifest.drawn and label != FREE and not request.recordings
     draws_tempo = draws and TEMPO in manifest.drawn and not numbers and not _beatless(request, manifest)
     if draws_tempo:
         tempo = _fitting(progression.tempo, request)
+    freely = density is None and named is None and label != FREE
+    if planner is not None and freely and isinstance(request, Piece | Loop):
+        plan = planned(planner, request, manifest.guide, label if CHORDS in GUIDES[manifest.guide] else None)
+        beats = 0.0 if draws_tempo else 1.0
+        return plan if tempo is None else OnSixteenths(plan, manifest.guide, tempo, manifest.mel, beats)
     harmony = None
     if isinstance(named, ChordsCondition):
         chords = named.chords(request.asked[CHORDS])

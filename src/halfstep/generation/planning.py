@@ -4,6 +4,7 @@ Its windows are sampled, laid and joined as those of music are: a plan flows on,
 what is asked for (decision 48).
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,16 +13,22 @@ import numpy as np
 
 from halfstep.arrays import Float32, Float64
 from halfstep.audio.chroma import CLASSES, NOTES, key_of
-from halfstep.audio.guide import CHORDS, from_plan
+from halfstep.audio.guide import CHORDS, RHYTHM, from_plan
+from halfstep.audio.mel import MelConfig
 from halfstep.generation.canvas import Canvas, mel_stream
 from halfstep.generation.leaders import Guide, Leader, rows_of
 from halfstep.generation.loops import mel_loop
 from halfstep.generation.noise import PLAN, piece_noise
 from halfstep.generation.requests import Loop, Timed
+from halfstep.generation.strokes import PHASES, reach_of, unit_shapes
 
 if TYPE_CHECKING:
     from halfstep.generation.engine import Engine
 
+PARTS = 4
+"""Of a beat: sixteenths."""
+SOFTEST, LOUDER = 0.15, 2.0
+"""Planned onsets below the first are none; what is above it is so many times as strong, 1 at most."""
 KEPT_FRAMES = 16384
 """Of a plan, before the frames that are asked for: more than any window reaches back."""
 MOST_TRIED = 6
@@ -52,6 +59,58 @@ class EndlessPlan:
         if frames.min(initial=self._first) < self._first:
             raise ValueError(f"a plan is asked for in order: it is kept from frame {self._first} on")
         return np.where(places >= 0, self._rows[:, frames - self._first], np.float32(0))
+
+
+@dataclass(frozen=True, eq=False)
+class OnSixteenths:
+    """A leader with a rhythm, whose onsets are moved to the nearest sixteenth of a tempo in beats a minute, as a
+    sequencer does: what a plan lacks is a pulse (docs/experiments/plans.md).
+
+    guide: a key of GUIDES. beats: how strong the onsets on beats are at least.
+    """
+
+    leader: Leader
+    guide: str
+    tempo: float
+    mel: MelConfig
+    beats: float = 0.0
+
+    def __call__(self, start: int, stop: int) -> Float32[np.ndarray, "rows frames"]:
+        """As a `Leader`."""
+        return self.at(np.arange(start, stop, dtype=np.float64))
+
+    def at(self, places: Float64[np.ndarray, "places"]) -> Float32[np.ndarray, "rows places"]:
+        """As a `Leader`."""
+        rows, frames = self.leader.at(places), np.floor(places).astype(np.int64)
+        if frames.max(initial=-1) < 0:
+            return rows
+        at, first = rows_of(RHYTHM, self.guide), max(0, int(frames.min()))
+        rhythm = self._rhythm(first, int(frames.max()) + 1)
+        rows = rows.copy()
+        rows[at.start : at.stop - 1] = np.where(frames >= 0, rhythm[:, np.maximum(frames, first) - first], 0)
+        return rows
+
+    def _rhythm(self, start: int, stop: int) -> Float32[np.ndarray, "groups frames"]:
+        """That of frames from `start` on, 0 or later."""
+        shapes, reach = unit_shapes(self.mel), reach_of(self.mel)
+        slot = 60 / self.tempo / PARTS * self.mel.frames_per_second
+        first, last = max(0, int((start - reach) / slot)), int((stop + reach) / slot) + 1
+        begin = max(0, int((first - 0.5) * slot))
+        at = rows_of(RHYTHM, self.guide)
+        planned = self.leader(begin, int((last + 0.5) * slot) + 1)[at.start : at.stop - 1]
+        rhythm = np.zeros((len(planned), stop - start))
+        for number in range(first, last + 1):
+            left, right = (max(0, round((number + half) * slot) - begin) for half in (-0.5, 0.5))
+            strength = np.clip(LOUDER * (planned[:, left:right].max(axis=1) - SOFTEST), 0, 1)
+            if number % PARTS == 0:
+                strength = np.maximum(strength, self.beats)
+            part = math.floor(number * slot * PHASES + 0.5)
+            place = part // PHASES - reach - start
+            low, high = max(0, place), min(stop - start, place + 2 * reach)
+            if low < high:
+                stroke = strength[:, None] * shapes[part % PHASES][:, low - place : high - place]
+                rhythm[:, low:high] = np.maximum(rhythm[:, low:high], stroke)
+        return rhythm.astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

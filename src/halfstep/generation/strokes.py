@@ -11,6 +11,7 @@ from halfstep.arrays import Float32, Float64
 from halfstep.audio.files.midi import Note
 from halfstep.audio.guide import as_shares, group_rises
 from halfstep.audio.mel import MelConfig
+from halfstep.audio.onsets import LEAST_NEPERS
 from halfstep.audio.tones import DRUM_SECONDS, tone_bands
 
 STROKES = 32
@@ -58,6 +59,13 @@ def stroke_shapes(mel: MelConfig) -> Float64[np.ndarray, "{PHASES} groups frames
         notes = [Note(start=start, end=end, pitch=pitch, velocity=LOUDEST, drum=True) for pitch in DRUMS]
         shapes.append(group_rises(tone_bands(notes, end, mel)[:, : 2 * reach], mel))
     return np.stack(shapes)
+
+
+@cache
+def unit_shapes(mel: MelConfig) -> Float64[np.ndarray, "{PHASES} groups frames"]:
+    """The same, every group 1 where it is strongest."""
+    shapes = stroke_shapes(mel)
+    return shapes / np.maximum(shapes.max(axis=2, keepdims=True), LEAST_NEPERS)
 
 
 def reach_of(mel: MelConfig) -> int:

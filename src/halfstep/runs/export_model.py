@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from halfstep.atomic import replacing_folder
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import (
@@ -15,6 +17,7 @@ from halfstep.bundle import (
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_writing import STORED
 from halfstep.fields import LONGEST_TEXT, is_text
+from halfstep.packing import read_components, write_components
 from halfstep.runs.credits import learned_from
 from halfstep.runs.export_choice import Network, chosen_networks
 from halfstep.runs.export_denoiser import write_denoiser
@@ -28,6 +31,7 @@ from halfstep.training.checkpoint import CHECKPOINTS, notes_of, save_tensors, up
 HALF_NOISE, KNOWS_NOTHING = "x_error/0.5", 0.5
 """The held-out figure at alpha = sigma, and what alpha z, the best guess that looks at each value alone, has there."""
 NOT_MUSIC = "warning"
+AS_TRAINED = "fp32"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,7 @@ class ExportConfig:
     which then plays at any number. weights: how they are stored; they are float32 again once loaded. jump: a student
     of N > 1 steps takes its last two in one (`jumping_times`), and so serves N - 1 steps, and fewer. with_teacher adds
     the averaged teacher as safetensors, to train on from. drawn: one of DRAWN, see `Manifest`. plan: a run of the
-    preset plan, whose network plans what new music follows.
+    preset plan, whose network plans what new music follows; plan_weights: how it is stored, None for as `weights` says.
     """
 
     steps: tuple[int, ...] = ()
@@ -67,10 +71,14 @@ class ExportConfig:
     with_teacher: bool = False
     drawn: tuple[str, ...] = ()
     plan: Path | None = None
+    plan_weights: str | None = None
 
     def __post_init__(self) -> None:
-        if self.weights not in STORED:
-            raise NamedError(f"{{weights}} {unbraced(self.weights)}: one of {', '.join(STORED)} was expected")
+        for name, weights in (("weights", self.weights), ("plan_weights", self.plan_weights or self.weights)):
+            if weights not in STORED:
+                raise NamedError(f"{{{name}}} {unbraced(weights)}: one of {', '.join(STORED)} was expected")
+        if self.plan is None and self.plan_weights is not None:
+            raise NamedError("{plan_weights}: there is no {plan} to store; name its run")
 
 
 AS_USUAL = ExportConfig()
@@ -109,17 +117,26 @@ def write_model(run: Run, out: Path, card: Card, config: ExportConfig = AS_USUAL
         if config.with_teacher:
             save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
         vocoder = carried_vocoder(folder, run.experiment.mel.mid)
-        described = _manifest(run, networks, card, config.weights, export(task, folder))
+        played = export(task, folder)
+        if played.components is not None and config.weights != AS_TRAINED:
+            _store_small(folder / played.components.file)
+        described = _manifest(run, networks, card, config.weights, played)
         if not described.can_draw(config.drawn):
             raise NamedError(
                 f"{{draw}} {unbraced(','.join(config.drawn))}: key, or key,tempo, of a run that follows chords (and a "
                 f"rhythm), was expected; train with music.guide=both, or leave it out"
             )
-        plan = None if config.plan is None else write_plan(config.plan, folder, described, config.weights)
+        plan_weights = config.plan_weights or config.weights
+        plan = None if config.plan is None else write_plan(config.plan, folder, described, plan_weights)
         manifest = write_manifest(folder, replace(described, vocoder=vocoder, drawn=config.drawn, plan=plan))
         if problems := verify(folder):
             raise RuntimeError(f"{out}: what was exported does not verify: {problems[0]}")
     return manifest
+
+
+def _store_small(path: Path) -> None:
+    """Components in two bytes a number: a 2000th off, where weights of eight bits are a 250th."""
+    write_components(path, read_components(path.read_bytes(), str(path)), np.float16)
 
 
 def carried_vocoder(folder: Path, mel: MelConfig) -> VocoderFiles | None:

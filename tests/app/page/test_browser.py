@@ -438,6 +438,26 @@ def test_music_is_led_as_on_the_command_line(
     np.testing.assert_allclose(found.reshape(rows, -1), guide.at(places), atol=1e-5)
 
 
+@pytest.mark.parametrize("asked", [{}, {"style": "orchestral"}, {"style": "piano", "key": "F#m"}])
+def test_music_is_planned_as_on_the_command_line(tab: Tab, asked: dict[str, str]):
+    """A stream from its beginning, and a loop."""
+    model = halfstep.load("soundtrack")
+    assert model.manifest.plan is not None
+    n_mels, tune = model.manifest.mel.n_mels, {"model": "soundtrack", "seed": "9", "steps": 1, **asked}
+    bands, _ = streamed(tab, json.dumps(tune), n_mels)
+    passages = islice(
+        model.passages(Piece(seconds=20, seed=9, steps=1, asked=asked)), bands.shape[1] // PASSAGE_FRAMES + 1
+    )
+    expected = levels(np.concatenate([one.log_mel for one in passages], axis=1)[:, : bands.shape[1]])
+    assert np.abs(bands.astype(int) - expected.astype(int)).max() <= 3
+    words = json.dumps({**tune, "seconds": 4})
+    data = tab.saved(f"halfstep.source.make('loops', {words}, null, () => {{}}, new AbortController().signal)")
+    theirs = soundfile.read(io.BytesIO(data), dtype="float32")[0]
+    ours = model.generate(4, seed=9, steps=1, loop=True, **asked).samples[0]
+    of_theirs, of_ours = (log_mel(one, model.manifest.mel) for one in (theirs, ours))
+    assert np.corrcoef(of_theirs.ravel(), of_ours.ravel())[0, 1] > 0.97
+
+
 @pytest.mark.parametrize("text", ["", "H", "am", "A B7b9", "C#b", "CtoString"])
 def test_what_is_no_chord_is_said_in_the_browser_too(tab: Tab, text: str):
     with pytest.raises(AssertionError, match="chord"):

@@ -177,8 +177,22 @@ def test_the_student_of_fewest_steps_plans(music: Path, plans: Path, tmp_path: P
     shutil.copytree(plans, copy)
     assert run(["distill", str(copy), "--to", "2"]) == 0
     out = str(tmp_path / "model")
-    assert run(["export", str(music), "--out", out, "--weights", "int4", "--plan", str(copy)]) == 0
+    words = ["export", str(music), "--out", out, "--weights", "int8", "--plan", str(copy), "--plan-weights", "int4"]
+    assert run(words) == 0
     plan = read_manifest(Path(out)).plan
     assert plan is not None
     assert (plan.denoiser.steps, plan.denoiser.respacing, plan.denoiser.most_steps) == (1, "jump", None)
     assert verify(Path(out)) == []
+    with np.load(Path(out) / "components.npz") as stored:
+        assert stored["matrix"].dtype == np.float16
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["--plan-weights", "int4"], "--plan"), (["--plan", "RUN", "--plan-weights", "int3"], "int3")]
+)
+def test_how_a_plan_is_stored_is_checked_before_anything_is(
+    music: Path, plans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+):
+    words = [str(plans) if word == "RUN" else word for word in words]
+    assert run(["export", str(music), "--out", str(tmp_path / "model"), *words]) == 2
+    assert said in capsys.readouterr().err

@@ -43,6 +43,9 @@ def export(
         str | None,
         typer.Option(metavar="RUN", help="A run of the preset plan: what it makes is followed by new music."),
     ] = None,
+    plan_weights: Annotated[
+        str | None, typer.Option(help="How the plan's are stored, if not as --weights says.")
+    ] = None,
     id_: Annotated[str | None, typer.Option("--id", help="The model's name, if not that of its folder.")] = None,
     description: Annotated[str | None, typer.Option(help="What it plays, in a sentence.")] = None,
     licence: Annotated[str | None, typer.Option(help="Of the model.")] = None,
@@ -65,22 +68,28 @@ def export(
         nullcontext() if out is None else at_hand(out) as model,
         nullcontext() if plan is None else at_hand(plan) as planner,
     ):
-        _export(
-            folder, model, into, with_teacher, weights, tuple(steps or ()), jump, tuple(draw or ()), planner, id_, card,
-            as_json,
-        )  # fmt: skip
+        choice: dict[str, Any] = {
+            "steps": tuple(steps or ()), "weights": weights, "jump": jump, "with_teacher": with_teacher,
+            "drawn": tuple(draw or ()), "plan": planner, "plan_weights": plan_weights,
+        }  # fmt: skip
+        _export(folder, model, into, choice, id_, card, as_json)
 
 
 def _export(
-    run: Path, out: Path | None, into: Path | None, with_teacher: bool, weights: str, steps: tuple[int, ...],
-    jump: bool, drawn: tuple[str, ...], plan: Path | None, id_: str | None, card: dict[str, Any], as_json: bool,
-) -> None:  # fmt: skip
+    run: Path,
+    out: Path | None,
+    into: Path | None,
+    choice: dict[str, Any],
+    id_: str | None,
+    card: dict[str, Any],
+    as_json: bool,
+) -> None:
     from halfstep.errors import InputError
     from halfstep.runs.export_model import NOT_MUSIC, Card, ExportConfig, export_run
     from halfstep.runs.export_vocoder import export_vocoder, holds_vocoder
 
     if holds_vocoder(run):
-        done = export_vocoder(run, weights, card["credits"], card.get("licence"), into, out)
+        done = export_vocoder(run, choice["weights"], card["credits"], card.get("licence"), into, out)
         if as_json:
             print(json.dumps({"run": str(run), "out": str(out or into), "vocoder": done}, indent=1))
         else:
@@ -89,8 +98,7 @@ def _export(
     if out is None:
         raise InputError(f"--into {into}: {run} holds no vocoder; make a model folder of it with --out")
     made = Card(id=_model_id(id_ or out.name), **card)
-    config = ExportConfig(steps=steps, weights=weights, jump=jump, with_teacher=with_teacher, drawn=drawn, plan=plan)
-    manifest = export_run(run, out, made, config)
+    manifest = export_run(run, out, made, ExportConfig(**choice))
     warning = manifest.measured.get(NOT_MUSIC)
     if as_json:
         print(json.dumps(_exported(run, out, manifest, warning), indent=1))

@@ -61,7 +61,7 @@ from halfstep.generation.harmony import (
     chord_shapes,
 )
 from halfstep.generation.noise import PLAN
-from halfstep.generation.planning import KEPT_FRAMES, MOST_TRIED, RELATIVE
+from halfstep.generation.planning import KEPT_FRAMES, LOUDER, MOST_TRIED, PARTS, RELATIVE, SOFTEST
 from halfstep.generation.sides import band_widths_hz, model_level
 from halfstep.generation.strokes import OF_A_BAR, STROKES, stroke_shapes, uneven_gaps
 from halfstep.generation.window import OPTIMISING_ROUNDS, layout_of
@@ -222,6 +222,7 @@ def _plan(folder: ModelFolder, planner: ModelFolder) -> dict[str, Any]:
     kinds = [{"values": GUIDE_KINDS[kind].values, "chords": kind == CHORDS} for kind in GUIDES[folder.manifest.guide]]
     return _windows(planner) | {
         "kinds": kinds, "stream": PLAN, "tried": MOST_TRIED, "relative": RELATIVE, "kept": KEPT_FRAMES,
+        "parts": PARTS, "softest": SOFTEST, "louder": LOUDER,
         "sounds": SOUNDS, "notes": NOTES, "major": MAJOR_PROFILE, "minor": MINOR_PROFILE, "fit": LEAST_FIT,
     }  # fmt: skip
 

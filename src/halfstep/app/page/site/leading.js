@@ -3,6 +3,7 @@
 import { course } from "./conditions.js";
 import { together } from "./guide.js";
 import { chordsOf, named, Progression } from "./harmony.js";
+import { onSixteenths } from "./planning.js";
 import { strokesOf } from "./strokes.js";
 
 const TEMPO = "tempo", DENSITY = "density", KEY = "key", CHORDS = "chords", FREE = "free";
@@ -18,12 +19,14 @@ export function leader(about, asked, { seed, beside, loop }, plan = null) {
   const number = (name) => (wanted.includes(name) ? Number(asked[name]) : null), density = number(DENSITY);
   const label = wanted.includes(KEY) ? asked[KEY] : null, draws = drawn.includes(KEY) && label !== FREE && !beside;
   if (wanted.includes(KEY) && wanted.includes(CHORDS)) throw new Error("key: chords have a key of their own; leave one of the two out");
-  const strokes = number(TEMPO) !== null || density !== null;
-  if (plan && !beside && !strokes && !wanted.includes(CHORDS) && label !== FREE) return plan(about.guide.kinds.includes(CHORDS) ? label : null);
   const progression = harmony && new Progression(harmony, label === FREE ? null : label, seed);
   let tempo = number(TEMPO), chords = null;
   const drawsTempo = draws && drawn.includes(TEMPO) && tempo === null && density === null && !beatless(about, asked);
   if (drawsTempo) tempo = fitting(harmony, progression.tempo, loop);
+  if (plan && !beside && density === null && !wanted.includes(CHORDS) && label !== FREE) {
+    const planned = plan(about.guide.kinds.includes(CHORDS) ? label : null);
+    return tempo === null ? planned : planned.then((one) => onSixteenths(about, one, tempo, drawsTempo ? 0 : 1));
+  }
   const laid = (chordAt, whole) => {
     let frames = (tempo === null ? harmony.seconds : (harmony.beats * 60) / tempo) * rate, count = null;
     if (loop !== null) {

@@ -24,6 +24,38 @@ export async function planned(about, sampler, tune, arrival, key, loop) {
   return async (places) => turned(about, await leader(places), by);
 }
 
+/** A leader whose onsets are moved to the nearest sixteenth of a tempo. about: the model's, with {strokes {first, shapes, least},
+ *  plan {parts, softest, louder}}. beats: how strong the onsets on beats are at least. */
+export function onSixteenths({ guide_rows, sample_rate, hop_length, strokes, plan }, leader, tempo, beats) {
+  const { first: row, shapes, least } = strokes, reach = shapes[0][0].length / 2, groups = shapes[0].length;
+  const slot = (60 / tempo / plan.parts) * (sample_rate / hop_length);
+  const peaks = shapes.map((phase) => phase.map((group) => Math.max(least, ...group)));
+  return async (places) => {
+    const guide = (await leader(places)).slice(), frames = places.map(Math.floor), most = Math.max(-1, ...frames);
+    if (most < 0) return guide;
+    const start = Math.max(0, Math.min(...frames)), stop = most + 1;
+    const first = Math.max(0, Math.trunc((start - reach) / slot)), last = Math.trunc((stop + reach) / slot) + 1;
+    const begin = Math.max(0, Math.trunc((first - 0.5) * slot)), end = Math.trunc((last + 0.5) * slot) + 1;
+    const planned = await leader(Array.from({ length: end - begin }, (_, at) => begin + at)), width = planned.length / guide_rows;
+    const rhythm = Array.from({ length: groups }, () => new Float64Array(stop - start));
+    for (let number = first; number <= last; number++) {
+      const [left, right] = [-0.5, 0.5].map((half) => Math.max(0, roundEven((number + half) * slot) - begin));
+      const part = Math.floor(number * slot * shapes.length + 0.5), at = modulo(part, shapes.length);
+      const place = Math.floor(part / shapes.length) - reach - start;
+      for (let group = 0; group < groups; group++) {
+        const own = Math.max(...planned.subarray((row + group) * width + left, (row + group) * width + right));
+        let strength = Math.max(0, Math.min(1, plan.louder * (own - plan.softest)));
+        if (number % plan.parts === 0) strength = Math.max(strength, beats);
+        for (let frame = Math.max(0, place); frame < Math.min(stop - start, place + 2 * reach); frame++)
+          rhythm[group][frame] = Math.max(rhythm[group][frame], (strength * shapes[at][group][frame - place]) / peaks[at][group]);
+      }
+    }
+    for (let group = 0; group < groups; group++)
+      frames.forEach((frame, at) => { guide[(row + group) * places.length + at] = frame < 0 ? 0 : rhythm[group][frame - start]; });
+    return guide;
+  };
+}
+
 function minor(key) { return Number(key.endsWith("m")); }
 
 async function planOf(about, sampler, noise, loop) {
