@@ -1,10 +1,11 @@
 """A model that can be asked for less: what it was trained with, but does not obey, is taken out of its folder.
 
     python recipes/models/keep_conditions.py MODEL style [NAME ...] [--draw key tempo] [--beatless LABEL ...]
+        [--unplanned LABEL ...]
 
 Its music stays as it is: to a network, what nobody asks for is zeros, and those columns of its weight go. --draw: what
 new music draws from its seed from now on, as `halfstep export --draw` says; a key, once its network has none.
---beatless: labels that draw no tempo.
+--beatless: labels that draw no tempo. --unplanned: labels whose music follows no plan.
 """
 
 import argparse
@@ -35,10 +36,14 @@ def narrowed(model: ModelProto, kept: np.ndarray) -> None:
 
 
 def keep(
-    folder: Path, names: list[str], drawn: tuple[str, ...] | None = None, beatless: tuple[str, ...] | None = None
+    folder: Path,
+    names: list[str],
+    drawn: tuple[str, ...] | None = None,
+    beatless: tuple[str, ...] | None = None,
+    unplanned: tuple[str, ...] | None = None,
 ) -> None:
-    """Leave a model folder the conditions of these names alone. InputError for one that it has not, and for what it
-    cannot draw.
+    """Leave a model folder the conditions of these names alone. drawn, beatless, unplanned: from now on; None is as
+    before. InputError for a condition that it has not, and for what it cannot draw.
     """
     manifest = read_manifest(folder)
     for name in names:
@@ -51,9 +56,13 @@ def keep(
         onnx.save(model, folder / file)
     conditions = tuple(one for one in manifest.conditions if one.name in names)
     changed = replace(manifest, conditions=conditions, drawn=manifest.drawn if drawn is None else drawn)
-    if beatless is None:
-        beatless = tuple(label for label in manifest.beatless if label in changed.labels)
-    write_manifest(folder, replace(changed, beatless=beatless))
+
+    def left(labels: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(label for label in labels if label in changed.labels)
+
+    beatless = left(manifest.beatless) if beatless is None else beatless
+    unplanned = left(manifest.unplanned) if unplanned is None else unplanned
+    write_manifest(folder, replace(changed, beatless=beatless, unplanned=unplanned))
 
 
 def main(words: list[str] | None = None) -> None:
@@ -62,9 +71,10 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("names", nargs="+", metavar="NAME")
     parser.add_argument("--draw", nargs="+", metavar="NAME")
     parser.add_argument("--beatless", nargs="+", metavar="LABEL")
+    parser.add_argument("--unplanned", nargs="+", metavar="LABEL")
     options = parser.parse_args(words)
-    drawn, beatless = (None if given is None else tuple(given) for given in (options.draw, options.beatless))
-    keep(options.model, options.names, drawn, beatless)
+    given = (options.draw, options.beatless, options.unplanned)
+    keep(options.model, options.names, *(None if one is None else tuple(one) for one in given))
 
 
 if __name__ == "__main__":

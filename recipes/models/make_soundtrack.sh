@@ -45,14 +45,20 @@ learn "$work/first" piano 8 4e-4
 # Of the piano, which was learned before, less; of the ambient music, of which there is least, more.
 learn "$work/run" "$work/first" 16 5e-4 --set 'conditions.weights=["piano:0.5","ambient:1.6"]'
 halfstep distill "$work/run" --to 4 --updates "${UPDATES:-500}"
+# What new music follows: the model in the package has 40 minutes of it.
+halfstep train "$work/data" --out "$work/plan" --preset plan --set 'conditions.names=["style"]' \
+  --set 'conditions.weights=["piano:0.5","ambient:1.6"]' --set train.compile=off \
+  --set train.seconds="${PLAN_SECONDS:-2400}"
+halfstep distill "$work/plan" --to 8
 rm -rf "$work/model"
 halfstep export "$work/run" --out "$work/model" --id soundtrack --steps 4 --jump --weights int8 \
+  --plan "$work/plan" --plan-weights int4 \
   --description "Piano, orchestral and ambient music by style, in a key, at a tempo, or after a guide" \
   --licence "CC-BY-SA-4.0" \
   --output-licence "Yours to use; where it is close to a training piece, that piece's licence (CC-BY-SA, CC-BY, CC0 or public domain) holds" \
   --credits "$work/music/0ad/LICENCES.json" --credits "$work/music/singularity/LICENCES.json" \
   --credits "$work/music/hyperrogue/LICENCES.json" --credits "$work/music/piano/LICENCES.json"
-# A key and a level were trained with and are not obeyed (docs/experiments/soundtrack.md); chords lead to a key, drawn ones
-# where nobody asks.
-"$python" "$here/keep_conditions.py" "$work/model" style --draw key tempo --beatless orchestral
+# A key and a level were trained with and are not obeyed (docs/experiments/soundtrack.md): a plan is turned into the key,
+# and of ambient music, whose plans are out of tune, drawn chords lead to it.
+"$python" "$here/keep_conditions.py" "$work/model" style --draw key tempo --beatless orchestral --unplanned ambient
 "$python" "$here/hold_stationary.py" "$work/model" --set 0 0.1 0 1.2

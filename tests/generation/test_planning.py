@@ -222,6 +222,15 @@ def test_a_tempo_is_drawn_where_the_model_says_so(engine: Engine, drawn: Any, be
         assert leader.beats == 0
 
 
+def test_a_style_may_follow_no_plan(engine: Engine):
+    manifest = replace(engine.manifest, drawn=("key",), unplanned=("strings",))
+    for style, own in (("strings", True), ("strings:2,piano", True), ("piano:2,strings", False), ("piano", False)):
+        request = Piece(seconds=4, seed=3, asked={"style": style})
+        leader, drawn = guide_for(request, manifest, planner_of(engine)), guide_for(request, manifest)
+        assert leader is not None and drawn is not None
+        assert np.array_equal(leader(0, 200), drawn(0, 200)) == own, style
+
+
 def test_a_loop_goes_round_on_its_beats(engine: Engine):
     loop = Loop(seconds=9.6, seed=3, asked={"tempo": 100})  # sixteen beats
     leader, frames = led(engine, loop), loop.samples(PITCH) / PITCH.hop_length
@@ -262,6 +271,7 @@ def test_the_folder_is_read_as_it_was_written(planning: Path):
     ("changes", "said"),
     [
         ({"plan": plan_file(frames=97)}, "multiple of 3"),
+        ({"unplanned": ("brass",)}, "unplanned"),
         ({"plan": plan_file(packing="snake")}, "adjacent"),
         ({"plan": plan_file(packing="fold")}, "adjacent"),
         ({"plan": plan_file(mean=(0.0,) * 4)}, "4 values"),

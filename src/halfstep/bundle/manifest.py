@@ -186,6 +186,8 @@ class Manifest:
     """Labels of its conditions for which no tempo is drawn: kinds of music without a beat."""
     plan: PlanFile | None = None
     """None: new music follows nothing, or what `drawn` says."""
+    unplanned: tuple[str, ...] = ()
+    """Labels of its conditions whose music follows no plan, but what `drawn` says."""
     stationary: Stationary | None = None
     """None: streams are as the network gives them."""
     vocoder: VocoderFiles | None = None
@@ -241,7 +243,7 @@ class Manifest:
             self, mel=replace(self.mel, n_mels=len(plan.mean), image_bands=0), frames=plan.frames, packing=plan.packing,
             components=None, band_mean=plan.mean, band_std=plan.std, denoisers=(plan.denoiser,), context=True,
             parameters=plan.parameters, process=plan.process, conditions=plan.conditions, guide=NO_GUIDE, drawn=(),
-            beatless=(), plan=None, stationary=None, vocoder=None, measured={},
+            beatless=(), plan=None, unplanned=(), stationary=None, vocoder=None, measured={},
         )  # fmt: skip
 
     @property

@@ -57,6 +57,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         del value["drawn"]  # for the same reason
     if not manifest.beatless:
         del value["beatless"]  # for the same reason
+    if not manifest.unplanned:
+        del value["unplanned"]  # for the same reason
     if manifest.plan is None:
         del value["plan"]  # for the same reason
     else:
@@ -103,6 +105,7 @@ def parse_manifest(value: object, where: str) -> Manifest:
         drawn=fields.texts("drawn", MOST_CONDITIONS, 32) if fields.has("drawn") else (),
         beatless=fields.texts("beatless", MOST_VALUES, LONGEST_LABEL) if fields.has("beatless") else (),
         plan=_parse_plan(fields, guide),
+        unplanned=fields.texts("unplanned", MOST_VALUES, LONGEST_LABEL) if fields.has("unplanned") else (),
         stationary=_parse_stationary(fields),
         vocoder=_parse_vocoder(fields),
         measured=_parse_measured(fields),
@@ -115,8 +118,9 @@ def parse_manifest(value: object, where: str) -> Manifest:
 
 
 def _check_together(fields: Fields, manifest: Manifest) -> None:
-    if not set(manifest.beatless) <= set(manifest.labels):
-        raise fields.fail("beatless", list(manifest.beatless), f"labels among {', '.join(manifest.labels) or 'none'}")
+    for name, labels in (("beatless", manifest.beatless), ("unplanned", manifest.unplanned)):
+        if not set(labels) <= set(manifest.labels):
+            raise fields.fail(name, list(labels), f"labels among {', '.join(manifest.labels) or 'none'}")
     if not manifest.can_draw(manifest.drawn):
         raise fields.fail("drawn", list(manifest.drawn), "a key, or a key and a tempo, to which a guide leads it")
     if (manifest.components is None) == (manifest.packing == COMPONENTS):

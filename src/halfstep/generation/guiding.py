@@ -3,7 +3,7 @@ chords that lead it to a tempo and a key, or a plan.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,42 +46,65 @@ def guide_for(request: Request, manifest: Manifest, planner: "Engine | None" = N
 
     InputError as for `guide_of`, for what is no such value, and for one beside a guide, which has its own.
     """
-    asked = {one.name: one for one in manifest.asks.guided if one.name in request.asked}
+    asked = _asked(request, manifest)
     if request.guide is not None:
-        for name in asked:
-            refuse(f"{{{name}}}: the {{guide}} has a {name} of its own; leave one of the two out")
         return guide_of(request.guide, manifest)
-    numbers = {name: one.number(request.asked[name]) for name, one in asked.items() if isinstance(one, NumberCondition)}
-    tempo, density, key, named = numbers.get(TEMPO), numbers.get(DENSITY), asked.get(KEY), asked.get(CHORDS)
-    label = key.label(request.asked[KEY]) if isinstance(key, LabelCondition) else None
-    if key is not None and named is not None:
-        refuse("{key}: {chords} have a key of their own; leave one of the two out")
-    progression = Progression(label if label != FREE else None, request.seed)
-    draws = KEY in manifest.drawn and label != FREE and not request.recordings
-    draws_tempo = draws and TEMPO in manifest.drawn and not numbers and not _beatless(request, manifest)
-    if draws_tempo:
-        tempo = _fitting(progression.tempo, request)
-    freely = density is None and named is None and label != FREE
-    if planner is not None and freely and isinstance(request, Piece | Loop):
-        plan = planned(planner, request, manifest.guide, label if CHORDS in GUIDES[manifest.guide] else None)
+    free = asked.key == FREE
+    progression = Progression(None if free else asked.key, request.seed)
+    draws = KEY in manifest.drawn and not free and not request.recordings
+    draws_tempo = draws and TEMPO in manifest.drawn and (asked.tempo, asked.density) == (None, None)
+    draws_tempo = draws_tempo and not _mostly(manifest.beatless, request, manifest)
+    tempo = _fitting(progression.tempo, request) if draws_tempo else asked.tempo
+    plans = not free and (asked.density, asked.chords) == (None, None)
+    plans = plans and not _mostly(manifest.unplanned, request, manifest)
+    if planner is not None and plans and isinstance(request, Piece | Loop):
+        plan = planned(planner, request, manifest.guide, asked.key)
         beats = 0.0 if draws_tempo else 1.0
         return plan if tempo is None else OnSixteenths(plan, manifest.guide, tempo, manifest.mel, beats)
     harmony = None
-    if isinstance(named, ChordsCondition):
-        chords = named.chords(request.asked[CHORDS])
+    if asked.chords is not None:
+        chords = asked.chords
         harmony = _harmony(lambda number: chords[number % len(chords)], tempo, request, manifest, len(chords))
-    elif draws or label not in (None, FREE):
+    elif draws or (asked.key is not None and not free):
         harmony = _harmony(progression, tempo, request, manifest)
-    accents = OF_A_BAR if draws_tempo else EVEN
-    strokes = None if tempo is None and density is None else _of_strokes(tempo, density, manifest, accents)
+    strokes = None
+    if tempo is not None or asked.density is not None:
+        strokes = _of_strokes(tempo, asked.density, manifest, OF_A_BAR if draws_tempo else EVEN)
     parts = tuple(part for part in (strokes, harmony) if part is not None)
     return Together(parts) if len(parts) > 1 else next(iter(parts), None)
 
 
-def _beatless(request: Request, manifest: Manifest) -> bool:
-    """Whether more than half of what is asked for at first is music without a beat."""
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What is asked of that which leads the music, None where it is not. key: of KEYS, or FREE."""
+
+    tempo: float | None
+    density: float | None
+    key: str | None
+    chords: tuple[Chord, ...] | None
+
+
+def _asked(request: Request, manifest: Manifest) -> _Asked:
+    """InputError for what is no such value, and for what does not go with another."""
+    asked = {one.name: one for one in manifest.asks.guided if one.name in request.asked}
+    if request.guide is not None:
+        for name in asked:
+            refuse(f"{{{name}}}: the {{guide}} has a {name} of its own; leave one of the two out")
+    if KEY in asked and CHORDS in asked:
+        refuse("{key}: {chords} have a key of their own; leave one of the two out")
+    numbers = {name: one.number(request.asked[name]) for name, one in asked.items() if isinstance(one, NumberCondition)}
+    key, chords = asked.get(KEY), asked.get(CHORDS)
+    return _Asked(
+        tempo=numbers.get(TEMPO), density=numbers.get(DENSITY),
+        key=key.label(request.asked[KEY]) if isinstance(key, LabelCondition) else None,
+        chords=chords.chords(request.asked[CHORDS]) if isinstance(chords, ChordsCondition) else None,
+    )  # fmt: skip
+
+
+def _mostly(labels: tuple[str, ...], request: Request, manifest: Manifest) -> bool:
+    """Whether more than half of what is asked for at first are these labels."""
     weights = manifest.asks.course(request.asked, manifest.id).at(0)
-    return sum(weights[[label in manifest.beatless for label in manifest.labels]]) > 0.5
+    return sum(weights[[label in labels for label in manifest.labels]]) > 0.5
 
 
 def _fitting(tempo: float, request: Request) -> float | None:

@@ -86,15 +86,17 @@ def _plan() -> Experiment:
     return Experiment(
         name="plan",
         expects="what a model of music follows: chords, melodies and a rhythm like those of its training set, after "
-        "ten minutes on two cores (docs/experiments/plans.md); `halfstep export RUN --plan THIS`",
-        net=UNet1dConfig(widths=(96, 144, 192), blocks=(1, 1, 2), attention=(False, True, True), embedding=96,
-                         direct=True, preconditioned=True),
+        "half an hour on two cores, and its ladder to 8 steps after five minutes (docs/experiments/plans.md)",
+        net=UNet1dConfig(widths=(96, 128, 192), blocks=(1, 1, 1), attention=(False, True, True), attention_heads=4,
+                         embedding=96, direct=True, preconditioned=True),
         mel=PITCH_BANDS,
         task=PlanConfig(),
-        diffusion=DiffusionConfig(weight="snr+1"),
-        train=TrainConfig(steps=5000, batch_size=16, learning_rate=2e-3, ema_decay=0.998, measure_every=1000,
-                          sample_every=5000),
-        distill=DistillConfig(start_steps=32, updates=1000, batch_size=16, weight="snr+1", jump=0.5),
+        # A plan is smooth: which notes it has is decided where there is much noise (docs/experiments/plans.md).
+        diffusion=DiffusionConfig(weight="snr+1", schedule="shifted", shift=0.2),
+        train=TrainConfig(steps=7500, batch_size=16, learning_rate=2e-3, ema_decay=0.998, measure_every=1000,
+                          sample_every=7500),
+        distill=DistillConfig(start_steps=32, updates=250, batch_size=16, weight="snr+1", jump=0.5, guidance=0.3,
+                              pooled_guidance=0.6, teacher_precision="same"),
     )  # fmt: skip
 
 

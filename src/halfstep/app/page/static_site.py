@@ -184,6 +184,7 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
         **_windows(folder), "plan": None if folder.planner is None else _plan(folder, folder.planner),
         "id": manifest.id, "description": manifest.description, "output_licence": manifest.output_licence,
         "steps": list(manifest.steps), "drawn": manifest.drawn, "beatless": manifest.beatless,
+        "unplanned": manifest.unplanned,
         "strokes": _strokes(manifest), "harmony": _harmony(manifest), "guide": _guide(manifest),
         "credits": [{"title": one.title, "licence": one.licence} for one in manifest.trained_on],
         "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],

@@ -21,9 +21,9 @@ export function leader(about, asked, { seed, beside, loop }, plan = null) {
   if (wanted.includes(KEY) && wanted.includes(CHORDS)) throw new Error("key: chords have a key of their own; leave one of the two out");
   const progression = harmony && new Progression(harmony, label === FREE ? null : label, seed);
   let tempo = number(TEMPO), chords = null;
-  const drawsTempo = draws && drawn.includes(TEMPO) && tempo === null && density === null && !beatless(about, asked);
+  const drawsTempo = draws && drawn.includes(TEMPO) && tempo === null && density === null && !mostly(about.beatless, about, asked);
   if (drawsTempo) tempo = fitting(harmony, progression.tempo, loop);
-  if (plan && !beside && density === null && !wanted.includes(CHORDS) && label !== FREE) {
+  if (plan && !beside && density === null && !wanted.includes(CHORDS) && label !== FREE && !mostly(about.unplanned, about, asked)) {
     const planned = plan(about.guide.kinds.includes(CHORDS) ? label : null);
     return tempo === null ? planned : planned.then((one) => onSixteenths(about, one, tempo, drawsTempo ? 0 : 1));
   }
@@ -43,11 +43,11 @@ export function leader(about, asked, { seed, beside, loop }, plan = null) {
   return together([tempo === null && density === null ? null : strokesOf(about, tempo, density, drawsTempo ? about.strokes.accents : [1]), chords]);
 }
 
-/** Whether more than half of what is asked for at first is music without a beat. */
-function beatless({ conditions, guided, beatless: without }, asked) {
+/** Whether more than half of what is asked for at first are some labels. */
+function mostly(some, { conditions, guided }, asked) {
   const labels = conditions.filter(({ name }) => !guided.includes(name)).flatMap(({ values }) => values.map(String));
   const weights = course(conditions, asked, guided).at(0);
-  return labels.reduce((sum, label, at) => sum + (without.includes(label) ? weights[at] : 0), 0) > 0.5;
+  return labels.reduce((sum, label, at) => sum + (some.includes(label) ? weights[at] : 0), 0) > 0.5;
 }
 
 /** A drawn tempo; of a loop the nearest at which whole chords go round, or none where that is another pace. */
