@@ -3,7 +3,8 @@
 Bands of windows of 12 s, each less its mean over time, slid over every training track: the highest correlation of each
 beside that of held-out windows. A copy of a passage, at any level, has nearly 1; music that shares a key and a
 beat with some passage has more than music that does not. Where the model has styles, by style. DATA is what it learned
-from, in its own bands.
+from, in its own bands. Of a model that plans, likewise the pitch classes of its plans, slid over those of every track
+in all twelve keys.
 """
 
 import argparse
@@ -15,8 +16,11 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 import halfstep
+from halfstep.audio.guide import BOTH, GUIDES, measured_guide
 from halfstep.audio.mel import log_mel
 from halfstep.data.dataset import Library, Track
+from halfstep.generation.planning import classes_of
+from halfstep.generation.requests import USUAL_SECONDS, Piece
 
 BANDS, FRAMES = 3, 8
 """Bands and frames that are averaged: a copy is one though a note be off by a few milliseconds."""
@@ -46,6 +50,22 @@ def likest(window: np.ndarray, tracks: Sequence[np.ndarray]) -> float:
     return best
 
 
+def pitch_classes(rows: np.ndarray) -> np.ndarray:
+    """Of a guide, [12, frames], as means over FRAMES."""
+    classes = rows[classes_of(BOTH)]
+    columns = classes.shape[1] // FRAMES
+    return classes[:, : columns * FRAMES].reshape(len(classes), columns, FRAMES).mean(axis=2)
+
+
+def likest_in_any_key(window: np.ndarray, tracks: Sequence[np.ndarray]) -> float:
+    """The highest correlation of pitch classes [12, LENGTH] with any passage of the tracks, turned into any key."""
+    return max(likest(np.roll(window, by, axis=0), tracks) for by in range(len(window)))
+
+
+def say(style: str, name: str, figures: Sequence[float]) -> None:
+    print(style, name, *(f"{one:.2f}" for one in sorted(figures, reverse=True)), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
@@ -61,6 +81,10 @@ def main() -> None:
         bands = np.asarray(library.array(track)[first:last], np.float32).T
         return coarse((bands - library.band_mean[:, None]) / library.band_std[:, None])
 
+    def measured(track: Track) -> np.ndarray:
+        bands = np.asarray(library.array(track)[0 : track.frames], np.float32).T[: mel.n_mels]
+        return measured_guide(BOTH, dict.fromkeys(GUIDES[BOTH], bands), mel)
+
     for style in asks.condition("style", model.manifest.id).values if asks.has("style") else [None]:
         learned, others = (
             [one for one in library.split(split) if style is None or style in one.labels.get("style", ())]
@@ -75,9 +99,17 @@ def main() -> None:
             bands = log_mel(sound, mel)[:, :size]
             made.append(coarse((bands - library.band_mean[:, None]) / library.band_std[:, None])[:, :LENGTH])
         rows = {"held out": [of_track(one, size // 2, size // 2 + size) for one in long], "made": made}
+        of = style or model.manifest.id
         for name, windows in rows.items():
-            highest = sorted((likest(window, tracks) for window in windows), reverse=True)
-            print(style or model.manifest.id, name, *(f"{one:.2f}" for one in highest), flush=True)
+            say(of, name, [likest(window, tracks) for window in windows])
+        if model.manifest.plan is None or model.manifest.guide != BOTH or style in model.manifest.unplanned:
+            continue
+        chords = [pitch_classes(measured(track)) for track in learned]
+        pieces = [Piece(seconds=USUAL_SECONDS, seed=seed, asked=asked) for seed in range(options.windows)]
+        plans = [guide(0, size) for piece in pieces if (guide := model.engine.guide(piece)) is not None]
+        guides = {"held out": [measured(one)[:, size // 2 : size // 2 + size] for one in long], "made": plans}
+        for name, windows in guides.items():
+            say(of, f"plan, {name}", [likest_in_any_key(pitch_classes(one), chords) for one in windows])
 
 
 if __name__ == "__main__":

@@ -73,10 +73,15 @@ def key_of(classes: Float64[np.ndarray, "12"]) -> str:
     """The major or minor key, `A` or `Am`, whose profile fits best how much of every pitch class sounds, from A up; ""
     where none fits.
     """
-    profiles = {f"{note}{mode}": np.roll(profile, tonic) for mode, profile in (("", MAJOR), ("m", MINOR))
-                for tonic, note in enumerate(NOTES)}  # fmt: skip
-    if classes.std() <= 1e-9 * classes.mean():
-        return ""
-    fits = {name: float(np.corrcoef(classes, profile)[0, 1]) for name, profile in profiles.items()}
+    fits = key_fits(classes)
     best = max(fits, key=lambda name: fits[name])
     return best if fits[best] >= LEAST_FIT else ""
+
+
+def key_fits(classes: Float64[np.ndarray, "12"]) -> dict[str, float]:
+    """Of every one of KEYS how well it fits: the correlation with its profile; 0 where all classes sound alike."""
+    if classes.std() <= 1e-9 * classes.mean():
+        return dict.fromkeys(KEYS, 0.0)
+    profiles = {f"{note}{mode}": np.roll(profile, tonic) for mode, profile in (("", MAJOR), ("m", MINOR))
+                for tonic, note in enumerate(NOTES)}  # fmt: skip
+    return {name: float(np.corrcoef(classes, profile)[0, 1]) for name, profile in profiles.items()}

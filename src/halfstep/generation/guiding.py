@@ -59,8 +59,7 @@ def guide_for(request: Request, manifest: Manifest, planner: "Engine | None" = N
     plans = plans and not _mostly(manifest.unplanned, request, manifest)
     if planner is not None and plans and isinstance(request, Piece | Loop):
         plan = planned(planner, request, manifest.guide, asked.key)
-        beats = 0.0 if draws_tempo else 1.0
-        return plan if tempo is None else OnSixteenths(plan, manifest.guide, tempo, manifest.mel, beats)
+        return plan if tempo is None else OnSixteenths(plan, manifest.guide, tempo, manifest.mel, not draws_tempo)
     harmony = None
     if asked.chords is not None:
         chords = asked.chords

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from halfstep.arrays import Float32, Float64
-from halfstep.audio.chroma import CLASSES, NOTES, key_of
+from halfstep.audio.chroma import CLASSES, KEYS, NOTES, key_fits
 from halfstep.audio.guide import CHORDS, RHYTHM, from_plan
 from halfstep.audio.mel import MelConfig
 from halfstep.generation.canvas import Canvas, mel_stream
@@ -32,9 +32,11 @@ SOFTEST, LOUDER = 0.15, 2.0
 KEPT_FRAMES = 16384
 """Of a plan, before the frames that are asked for: more than any window reaches back."""
 MOST_TRIED = 6
-"""Plans of a seed, of which the first in the mode of the key that is asked for is taken."""
-RELATIVE = 3
-"""Semitones from a minor key up to the major one of the same notes."""
+"""Plans of a seed, where a key is asked for."""
+SOFTENED = 0.3
+"""So strong are onsets between the beats that are struck."""
+PLAIN = 0.9
+"""How well pitch classes fit a key that they are plainly in."""
 
 
 class EndlessPlan:
@@ -66,14 +68,15 @@ class OnSixteenths:
     """A leader with a rhythm, whose onsets are moved to the nearest sixteenth of a tempo in beats a minute, as a
     sequencer does: what a plan lacks is a pulse (docs/experiments/plans.md).
 
-    guide: a key of GUIDES. beats: how strong the onsets on beats are at least.
+    guide: a key of GUIDES. struck: every beat is, and what lies between them is SOFTENED: whoever asks for a tempo is
+    to hear it.
     """
 
     leader: Leader
     guide: str
     tempo: float
     mel: MelConfig
-    beats: float = 0.0
+    struck: bool = False
 
     def __call__(self, start: int, stop: int) -> Float32[np.ndarray, "rows frames"]:
         """As a `Leader`."""
@@ -102,8 +105,8 @@ class OnSixteenths:
         for number in range(first, last + 1):
             left, right = (max(0, round((number + half) * slot) - begin) for half in (-0.5, 0.5))
             strength = np.clip(LOUDER * (planned[:, left:right].max(axis=1) - SOFTEST), 0, 1)
-            if number % PARTS == 0:
-                strength = np.maximum(strength, self.beats)
+            if self.struck:
+                strength = np.ones_like(strength) if number % PARTS == 0 else SOFTENED * strength
             part = math.floor(number * slot * PHASES + 0.5)
             place = part // PHASES - reach - start
             low, high = max(0, place), min(stop - start, place + 2 * reach)
@@ -145,21 +148,22 @@ def planned(planner: "Engine", request: Timed, guide: str, key: str | None) -> L
     """The plan of the request's seed, by the model of plans; in a key of KEYS where one is given, of a guide that has
     chords. guide: of the music, a key of GUIDES.
 
-    A plan has a key of its own. It is turned into the one that is asked for: another plan of the seed where this one is
-    in the other mode, and where all are, into the key of the other mode that has the same notes.
+    A plan has a key of its own, plain or not. The first of the seed's plans that is plainly in the key once it is
+    turned there is taken, or of MOST_TRIED the one that is most so.
     """
-    leader, own = _plan(planner, request, guide, PLAN), ""
     if key is None:
-        return leader
+        return _plan(planner, request, guide, PLAN)
+    best, plainest = None, -math.inf
     for attempt in range(MOST_TRIED):
-        leader = leader if attempt == 0 else _plan(planner, request, guide, PLAN + attempt)
-        own = key_of(leader(0, planner.manifest.frames)[classes_of(guide)].sum(axis=1, dtype=np.float64))
-        if own and _minor(own) == _minor(key):
+        leader = _plan(planner, request, guide, PLAN + attempt)
+        fits = key_fits(leader(0, planner.manifest.frames)[classes_of(guide)].sum(axis=1, dtype=np.float64))
+        own = max((name for name in KEYS if _minor(name) == _minor(key)), key=lambda name: fits[name])
+        if best is None or fits[own] > plainest:
+            best, plainest = Turned(leader, guide, (_tonic(key) - _tonic(own)) % CLASSES), fits[own]
+        if plainest >= PLAIN:
             break
-    if not own:
-        return leader
-    apart = RELATIVE * (_minor(key) - _minor(own))
-    return Turned(leader, guide, (_tonic(key) + apart - _tonic(own)) % CLASSES)
+    assert best is not None, "at least one is tried"
+    return best
 
 
 def _plan(planner: "Engine", request: Timed, guide: str, stream: int) -> Leader:

@@ -22,7 +22,7 @@ from halfstep.atomic import folder_aside, replacing
 from halfstep.audio.bass import bass_share
 from halfstep.audio.bass_grid import bass_bins
 from halfstep.audio.chord_names import MOST_CHORDS
-from halfstep.audio.chroma import KEYS, LEAST_FIT, NOTES, RANGE_NEPERS, pitched_bands, semitones
+from halfstep.audio.chroma import KEYS, NOTES, RANGE_NEPERS, pitched_bands, semitones
 from halfstep.audio.chroma import MAJOR as MAJOR_PROFILE
 from halfstep.audio.chroma import MINOR as MINOR_PROFILE
 from halfstep.audio.grids import synthesis_grid
@@ -61,7 +61,7 @@ from halfstep.generation.harmony import (
     chord_shapes,
 )
 from halfstep.generation.noise import PLAN
-from halfstep.generation.planning import KEPT_FRAMES, LOUDER, MOST_TRIED, PARTS, RELATIVE, SOFTEST
+from halfstep.generation.planning import KEPT_FRAMES, LOUDER, MOST_TRIED, PARTS, PLAIN, SOFTENED, SOFTEST
 from halfstep.generation.sides import band_widths_hz, model_level
 from halfstep.generation.strokes import OF_A_BAR, STROKES, stroke_shapes, uneven_gaps
 from halfstep.generation.window import OPTIMISING_ROUNDS, layout_of
@@ -222,9 +222,9 @@ def _plan(folder: ModelFolder, planner: ModelFolder) -> dict[str, Any]:
     """What a browser makes plans by."""
     kinds = [{"values": GUIDE_KINDS[kind].values, "chords": kind == CHORDS} for kind in GUIDES[folder.manifest.guide]]
     return _windows(planner) | {
-        "kinds": kinds, "stream": PLAN, "tried": MOST_TRIED, "relative": RELATIVE, "kept": KEPT_FRAMES,
-        "parts": PARTS, "softest": SOFTEST, "louder": LOUDER,
-        "sounds": SOUNDS, "notes": NOTES, "major": MAJOR_PROFILE, "minor": MINOR_PROFILE, "fit": LEAST_FIT,
+        "kinds": kinds, "stream": PLAN, "tried": MOST_TRIED, "kept": KEPT_FRAMES,
+        "parts": PARTS, "softest": SOFTEST, "louder": LOUDER, "softened": SOFTENED,
+        "sounds": SOUNDS, "notes": NOTES, "major": MAJOR_PROFILE, "minor": MINOR_PROFILE, "plain": PLAIN,
     }  # fmt: skip
 
 

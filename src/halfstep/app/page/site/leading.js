@@ -25,7 +25,7 @@ export function leader(about, asked, { seed, beside, loop }, plan = null) {
   if (drawsTempo) tempo = fitting(harmony, progression.tempo, loop);
   if (plan && !beside && density === null && !wanted.includes(CHORDS) && label !== FREE && !mostly(about.unplanned, about, asked)) {
     const planned = plan(about.guide.kinds.includes(CHORDS) ? label : null);
-    return tempo === null ? planned : planned.then((one) => onSixteenths(about, one, tempo, drawsTempo ? 0 : 1));
+    return tempo === null ? planned : planned.then((one) => onSixteenths(about, one, tempo, !drawsTempo));
   }
   const laid = (chordAt, whole) => {
     let frames = (tempo === null ? harmony.seconds : (harmony.beats * 60) / tempo) * rate, count = null;

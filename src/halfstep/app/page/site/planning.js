@@ -6,27 +6,24 @@ import { bandLoop, roundEven } from "./pieces.js";
 import { bandStream } from "./sampling.js";
 
 /** A leader: places among the frames of a piece -> the guide there, [rows][places], or a promise of it. about: the plan's, with
- *  {kinds [{values, chords}], stream, tried, relative, kept, sounds, notes, major, minor, fit}. sampler: of it.
+ *  {kinds [{values, chords}], stream, tried, kept, sounds, notes, major, minor, plain}. sampler: of it.
  *  tune: {seed, variation, toward}. arrival: frames after which what is asked for is all there. key: or null. loop: frames of one,
  *  or null. */
 export async function planned(about, sampler, tune, arrival, key, loop) {
   const made = (attempt) => planOf(about, sampler, tuneNoise(about.bands, tune, arrival, about.stream + attempt), loop);
-  let leader = await made(0), own = "";
-  if (key === null) return leader;
-  for (let attempt = 0; attempt < about.tried; attempt++) {
-    if (attempt) leader = await made(attempt);
-    own = keyOf(about, await leader(Array.from({ length: about.frames }, (_, at) => at)));
-    if (own && minor(own) === minor(key)) break;
+  if (key === null) return await made(0);
+  const tonic = (name) => about.notes.indexOf(name.replace(/m$/, "")), profile = key.endsWith("m") ? about.minor : about.major;
+  let best = null, plainest = -Infinity;
+  for (let attempt = 0; attempt < about.tried && plainest < about.plain; attempt++) {
+    const leader = await made(attempt), { fit, own } = fitting(about, profile, await leader(Array.from({ length: about.frames }, (_, at) => at)));
+    if (best === null || fit > plainest) [best, plainest] = [async (places) => turned(about, await leader(places), tonic(key) - own), fit];
   }
-  if (!own) return leader;
-  const tonic = (name) => about.notes.indexOf(name.replace(/m$/, ""));
-  const by = tonic(key) + about.relative * (minor(key) - minor(own)) - tonic(own);
-  return async (places) => turned(about, await leader(places), by);
+  return best;
 }
 
 /** A leader whose onsets are moved to the nearest sixteenth of a tempo. about: the model's, with {strokes {first, shapes, least},
- *  plan {parts, softest, louder}}. beats: how strong the onsets on beats are at least. */
-export function onSixteenths({ guide_rows, sample_rate, hop_length, strokes, plan }, leader, tempo, beats) {
+ *  plan {parts, softest, louder, softened}}. struck: whether every beat is, and what lies between them is softened. */
+export function onSixteenths({ guide_rows, sample_rate, hop_length, strokes, plan }, leader, tempo, struck) {
   const { first: row, shapes, least } = strokes, reach = shapes[0][0].length / 2, groups = shapes[0].length;
   const slot = (60 / tempo / plan.parts) * (sample_rate / hop_length);
   const peaks = shapes.map((phase) => phase.map((group) => Math.max(least, ...group)));
@@ -45,7 +42,7 @@ export function onSixteenths({ guide_rows, sample_rate, hop_length, strokes, pla
       for (let group = 0; group < groups; group++) {
         const own = Math.max(...planned.subarray((row + group) * width + left, (row + group) * width + right));
         let strength = Math.max(0, Math.min(1, plan.louder * (own - plan.softest)));
-        if (number % plan.parts === 0) strength = Math.max(strength, beats);
+        if (struck) strength = number % plan.parts === 0 ? 1 : plan.softened * strength;
         for (let frame = Math.max(0, place); frame < Math.min(stop - start, place + 2 * reach); frame++)
           rhythm[group][frame] = Math.max(rhythm[group][frame], (strength * shapes[at][group][frame - place]) / peaks[at][group]);
       }
@@ -55,8 +52,6 @@ export function onSixteenths({ guide_rows, sample_rate, hop_length, strokes, pla
     return guide;
   };
 }
-
-function minor(key) { return Number(key.endsWith("m")); }
 
 async function planOf(about, sampler, noise, loop) {
   if (loop !== null) {
@@ -118,17 +113,13 @@ function turned({ kinds }, guide, by) {
   return out;
 }
 
-/** The key whose profile fits best how much of every pitch class sounds, "" where none fits: audio/chroma.py. */
-function keyOf({ kinds, notes, major, minor: minors, fit }, guide) {
+/** {own: the tonic of the key whose profile fits best how much of every pitch class sounds, fit: how well}: audio/chroma.py. */
+function fitting({ kinds, notes }, profile, guide) {
   const { first, count } = classesOf(kinds), places = guide.length / kinds.reduce((sum, { values }) => sum + values + 1, 0);
   const sums = Array.from({ length: count }, (_, note) => guide.subarray((first + note) * places, (first + note + 1) * places).reduce((sum, one) => sum + one, 0));
-  let best = "", most = -Infinity;
-  for (const [profile, sign] of [[major, ""], [minors, "m"]])
-    notes.forEach((note, tonic) => {
-      const fits = correlation(sums, profile.map((_, at) => profile[modulo(at - tonic, count)]));
-      if (fits > most) [best, most] = [`${note}${sign}`, fits];
-    });
-  return most >= fit ? best : "";
+  const fits = notes.map((_, tonic) => correlation(sums, profile.map((_, at) => profile[modulo(at - tonic, count)])));
+  const own = fits.reduce((best, fit, at) => (fit > fits[best] ? at : best), 0);
+  return { own, fit: fits[own] };
 }
 
 function correlation(one, other) {
@@ -137,5 +128,6 @@ function correlation(one, other) {
     return values.map((value) => value - mean);
   };
   const [a, b] = [centred(one), centred(other)], product = (x, y) => x.reduce((sum, value, at) => sum + value * y[at], 0);
-  return product(a, b) / Math.sqrt(product(a, a) * product(b, b)); // NaN of what is everywhere alike, which fits nothing
+  const scale = Math.sqrt(product(a, a) * product(b, b));
+  return scale ? product(a, b) / scale : 0;
 }
