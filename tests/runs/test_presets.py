@@ -59,7 +59,7 @@ def test_a_task_stands_under_its_own_name():
 def test_an_experiment_of_no_task_or_two_is_refused(sections: tuple[str, ...]):
     plain = PRESETS["tiny"]().to_json()
     del plain["music"]
-    with pytest.raises(ValueError, match=r"names the tasks .*one of diffusion_vocoder, music was expected"):
+    with pytest.raises(ValueError, match=r"names the tasks .*one of diffusion_vocoder, music, plan was expected"):
         Experiment.from_json(plain | {name: {} for name in sections})
 
 

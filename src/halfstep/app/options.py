@@ -56,7 +56,7 @@ Ray = Annotated[
     ),
 ]
 PRESET_NAMES = (
-    "tiny", "base", "long", "flagship", "vocoder", "vocoder-bands", "vocoder-diffusion",
+    "tiny", "base", "long", "flagship", "plan", "vocoder", "vocoder-bands", "vocoder-diffusion",
     "paper-ddpm-unet2d", "paper-pdd-unet1d", "paper-pdd-fold",
 )  # fmt: skip
 PRESET_GROUP = "halfstep.presets"

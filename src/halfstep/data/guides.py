@@ -8,6 +8,7 @@ import numpy as np
 from halfstep.atomic import replacing
 from halfstep.audio.chroma import holds_pitch
 from halfstep.audio.guide import CHORDS, GUIDES, measured_guide, plan_mean_std, to_plan
+from halfstep.audio.mel import MelConfig
 from halfstep.data.dataset import Library, Track
 from halfstep.data.stores import LOG_MEL, STORES, LazyRows, Rows
 from halfstep.errors import InputError, NamedError, unbraced
@@ -56,9 +57,9 @@ class Guides(Library):
         return rows
 
 
-def check_holds_chords(guide: str, library: Library, section: str) -> None:
+def check_holds_chords(guide: str, mel: MelConfig, library: Library, section: str) -> None:
     """NamedError where a guide has chords, and the bands of the data set cannot tell them. section: of the setting."""
-    if CHORDS in GUIDES[guide] and not holds_pitch(library.mel):
+    if CHORDS in GUIDES[guide] and not holds_pitch(mel):
         raise NamedError(
             f"{{settings}} {section}.guide: the bands of {unbraced(library.path)} lie too far apart for semitones, "
             f"so that no chords can be told; prepare it with {{preset}} flagship, or take {section}.guide=rhythm"

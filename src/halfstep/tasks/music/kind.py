@@ -38,7 +38,7 @@ def build_music(config: MusicConfig, mel: MelConfig, library: Library, folder: P
             bands(mel.rows)
         except ValueError as fault:
             raise InputError(f"{library.path}: {fault}; prepare it with another number of mel.image_bands") from None
-    check_holds_chords(config.guide, library, KIND.name)
+    check_holds_chords(config.guide, mel, library, KIND.name)
     measure = None if config.guide == NO_GUIDE else partial(_guide, config.guide, library)
     return Music(config, _components(config, mel, library, folder) if config.fitted else None, mel.rows, measure)
 

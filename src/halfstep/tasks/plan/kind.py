@@ -14,7 +14,7 @@ from halfstep.tasks.plan.task import PACKING, PlanConfig, PlanTask
 
 def build_plan(config: PlanConfig, mel: MelConfig, library: Library, folder: Path) -> PlanTask:
     """The task. InputError where the bands of the data set hold no chords."""
-    check_holds_chords(config.guide, library, KIND.name)
+    check_holds_chords(config.guide, mel, library, KIND.name)
     return PlanTask(config)
 
 
