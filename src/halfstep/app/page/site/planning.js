@@ -65,7 +65,12 @@ async function planOf(about, sampler, noise, loop) {
     while (first + rows[0].length <= last) {
       const forgotten = Math.max(0, rows[0].length - about.kept), more = rowsOf(about, (await blocks.next()).value);
       first += forgotten;
-      rows = rows.map((row, at) => Float32Array.of(...row.subarray(forgotten), ...more[at]));
+      rows = rows.map((row, at) => {
+        const on = new Float32Array(row.length - forgotten + more[at].length);
+        on.set(row.subarray(forgotten));
+        on.set(more[at], row.length - forgotten);
+        return on;
+      });
     }
     places.forEach((place, at) => {
       if (place >= 0) rows.forEach((row, which) => { guide[which * places.length + at] = row[Math.floor(place) - first]; });
