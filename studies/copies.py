@@ -99,7 +99,7 @@ def main() -> None:
             bands = log_mel(sound, mel)[:, :size]
             made.append(coarse((bands - library.band_mean[:, None]) / library.band_std[:, None])[:, :LENGTH])
         rows = {"held out": [of_track(one, size // 2, size // 2 + size) for one in long], "made": made}
-        of = style or model.manifest.id
+        of = str(style or model.manifest.id)
         for name, windows in rows.items():
             say(of, name, [likest(window, tracks) for window in windows])
         if model.manifest.plan is None or model.manifest.guide != BOTH or style in model.manifest.unplanned:

@@ -266,7 +266,9 @@ def read_components(data: bytes, where: str) -> Components:
         matrix, scale, explained = arrays["matrix"], float(arrays["scale"]), float(arrays["explained"])
     except Exception as fault:  # zip and numpy raise a dozen kinds for a file that is none
         raise InputError(f"{where}: not the components of a packing ({fault}); export it again") from None
-    sound = matrix.ndim == 2 and matrix.dtype in (np.float32, np.float16) and np.isfinite(matrix).all()
+    sound = (
+        matrix.ndim == 2 and matrix.dtype in (np.dtype(np.float32), np.dtype(np.float16)) and np.isfinite(matrix).all()
+    )
     matrix = matrix.astype(np.float32, copy=False) if sound else matrix
     if not sound or not 0 < scale < np.inf or np.abs(matrix @ matrix.T - np.eye(len(matrix))).max() > 1e-3:
         raise InputError(f"{where}: not orthonormal, finite float32 directions with a scale above 0; export it again")

@@ -105,9 +105,9 @@ class Music(Inpainting):
         self.config = config
         self._measure = measure
         fitted = config.n_mels if components is None else components.matrix.shape[1] // config.patch_frames
-        rows = fitted if rows is None else rows  # the bands, and the image below them
-        packing = PACKINGS[config.packing] if components is None else components_packing(components, rows)
-        super().__init__(config, packing, rows)
+        own = fitted if rows is None else rows  # the bands, and the image below them
+        packing = PACKINGS[config.packing] if components is None else components_packing(components, own)
+        super().__init__(config, packing, own)
 
     @property
     def aligned(self) -> int:
