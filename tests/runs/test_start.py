@@ -59,6 +59,8 @@ def test_weights_and_packing_are_those_of_the_start(kind: str, first: Path, mode
         np.testing.assert_array_equal(run.band[0], Library(other).band_mean)  # the scale is that of its own music
     source = first if kind == "run" else model
     assert (begun / COMPONENTS_FILE).read_bytes() == (source / COMPONENTS_FILE).read_bytes()
+    with np.load(begun / COMPONENTS_FILE) as own, np.load(first / COMPONENTS_FILE) as its:
+        np.testing.assert_allclose(own["matrix"], its["matrix"], atol=0 if kind == "run" else 1e-3)
     for name, weight in learned_before.items():
         off = 0 if kind == "run" else float(weight.abs().max()) / 200
         torch.testing.assert_close(weights[name], weight, atol=off + 1e-6, rtol=0)

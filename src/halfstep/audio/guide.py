@@ -109,6 +109,11 @@ def kind_rows(guide: str) -> list[slice]:
     return [slice(begin, end) for begin, end in pairwise(ends)]
 
 
+def rows_of_kind(kind: str, guide: str) -> slice:
+    """Where one kind stands, whether it is given among them; of a guide that has it."""
+    return kind_rows(guide)[GUIDES[guide].index(kind)]
+
+
 def measured_guide(guide: str, of_kind: Mapping[str, Bands], mel: MelConfig) -> Float32[np.ndarray, "rows frames"]:
     """The guide of log bands [n_mels, frames], of each kind its own; 0 where there are none, which is nothing given."""
     frames = max(bands.shape[1] for bands in of_kind.values())

@@ -1,5 +1,6 @@
 """The guide of a data set's tracks, as a data set of its own: what plans are learned from."""
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -41,15 +42,15 @@ class Guides(Library):
 
     def _measured(self, track: Track) -> Rows:
         """[frames, values] float16, from the run's folder where it is kept."""
-        path = self._folder / f"{track.id}-{track.first_frame}.npy"
-        if path.is_file():
+        path, dtype = self._folder / f"{track.id}-{track.first_frame}.npy", STORES[LOG_MEL].dtype
+        with suppress(Exception):  # a file that is not there, or whatever numpy says of one that is none: measured anew
             rows = np.load(path, mmap_mode="r", allow_pickle=False)
-            if rows.shape == (track.frames, self.width):
+            if rows.shape == (track.frames, self.width) and rows.dtype == dtype:
                 return rows.view(np.ndarray)
         stored = self._library.array(track)[0 : track.frames]
         bands = stored[:, : self.mel.n_mels].astype(np.float32).T
         rows = measured_guide(self._guide, dict.fromkeys(GUIDES[self._guide], bands), self.mel)
-        rows = np.ascontiguousarray(to_plan(self._guide, rows).T, STORES[LOG_MEL].dtype)
+        rows = np.ascontiguousarray(to_plan(self._guide, rows).T, dtype)
         if self._folder.parent.is_dir():
             self._folder.mkdir(exist_ok=True)
             with replacing(path) as partial, partial.open("wb") as file:

@@ -13,7 +13,7 @@ from halfstep.arrays import Float32
 from halfstep.audio.chord_names import Chord
 from halfstep.audio.files.io import Audio, read
 from halfstep.audio.files.midi import MOST_SECONDS, Score, is_midi, read_midi
-from halfstep.audio.guide import CHORDS, GUIDES, NO_GUIDE, RHYTHM, guide_rows, kind_rows, measured_guide
+from halfstep.audio.guide import CHORDS, GUIDES, NO_GUIDE, RHYTHM, guide_rows, kind_rows, measured_guide, rows_of_kind
 from halfstep.audio.tones import tone_bands, tones
 from halfstep.bundle import Manifest
 from halfstep.bundle.manifest import FREE
@@ -21,7 +21,7 @@ from halfstep.conditioning import DENSITY, KEY, TEMPO, ChordsCondition, LabelCon
 from halfstep.errors import InputError
 from halfstep.generation.harmony import CHORD_BEATS, CHORD_SECONDS, Progression
 from halfstep.generation.incoming import incoming
-from halfstep.generation.leaders import Guide, Harmony, Leader, Together, rows_of
+from halfstep.generation.leaders import Guide, Harmony, Leader, Together
 from halfstep.generation.planning import OnSixteenths, planned
 from halfstep.generation.requests import Leading, Loop, Piece, Recording, Request, refuse
 from halfstep.generation.strokes import EVEN, OF_A_BAR, stroke_rows
@@ -133,7 +133,9 @@ def _of_strokes(
 ) -> Guide:  # fmt: skip
     of_rhythm, frames = stroke_rows(tempo, density, manifest.mel, accents)
     rows = np.zeros((guide_rows(manifest.guide), of_rhythm.shape[1]), np.float32)
-    rows[rows_of(RHYTHM, manifest.guide)] = np.concatenate([of_rhythm, np.ones((1, of_rhythm.shape[1]), np.float32)])
+    rows[rows_of_kind(RHYTHM, manifest.guide)] = np.concatenate(
+        [of_rhythm, np.ones((1, of_rhythm.shape[1]), np.float32)]
+    )
     return Guide(rows, frames)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from halfstep.arrays import Float32, Float64
 from halfstep.audio.chord_names import Chord
-from halfstep.audio.guide import CHORDS, GUIDES, guide_rows, kind_rows
+from halfstep.audio.guide import CHORDS, guide_rows, rows_of_kind
 from halfstep.bundle import Manifest
 from halfstep.generation.harmony import chord_rows
 
@@ -63,7 +63,7 @@ class Harmony:
         begun = places >= 0
         if begun.any():
             sounding = chord_rows(self.chord_at, places[begun], self.chord_frames, self.manifest.mel, self.count)
-            at = rows_of(CHORDS, self.manifest.guide)
+            at = rows_of_kind(CHORDS, self.manifest.guide)
             rows[at, begun] = np.concatenate([sounding, np.ones((1, sounding.shape[1]), np.float32)])
         return rows
 
@@ -81,8 +81,3 @@ class Together:
     def at(self, places: Float64[np.ndarray, "places"]) -> Float32[np.ndarray, "rows places"]:
         """As a `Leader`."""
         return np.stack([part.at(places) for part in self.parts]).sum(axis=0)
-
-
-def rows_of(kind: str, guide: str) -> slice:
-    """Where a kind stands among the rows of a guide, a key of GUIDES."""
-    return kind_rows(guide)[GUIDES[guide].index(kind)]

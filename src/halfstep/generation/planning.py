@@ -13,14 +13,14 @@ import numpy as np
 
 from halfstep.arrays import Float32, Float64
 from halfstep.audio.chroma import CLASSES, KEYS, NOTES, key_fits
-from halfstep.audio.guide import CHORDS, RHYTHM, from_plan
+from halfstep.audio.guide import CHORDS, RHYTHM, from_plan, rows_of_kind
 from halfstep.audio.mel import MelConfig
 from halfstep.generation.canvas import Canvas, mel_stream
-from halfstep.generation.leaders import Guide, Leader, rows_of
+from halfstep.generation.leaders import Guide, Leader
 from halfstep.generation.loops import mel_loop
 from halfstep.generation.noise import PLAN, piece_noise
 from halfstep.generation.requests import Loop, Timed
-from halfstep.generation.strokes import PHASES, reach_of, unit_shapes
+from halfstep.generation.strokes import laid, reach_of, unit_shapes
 
 if TYPE_CHECKING:
     from halfstep.generation.engine import Engine
@@ -87,7 +87,7 @@ class OnSixteenths:
         rows, frames = self.leader.at(places), np.floor(places).astype(np.int64)
         if frames.max(initial=-1) < 0:
             return rows
-        at, first = rows_of(RHYTHM, self.guide), max(0, int(frames.min()))
+        at, first = rows_of_kind(RHYTHM, self.guide), max(0, int(frames.min()))
         rhythm = self._rhythm(first, int(frames.max()) + 1)
         rows = rows.copy()
         rows[at.start : at.stop - 1] = np.where(frames >= 0, rhythm[:, np.maximum(frames, first) - first], 0)
@@ -99,7 +99,7 @@ class OnSixteenths:
         slot = 60 / self.tempo / PARTS * self.mel.frames_per_second
         first, last = max(0, int((start - reach) / slot)), int((stop + reach) / slot) + 1
         begin = max(0, int((first - 0.5) * slot))
-        at = rows_of(RHYTHM, self.guide)
+        at = rows_of_kind(RHYTHM, self.guide)
         planned = self.leader(begin, int((last + 0.5) * slot) + 1)[at.start : at.stop - 1]
         rhythm = np.zeros((len(planned), stop - start))
         for number in range(first, last + 1):
@@ -107,12 +107,8 @@ class OnSixteenths:
             strength = np.clip(LOUDER * (planned[:, left:right].max(axis=1) - SOFTEST), 0, 1)
             if self.struck:
                 strength = np.ones_like(strength) if number % PARTS == 0 else SOFTENED * strength
-            part = math.floor(number * slot * PHASES + 0.5)
-            place = part // PHASES - reach - start
-            low, high = max(0, place), min(stop - start, place + 2 * reach)
-            if low < high:
-                stroke = strength[:, None] * shapes[part % PHASES][:, low - place : high - place]
-                rhythm[:, low:high] = np.maximum(rhythm[:, low:high], stroke)
+            phase, own, there = laid(number * slot, start, stop, reach)
+            rhythm[:, there] = np.maximum(rhythm[:, there], strength[:, None] * shapes[phase][:, own])
         return rhythm.astype(np.float32)
 
 
@@ -140,7 +136,7 @@ class Turned:
 
 def classes_of(guide: str) -> slice:
     """The rows of the twelve pitch classes in a guide that has chords."""
-    first = rows_of(CHORDS, guide).start
+    first = rows_of_kind(CHORDS, guide).start
     return slice(first, first + CLASSES)
 
 

@@ -73,6 +73,16 @@ def reach_of(mel: MelConfig) -> int:
     return math.ceil(mel.window / mel.hop_length) + 2
 
 
+def laid(place: float, start: int, stop: int, reach: int) -> tuple[int, slice, slice]:
+    """Of a stroke at a place among the frames of a piece: its phase, which frames of its shape lie from `start` up to
+    `stop`, and where these are, counted from `start`.
+    """
+    part = math.floor(place * PHASES + 0.5)
+    first = part // PHASES - reach - start
+    begin, end = max(0, first), max(0, first, min(stop - start, first + 2 * reach))
+    return part % PHASES, slice(begin - first, end - first), slice(begin, end)
+
+
 def stroke_rows(
     tempo: float | None, density: float | None, mel: MelConfig, accents: tuple[float, ...] = EVEN
 ) -> tuple[Float32[np.ndarray, "groups frames"], float]:
@@ -83,10 +93,7 @@ def stroke_rows(
     ends = np.cumsum(stroke_gaps(tempo, density)) * mel.frames_per_second
     rows, strength = np.zeros((shapes.shape[1], math.ceil(ends[-1]))), np.zeros(math.ceil(ends[-1]))
     for number, place in enumerate((0.0, *ends.tolist())):  # the last is the first of the next round, seen coming
-        part = math.floor(place * PHASES + 0.5)
-        first = part // PHASES - reach
-        begin, stop = max(0, first), min(rows.shape[1], first + 2 * reach)
-        part_of = shapes[part % PHASES][:, begin - first : stop - first]
-        rows[:, begin:stop] = np.maximum(rows[:, begin:stop], part_of)
-        strength[begin:stop] = np.maximum(strength[begin:stop], accents[number % len(accents)])
+        phase, own, there = laid(place, 0, rows.shape[1], reach)
+        rows[:, there] = np.maximum(rows[:, there], shapes[phase][:, own])
+        strength[there] = np.maximum(strength[there], accents[number % len(accents)])
     return as_shares(rows) * strength.astype(np.float32), float(ends[-1])

@@ -1,7 +1,9 @@
 """What is looked at while a network learns windows that are known in part: error by noise level, and samples."""
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -18,13 +20,15 @@ from halfstep.training.example import Example
 from halfstep.training.loop import move
 from halfstep.training.observe import errors_by_level, fixed_noise, sample_like
 
+KnownInPartTask = TypeVar("KnownInPartTask", bound=Inpainting)
 
-class InpaintingObserver:
+
+class InpaintingObserver(ABC, Generic[KnownInPartTask]):
     """Held-out errors and samples; `look`, `mels` and `sample` are the task's own, samples go to `folder`/samples."""
 
     def __init__(
         self,
-        task: Inpainting,
+        task: KnownInPartTask,
         heldout: Windows,
         mel: MelConfig,
         band: Band,
@@ -33,6 +37,7 @@ class InpaintingObserver:
         device: torch.device,
         count: int = 32,
     ) -> None:
+        self.task = task
         self.mel = mel
         self.mean, self.std = (part.astype(np.float32)[:, None] for part in band)
         self.sampling = replace(sampling, widest=task.packing.widest)
@@ -41,7 +46,6 @@ class InpaintingObserver:
         self.device = device
         self.num_steps = sampling.num_steps
         self.real = heldout.evenly(count)
-        self._windows = task.windows
         self._free = move(task.free(self.real), device)
         first_third = (np.arange(heldout.frames) < heldout.frames // 3).astype(np.float32)
         given = move(task.given(self.real, np.tile(first_third, (count, 1))), device)
@@ -51,9 +55,9 @@ class InpaintingObserver:
         """From now on samples take so many steps."""
         self.num_steps = num_steps
 
+    @abstractmethod
     def look(self, windows: Float[np.ndarray, "windows rows frames"]) -> dict[str, float]:
         """Figures of samples."""
-        raise NotImplementedError
 
     def measure(self, denoiser: Denoiser) -> dict[str, float]:
         """`errors`, and what samples look like."""
@@ -78,7 +82,7 @@ class InpaintingObserver:
         """
         example = self._free if example is None else example
         x = sample_like(denoiser, example, fixed_noise(example.x, seed), num_steps, self.sampling)
-        return self.log_mel(self._windows(x.float().cpu().numpy()))
+        return self.log_mel(self.task.windows(x.float().cpu().numpy()))
 
     def log_mel(self, clips: Float[np.ndarray, "windows rows frames"]) -> Float[np.ndarray, "windows rows frames"]:
         """Back from standardised clips."""

@@ -83,6 +83,12 @@ def test_the_rows_of_a_track_are_its_guide(pitched: Path, tmp_path: Path):
     first, again = library.tracks[0], Guides(library, BOTH, tmp_path)
     np.testing.assert_array_equal(guides.array(first)[0:9], again.array(first)[0:9])
     assert [path.stat().st_mtime_ns for path in kept] == before
+    whole = kept[0].read_bytes()
+    for broken in (b"", b"no array", whole[:100]):
+        kept[0].write_bytes(broken)
+        for track in library.tracks:
+            again.array(track)[0:9]
+        assert kept[0].read_bytes() == whole  # measured anew
     mean, std = plan_mean_std(BOTH)
     clip = Windows(guides, "train", 48).evenly(3)
     assert clip.shape == (3, 15, 48)

@@ -36,7 +36,7 @@ from halfstep.audio.guide import (
     STRONG,
     group_edges,
     guide_rows,
-    kind_rows,
+    rows_of_kind,
     smoothing_reach,
 )
 from halfstep.audio.mel import band_edges_hz
@@ -249,7 +249,7 @@ def _strokes(manifest: Manifest) -> dict[str, Any] | None:
     if RHYTHM not in GUIDES[manifest.guide]:
         return None
     return {
-        "first": _first_row(RHYTHM, manifest), "strokes": STROKES, "accents": OF_A_BAR, "strong": STRONG,
+        "first": rows_of_kind(RHYTHM, manifest.guide).start, "strokes": STROKES, "accents": OF_A_BAR, "strong": STRONG,
         "least": LEAST_NEPERS, "gaps": uneven_gaps().tolist(), "shapes": stroke_shapes(manifest.mel).tolist(),
     }  # fmt: skip
 
@@ -259,16 +259,12 @@ def _harmony(manifest: Manifest) -> dict[str, Any] | None:
     if CHORDS not in GUIDES[manifest.guide]:
         return None
     return {
-        "first": _first_row(CHORDS, manifest), "most": MOST_CHORDS,
+        "first": rows_of_kind(CHORDS, manifest.guide).start, "most": MOST_CHORDS,
         "shapes": {kind: shape.tolist() for kind, shape in chord_shapes(manifest.mel).items()},
         "reach": smoothing_reach(manifest.mel), "keys": KEYS, "notes": NOTES, "slowest": SLOWEST, "fastest": FASTEST,
         "phrase": PHRASE, "passage": PASSAGE, "played": PLAYED, "major": asdict(MAJOR), "minor": asdict(MINOR),
         "seconds": CHORD_SECONDS, "beats": CHORD_BEATS, "stretched": MOST_STRETCHED,
     }  # fmt: skip
-
-
-def _first_row(kind: str, manifest: Manifest) -> int:
-    return kind_rows(manifest.guide)[GUIDES[manifest.guide].index(kind)].start
 
 
 def _vocoder_of(manifest: Manifest) -> VocoderFiles:

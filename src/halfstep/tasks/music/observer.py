@@ -1,45 +1,33 @@
 """What is looked at while a music model trains: error by noise level, and samples beside real windows."""
 
-from pathlib import Path
+from functools import cached_property
 
 import numpy as np
-import torch
 
 from halfstep.arrays import Float
 from halfstep.audio.guide import NO_GUIDE
-from halfstep.audio.mel import MelConfig
-from halfstep.data.windows import Windows
-from halfstep.diffusion.process import Sampling
 from halfstep.metrics.frechet import frechet_distance
 from halfstep.metrics.melstats import features, frame_step
 from halfstep.nets.denoiser import Denoiser
-from halfstep.tasks.contract import Band
 from halfstep.tasks.inpainting_observer import InpaintingObserver
 from halfstep.tasks.music.task import Music
+from halfstep.training.example import Example
 from halfstep.training.loop import move
 from halfstep.training.observe import Judged, errors_by_level
 
 
-class MusicObserver(InpaintingObserver):
+class MusicObserver(InpaintingObserver[Music]):
     """Held-out figures and samples of a music model."""
 
     judged = Judged("frechet_melstats", "Frechet (melstats)")
 
-    def __init__(
-        self,
-        task: Music,
-        heldout: Windows,
-        mel: MelConfig,
-        band: Band,
-        sampling: Sampling,
-        folder: Path,
-        device: torch.device,
-        count: int = 32,
-    ) -> None:
-        super().__init__(task, heldout, mel, band, sampling, folder, device, count)
-        nothing = np.zeros((count, task.config.frames), np.float32)
-        follows = task.config.guide != NO_GUIDE
-        self._guided = move(task.given(self.real, nothing, task.guides(self.real)), device) if follows else None
+    @cached_property
+    def _guided(self) -> Example | None:
+        """The held-out windows with their guides."""
+        if self.task.config.guide == NO_GUIDE:
+            return None
+        nothing = np.zeros((len(self.real), self.task.config.frames), np.float32)
+        return move(self.task.given(self.real, nothing, self.task.guides(self.real)), self.device)
 
     def errors(self, denoiser: Denoiser) -> dict[str, float]:
         """The same, and that at t = 1 given the guide."""

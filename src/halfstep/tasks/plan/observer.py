@@ -6,10 +6,11 @@ from halfstep.arrays import Float
 from halfstep.metrics.frechet import frechet_distance
 from halfstep.nets.denoiser import Denoiser
 from halfstep.tasks.inpainting_observer import InpaintingObserver
+from halfstep.tasks.plan.task import PlanTask
 from halfstep.training.observe import Judged
 
 
-class PlanObserver(InpaintingObserver):
+class PlanObserver(InpaintingObserver[PlanTask]):
     """Held-out figures and pictures of a model of plans."""
 
     judged = Judged("frechet_rows", "Frechet (rows)")
