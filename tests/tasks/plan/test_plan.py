@@ -178,10 +178,13 @@ def test_plans_with_chords_want_bands_that_hold_pitch(library: Path, tmp_path: P
     assert build_plan(PlanConfig(n_mels=128, guide=RHYTHM), slaney.mel, slaney, tmp_path).rows == 3
 
 
-def test_the_student_of_fewest_steps_plans(music: Path, plans: Path, tmp_path: Path):
+def test_the_student_of_fewest_steps_plans(
+    music: Path, plans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     copy = tmp_path / "run"
     shutil.copytree(plans, copy)
     assert run(["distill", str(copy), "--to", "2"]) == 0
+    assert f"--plan {copy}" in capsys.readouterr().out
     out = str(tmp_path / "model")
     words = ["export", str(music), "--out", out, "--weights", "int8", "--plan", str(copy), "--plan-weights", "int4"]
     assert run(words) == 0

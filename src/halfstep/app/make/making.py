@@ -103,6 +103,7 @@ def distill(
     """Halve the teacher's steps, rung by rung. The same command again goes on where it was stopped."""
     from halfstep.runs.distill import distill_command
     from halfstep.runs.ladder_report import table
+    from halfstep.runs.run_folder import open_run
     from halfstep.training.tracking import tracked_in
 
     kept = _kept(lambda: "saved; the same command goes on")
@@ -111,7 +112,11 @@ def distill(
     if as_json and rows:
         print(json.dumps({"run": str(run), "rungs": rows}, indent=1))
     elif rows:
-        note(table(rows) + f"next: halfstep export {run} --out models/{folder.resolve().name} --weights int8")
+        with open_run(folder) as opened:
+            plans = opened.experiment.kind.plans is not None
+        of_music = f"MUSIC-RUN --out MODEL --weights int8 --plan {run}"
+        then = of_music if plans else f"{run} --out models/{folder.resolve().name} --weights int8"
+        note(table(rows) + f"next: halfstep export {then}")
 
 
 def _so_far(run: Path) -> str:

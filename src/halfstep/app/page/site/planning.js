@@ -4,6 +4,7 @@ import { guideOf, modulo } from "./guide.js";
 import { tuneNoise } from "./noise.js";
 import { bandLoop, roundEven } from "./pieces.js";
 import { bandStream } from "./sampling.js";
+import { strokeAt } from "./strokes.js";
 
 /** A leader: places among the frames of a piece -> the guide there, [rows][places], or a promise of it. about: the plan's, with
  *  {kinds [{values, chords}], stream, tried, kept, sounds, notes, major, minor, plain}. sampler: of it.
@@ -37,14 +38,13 @@ export function onSixteenths({ guide_rows, sample_rate, hop_length, strokes, pla
     const rhythm = Array.from({ length: groups }, () => new Float64Array(stop - start));
     for (let number = first; number <= last; number++) {
       const [left, right] = [-0.5, 0.5].map((half) => Math.max(0, roundEven((number + half) * slot) - begin));
-      const part = Math.floor(number * slot * shapes.length + 0.5), at = modulo(part, shapes.length);
-      const place = Math.floor(part / shapes.length) - reach - start;
+      const { phase, first: begins } = strokeAt(strokes, number * slot), place = begins - start;
       for (let group = 0; group < groups; group++) {
         const own = Math.max(...planned.subarray((row + group) * width + left, (row + group) * width + right));
         let strength = Math.max(0, Math.min(1, plan.louder * (own - plan.softest)));
         if (struck) strength = number % plan.parts === 0 ? 1 : plan.softened * strength;
         for (let frame = Math.max(0, place); frame < Math.min(stop - start, place + 2 * reach); frame++)
-          rhythm[group][frame] = Math.max(rhythm[group][frame], (strength * shapes[at][group][frame - place]) / peaks[at][group]);
+          rhythm[group][frame] = Math.max(rhythm[group][frame], (strength * shapes[phase][group][frame - place]) / peaks[phase][group]);
       }
     }
     for (let group = 0; group < groups; group++)

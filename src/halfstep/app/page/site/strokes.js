@@ -18,16 +18,22 @@ function gaps(strokes, tempo, density) {
   return new Array(strokes.strokes * parts).fill(60 / tempo / parts);
 }
 
+/** Of a stroke at a place among frames: its phase, and the first frame of its shape. */
+export function strokeAt({ shapes }, place) {
+  const phases = shapes.length, part = Math.floor(place * phases + 0.5);
+  return { phase: part % phases, first: Math.floor(part / phases) - shapes[0][0].length / 2 };
+}
+
 /** {rows [groups][frames], frames: after how many it begins again}. */
 function laid({ shapes, strong, least }, seconds, rate, accents) {
-  const places = [0], phases = shapes.length, reach = shapes[0][0].length / 2;
+  const places = [0];
   let end = 0;
   for (const gap of seconds) places.push((end += gap) * rate);
   const frames = places.at(-1), rows = shapes[0].map(() => new Float64Array(Math.ceil(frames)));
   const strength = new Float64Array(rows[0].length);
   for (const [number, place] of places.entries()) {
-    const part = Math.floor(place * phases + 0.5), first = Math.floor(part / phases) - reach;
-    shapes[part % phases].forEach((shape, group) => shape.forEach((value, at) => {
+    const { phase, first } = strokeAt({ shapes }, place);
+    shapes[phase].forEach((shape, group) => shape.forEach((value, at) => {
       const frame = first + at;
       if (frame < 0 || frame >= strength.length) return;
       rows[group][frame] = Math.max(rows[group][frame], value);
