@@ -65,9 +65,9 @@ def main() -> None:
             bands = np.asarray(library.array(track)[0:frames], np.float32).T[: mel.n_mels]
             real.append(figures(measured_guide(BOTH, dict.fromkeys(GUIDES[BOTH], bands), mel), mel.frames_per_second))
         pieces = [Piece(seconds=SECONDS, seed=seed, asked={"style": str(style)}) for seed in range(options.pieces)]
-        led = [guide(0, frames) for piece in pieces if (guide := model.engine.guide(piece)) is not None]
+        leading = [guide(0, frames) for piece in pieces if (guide := model.engine.guide(piece)) is not None]
         say(str(style), "real", real)
-        say(str(style), "what leads it", [figures(rows, mel.frames_per_second) for rows in led])
+        say(str(style), "what leads it", [figures(rows, mel.frames_per_second) for rows in leading])
 
 
 if __name__ == "__main__":
