@@ -111,7 +111,8 @@ def tiny_manifest() -> Manifest:
 def write_library():
     """write_library(folder, train=(300, 200), heldout=(80,)) -> a data set of tracks of so many frames.
 
-    styles: labels, one after another, of the tracks; of the bands in as many parts, that of its own is the loudest.
+    image_bands: of the two channels that they have; 0 for one. The bands are the same either way. styles: labels,
+    one after another, of the tracks; of the bands in as many parts, that of its own is the loudest.
     """
 
     def write(
@@ -119,9 +120,10 @@ def write_library():
         train: tuple[int, ...] = (300, 200),
         heldout: tuple[int, ...] = (80,),
         styles: tuple[str, ...] = (),
+        image_bands: int = 0,
     ) -> Path:
-        mel = MelConfig()
-        rng = np.random.default_rng(0)
+        mel = MelConfig(image_bands=image_bands)
+        rng, random = np.random.default_rng(0), np.random.default_rng(1)
         (folder / TRACKS_FOLDER).mkdir(parents=True)
         tracks, contents = [], []
         for number, (split, frames) in enumerate([("train", n) for n in train] + [("heldout", n) for n in heldout]):
@@ -130,6 +132,8 @@ def write_library():
             own = number % len(styles) if styles else 0
             if styles:
                 content[:, own * mel.n_mels // len(styles) : (own + 1) * mel.n_mels // len(styles)] += np.float16(4)
+            image = random.standard_normal((frames, 2 * image_bands)).astype(np.float16)
+            content = np.concatenate([content, image], axis=1)
             file = f"{TRACKS_FOLDER}/{number}.npy"
             np.save(folder / file, content)
             contents.append(content.astype(np.float64))
@@ -138,7 +142,7 @@ def write_library():
                 "frames": frames, "loudness_lufs": -20.0, "trimmed_seconds": [0.0, 0.0], "split": split, "file": file,
                 **({"labels": {"style": [styles[own]]}} if styles else {}),
             })  # fmt: skip
-        learned = np.concatenate(contents[: len(train)]) if train else np.zeros((2, mel.n_mels))
+        learned = np.concatenate(contents[: len(train)]) if train else np.zeros((2, mel.rows))
         bands = {"mean": learned.mean(0).tolist(), "std": np.maximum(learned.std(0), 0.1).tolist()}
         write_json(
             folder / MANIFEST_NAME,

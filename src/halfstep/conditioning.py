@@ -213,6 +213,17 @@ class Conditions:
         """Of the vector."""
         return sum(len(one.values) for one in self.named)
 
+    @property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """Of every number of the vector: the name of its condition, and the label, or the place among the values of a
+        number, which other data spaces otherwise.
+        """
+        return tuple(
+            (one.name, value if isinstance(value, str) else str(place))
+            for one in self.named
+            for place, value in enumerate(one.values)
+        )
+
     def vector(self, weights: Mapping[str, Weights]) -> Weights:
         """[width]: the weights of each condition, 0 for one that is not among them."""
         parts = [weights.get(one.name, np.zeros(len(one.values), np.float32)) for one in self.named]

@@ -32,8 +32,9 @@ class Components:
     """The first principal directions of patches of adjacent, standardised frames.
 
     Args:
-        matrix: orthonormal rows, plane after plane, the largest variance first.
-        scale: what coordinates are multiplied with, so that their mean variance is 1.
+        matrix: orthonormal rows, plane after plane, the largest variance first; those of an image that was put below
+            bands already known (`beside`) come after those of the bands.
+        scale: what coordinates are multiplied with, so that their mean variance is 1 (of the bands', of those two).
         explained: the share of the patches' variance that the subspace holds, 0 to 1.
     """
 
@@ -239,6 +240,21 @@ def fit_components(patches: Float[np.ndarray, "n patch"], count: int) -> Compone
         scale=float(1 / np.sqrt(max(kept.mean(), 1e-12))),
         explained=float(kept.sum() / max(variances.sum(), 1e-12)),
     )
+
+
+def beside(bands: Components, image: Components, planes: int) -> Components:
+    """Of rows of bands with an image below them: the directions of either, which were fitted apart.
+
+    The coordinates of the bands, and their scale, stay what they were to whoever knows them.
+    """
+    heights = [part.matrix.shape[1] // planes for part in (bands, image)]
+    matrix = np.zeros((bands.count + image.count, planes, sum(heights)), np.float32)
+    matrix[: bands.count, :, : heights[0]] = bands.matrix.reshape(bands.count, planes, -1)
+    matrix[bands.count :, :, heights[0] :] = image.matrix.reshape(image.count, planes, -1)
+    held = [part.count / part.scale**2 for part in (bands, image)]
+    variances = [one / part.explained for one, part in zip(held, (bands, image), strict=True)]
+    explained = sum(held) / sum(variances)
+    return Components(matrix=matrix.reshape(len(matrix), -1), scale=bands.scale, explained=explained)
 
 
 def write_components(path: Path, components: Components, stored: type[np.floating] = np.float32) -> None:

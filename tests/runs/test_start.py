@@ -14,18 +14,22 @@ from halfstep.audio.files.io import Audio
 from halfstep.audio.guide import guide_rows
 from halfstep.bundle import read_manifest
 from halfstep.data.dataset import Library
+from halfstep.diffusion.rates import Rates
 from halfstep.errors import InputError
 from halfstep.packing import COMPONENTS_FILE
 from halfstep.runs.export_model import Card, ExportConfig, export_run
 from halfstep.runs.run_folder import open_run
 from halfstep.runs.start import start_from
 from halfstep.runs.train import train_command
+from halfstep.tasks.music.task import Music
 
 SETTINGS = [
     "net.widths=[16, 16]", "net.attention_heads=4", "net.embedding=8", "music.frames=24", "music.packing=components",
     "music.components=20", "music.patch_frames=3", "train.batch_size=2", "train.warmup_steps=1", "train.precision=fp32",
     "train.compile=off",
 ]  # fmt: skip
+
+RATES = Rates(torch.full((2, 1, 1), 0.6), torch.full((2, 1, 1), 0.8))
 
 
 def learned(data: Path, run: Path, start: Path | str | None = None, *more: str, steps: int = 2) -> Path:
@@ -149,6 +153,72 @@ def test_what_the_start_could_not_be_asked_for_weighs_nothing_at_first_and_is_ke
         start_from(tmp_path / "model").weights(shapes)["net.pooled.weight"], wanted,
         atol=float(wanted.abs().max()) / 200, rtol=0,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["run", "model"])
+def test_a_label_that_both_know_is_asked_for_by_the_weights_it_had(
+    kind: str, write_library: Callable[..., Path], tmp_path: Path
+):
+    """In whatever place; one that is new weighs nothing."""
+    asks = 'conditions.names=["style"]'
+    data = write_library(tmp_path / "data", (150, 200), (90,), styles=("low", "high"))
+    more = write_library(tmp_path / "more", (150, 200, 150), (90,), styles=("high", "a new one", "low"))
+    before = learned(data, tmp_path / "before", None, asks, "train.learning_rate=1e-2", steps=3)
+    export_run(before, tmp_path / "model", Card(id="m"), ExportConfig(weights="int8"))
+    start = before if kind == "run" else str(tmp_path / "model")
+    begun = learned(more, tmp_path / "run", start, asks, "train.learning_rate=1e-12", steps=1)
+    with open_run(before) as old, open_run(begun) as new:
+        assert [old.conditions.columns, new.conditions.columns] == [
+            (("style", "high"), ("style", "low")), (("style", "a new one"), ("style", "high"), ("style", "low")),
+        ]  # fmt: skip
+        known, weights = (one.teacher().state_dict()["net.pooled.weight"] for one in (old, new))
+    off = 0 if kind == "run" else float(known.abs().max()) / 200
+    torch.testing.assert_close(weights[:, 1:], known, atol=off + 1e-6, rtol=0)
+    assert weights[:, 0].abs().max() < 1e-9
+    left = learned(more, tmp_path / "left", start, "train.learning_rate=1e-12", steps=1)
+    with open_run(left) as run:
+        assert "net.pooled.weight" not in run.teacher().state_dict()
+
+
+@pytest.mark.parametrize("kind", ["run", "model"])
+def test_from_one_channel_to_two(
+    kind: str, first: Path, model: Path, write_library: Callable[..., Path], tmp_path: Path
+):
+    """The music of the mid is what it was, to the network as to the ear; the image is fitted below it, and learned."""
+    stereo = write_library(tmp_path / "data", image_bands=2)
+    start = first if kind == "run" else str(model)
+    with pytest.raises(InputError, match=r"components\.npz: is \(20, 384\), the settings say \(20, 396\)"):
+        learned(stereo, tmp_path / "as-many", start)
+    more = ("music.components=26", "music.guide=rhythm")
+    begun = learned(stereo, tmp_path / "run", start, "train.learning_rate=1e-12", *more, steps=1)
+    with open_run(begun) as run, open_run(first) as before:
+        wide, narrow = run.task, before.task
+        assert isinstance(wide, Music)
+        assert isinstance(narrow, Music)
+        off = 0 if kind == "run" else 1e-3
+        mono = before.windows("train").evenly(2)
+        rows = np.concatenate([mono, np.ones_like(mono[:, :4])], axis=1)
+        known, x = narrow.packing.flat(mono), wide.packing.flat(rows)
+        np.testing.assert_allclose(x[:, :20], known, atol=10 * off + 1e-5)
+        assert wide.channels == 26
+        assert wide.packing.components is not None
+        matrix = wide.packing.components.matrix
+        np.testing.assert_allclose(matrix @ matrix.T, np.eye(26), atol=1e-3)
+        assert 0 < wide.packing.components.explained < 1
+        z = np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
+        nothing = np.zeros((2, 24), np.float32)
+        predicted = run.teacher()(torch.from_numpy(z), RATES, wide.given(rows, nothing).condition)
+        alone = before.teacher()(torch.from_numpy(z[:, :20]), RATES, narrow.given(mono, nothing).condition)
+        torch.testing.assert_close(predicted[:, :20], alone, atol=20 * off + 1e-5, rtol=0)
+        every = np.ones((2, 24), np.float32)
+        predicted = run.teacher()(torch.from_numpy(z), RATES, wide.given(rows, every).condition)
+        alone = before.teacher()(torch.from_numpy(z[:, :20]), RATES, narrow.given(mono, every).condition)
+        torch.testing.assert_close(predicted[:, :20], alone, atol=20 * off + 1e-5, rtol=0)
+    taught = learned(stereo, tmp_path / "taught", start, "train.learning_rate=1e-2", *more, steps=3)
+    with open_run(taught) as run:
+        assert run.teacher().state_dict()["net.leave.weight"][20:].abs().max() > 1e-3
+    export_run(taught, tmp_path / "stereo", Card(id="m"))
+    assert halfstep.load(tmp_path / "stereo").generate(0.3, steps=1, vocoder="griffin-lim").samples.shape[0] == 2
 
 
 @pytest.mark.parametrize("kind", ["run", "model"])

@@ -23,6 +23,7 @@ from halfstep.errors import InputError
 from halfstep.packing import Components, components_packing, fit_components
 
 FITTED_PATCHES = 40_000
+ALL_ROWS = slice(None)
 FINEST_STEP = 0.2
 """Of a coordinate, where their mean variance is 1: quantised so, it gains noise of .058 deviations."""
 LARGEST = 127
@@ -77,12 +78,15 @@ def patches_of(frames: Float32[np.ndarray, "frames bands"], planes: int) -> Floa
     return frames[: whole * planes].reshape(whole, -1)
 
 
-def fitted(library: Library, planes: int, count: int) -> Components:
-    """Components of a data set's training split, from patches spread evenly over it: always the same."""
+def fitted(library: Library, planes: int, count: int, rows: slice = ALL_ROWS) -> Components:
+    """Components of a data set's training split, from patches spread evenly over it: always the same.
+
+    rows: those that they are of.
+    """
     tracks = library.split("train")
     total = sum(track.frames for track in tracks) // planes
     apart = max(1, total // FITTED_PATCHES)
-    parts = [patches_of(standardised_frames(library, track), planes)[::apart] for track in tracks]
+    parts = [patches_of(standardised_frames(library, track)[:, rows], planes)[::apart] for track in tracks]
     patches = np.concatenate(parts)
     try:
         return fit_components(patches, count)

@@ -1,7 +1,5 @@
 """A network plus the meaning of its output: (z_t, rates, condition) -> v."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,10 +13,6 @@ from halfstep.nets.history import LossHistory
 from halfstep.nets.unet1d import UNet1d
 
 LOG_SNR_LIMIT = 20.0
-BESIDE = ("net.enter.weight", "net.precondition.aligned_deviation")
-"""Of a `UNet1d`: weights [width, channels + aligned, 1] and deviations [aligned] of what stands beside z_t."""
-POOLED = "net.pooled.weight"
-"""[embedding, features] of what a network can be asked for by name; one that cannot be asked has none."""
 
 
 def log_snr(at_t: Rates) -> Float[Tensor, "..."]:
@@ -63,24 +57,6 @@ class Denoiser(nn.Module):
         """Before training: let a preconditioned network measure a large batch x [B, C, L] and its condition."""
         if isinstance(self.net, UNet1d):
             self.net.calibrate(x, condition.aligned)
-
-    def widened(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The weights of a network that was given less beside z_t, or that could be asked for nothing by name, for this
-        one: what is new, such as a guide, stands last and weighs nothing at first. Others come back as they are.
-        """
-        wide, own = dict(tensors), self.state_dict()
-        if POOLED in own and POOLED not in wide:
-            wide[POOLED] = torch.zeros_like(own[POOLED])
-        for name in BESIDE:
-            if name in wide and name in own and own[name].numel() - wide[name].numel() > 0:
-                old, new = wide[name], own[name].clone()
-                given = (slice(None), slice(old.shape[1])) if old.dim() > 1 else (slice(len(old)),)
-                if old.dim() > 1:
-                    new.zero_()
-                if new[given].shape == old.shape:
-                    new[given] = old
-                    wide[name] = new
-        return wide
 
     def forward(
         self, z_t: Float[Tensor, "batch channels *shape"], at_t: Rates, condition: Condition

@@ -10,7 +10,7 @@ from torch import Tensor
 from halfstep.bundle import ModelFolder, is_model_folder, load_folder
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_reading import weights_of
-from halfstep.nets.denoiser import POOLED
+from halfstep.nets.widening import POOLED, Asks
 from halfstep.packing import COMPONENTS_FILE
 from halfstep.runs.credits import START, learned_from, start_file
 from halfstep.runs.run_folder import open_any_run
@@ -24,12 +24,15 @@ Weights: TypeAlias = Callable[[Mapping[str, Sequence[int]]], dict[str, Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """kept: of the run that begins, file name -> bytes: what the packing was fitted to, as under another one the same
+    """asks: what it can be asked for.
+
+    kept: of the run that begins, file name -> bytes: what the packing was fitted to, as under another one the same
     music would be other numbers to the network, and what was learned from. The scale is the new data set's own: under
     it music of any kind lies where the network expects some (docs/experiments/flagship.md).
     """
 
     weights: Weights
+    asks: Asks = ()
     kept: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
 
 
@@ -56,24 +59,25 @@ def _of_run(folder: Path) -> Start:
         file = folder / COMPONENTS_FILE
         if not isinstance(run, VocoderRun) and file.exists():
             kept[file.name] = file.read_bytes()
-        return Start(weights=weights, kept=kept)
+        asks = () if isinstance(run, VocoderRun) else run.conditions.columns
+        return Start(weights=weights, asks=asks, kept=kept)
 
 
 def _of_model(folder: ModelFolder) -> Start:
     manifest, components = folder.manifest, folder.manifest.components
-    kept = {START: start_file(manifest.trained_on)}
+    kept, asks = {START: start_file(manifest.trained_on)}, manifest.asks.columns
     if components is not None:
         kept[COMPONENTS_FILE] = folder.read(components.file)
     if TEACHER in manifest.files:
         folder.checked(TEACHER)
-        return Start(weights=_kept(folder.path / TEACHER), kept=kept)
+        return Start(weights=_kept(folder.path / TEACHER), asks=asks, kept=kept)
     file = folder.entry(manifest.steps[-1]).file
 
     def weights(shapes: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
         folder.read(file)  # the very bytes that the manifest says
         return weights_of(folder.path / file, shapes, "denoiser.", optional=(POOLED,))
 
-    return Start(weights=weights, kept=kept)
+    return Start(weights=weights, asks=asks, kept=kept)
 
 
 def _kept(path: Path) -> Weights:

@@ -11,6 +11,7 @@ import torch
 from halfstep.data.dataset import Library
 from halfstep.errors import NamedError, unbraced
 from halfstep.lock import folder_lock
+from halfstep.nets.widening import widened
 from halfstep.own_folder import RUN, enter, members
 from halfstep.runs.conditions import fitted_conditions
 from halfstep.runs.experiment import Experiment, with_settings
@@ -18,6 +19,7 @@ from halfstep.runs.presets import preset
 from halfstep.runs.run_folder import AnyRun, Run, begin_with, new_run, settle
 from halfstep.runs.start import TEACHER, Start, start_from
 from halfstep.runs.vocoder import VocoderExperiment, VocoderRun, train_vocoder
+from halfstep.tasks.inpainting import Inpainting
 from halfstep.training.checkpoint import CHECKPOINTS, save_tensors, updates_done
 from halfstep.training.denoising import denoising_loss
 from halfstep.training.devices import device_named
@@ -102,8 +104,10 @@ def _train(run: Run, progress: Progress, start: Start | None) -> dict[str, Any]:
     denoiser.calibrate(first.x, first.condition)
     if start is not None:
         try:
-            shapes = {name: value.shape for name, value in denoiser.state_dict().items()}
-            denoiser.load_state_dict(denoiser.widened(start.weights(shapes)))
+            own, asks = denoiser.state_dict(), (start.asks, run.conditions.columns)
+            weights = start.weights({name: value.shape for name, value in own.items()})
+            context = isinstance(run.task, Inpainting) and run.task.has_context
+            denoiser.load_state_dict(widened(weights, own, run.task.channels, context, asks))
         except (RuntimeError, ValueError) as fault:
             reason = " ".join(str(fault).split())[:200]
             raise NamedError(

@@ -102,8 +102,13 @@ class Inpainting:
         return self._windows.frames // self.packing.planes
 
     @property
+    def has_context(self) -> bool:
+        """Whether what stands beside x begins with x under a mask."""
+        return self._windows.context
+
+    @property
     def aligned(self) -> int:
-        return self.channels + self.packing.mask_channels if self._windows.context else 0
+        return self.channels + self.packing.mask_channels if self.has_context else 0
 
     def example(self, clips: Float[np.ndarray, "batch rows frames"], rng: np.random.Generator) -> Example:
         masks = np.stack([self._draw(rng) for _ in clips])

@@ -22,6 +22,7 @@ from halfstep.packing import (
     MOST_COMPONENT_BYTES,
     PACKINGS,
     Components,
+    beside,
     read_components,
     write_components,
 )
@@ -51,16 +52,24 @@ def _guide(guide: str, library: Library, clip: Float[np.ndarray, "bands frames"]
 
 
 def _components(config: MusicConfig, mel: MelConfig, library: Library, folder: Path) -> Components:
-    """What the packing is fitted to: from the run's folder, or else fitted to the training split and kept there."""
-    path = folder / COMPONENTS_FILE
+    """What the packing is fitted to: from the run's folder, or else fitted to the training split and kept there. Those
+    of bands alone, from a start, are kept with as many of the image below them as the settings say more.
+    """
+    path, planes = folder / COMPONENTS_FILE, config.patch_frames
     if path.exists():
         with open_regular(path) as file:
             components = read_components(file.read(MOST_COMPONENT_BYTES), str(path))
-        wanted = (config.components, config.patch_frames * mel.rows)
-        if components.matrix.shape != wanted:
-            raise InputError(f"{path}: is {components.matrix.shape}, the settings say {wanted}; give those it is from")
-        return components
-    components = fitted(library, config.patch_frames, config.components)
+        more = config.components - components.count
+        if not mel.image_bands or components.matrix.shape[1] != planes * mel.n_mels or more < 1:
+            wanted = (config.components, planes * mel.rows)
+            if components.matrix.shape != wanted:
+                raise InputError(
+                    f"{path}: is {components.matrix.shape}, the settings say {wanted}; give those it is from"
+                )
+            return components
+        components = beside(components, fitted(library, planes, more, slice(mel.n_mels, mel.rows)), planes)
+    else:
+        components = fitted(library, planes, config.components)
     if folder.is_dir():
         write_components(path, components)
     return components
