@@ -33,7 +33,7 @@ class Components:
 
     Args:
         matrix: orthonormal rows, plane after plane, the largest variance first; those of an image that was put below
-            bands already known (`beside`) come after those of the bands.
+            bands already known (`joined_components`) come after those of the bands.
         scale: what coordinates are multiplied with, so that their mean variance is 1 (of the bands', of those two).
         explained: the share of the patches' variance that the subspace holds, 0 to 1.
     """
@@ -242,7 +242,7 @@ def fit_components(patches: Float[np.ndarray, "n patch"], count: int) -> Compone
     )
 
 
-def beside(bands: Components, image: Components, planes: int) -> Components:
+def joined_components(bands: Components, image: Components, planes: int) -> Components:
     """Of rows of bands with an image below them: the directions of either, which were fitted apart.
 
     The coordinates of the bands, and their scale, stay what they were to whoever knows them.

@@ -39,12 +39,29 @@ def image_rows(
     left: Complex64[np.ndarray, "frames bins"], right: Complex64[np.ndarray, "frames bins"], mel: MelConfig
 ) -> Float32[np.ndarray, "image frames"]:
     """The image of two spectra, [2 * image_bands, frames]."""
-    config = image_config(mel)
-    of_left, of_right, of_both = powers(left, right, config)
+    return image_of(products(left, right), mel)
+
+
+def image_of(
+    of_spectra: tuple[
+        Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"]
+    ],
+    mel: MelConfig,
+) -> Float32[np.ndarray, "image frames"]:
+    """The same of the `products` of two spectra."""
+    of_left, of_right, of_both = _in_bands(of_spectra, image_config(mel))
     coherence = of_both / np.sqrt(of_left * of_right)
     spread = -np.arctanh(np.clip(coherence, -np.tanh(MOST_SPREAD), -np.tanh(LEAST_SPREAD)))
     level = np.clip(0.5 * np.log(of_left / of_right), -MOST_LEVEL, MOST_LEVEL)
     return np.concatenate([level, spread]).astype(np.float32, copy=False)
+
+
+def products(
+    left: Complex64[np.ndarray, "frames bins"], right: Complex64[np.ndarray, "frames bins"]
+) -> tuple[Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"]]:
+    """The power of left, of right, and the real part of their product."""
+    (a, b), (c, d) = ((np.real(part), np.imag(part)) for part in (left, right))
+    return a**2 + b**2, c**2 + d**2, a * c + b * d
 
 
 def powers(
@@ -52,13 +69,20 @@ def powers(
 ) -> tuple[
     Float32[np.ndarray, "bands frames"], Float32[np.ndarray, "bands frames"], Float32[np.ndarray, "bands frames"]
 ]:
-    """Of left, of right, and the real part of their product, in the bands of `config`; FAINT_POWER, alike in both, is
-    added, so that silence has an image too.
-    """
+    """`products` in the bands of `config`; FAINT_POWER, alike in both, is added, so that silence has an image too."""
+    return _in_bands(products(left, right), config)
+
+
+def _in_bands(
+    of_spectra: tuple[
+        Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"]
+    ],
+    config: MelConfig,
+) -> tuple[
+    Float32[np.ndarray, "bands frames"], Float32[np.ndarray, "bands frames"], Float32[np.ndarray, "bands frames"]
+]:
     faint = FAINT_POWER * filterbank(config).sum(axis=1, keepdims=True)
-    (a, b), (c, d) = ((np.real(part), np.imag(part)) for part in (left, right))
-    products = (a**2 + b**2, c**2 + d**2, a * c + b * d)
-    of_left, of_right, of_both = (bands_of(product.T, config) + faint for product in products)
+    of_left, of_right, of_both = (bands_of(product.T, config) + faint for product in of_spectra)
     return of_left, of_right, of_both
 
 

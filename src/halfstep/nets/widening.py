@@ -15,7 +15,7 @@ Asks: TypeAlias = Sequence[tuple[str, str]]
 POOLED = "net.pooled.weight"
 """[embedding, features] of what a network can be asked for by name; one that cannot be asked has none."""
 ENTER = "net.enter.weight"
-DEVIATION, BESIDE = "net.precondition.deviation", "net.precondition.aligned_deviation"
+DEVIATION, ALIGNED_DEVIATION = "net.precondition.deviation", "net.precondition.aligned_deviation"
 LEAVE = ("net.leave.weight", "net.leave.bias", "net.direct.weight", "net.direct.bias")
 
 
@@ -36,19 +36,19 @@ def widened(
     before = len(tensors[LEAVE[0]]) // heads
     if before > channels:
         return wide
-    given = len(tensors[BESIDE]) if BESIDE in tensors else tensors[ENTER].shape[1] - before
+    given = len(tensors[ALIGNED_DEVIATION]) if ALIGNED_DEVIATION in tensors else tensors[ENTER].shape[1] - before
     known = min(before, given) if context else 0
     x = torch.arange(before)
     aligned = torch.cat([x[:known], torch.arange(given - known) + (channels if context else 0)])
     leaving = (channels * torch.arange(heads)[:, None] + x).flatten()
     places = {
-        ENTER: (1, torch.cat([x, channels + aligned])), DEVIATION: (0, x), BESIDE: (0, aligned),
+        ENTER: (1, torch.cat([x, channels + aligned])), DEVIATION: (0, x), ALIGNED_DEVIATION: (0, aligned),
         **dict.fromkeys(LEAVE, (0, leaving)),
     }  # fmt: skip
     for name, (axis, at) in places.items():
         if name in wide and name in own and wide[name].shape != own[name].shape:
             # Deviations are measured, and stay as they are where they are new.
-            wide[name] = _placed(wide[name], own[name], axis, at, keep=name in (DEVIATION, BESIDE))
+            wide[name] = _placed(wide[name], own[name], axis, at, keep=name in (DEVIATION, ALIGNED_DEVIATION))
     return wide
 
 
@@ -56,8 +56,8 @@ def _placed(old: Tensor, own: Tensor, axis: int, at: Tensor, keep: bool) -> Tens
     """`old` at the places `at` of `own` along `axis`, and elsewhere nothing, or what `own` has; `old` where it does not
     fit there.
     """
-    beside = own.shape[:axis] + own.shape[axis + 1 :]
-    fits = old.dim() == own.dim() and old.shape[:axis] + old.shape[axis + 1 :] == beside
+    others = own.shape[:axis] + own.shape[axis + 1 :]
+    fits = old.dim() == own.dim() and old.shape[:axis] + old.shape[axis + 1 :] == others
     if not fits or len(at) != old.shape[axis] or int(at.max()) >= own.shape[axis]:
         return old
     new = own.clone() if keep else torch.zeros_like(own)

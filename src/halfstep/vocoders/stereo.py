@@ -80,8 +80,7 @@ class SideStream:
     """The side of a mid as it comes, with its image."""
 
     def __init__(self, mel: MelConfig) -> None:
-        self._grid = replace(synthesis_grid(mel), n_mels=mel.image_bands, image_bands=0, spacing=mel.spacing,
-                             break_hz=mel.break_hz, fmin_hz=mel.fmin_hz, fmax_hz=mel.fmax_hz)  # fmt: skip
+        self._grid = side_grid(mel)
         self.nothing = np.zeros((2 * mel.image_bands, 0), np.float32)
         """An image of no frames."""
         self._image, self._last = self.nothing, self.nothing
@@ -136,23 +135,41 @@ class SideStream:
         return samples[cut:]
 
 
+def side_grid(mel: MelConfig) -> MelConfig:
+    """Of the spectra that a side is made of, with the bands of the image."""
+    return replace(
+        synthesis_grid(mel), n_mels=mel.image_bands, image_bands=0, spacing=mel.spacing, break_hz=mel.break_hz,
+        fmin_hz=mel.fmin_hz, fmax_hz=mel.fmax_hz,
+    )  # fmt: skip
+
+
 def side_spectra(
     mid: Complex64[np.ndarray, "frames bins"], image: Float32[np.ndarray, "image frames"], grid: MelConfig
 ) -> Complex64[np.ndarray, "frames bins"]:
-    """The side of spectra with this image: gains of the mid, and of the mid late by a few milliseconds, another time
-    for every frequency. grid: that of the spectra, with the bands of the image.
+    """The side of spectra with this image. grid: that of the spectra, with the bands of the image."""
+    real, imag = side_of_mid(np.real(mid) ** 2 + np.imag(mid) ** 2, image, grid)
+    side = np.empty(mid.shape, np.complex64)
+    side.real, side.imag = real, imag
+    return side * mid
+
+
+def side_of_mid(
+    power: Float32[np.ndarray, "frames bins"], image: Float32[np.ndarray, "image frames"], grid: MelConfig
+) -> tuple[Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"]]:
+    """What a mid of this power is multiplied with, real and imaginary part, for the side: gains of the mid, and of the
+    mid late by a few milliseconds, another time for every frequency.
 
     What the late mid has in common with the mid is taken off in each band of each frame, so that level and coherence
     come out as they are asked for; without that level is off by more than twice as much.
     """
     late, shared, weights = *late_turns(grid), between_bands(grid)
-    power = np.real(mid) ** 2 + np.imag(mid) ** 2
     correlation = (power * shared) @ weights.T / (power @ weights.T + TINY)
     correlation = np.clip(correlation, -MOST_CORRELATION, MOST_CORRELATION)
     predicted, apart = (gains.T for gains in side_gains(image))
     apart = apart / np.sqrt(1 - correlation**2)
-    predicted = predicted - apart * correlation
-    return ((predicted @ weights) + (apart @ weights) * late) * mid
+    of_late = apart @ weights
+    real = (predicted - apart * correlation) @ weights + of_late * np.real(late).copy()
+    return real, of_late * np.imag(late).copy()
 
 
 @lru_cache(maxsize=16)

@@ -23,6 +23,7 @@ from halfstep.app.page.runtime import RUNTIME_FILES
 from halfstep.app.serve.formats import levels
 from halfstep.audio.circular import stretched
 from halfstep.audio.guide import BOTH, CHORDS, RHYTHM, guide_rows, measured_guide
+from halfstep.audio.image import rows_of
 from halfstep.audio.joining import joined
 from halfstep.audio.mel import MelConfig, log_mel
 from halfstep.audio.steady import steady_units
@@ -55,7 +56,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, singing_model: Path) -> Iterator[str]:
+def served(tmp_path_factory: pytest.TempPathFactory, singing_model: Path, wide_model: Path) -> Iterator[str]:
     """The address of a site; with onnxruntime-web in it, if there is one here."""
     out = tmp_path_factory.mktemp("site")
     runtime = RUNTIME
@@ -63,7 +64,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, singing_model: Path) -> Ite
         runtime = tmp_path_factory.mktemp("runtime")
         for name in RUNTIME_FILES:
             (runtime / name).write_bytes(b"export const env = { wasm: {} };")
-    models = ["--model", halfstep.load().manifest.id, "--model", "soundtrack", "--model", str(singing_model)]
+    models = ["--model", halfstep.load().manifest.id, "--model", "soundtrack"]
+    models += [word for path in (singing_model, wide_model) for word in ("--model", str(path))]
     assert run(["page", "--out", str(out), "--runtime", str(runtime), *models]) == 0
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(out)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -290,15 +292,18 @@ def test_steady_tones_turn_alike(tab: Tab):
 
 
 def streamed(tab: Tab, asked: str, n_mels: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first eight blocks of what the browser makes: bands [n_mels, frames] as levels, and samples [n]."""
+    """The first eight blocks of what the browser makes: bands [n_mels, frames] as levels, and samples [n], of two
+    channels [2, n].
+    """
     script = f"""(async () => {{
       const {{ source }} = halfstep, blocks = [];
       await new Promise((done, fail) => {{
         const stream = source.open({asked}, {{
-          hello() {{}}, status() {{}}, speed() {{}}, left: () => 0, ended: (error) => fail(new Error(error)),
+          hello({{ channels }}) {{ blocks.push(Uint8Array.of(channels)); }}, status() {{}}, speed() {{}},
+          left: () => 0, ended: (error) => fail(new Error(error)),
           block(frame, int16, levels) {{
             blocks.push(new Uint8Array(int16.buffer), levels);
-            if (blocks.length >= 16) {{ stream.close(); done(); }}
+            if (blocks.length >= 17) {{ stream.close(); done(); }}
           }} }});
       }});
       const head = Int32Array.from(blocks, (one) => one.length);
@@ -307,8 +312,11 @@ def streamed(tab: Tab, asked: str, n_mels: int) -> tuple[np.ndarray, np.ndarray]
     (count,) = np.frombuffer(data, "<i4", 1)
     sizes = np.frombuffer(data, "<i4", count, 4)
     parts = np.split(np.frombuffer(data[4 + 4 * count :], np.uint8), np.cumsum(sizes)[:-1])
+    (channels,), *parts = parts
     bands = np.concatenate([part.reshape(-1, n_mels) for part in parts[1::2]]).T
-    return bands, np.concatenate(parts[0::2]).view("<i2").astype(np.float32) / 32767
+    sound = [part.view("<i2").reshape(channels, -1) for part in parts[0::2]]
+    samples = np.concatenate(sound, axis=1).astype(np.float32) / 32767
+    return bands, samples if channels > 1 else samples[0]
 
 
 @pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
@@ -397,6 +405,44 @@ def test_a_style_is_the_same_in_the_browser(tab: Tab, singing_model: Path):
     assert np.abs(of_theirs - of_plain).mean() > 3 * np.abs(of_theirs - of_ours).mean()
     with pytest.raises(AssertionError, match="cannot drift"):
         tab.run(loop.format("piano..strings", rest))
+
+
+@pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
+def test_two_channels_are_the_same_in_the_browser(tab: Tab, wide_model: Path, tmp_path: Path):
+    """In a stream, a loop, and what a recording of two channels is continued with and closed by."""
+    model, take = halfstep.load(wide_model), tmp_path / "take.wav"
+    mel = model.manifest.mel
+
+    def alike(theirs: np.ndarray, ours: np.ndarray, least: float) -> None:
+        assert theirs.shape == ours.shape
+        one, other = (rows_of(np.ascontiguousarray(sound), mel) for sound in (theirs, ours))
+        for rows in (slice(mel.n_mels), slice(mel.n_mels, mel.rows)):
+            assert np.corrcoef(one[rows].ravel(), other[rows].ravel())[0, 1] > least
+        assert np.abs(one[mel.n_mels :] - other[mel.n_mels :]).mean() < 0.1
+
+    bands, samples = streamed(tab, "{ model: 'wide', seed: '7', steps: 1 }", mel.n_mels)
+    expected = np.concatenate(list(islice(model.mels(7, 1), 5)), axis=1)[: mel.n_mels, : bands.shape[1]]
+    assert np.abs(bands.astype(int) - levels(expected).astype(int)).max() <= 2
+    here = model.generate(samples.shape[1] / 44100, seed=7, steps=1).samples
+    alike(samples, here, 0.97)
+    image = rows_of(samples, mel)[mel.n_mels :]
+    assert image[: mel.image_bands].mean() > 0.5, "left is the louder one"
+
+    soundfile.write(take, here[:, : 6 * 44100].T, 44100, "PCM_16")
+    given = base64.b64encode(take.read_bytes()).decode()
+    file = f"new File([Uint8Array.from(atob('{given}'), (one) => one.charCodeAt(0))], 'take.wav')"
+    for request, kind, asked, sent in (
+        (Loop(seconds=2, seed=7, steps=1), "loops", "seconds: 2", "null"),
+        (Continuation(seconds=3, seed=7, steps=1, context=take), "continuations", "seconds: 3", file),
+        (ClosedLoop(seconds=3, seed=7, steps=1, context=take), "continuations", "seconds: 3, loop: true", file),
+    ):
+        data = tab.saved(f"""halfstep.source.make('{kind}', {{ model: 'wide', seed: '7', steps: 1, {asked} }}, {sent},
+          () => {{}}, new AbortController().signal)""")
+        theirs, ours = soundfile.read(io.BytesIO(data), dtype="float32")[0].T, model.play(request).samples
+        first = 0 if sent == "null" else 6 * 44100
+        alike(theirs[:, first:], ours[:, first:], 0.95)
+        if sent != "null":
+            np.testing.assert_array_equal(theirs[:, 120_000:150_000], ours[:, 120_000:150_000])
 
 
 @pytest.mark.parametrize(
@@ -584,4 +630,4 @@ def test_a_browser_with_webgpu_plays_and_its_build_takes_every_denoiser(served: 
             await ort.InferenceSession.create(bytes, { executionProviders: ['webgpu'] });
             taken.push(name); }
           return taken; })""")
-        assert len(taken) == 2 * len(halfstep.load().manifest.steps) + 1
+        assert len(taken) == 2 * len(halfstep.load().manifest.steps) + 2

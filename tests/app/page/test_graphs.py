@@ -1,6 +1,7 @@
 """The graphs that browsers run give what numpy gives; and what has no graph is said."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -11,7 +12,9 @@ import halfstep
 from halfstep.app.page.graphs import SPECTRA_AT_ONCE, graphs
 from halfstep.app.page.tracing import onnx_graph
 from halfstep.audio.guide import BOTH, guide_rows
+from halfstep.audio.image import image_rows, products
 from halfstep.audio.mel import magnitude_to_log_mel
+from halfstep.bundle import load_folder
 from halfstep.bundle.onnx_bytes import onnx_problems
 from halfstep.diffusion.forms import hold_known
 from halfstep.diffusion.rates import Rates
@@ -19,6 +22,7 @@ from halfstep.diffusion.steps import ddim_step
 from halfstep.generation.crossfade import crossfaded
 from halfstep.generation.stationary import held_stationary, shares
 from halfstep.generation.window import WindowSampler, layout_of, nearer
+from halfstep.vocoders.stereo import FRAMES_AT_ONCE, side_grid, side_spectra
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +100,29 @@ def test_bands(made: dict[str, bytes]):
     magnitude = rng.random((SPECTRA_AT_ONCE, manifest.mel.bins)).astype(np.float32)
     (logs,) = answers(made["analysed"], magnitude=magnitude)
     np.testing.assert_allclose(logs, magnitude_to_log_mel(magnitude.T, manifest.mel).T, atol=1e-5)
+
+
+def test_the_image_of_two_channels_and_the_side_of_a_mid(wide_model: Path):
+    folder, rng = load_folder(wide_model), np.random.default_rng(0)
+    made, manifest = graphs(folder), folder.manifest
+    mel = manifest.mel
+    window = rng.standard_normal((manifest.frames, mel.rows)).astype(np.float32)
+    (rows,) = answers(made["log_mel"], window=window)
+    sampler = WindowSampler(lambda *_: np.zeros(0, np.float32), manifest, 1, folder.packing)
+    np.testing.assert_allclose(rows, sampler.log_mel(window.T).T, atol=1e-5)
+
+    left, right = rng.standard_normal((2, 2, SPECTRA_AT_ONCE, mel.bins)).astype(np.float32)
+    left, right = left[0] + 1j * left[1], left[0] + 1j * right[1]
+    of_left, of_right, of_both = products(left, right)
+    (image,) = answers(made["imaged"], of_left=of_left, of_right=of_right, of_both=of_both)
+    np.testing.assert_allclose(image, image_rows(left, right, mel).T, atol=1e-4)
+
+    grid = side_grid(mel)
+    mid = (rng.standard_normal((2, FRAMES_AT_ONCE, grid.bins))).astype(np.float32)
+    mid = (mid[0] + 1j * mid[1]).astype(np.complex64)
+    real, imag = answers(made["side"], power=np.abs(mid) ** 2, image=image[:FRAMES_AT_ONCE])
+    expected = side_spectra(mid, image[:FRAMES_AT_ONCE].T, grid)
+    np.testing.assert_allclose((real + 1j * imag) * mid, expected, atol=1e-4)
 
 
 def test_what_has_no_operator_is_said():

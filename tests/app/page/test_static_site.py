@@ -5,8 +5,6 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,7 +14,6 @@ import halfstep
 from halfstep.app.cli import run
 from halfstep.app.page.runtime import RUNTIME_FILES, runtime_folder
 from halfstep.app.page.static_site import SITE
-from halfstep.bundle import Manifest
 from halfstep.errors import InputError
 
 GRAPHS = re.findall(r'"(\w+)"', re.findall(r"GRAPHS = \[(.*?)\]", (SITE / "maker.js").read_text())[0])
@@ -78,7 +75,7 @@ def test_every_file_it_names_is_there_and_is_that_file(site: Path):
         data = (site / file["path"].partition("?")[0]).read_bytes()
         assert file["integrity"] == "sha256-" + base64.b64encode(hashlib.sha256(data).digest()).decode()
     own = set() if manifest.stationary is None else {"stationary"}
-    assert set(GRAPHS) - {"stationary"} | own < set(model["files"])
+    assert set(GRAPHS) - {"stationary", "imaged"} | own < set(model["files"])
     assert {steps: len(path) for steps, path in model["paths"].items()} == {
         str(steps): steps for steps in manifest.steps
     }
@@ -93,22 +90,6 @@ def test_a_model_without_a_learned_vocoder_is_refused(
     assert run(["page", *options]) == 2
     assert "no learned vocoder" in capsys.readouterr().err
     assert not (tmp_path / "site").exists()
-
-
-def test_a_model_of_two_channels_is_refused(
-    tiny_manifest: Manifest, write_model: Callable[..., Path], runtime: Path, tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-):  # fmt: skip
-    mel, more = replace(tiny_manifest.mel, image_bands=2), (0.5,) * 4
-    folder = write_model(
-        tmp_path / "wide",
-        mel=mel,
-        band_mean=(*tiny_manifest.band_mean, *more),
-        band_std=(*tiny_manifest.band_std, *more),
-    )
-    options = ["--out", str(tmp_path / "site"), "--runtime", str(runtime), "--model", str(folder)]
-    assert run(["page", *options]) == 2
-    assert "makes two channels" in capsys.readouterr().err
 
 
 def test_a_folder_of_somebody_elses_is_refused_and_left_as_it_was(

@@ -1,6 +1,6 @@
 """What browsers compute of a window around its network, as ONNX graphs: the formulas of `generation/`, traced.
 
-Bands and noise are time-major in browsers: [frames, bands].
+Rows (bands, and an image below them) and noise are time-major in browsers: [frames, rows].
 """
 
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 
 from halfstep.app.page.tracing import onnx_graph
 from halfstep.audio.guide import guide_rows
+from halfstep.audio.image import image_of
 from halfstep.audio.mel import magnitude_to_log_mel
 from halfstep.bundle import ModelFolder
 from halfstep.diffusion.forms import hold_known
@@ -17,6 +18,7 @@ from halfstep.diffusion.steps import ddim_step
 from halfstep.generation.crossfade import crossfaded
 from halfstep.generation.stationary import held_stationary
 from halfstep.generation.window import WindowSampler, layout_of, nearer
+from halfstep.vocoders.stereo import FRAMES_AT_ONCE, side_grid, side_of_mid
 
 SPECTRA_AT_ONCE = 32
 """Frames of a recording that are analysed together."""
@@ -28,10 +30,11 @@ def graphs(folder: ModelFolder) -> dict[str, bytes]:
     """What the page calls a graph -> its file. `packed` and `unpacked` lead into the network and out of it (of a model
     that follows a guide `packed` takes that too), `stepped` is one step of the sampler, `crossfaded` joins windows,
     `log_mel`, `standardised` and `analysed` are about bands, `nearer` is a round of the search for the noise of what is
-    known. `stationary`, of a model that has it, leads a stream's window back to the average.
+    known. `stationary`, of a model that has it, leads a stream's window back to the average. Of a model of two channels
+    `imaged` is the image of a recording, and `side` what its mid is multiplied with for the side.
     """
     manifest, packing = folder.manifest, folder.packing
-    mel, frames, bands = manifest.mel, manifest.frames, manifest.mel.n_mels
+    mel, frames, bands = manifest.mel, manifest.frames, manifest.mel.rows
     layout, sampler = layout_of(manifest), WindowSampler(_no_network, manifest, manifest.default_steps, packing)
     window, x = (frames, bands), (1, manifest.channels, manifest.length)
 
@@ -64,6 +67,12 @@ def graphs(folder: ModelFolder) -> dict[str, bytes]:
     def analysed(magnitude: Array) -> Array:
         return magnitude_to_log_mel(magnitude.T, mel).T
 
+    def imaged(of_left: Array, of_right: Array, of_both: Array) -> Array:
+        return image_of((of_left, of_right, of_both), mel).T
+
+    def side(power: Array, image: Array) -> tuple[Array, Array]:
+        return side_of_mid(power, image.T, side_grid(mel))
+
     def closer(noise: Array, known: Array, rendered: Array, target: Array) -> Array:
         return nearer(noise.T, known.T, rendered.T, target, packing.scale).T
 
@@ -89,6 +98,12 @@ def graphs(folder: ModelFolder) -> dict[str, bytes]:
             closer, {"noise": window, "known": window, "rendered": window, "target": (frames,)}, ["nearer"]
         ),
     }
+    if mel.image_bands:
+        spectra = dict.fromkeys(("of_left", "of_right", "of_both"), (SPECTRA_AT_ONCE, mel.bins))
+        grid = side_grid(mel)
+        by_side = {"power": (FRAMES_AT_ONCE, grid.bins), "image": (FRAMES_AT_ONCE, 2 * mel.image_bands)}
+        made["imaged"] = onnx_graph(imaged, spectra, ["image"])
+        made["side"] = onnx_graph(side, by_side, ["real", "imag"])
     if manifest.stationary is not None:
         made["stationary"] = onnx_graph(stationary, {"window": window, **times}, ["stationary"])
     return made

@@ -67,6 +67,7 @@ from halfstep.generation.strokes import OF_A_BAR, STROKES, stroke_shapes, uneven
 from halfstep.generation.window import OPTIMISING_ROUNDS, layout_of
 from halfstep.own_folder import SITE as SITE_FOLDER
 from halfstep.own_folder import check, enter, members
+from halfstep.vocoders.stereo import FRAMES_AT_ONCE
 
 SITE = Path(str(resources.files("halfstep.app.page") / "site"))
 POLICY = (
@@ -171,10 +172,6 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
     """All that the browser must know of a model."""
     manifest = folder.manifest
     mel, packing = manifest.mel, folder.packing
-    if mel.image_bands:
-        raise InputError(
-            f"model {manifest.id}: makes two channels, and browsers play one; serve it with halfstep serve"
-        )
     vocoder = _vocoder_of(manifest)
     if not manifest.process.distillable or any(one.sampler != DDIM for one in manifest.denoisers):
         raise InputError(f"model {manifest.id}: browsers sample by DDIM; this one is sampled otherwise")
@@ -190,7 +187,10 @@ def _described(folder: ModelFolder) -> dict[str, Any]:
         "band_hz": [round(float(hz), 1) for hz in band_edges_hz(mel)[1:-1]],
         "window_seconds": manifest.seconds, "spectra_at_once": SPECTRA_AT_ONCE,
         "level": model_level(manifest), "band_width_hz": band_widths_hz(mel).tolist(),
-        "mel": {"n_fft": mel.n_fft, "window": mel.window, "lead": mel.lead},
+        "mel": {
+            "n_fft": mel.n_fft, "window": mel.window, "lead": mel.lead, "bands": mel.n_mels, "channels": mel.channels,
+        },
+        "side_frames": FRAMES_AT_ONCE,
         "floor": float(np.log(mel.floor)),
         "floor_magnitude": mel.floor,
         "grid": _grid(manifest), "vocoder": _shapes(folder, vocoder),

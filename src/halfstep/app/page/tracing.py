@@ -17,7 +17,8 @@ OPSET, IR_VERSION = 18, 8
 ELEMENT_TYPES = {np.dtype(np.float32): 1, np.dtype(np.int64): 7, np.dtype(np.float64): 11}
 OPERATORS: dict[np.ufunc, str] = {
     np.add: "Add", np.subtract: "Sub", np.multiply: "Mul", np.true_divide: "Div", np.maximum: "Max",
-    np.minimum: "Min", np.sqrt: "Sqrt", np.log: "Log", np.matmul: "MatMul",
+    np.minimum: "Min", np.sqrt: "Sqrt", np.log: "Log", np.matmul: "MatMul", np.exp: "Exp", np.tanh: "Tanh",
+    np.negative: "Neg",
 }  # fmt: skip
 Plain = np.ndarray[Any, np.dtype[Any]]
 
@@ -78,6 +79,8 @@ class Traced(np.ndarray[Any, np.dtype[Any]]):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> "Traced":
         if ufunc is np.square or (ufunc is np.power and np.all(np.asarray(inputs[1]) == 2)):
             ufunc, inputs = np.multiply, (inputs[0], inputs[0])
+        if ufunc is np.arctanh:
+            return cast(Traced, 0.5 * np.log((1 + inputs[0]) / (1 - inputs[0])))
         if method != "__call__" or ufunc not in OPERATORS or options:
             raise TypeError(f"{ufunc.__name__} ({method}, {options}) has no ONNX operator here")
         with np.errstate(all="ignore"):
@@ -195,6 +198,11 @@ def _repeat(a: Traced, repeats: int, axis: int) -> Traced:
     return a[(*(slice(None),) * (axis % a.ndim), np.repeat(np.arange(a.shape[axis]), repeats))]
 
 
+def _split(ary: Traced, indices_or_sections: int) -> Any:
+    size = len(ary) // indices_or_sections
+    return [ary[at * size : (at + 1) * size] for at in range(indices_or_sections)]
+
+
 def _copy(a: Traced, order: str) -> Traced:
     return a
 
@@ -205,7 +213,7 @@ def _clip(a: Traced, a_min: float, a_max: float) -> Traced:
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Traced]] = {
     np.concatenate: _concatenate, np.cumsum: _cumsum, np.pad: _pad, np.repeat: _repeat, np.clip: _clip,
-    np.copy: _copy,
+    np.copy: _copy, np.split: _split,
 }  # fmt: skip
 
 

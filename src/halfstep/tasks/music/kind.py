@@ -22,7 +22,7 @@ from halfstep.packing import (
     MOST_COMPONENT_BYTES,
     PACKINGS,
     Components,
-    beside,
+    joined_components,
     read_components,
     write_components,
 )
@@ -67,7 +67,7 @@ def _components(config: MusicConfig, mel: MelConfig, library: Library, folder: P
                     f"{path}: is {components.matrix.shape}, the settings say {wanted}; give those it is from"
                 )
             return components
-        components = beside(components, fitted(library, planes, more, slice(mel.n_mels, mel.rows)), planes)
+        components = joined_components(components, fitted(library, planes, more, slice(mel.n_mels, mel.rows)), planes)
     else:
         components = fitted(library, planes, config.components)
     if folder.is_dir():

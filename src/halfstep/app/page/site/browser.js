@@ -52,8 +52,8 @@ export class BrowserSource {
         on.ended(data.error);
         return;
       }
-      if (!blocks) on.hello({ ...tune, model: about.id, own: false, channels: 1, lowest: -11.5, highest: 6.5,
-        sample_rate: about.sample_rate, hop_length: about.hop_length, bands: about.bands, band_hz: about.band_hz });
+      if (!blocks) on.hello({ ...tune, model: about.id, own: false, channels: about.mel.channels, lowest: -11.5, highest: 6.5,
+        sample_rate: about.sample_rate, hop_length: about.hop_length, bands: about.mel.bands, band_hz: about.band_hz });
       blocks++;
       const seconds = (data.frames * about.hop_length) / about.sample_rate;
       if (blocks > WARMED) {

@@ -4,7 +4,7 @@ const CLASSES = 12;
 
 /** Rows of the guide [frames] of log bands [frames * bands]: the values of each kind, and below them one of ones. Of the
  *  first frame everything sets in. `about.guide` has {kinds [name], chords, rhythm}. */
-export function measuredGuide({ guide, bands: width }, bands) {
+export function measuredGuide({ guide, mel: { bands: width } }, bands) {
   const measures = { chords, rhythm }, frames = bands.length / width;
   return guide.kinds.flatMap((kind) => [...measures[kind](guide[kind], bands, width, frames), new Float64Array(frames).fill(1)]);
 }

@@ -6,12 +6,13 @@ import { leader, guidedTo } from "./leading.js";
 import { planned } from "./planning.js";
 import { closed, continued, followed, loop, piece } from "./pieces.js";
 import { bandStream, WindowSampler } from "./sampling.js";
+import { concatenated, parted, RowsVocoder } from "./stereo.js";
 import { Vocoder } from "./vocoder.js";
 
 const BLOCK = 128; // frames that the vocoder takes at once, as on the command line
 const LEAD_IN_WINDOWS = 2, LEAD_IN_FRAMES = 64; // generation/passages.py
 const LOWEST = -11.5, HIGHEST = 6.5;
-const GRAPHS = ["packed", "stepped", "unpacked", "crossfaded", "log_mel", "standardised", "analysed", "nearer", "stationary"];
+const GRAPHS = ["packed", "stepped", "unpacked", "crossfaded", "log_mel", "standardised", "analysed", "nearer", "stationary", "imaged"];
 
 // What comes before all is loaded waits.
 const early = [];
@@ -148,7 +149,8 @@ function asks(about, asked) { return course(about.conditions, asked, about.guide
 async function vocoderOf(about, seed) {
   const { prior, refiner, bass } = about.files;
   const networks = { prior: await network(prior), refiner: await network(refiner), bass: bass ? await network(bass) : null };
-  return new Vocoder(about, networks, defaultRng(seed), BLOCK);
+  const mid = new Vocoder(about, networks, defaultRng(seed), BLOCK);
+  return new RowsVocoder(about, mid, about.files.side ? await graph(about.files.side) : null);
 }
 
 /** (z, alpha, sigma, aligned or null, weights of what is asked for) -> v. */
@@ -213,37 +215,31 @@ async function* passages(about, asked) {
   const guide = following(await leader(about, asked.asked, { seed: tune.seed, beside: false, loop: null }, plan), start);
   const sampler = await samplerOf(about, tune.steps, (frame) => at((frame + start) / Math.max(1, arrival)));
   let skip = Math.max(0, first - start - LEAD_IN_FRAMES), frame = start + skip;
-  let waiting = new Float32Array(0), sound = new Float32Array(0);
+  let waiting = new Float32Array(0), sound = Array.from({ length: about.mel.channels }, () => new Float32Array(0));
   for await (const block of bandStream(sampler, { noise: (from, to) => whole(from + start, to + start), guide })) {
     const kept = block.subarray(Math.min(skip * bands, block.length));
     skip = Math.max(0, skip - block.length / bands);
     for (let at = 0; at < kept.length; at += BLOCK * bands) {
       const slice = kept.subarray(at, at + BLOCK * bands);
-      waiting = joined(waiting, slice);
-      sound = joined(sound, await vocoder.push(slice));
-      let frames = Math.floor(sound.length / hop);
+      waiting = concatenated([waiting, slice]);
+      const more = await vocoder.push(slice);
+      sound = sound.map((channel, which) => concatenated([channel, more[which]]));
+      let frames = Math.floor(sound[0].length / hop);
       const drop = Math.max(0, Math.min(frames, first - frame));
       frames -= drop;
       if (frames > 0) {
-        const samples = sound.subarray(drop * hop, (drop + frames) * hop);
+        const samples = concatenated(sound.map((channel) => channel.subarray(drop * hop, (drop + frames) * hop)));
+        const levels = parted(about, waiting.subarray(drop * bands, (drop + frames) * bands)).bands;
         yield {
-          frame: frame + drop, frames, bands,
-          int16: Int16Array.from(samples, (one) => Math.round(one * 32767)),
-          levels: Uint8Array.from(waiting.subarray(drop * bands, (drop + frames) * bands), level),
+          frame: frame + drop, frames, bands: about.mel.bands,
+          int16: Int16Array.from(samples, (one) => Math.round(one * 32767)), levels: Uint8Array.from(levels, level),
         };
       }
       waiting = waiting.slice((drop + frames) * bands);
-      sound = sound.slice((drop + frames) * hop);
+      sound = sound.map((channel) => channel.slice((drop + frames) * hop));
       frame += drop + frames;
     }
   }
 }
 
 function level(value) { return Math.max(0, Math.min(255, Math.round(((value - LOWEST) / (HIGHEST - LOWEST)) * 255))); }
-
-function joined(one, other) {
-  const all = new Float32Array(one.length + other.length);
-  all.set(one);
-  all.set(other, one.length);
-  return all;
-}

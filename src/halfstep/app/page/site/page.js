@@ -284,7 +284,7 @@ function describe(one) {
     const value = (one.asked ?? one)[name];
     if (value) parts.push(`${name.replaceAll("_", " ")} ${value}`);
   }
-  if (one.channels > 1) parts.push("stereo: heard here as its middle, saved with both channels");
+  if (one.channels > 1) parts.push("stereo");
   $("title").textContent = parts.join(" · ");
 }
 

@@ -21,7 +21,7 @@ export class Player {
       this.context = new AudioContext({ sampleRate, latencyHint: "playback" });
       if (!this.context.audioWorklet) throw new Error("this browser plays only over https or on localhost");
       await this.context.audioWorklet.addModule("worklet.js");
-      this.node = new AudioWorkletNode(this.context, "halfstep-player", { numberOfInputs: 0, outputChannelCount: [1] });
+      this.node = new AudioWorkletNode(this.context, "halfstep-player", { numberOfInputs: 0, outputChannelCount: [2] });
       this.output = new GainNode(this.context, { gain: this.loudness });
       this.node.connect(this.output).connect(this.context.destination);
       this.node.port.onmessage = ({ data }) => {
@@ -43,11 +43,10 @@ export class Player {
   /** One block of a piece: frame number, int16 samples of its channels, samples a frame. */
   push(id, frame, int16, hop, channels) {
     const count = int16.length / channels;
-    const samples = new Float32Array(count);
-    for (let channel = 0; channel < channels; channel++)
-      for (let at = 0; at < count; at++) samples[at] += int16[channel * count + at] / 32767 / channels;
+    const samples = Array.from({ length: channels }, (_, channel) =>
+      Float32Array.from(int16.subarray(channel * count, (channel + 1) * count), (one) => one / 32767));
     this.keep({ id, frame, int16, hop, channels });
-    this.node.port.postMessage({ id, frame, hop, samples }, [samples.buffer]);
+    this.node.port.postMessage({ id, frame, hop, samples }, samples.map((channel) => channel.buffer));
   }
 
   stop() { this.node?.port.postMessage({ stop: true }); }

@@ -4,7 +4,7 @@ import { RealFft } from "./fft.js";
 const LEAD_IN = 32, TINY = 1e-12, LOUDEST = 10, KNEE = 10 ** (-1 / 20), GAIN = 10 ** (-3 / 20), CEILING = 0.999;
 
 /** Frames of `width` numbers, pushed at one end and taken from the other. */
-class Queue {
+export class Queue {
   constructor(width) { this.width = width; this.values = new Float32Array(0); }
   get frames() { return this.values.length / this.width; }
   push(values) {
@@ -20,7 +20,7 @@ class Queue {
   }
 }
 
-class OverlapStream {
+export class OverlapStream {
   constructor(grid, fft) {
     const { window, hop } = grid, reach = Math.ceil(window / hop);
     Object.assign(this, { grid, fft, reach, given: 0 });
@@ -54,7 +54,7 @@ export class Vocoder {
   /** networks: {prior, refiner, bass}: inputs -> outputs, each {data, dims}. random: doubles from 0 to 1. */
   constructor(about, networks, random, block) {
     const { grid, vocoder } = about;
-    Object.assign(this, { about, networks, grid, shape: vocoder, block, bands: about.bands });
+    Object.assign(this, { about, networks, grid, shape: vocoder, block, bands: about.mel.bands });
     this.fft = new RealFft(grid.n_fft);
     this.phases = Float32Array.from({ length: grid.bins }, () => Math.fround(2 * Math.PI * random()));
     this.priorState = new Float32Array(vocoder.prior_state * vocoder.kept);
@@ -88,11 +88,8 @@ export class Vocoder {
     this.given = -grid.lead - leadIn * grid.hop;
   }
 
-  /** Log-bands [frames * bands] -> the samples that are settled by now, limited. */
-  async push(bands) { return (await this.unlimited(bands)).map((sample) => limit(sample)); }
-
-  /** The same, as loud as the bands say. */
-  async unlimited(bands) {
+  /** Log-bands [frames * bands] -> the samples that are settled by now, as loud as the bands say. */
+  async push(bands) {
     this.mels.push(bands.map((level) => Math.min(level, LOUDEST)));
     const parts = [];
     while (this.mels.frames >= this.block) parts.push(await this.next(this.mels.take(this.block)));

@@ -14,20 +14,21 @@ class Piece {
   }
   push(block) {
     this.blocks.push(block);
-    this.queued += block.samples.length;
+    this.queued += block.samples[0].length;
   }
   get left() { return this.queued - this.place; }
-  /** Fill `room` with what comes next; how many samples there were. */
+  /** Fill `room`, two channels, with what comes next; how many samples there were. */
   pull(room) {
+    const size = room[0].length;
     let done = 0;
-    while (done < room.length && this.blocks.length) {
-      const samples = this.blocks[0].samples;
-      const count = Math.min(room.length - done, samples.length - this.place);
-      room.set(samples.subarray(this.place, this.place + count), done);
+    while (done < size && this.blocks.length) {
+      const { samples } = this.blocks[0], { length } = samples[0];
+      const count = Math.min(size - done, length - this.place);
+      room.forEach((into, which) => into.set(samples[which % samples.length].subarray(this.place, this.place + count), done));
       done += count;
       this.place += count;
-      if (this.place === samples.length) {
-        this.queued -= samples.length;
+      if (this.place === length) {
+        this.queued -= length;
         this.place = 0;
         this.last = this.blocks.shift();
       }
@@ -38,7 +39,7 @@ class Piece {
   get frame() {
     const block = this.blocks[0];
     if (block) return block.frame + this.place / block.hop;
-    return this.last ? this.last.frame + this.last.samples.length / this.last.hop : 0;
+    return this.last ? this.last.frame + this.last.samples[0].length / this.last.hop : 0;
   }
 }
 
@@ -51,7 +52,7 @@ class Player extends AudioWorkletProcessor {
     this.gain = 0;
     this.gaps = 0;
     this.since = 0;
-    this.room = new Float32Array(128);
+    this.room = [new Float32Array(128), new Float32Array(128)];
     this.port.onmessage = ({ data }) => this.hear(data);
   }
   hear(message) {
@@ -69,7 +70,7 @@ class Player extends AudioWorkletProcessor {
     piece.push(message);
   }
   process(_, outputs) {
-    const out = outputs[0][0];
+    const out = outputs[0], size = out[0].length;
     const current = this.pieces[0], next = this.pieces[this.pieces.length - 1];
     if (!current) return true;
     const step = 1 / (FADE * sampleRate);
@@ -81,23 +82,22 @@ class Player extends AudioWorkletProcessor {
       return true;
     }
     const leaving = this.stopping || (next !== current && next.left >= START * sampleRate);
-    const got = current.pull(this.room.subarray(0, out.length));
-    for (let at = 0; at < out.length; at++) {
+    const got = current.pull(this.room.map((channel) => channel.subarray(0, size)));
+    for (let at = 0; at < size; at++) {
       this.gain = leaving ? Math.max(0, this.gain - step) : Math.min(1, this.gain + step);
-      out[at] = at < got ? this.room[at] * this.gain : 0;
+      out.forEach((channel, which) => { channel[at] = at < got ? this.room[which][at] * this.gain : 0; });
     }
-    for (const more of outputs[0].slice(1)) more.set(out);
     if (leaving && this.gain === 0) {
       if (this.stopping) { this.pieces = []; this.running = false; }
       else this.pieces.splice(0, this.pieces.length - 1);
       this.tell();
-    } else if (got < out.length) {
+    } else if (got < size) {
       if (next === current) { this.gaps++; this.wanted = AGAIN * sampleRate; }
       this.running = false;
       this.gain = 0;
       this.tell();
     }
-    this.since += out.length;
+    this.since += size;
     if (this.since >= REPORT * sampleRate) this.tell();
     return true;
   }
