@@ -38,7 +38,8 @@ def measured(folder: Path, library: Library, windows: int) -> Stationary:
         rows = np.asarray(library.array(track)[begin : begin + size.frames], np.float32)
         window, mask = sampler.standardised(rows.T), np.zeros(size.frames, np.float32)
         mask[: size.overlap] = 1
-        made = sampler.inpainted(window_noise(sampler.n_mels, 0, number, size.frames), window * mask, mask)
+        made = sampler.inpainted(window_noise(sampler.rows, 0, number, size.frames), window * mask, mask)
+        window, made = window[: sampler.n_mels], made[: sampler.n_mels]
         parts = (window[:, : size.overlap], window[:, size.overlap :], made[:, size.overlap :])
         spectra.append([part.mean(axis=1) for part in parts])
         deviations.append((float(parts[1].std()), float(parts[2].std())))

@@ -261,12 +261,12 @@ def write_components(path: Path, components: Components, stored: type[np.floatin
     """One file of numpy's, whole or absent. stored: how the directions are, float32 or float16."""
     with replacing(path) as partial, partial.open("wb") as file:
         matrix = components.matrix.astype(stored)
-        np.savez(file, matrix=matrix, scale=components.scale, explained=components.explained)
+        np.savez_compressed(file, matrix=matrix, scale=components.scale, explained=components.explained)
 
 
 def arrays_of(data: bytes, most: int) -> dict[str, np.ndarray]:
-    """What numpy's `savez` wrote, from a stranger too: numbers alone, unpacked of at most so many bytes. ValueError for
-    more; zip and numpy raise a dozen other kinds for a file that is none.
+    """What numpy's `savez` or `savez_compressed` wrote, from a stranger too: numbers alone, unpacked of at most so many
+    bytes. ValueError for more; zip and numpy raise a dozen other kinds for a file that is none.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         if sum(part.file_size for part in packed.infolist()) > most:

@@ -53,7 +53,7 @@ def test_what_is_taken_back_holds_it(manifest: Manifest):
 def test_the_last_frame_is_off_by_pull_times_the_context_and_the_bias():
     window = np.full((16, 40), 2.0, np.float32)
     window[:, 10:] = 3.0
-    out = held_stationary(window, *shares(40, 10), Stationary(pull=0.25, detail=0, bias=0.125, contrast=1.5))
+    out = held_stationary(window, *shares(40, 10), Stationary(pull=0.25, detail=0, bias=0.125, contrast=1.5), 16)
     np.testing.assert_allclose(out[:, :10], window[:, :10], atol=1e-6)
     np.testing.assert_allclose(out[:, -15:], 3 - 0.25 * 2 - 0.125, atol=1e-5)
     np.testing.assert_allclose(np.diff(out[0, 9:25]), [1 - 0.625 / 15] + [-0.625 / 15] * 14, atol=1e-5)
@@ -64,7 +64,7 @@ def test_detail_is_what_the_shape_leaves():
     ripple = np.where(np.arange(48) % 2, 1.0, -1.0).astype(np.float32)[:, None]
     window = np.repeat(ripple, 40, axis=1)
     by_pull, by_detail = (
-        held_stationary(window, *shares(40, 10), Stationary(pull=pull, detail=detail, bias=0, contrast=1))
+        held_stationary(window, *shares(40, 10), Stationary(pull=pull, detail=detail, bias=0, contrast=1), 48)
         for pull, detail in ((0.5, 0), (0, 0.5))
     )
     np.testing.assert_allclose(by_pull[8:-8], window[8:-8], atol=0.01)
@@ -75,9 +75,17 @@ def test_contrast_scales_what_differs_from_the_windows_own_spectrum():
     rng = np.random.default_rng(0)
     window = rng.standard_normal((16, 64)).astype(np.float32)
     past, fresh, ramp = shares(64, 16)
-    out = held_stationary(window, past, fresh, ramp, Stationary(pull=0, detail=0, bias=0, contrast=1.25))
+    out = held_stationary(window, past, fresh, ramp, Stationary(pull=0, detail=0, bias=0, contrast=1.25), 16)
     own = band_smoothing(16) @ window[:, 16:].mean(axis=1, keepdims=True)
     np.testing.assert_allclose(out[:, 40:] - own, 1.25 * (window[:, 40:] - own), atol=1e-5)
+
+
+def test_an_image_below_the_bands_stays_as_it_is():
+    rng, led = np.random.default_rng(0), Stationary(pull=0.3, detail=0.2, bias=0.1, contrast=1.25)
+    window = rng.standard_normal((22, 64)).astype(np.float32)
+    out = held_stationary(window, *shares(64, 16), led, 16)
+    np.testing.assert_array_equal(out[:16], held_stationary(window[:16], *shares(64, 16), led, 16))
+    np.testing.assert_array_equal(out[16:], window[16:])
 
 
 def test_shares_are_means_and_a_ramp_that_is_full_half_way():

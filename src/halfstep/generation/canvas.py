@@ -170,7 +170,7 @@ def _inpainted(
     window = sampler.inpainted(noise, known, mask, fresh, begun)
     free = begun is None or begun.t == 1  # a recording holds what is made of it where it is
     if sampler.stationary is not None and end and place.closing is None and free:
-        window = held_stationary(window, *shares(frames, end), sampler.stationary)
+        window = held_stationary(window, *shares(frames, end), sampler.stationary, sampler.n_mels)
     if place.crossfade:
         window[:, fade] = crossfaded(past[:, fade], window[:, fade])
     if place.closing and after is not None:

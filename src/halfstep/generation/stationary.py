@@ -21,27 +21,31 @@ RAMP_SHARE = 2
 
 
 def held_stationary(
-    window: Float32[np.ndarray, "bands frames"],
+    window: Float32[np.ndarray, "rows frames"],
     past: Float32[np.ndarray, "frames"],
     fresh: Float32[np.ndarray, "frames"],
     ramp: Float32[np.ndarray, "frames"],
     stationary: Stationary,
-) -> Float32[np.ndarray, "bands frames"]:
-    """A standardised window [n_mels, frames] that begins with frames of the window before it, its other frames nearer
+    n_mels: int,
+) -> Float32[np.ndarray, "rows frames"]:
+    """A standardised window [rows, frames] that begins with frames of the window before it, its other frames nearer
     to the average: x -> m + (1 + (contrast - 1) r) (x - m) - r (pull c + detail (p - c) + bias), where p is the mean
     spectrum of the past, c its shape, smoothed over bands, and m the shape of the fresh frames' mean.
 
     past, fresh: shares of the means over those frames, each of sum 1, [frames]. ramp: r, 0 to 1, [frames]. All as
-    `shares` gives them. Nothing but arithmetic on arrays, so that a browser's graph is traced from it.
+    `shares` gives them. Rows below the first n_mels, an image, stay as they are. Nothing but arithmetic on arrays, so
+    that a browser's graph is traced from it.
     """
-    smoothing = band_smoothing(len(window))
+    image, window = window[n_mels:], window[:n_mels]
+    smoothing = band_smoothing(n_mels)
     context = window @ past[:, None]
     context_shape = smoothing @ context
     own_shape = smoothing @ (window @ fresh[:, None])
     contrast = 1 + np.float32(stationary.contrast - 1) * ramp
     detail = np.float32(stationary.detail) * (context - context_shape)
     offset = np.float32(stationary.pull) * context_shape + detail + np.float32(stationary.bias)
-    return own_shape + contrast * (window - own_shape) - ramp * offset
+    held = own_shape + contrast * (window - own_shape) - ramp * offset
+    return np.concatenate([held, image]) if len(image) else held
 
 
 def shares(

@@ -226,7 +226,7 @@ def test_windows_follow_each_other_as_they_do_here(
 ):
     """Streams, continuations and gaps, with a window that is arithmetic: what formulas give is tested as graphs."""
     monkeypatch.setattr(canvas, "crossfaded", lambda old, new: (old + 3 * new) / 4)
-    moved = lambda window, past, fresh, ramp, _: window * (1 - ramp / 2) + past - fresh  # noqa: E731
+    moved = lambda window, past, fresh, ramp, *_: window * (1 - ramp / 2) + past - fresh  # noqa: E731
     monkeypatch.setattr(canvas, "held_stationary", moved)
     layout, rng = layout_of(tiny_manifest), np.random.default_rng(0)
     sides = [rng.standard_normal((2, size)).astype(np.float32) if size else None for size in (before, after)]

@@ -78,7 +78,7 @@ def graphs(folder: ModelFolder) -> dict[str, bytes]:
 
     def stationary(window: Array, past: Array, fresh: Array, ramp: Array) -> Array:
         assert manifest.stationary is not None
-        return held_stationary(window.T, past, fresh, ramp, manifest.stationary).T
+        return held_stationary(window.T, past, fresh, ramp, manifest.stationary, mel.n_mels).T
 
     times = dict.fromkeys(("past", "fresh", "ramp"), (frames,))
     one = dict.fromkeys(("alpha_t", "sigma_t", "alpha_s", "sigma_s"), (1,))
