@@ -4,13 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pitched_bands import PITCH
 
 from halfstep.audio.chroma import CLASSES, chroma, holds_pitch, hz_of
 from halfstep.audio.mel import MelConfig, band_edges_hz, log_mel
-
-PITCH = MelConfig(
-    sample_rate=8000, n_fft=2048, window_length=1024, hop_length=256, n_mels=96, spacing="log", fmin_hz=60
-)
 
 
 def sine(hz: float, seconds: float = 0.5) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pitched_bands import PITCH
 
 from halfstep.audio.files.midi import Note
 from halfstep.audio.guide import (
@@ -20,12 +21,9 @@ from halfstep.audio.guide import (
     rhythm,
     to_plan,
 )
-from halfstep.audio.mel import MelConfig, log_mel
+from halfstep.audio.mel import log_mel
 from halfstep.audio.tones import tones
 
-PITCH = MelConfig(
-    sample_rate=8000, n_fft=2048, window_length=1024, hop_length=256, n_mels=96, spacing="log", fmin_hz=60
-)
 C, E, G = 3, 7, 10
 """Counted from A."""
 

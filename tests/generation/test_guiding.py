@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from pitched_bands import PITCH
 
 import halfstep
 from halfstep.app.cli import run
 from halfstep.audio.files.io import Audio
 from halfstep.audio.files.midi import Note, Score, read_midi
 from halfstep.audio.guide import BOTH, CHORDS, RHYTHM, guide_rows, kind_rows
-from halfstep.audio.mel import MelConfig
 from halfstep.audio.tones import tones
 from halfstep.bundle import Manifest
 from halfstep.errors import InputError
@@ -31,9 +31,6 @@ from halfstep.generation.window import WindowSampler
 from halfstep.vocoders.griffin_lim import GriffinLimStream
 
 mido = pytest.importorskip("mido")
-PITCH = MelConfig(
-    sample_rate=8000, n_fft=2048, window_length=1024, hop_length=256, n_mels=96, spacing="log", fmin_hz=60
-)
 RAMP = Guide(np.tile(np.linspace(0, 1, 40, dtype=np.float32), (guide_rows(RHYTHM), 1)), 40.0)
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pitched_bands import PITCH
 
 from halfstep.audio.chord_names import KINDS, Chord, read_chords
 from halfstep.audio.chroma import KEYS, NOTES, key_of
 from halfstep.audio.files.midi import Note
 from halfstep.audio.guide import BOTH, CHORDS, RHYTHM, chords, kind_rows
-from halfstep.audio.mel import LogMelStream, MelConfig
+from halfstep.audio.mel import LogMelStream
 from halfstep.audio.tones import tones
 from halfstep.bundle import Manifest, read_manifest, write_manifest
 from halfstep.bundle.manifest import FREE
@@ -36,9 +37,6 @@ from halfstep.generation.harmony import (
 from halfstep.generation.requests import Continuation, Loop, Mend, Piece, Request, Restyle
 from halfstep.generation.strokes import OF_A_BAR
 
-PITCH = MelConfig(
-    sample_rate=8000, n_fft=2048, window_length=1024, hop_length=256, n_mels=96, spacing="log", fmin_hz=60
-)
 TAKE = "take.wav"
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pitched_bands import PITCH
 
 from halfstep.audio.chroma import CLASSES, KEYS, MAJOR, MINOR, NOTES, key_fits, key_of
 from halfstep.audio.guide import BOTH, CHORDS, GUIDES, RHYTHM, guide_rows, guide_values, kind_rows, plan_mean_std
-from halfstep.audio.mel import MelConfig
 from halfstep.bundle import DenoiserFile, PlanFile, load_folder, read_manifest, verify, write_manifest
 from halfstep.conditioning import LabelCondition
 from halfstep.errors import InputError
@@ -21,9 +21,6 @@ from halfstep.generation.model import Model
 from halfstep.generation.planning import KEPT_FRAMES, PARTS, EndlessPlan, OnSixteenths, classes_of, planned
 from halfstep.generation.requests import Continuation, Loop, Piece
 
-PITCH = MelConfig(
-    sample_rate=8000, n_fft=2048, window_length=1024, hop_length=256, n_mels=96, spacing="log", fmin_hz=60
-)
 STYLE = LabelCondition(name="style", values=("piano", "strings"))
 
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from halfstep.atomic import replacing_folder
 from halfstep.audio.mel import MelConfig
 from halfstep.bundle import (
@@ -17,7 +15,6 @@ from halfstep.bundle import (
 from halfstep.errors import InputError, NamedError, unbraced
 from halfstep.export.onnx_writing import STORED
 from halfstep.fields import LONGEST_TEXT, is_text
-from halfstep.packing import read_components, write_components
 from halfstep.runs.credits import learned_from
 from halfstep.runs.export_choice import Network, chosen_networks
 from halfstep.runs.export_denoiser import write_denoiser
@@ -117,9 +114,7 @@ def write_model(run: Run, out: Path, card: Card, config: ExportConfig = AS_USUAL
         if config.with_teacher:
             save_tensors(folder / "teacher.safetensors", run.teacher().state_dict(), {"run": run.path.name})
         vocoder = carried_vocoder(folder, run.experiment.mel.mid)
-        played = export(task, folder)
-        if played.components is not None and config.weights != AS_TRAINED:
-            _store_small(folder / played.components.file)
+        played = export(task, folder, config.weights != AS_TRAINED)
         described = _manifest(run, networks, card, config.weights, played)
         if not described.can_draw(config.drawn):
             raise NamedError(
@@ -132,11 +127,6 @@ def write_model(run: Run, out: Path, card: Card, config: ExportConfig = AS_USUAL
         if problems := verify(folder):
             raise RuntimeError(f"{out}: what was exported does not verify: {problems[0]}")
     return manifest
-
-
-def _store_small(path: Path) -> None:
-    """Components in two bytes a number: a 2000th off, where weights of eight bits are a 250th."""
-    write_components(path, read_components(path.read_bytes(), str(path)), np.float16)
 
 
 def carried_vocoder(folder: Path, mel: MelConfig) -> VocoderFiles | None:

@@ -99,7 +99,8 @@ class Kind:
     each with `length_multiple` and `build(sizes)`. stores: the data sets it learns from, a key of `data.stores.STORES`.
     build(config, mel, library, folder of the run): the task; what must be fitted to the data first is kept in the
     folder. observer(task, held-out windows, mel, band, sampling, folder, device): what looks at its models.
-    export(task, folder): writes what its windows need besides the networks; None where nothing plays such a model.
+    export(task, folder, small): writes what its windows need besides the networks, in fewer bytes where that is asked
+    for; None where nothing plays such a model.
     learned(config, library, folder of the run): what it learns from, where that is measured of the data set. plans:
     settings to what its windows are, of a task whose networks plan what a model of music follows.
     """
@@ -110,6 +111,6 @@ class Kind:
     stores: str
     build: Callable[[Any, MelConfig, Library, Path], Task]
     observer: Callable[..., LadderObserver]
-    export: Callable[[Any, Path], Played] | None = None
+    export: Callable[[Any, Path, bool], Played] | None = None
     learned: Callable[[Any, Library, Path], Library] | None = None
     plans: Callable[[Any], Planned] | None = None

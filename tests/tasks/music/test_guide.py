@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pitched_bands import PITCH
 
 import halfstep
 from halfstep.audio.chroma import chroma, hz_of
 from halfstep.audio.files.io import Audio
 from halfstep.audio.files.midi import Note
 from halfstep.audio.guide import BOTH, CHORDS, GUIDE_KINDS, guide_rows, kind_rows, measured_guide
-from halfstep.audio.mel import MelConfig, log_mel
+from halfstep.audio.mel import log_mel
 from halfstep.audio.tones import tones
 from halfstep.bundle import DenoiserFile, Manifest, write_manifest
 from halfstep.nets.blocks import Sizes
@@ -26,9 +27,6 @@ from halfstep.training.loop import NoObserver, train
 from halfstep.training.observe import errors_by_level
 from halfstep.training.train_config import TrainConfig
 
-PITCH = MelConfig(
-    sample_rate=8000, n_fft=2048, window_length=1024, hop_length=256, n_mels=96, spacing="log", fmin_hz=60
-)
 FRAMES = 24
 UPDATES = 100
 
