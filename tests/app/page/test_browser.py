@@ -497,12 +497,13 @@ def test_music_is_planned_as_on_the_command_line(tab: Tab, asked: dict[str, Any]
     )
     expected = levels(np.concatenate([one.log_mel for one in passages], axis=1)[:, : bands.shape[1]])
     assert np.abs(bands.astype(int) - expected.astype(int)).max() <= 3
-    words = json.dumps({**tune, "seconds": 4})
-    data = tab.saved(f"halfstep.source.make('loops', {words}, null, () => {{}}, new AbortController().signal)")
-    theirs = soundfile.read(io.BytesIO(data), dtype="float32")[0]
-    ours = model.generate(4, seed=9, steps=1, loop=True, **asked).samples[0]
-    of_theirs, of_ours = (log_mel(one, model.manifest.mel) for one in (theirs, ours))
-    assert np.corrcoef(of_theirs.ravel(), of_ours.ravel())[0, 1] > 0.97
+    for seconds in (4, 0.7):  # the shorter one has one bar of the plan, and no room for a whole crossfade
+        words = json.dumps({**tune, "seconds": seconds})
+        data = tab.saved(f"halfstep.source.make('loops', {words}, null, () => {{}}, new AbortController().signal)")
+        theirs = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)[0].T
+        ours = model.generate(seconds, seed=9, steps=1, loop=True, **asked).samples
+        of_theirs, of_ours = (rows_of(np.ascontiguousarray(one), model.manifest.mel) for one in (theirs, ours))
+        assert np.corrcoef(of_theirs.ravel(), of_ours.ravel())[0, 1] > 0.97
 
 
 @pytest.mark.parametrize("text", ["", "H", "am", "A B7b9", "C#b", "CtoString"])

@@ -89,6 +89,9 @@ def test_bands(made: dict[str, bytes]):
     fade = layout_of(manifest).crossfade
     (joined,) = answers(made["crossfaded"], old=window[:fade], new=other[:fade])
     np.testing.assert_allclose(joined, crossfaded(window[:fade].T, other[:fade].T).T, atol=1e-5)
+    short = layout_of(manifest).grain
+    (joined,) = answers(made[f"crossfaded-{short}"], old=window[:short], new=other[:short])
+    np.testing.assert_allclose(joined, crossfaded(window[:short].T, other[:short].T).T, atol=1e-5)
     target = rng.random(manifest.frames).astype(np.float32)
     (better,) = answers(made["nearer"], noise=window, known=other, rendered=bands, target=target)
     expected = nearer(window.T, other.T, bands.T, target, folder.packing.scale).T

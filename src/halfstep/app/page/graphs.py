@@ -28,10 +28,11 @@ Array = Any
 
 def graphs(folder: ModelFolder) -> dict[str, bytes]:
     """What the page calls a graph -> its file. `packed` and `unpacked` lead into the network and out of it (of a model
-    that follows a guide `packed` takes that too), `stepped` is one step of the sampler, `crossfaded` joins windows,
-    `log_mel`, `standardised` and `analysed` are about bands, `nearer` is a round of the search for the noise of what is
-    known. `stationary`, of a model that has it, leads a stream's window back to the average. Of a model of two channels
-    `imaged` is the image of a recording, and `side` what its mid is multiplied with for the side.
+    that follows a guide `packed` takes that too), `stepped` is one step of the sampler, `crossfaded` joins windows, and
+    `crossfaded-N` the ends of a loop of N frames, which are too few for it. `log_mel`, `standardised` and `analysed`
+    are about bands, `nearer` is a round of the search for the noise of what is known. `stationary`, of a model that has
+    it, leads a stream's window back to the average. Of a model of two channels `imaged` is the image of a recording,
+    and `side` what its mid is multiplied with for the side.
     """
     manifest, packing = folder.manifest, folder.packing
     mel, frames, bands = manifest.mel, manifest.frames, manifest.mel.rows
@@ -98,6 +99,9 @@ def graphs(folder: ModelFolder) -> dict[str, bytes]:
             closer, {"noise": window, "known": window, "rendered": window, "target": (frames,)}, ["nearer"]
         ),
     }
+    for wrap in range(layout.grain, layout.crossfade, layout.grain):
+        short = (wrap, bands)
+        made[f"crossfaded-{wrap}"] = onnx_graph(of_bands, {"old": short, "new": short}, ["joined"])
     if mel.image_bands:
         spectra = dict.fromkeys(("of_left", "of_right", "of_both"), (SPECTRA_AT_ONCE, mel.bins))
         grid = side_grid(mel)

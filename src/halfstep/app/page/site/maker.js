@@ -169,6 +169,7 @@ async function denoiserOf(about, steps, place) {
 async function samplerOf(about, steps, asked, place = on) {
   const graphs = {};
   for (const name of GRAPHS) if (about.files[name]) graphs[name] = await graph(about.files[name]);
+  graphs.of = (name) => graph(about.files[name]);
   return new WindowSampler(about, graphs, steps, await denoiserOf(about, steps, place), asked);
 }
 

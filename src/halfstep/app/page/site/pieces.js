@@ -22,15 +22,15 @@ export async function loop({ about, sampler, vocoder }, noise, guide, count, pro
 
 /** One period of so many frames of bands. */
 export async function bandLoop({ about, sampler }, noise, guide, frames, progress) {
-  const { bands, grain, hop_length: hop, frames: settled, crossfade: wrap } = about;
-  const period = Math.max(1, roundEven(frames / grain)) * grain;
-  if (period < wrap) throw new Error(`a loop takes at least ${seconds(wrap * hop, about)} s here`);
+  const { bands, grain, frames: settled, crossfade } = about;
+  const period = Math.max(1, roundEven(frames / grain)) * grain, wrap = Math.min(crossfade, period);
   const needed = settled + period + wrap, canvas = {
     noise: repeating(bands, noise, period), guide: around(guide, settled + Math.floor(wrap / 2), period, frames / period),
   };
   const whole = await firstFrames(bandStream(sampler, canvas), needed, bands, progress);
   const once = whole.slice(settled * bands, (settled + period) * bands);
-  const { joined: wrapped } = await sampler.graphs.crossfaded({ old: whole.slice((settled + period) * bands), new: once.slice(0, wrap * bands) });
+  const crossfaded = wrap < crossfade ? await sampler.graphs.of(`crossfaded-${wrap}`) : sampler.graphs.crossfaded;
+  const { joined: wrapped } = await crossfaded({ old: whole.slice((settled + period) * bands), new: once.slice(0, wrap * bands) });
   once.set(wrapped);
   // The wrap stands in the middle of what passes over.
   const turned = new Float32Array(once.length), by = Math.floor(wrap / 2) * bands;
