@@ -4,8 +4,9 @@
 #
 #   recipes/models/make_soundtrack.sh WORK [SECONDS]
 #
-# SECONDS of each of two trainings, one after the other: 4800 and some 4000 on two cores made the model in the package,
-# and its ladder took ten minutes more. Every part resumes, so the same command again goes on. Needs npm, fluidsynth,
+# SECONDS of each of three trainings, one after the other, the last of two channels: 4800, some 4000 and 4700 on two cores
+# made the model in the package, and its ladder took ten minutes more. Every part resumes, so the same command again goes
+# on. Needs npm, fluidsynth,
 # fluid-soundfont-gm, musescore-general-soundfont, `pip install music21==10.5.1 mido`, and the project's .venv (`make test`
 # makes it) or another python named by PYTHON.
 set -euo pipefail
@@ -27,23 +28,31 @@ if [ ! -e "$work/data/dataset.json" ]; then
   ln -sfn ../../music/hyperrogue "$work/kinds/ambient/hyperrogue"
   halfstep prepare "$work/kinds" --out "$work/data" --preset flagship --label style=folders
 fi
-# learn RUN START BATCH RATE [SETTING...]
+[ -e "$work/stereo/dataset.json" ] ||
+  halfstep prepare "$work/kinds" --out "$work/stereo" --preset flagship --label style=folders --stereo
+# learn DATA RUN START BATCH RATE [SETTING...]
 learn() {
-  local run=$1 start=$2 batch=$3 rate=$4
-  shift 4
-  halfstep train "$work/data" --out "$run" --preset flagship --from "$start" \
-    --set 'conditions.names=["style","key","loudness_like"]' \
-    --set conditions.dropout=0.2 --set conditions.dropout_each=0.35 \
-    --set music.guide=both --set music.guide_dropout=0.5 \
+  local data=$1 run=$2 start=$3 batch=$4 rate=$5
+  shift 5
+  halfstep train "$data" --out "$run" --preset flagship --from "$start" --set music.guide=both \
     --set train.batch_size="$batch" --set train.learning_rate="$rate" --set train.warmup_steps=100 \
     --set train.ema_decay=0.998 --set train.measure_every=1500 --set train.compile=off \
     --set "train.seconds=$seconds" --steps 100000 \
     --set distill.start_steps=16 --set distill.pooled_guidance=2 --set distill.batch_size=8 \
     --set distill.learning_rate=2e-4 "$@"
 }
-learn "$work/first" piano 8 4e-4
+asked=(
+  --set 'conditions.names=["style","key","loudness_like"]' --set conditions.dropout=0.2 --set conditions.dropout_each=0.35
+  --set music.guide_dropout=0.5
+)
+learn "$work/data" "$work/first" piano 8 4e-4 "${asked[@]}"
 # Of the piano, which was learned before, less; of the ambient music, of which there is least, more.
-learn "$work/run" "$work/first" 16 5e-4 --set 'conditions.weights=["piano:0.5","ambient:1.6"]'
+learn "$work/data" "$work/second" "$work/first" 16 5e-4 "${asked[@]}" \
+  --set 'conditions.weights=["piano:0.5","ambient:1.6"]'
+# Of two channels, with 24 components of the image below the 256 of the bands; key and level were not obeyed.
+learn "$work/stereo" "$work/run" "$work/second" 16 5e-4 --set 'conditions.names=["style"]' \
+  --set conditions.dropout=0.15 --set 'conditions.weights=["piano:0.5","orchestral:1.2","ambient:1.5"]' \
+  --set music.components=280 --set music.guide_dropout=0.3
 halfstep distill "$work/run" --to 4 --updates "${UPDATES:-500}"
 # What new music follows: the model in the package has 40 minutes of it.
 halfstep train "$work/data" --out "$work/plan" --preset plan --set 'conditions.names=["style"]' \
@@ -58,7 +67,6 @@ halfstep export "$work/run" --out "$work/model" --id soundtrack --steps 4 --jump
   --output-licence "Yours to use; where it is close to a training piece, that piece's licence (CC-BY-SA, CC-BY, CC0 or public domain) holds" \
   --credits "$work/music/0ad/LICENCES.json" --credits "$work/music/singularity/LICENCES.json" \
   --credits "$work/music/hyperrogue/LICENCES.json" --credits "$work/music/piano/LICENCES.json"
-# A key and a level were trained with and are not obeyed (docs/experiments/soundtrack.md): a plan is turned into the key,
-# and of ambient music, whose plans are out of tune, drawn chords lead to it.
+# A plan is turned into the key that is asked for; of ambient music, whose plans are out of tune, drawn chords lead to it.
 "$python" "$here/keep_conditions.py" "$work/model" style --draw key tempo --beatless orchestral --unplanned ambient
 "$python" "$here/hold_stationary.py" "$work/model" --set 0 0.1 0 1.2
