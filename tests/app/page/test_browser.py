@@ -22,6 +22,7 @@ from halfstep.app.cli import run
 from halfstep.app.page.runtime import RUNTIME_FILES
 from halfstep.app.serve.formats import levels
 from halfstep.audio.circular import stretched
+from halfstep.audio.files.midi import read_midi
 from halfstep.audio.guide import BOTH, CHORDS, RHYTHM, guide_rows, measured_guide
 from halfstep.audio.image import rows_of
 from halfstep.audio.joining import joined
@@ -537,7 +538,8 @@ def test_a_guide_is_measured_as_on_the_command_line(tab: Tab):
             tab,
             f"""import('./guide.js').then(({{ measuredGuide }}) => {{
           const bytes = Uint8Array.from(atob('{sent}'), (one) => one.charCodeAt(0));
-          const rows = measuredGuide(halfstep.source.about({{ model: 'soundtrack' }}), new Float32Array(bytes.buffer));
+          const bands = new Float32Array(bytes.buffer), about = halfstep.source.about({{ model: 'soundtrack' }});
+          const rows = measuredGuide(about, {{ chords: bands, rhythm: bands }});
           return rows.flatMap((row) => [...row]); }})""",
         )
         expected = measured_guide(BOTH, dict.fromkeys((CHORDS, RHYTHM), one), mel)
@@ -545,12 +547,7 @@ def test_a_guide_is_measured_as_on_the_command_line(tab: Tab):
     assert expected[:-1].sum() == pytest.approx(30)  # of silence nothing but that it is given
 
 
-def test_what_follows_a_recording_can_be_asked_for_no_tempo(tab: Tab):
-    asked = "{ model: 'soundtrack', seed: '7', steps: 1, seconds: 2, tempo: '90' }"
-    score = (
-        f"halfstep.source.make('guided', {asked}, new File([], 'a.mid'), null, null).catch((error) => error.message)"
-    )
-    assert tab.run(score) == "music follows a MIDI file with a server: halfstep serve"
+def test_following_is_offered_of_models_that_can(tab: Tab):
     shown = """['soundtrack', 'piano'].map((model) => {
       document.getElementById('model').value = model;
       document.getElementById('model').onchange();
@@ -581,6 +578,91 @@ def test_the_browser_follows_a_recording_as_the_command_line_does(tab: Tab, tmp_
         sent = sent if sent == file else file.replace(given, base64.b64encode(silence()).decode())
         with pytest.raises(AssertionError, match=said):
             tab.run(made.format(asked % (", tempo: '90'" if what else ""), sent))
+
+
+def score(path: Path, *tracks: Any, tempi: tuple[tuple[int, int], ...] = ((0, 500_000),)) -> bytes:
+    """A MIDI file of notes (pitch, velocity, channel, begin, end) in ticks of which a beat has 480, and tempi (tick,
+    microseconds a beat) in a track of their own.
+    """
+    mido = pytest.importorskip("mido")
+    file = mido.MidiFile(ticks_per_beat=480)
+    messages = [[(tick, mido.MetaMessage("set_tempo", tempo=tempo)) for tick, tempo in tempi]]
+    for notes in tracks:
+        sounds = list[tuple[int, Any]]()
+        for pitch, velocity, channel, begin, end in notes:
+            sounds.append((begin, mido.Message("note_on", note=pitch, velocity=velocity, channel=channel)))
+            # A key that is struck with no strength is let go of; MIDI files say either.
+            off = {"type": "note_on", "velocity": 0} if pitch % 2 else {"type": "note_off", "velocity": 64}
+            sounds.append((end, mido.Message(note=pitch, channel=channel, **off)))
+        messages.append([(0, mido.Message("program_change", program=3)), *sounds])
+    for one in messages:
+        track, now = mido.MidiTrack(), 0
+        for tick, message in sorted(one, key=lambda each: each[0]):
+            track.append(message.copy(time=tick - now))
+            now = tick
+        track.append(mido.MetaMessage("end_of_track", time=240))
+        file.tracks.append(track)
+    file.save(path)
+    return path.read_bytes()
+
+
+def sent(data: bytes) -> str:
+    """Bytes as an expression."""
+    return f"Uint8Array.from(atob('{base64.b64encode(data).decode()}'), (one) => one.charCodeAt(0))"
+
+
+CHORDS_OF_TWO_BARS = [
+    (pitch + 12 * at, 90 - 5 * at, 0, 960 * bar, 960 * bar + 900)
+    for bar, triad in enumerate(((60, 64, 67), (57, 60, 64), (65, 69, 72), (67, 71, 74)))
+    for at, pitch in enumerate(triad)
+]
+A_BEAT = [(pitch, 100, 9, 480 * at, 480 * at + 60) for at in range(8) for pitch in ((36, 42) if at % 2 else (38,))]
+
+
+def test_midi_is_read_as_on_the_command_line(tab: Tab, tmp_path: Path):
+    tempi = ((0, 500_000), (700, 300_000), (2000, 900_000))
+    data = score(tmp_path / "a.mid", CHORDS_OF_TWO_BARS, A_BEAT, tempi=tempi)
+    wanted = read_midi(tmp_path / "a.mid")
+    keys = "start, end, pitch, velocity, drum"
+    found = numbers(
+        tab,
+        f"""import('./midi.js').then(({{ readMidi }}) => {{
+      const {{ notes, seconds }} = readMidi({sent(data)});
+      return [seconds, ...notes.flatMap(({{ {keys} }}) => [{keys}])]; }})""",
+    )
+    assert found[0] == pytest.approx(wanted.seconds)
+    rows = [[getattr(note, key) for key in keys.split(", ")] for note in wanted.notes]
+    np.testing.assert_allclose(found[1:].reshape(-1, 5), np.array(rows, float), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "not a MIDI file"), (b"RIFF", "does not begin with MThd"),
+        (b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk\0\0\0\x40\0\x90", "not a MIDI file"),
+        (b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk\0\0\0\4\0\xff\x2f\0", "no notes"),
+        (b"MThd\0\0\0\6\0\0\0\1\xe8\x28MTrk\0\0\0\4\0\xff\x2f\0", "frames of film"),
+        (b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk\0\0\0\4\0\x3c\x40\0", "has no kind"),
+    ],
+)  # fmt: skip
+def test_what_is_no_midi_is_said_in_the_browser_too(tab: Tab, data: bytes, said: str):
+    with pytest.raises(AssertionError, match=said):
+        tab.run(f"import('./midi.js').then(({{ readMidi }}) => readMidi({sent(data)}))")
+
+
+@pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
+@pytest.mark.parametrize("tracks", [(CHORDS_OF_TWO_BARS,), (CHORDS_OF_TWO_BARS, A_BEAT), (A_BEAT,)])
+def test_the_browser_follows_midi_as_the_command_line_does(tab: Tab, tmp_path: Path, tracks: tuple[Any, ...]):
+    """Noise of drums is drawn otherwise, and so a little louder or softer from band to band."""
+    model, path = halfstep.load("soundtrack"), tmp_path / "a.mid"
+    data = score(path, *tracks)
+    asked = "{ model: 'soundtrack', seed: '7', steps: 1, seconds: 4, style: 'piano' }"
+    made = f"halfstep.source.make('guided', {asked}, new File([{sent(data)}], 'a.mid'), () => {{}}, "
+    theirs = tab.saved(f"{made} new AbortController().signal)")
+    theirs = soundfile.read(io.BytesIO(theirs), dtype="float32", always_2d=True)[0].T
+    ours = model.generate(4, seed=7, steps=1, style="piano", guide=path).samples
+    of_theirs, of_ours = (rows_of(np.ascontiguousarray(one), model.manifest.mel) for one in (theirs, ours))
+    assert np.corrcoef(of_theirs.ravel(), of_ours.ravel())[0, 1] > (0.97 if A_BEAT not in tracks else 0.9)
 
 
 def silence() -> bytes:

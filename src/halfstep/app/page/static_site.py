@@ -22,7 +22,7 @@ from halfstep.atomic import folder_aside, replacing
 from halfstep.audio.bass import bass_share
 from halfstep.audio.bass_grid import bass_bins
 from halfstep.audio.chord_names import MOST_CHORDS
-from halfstep.audio.chroma import KEYS, NOTES, RANGE_NEPERS, pitched_bands, semitones
+from halfstep.audio.chroma import A_HZ, A_NOTE, KEYS, NOTES, RANGE_NEPERS, pitched_bands, semitones
 from halfstep.audio.chroma import MAJOR as MAJOR_PROFILE
 from halfstep.audio.chroma import MINOR as MINOR_PROFILE
 from halfstep.audio.grids import synthesis_grid
@@ -42,12 +42,23 @@ from halfstep.audio.guide import (
 from halfstep.audio.mel import band_edges_hz
 from halfstep.audio.onsets import LEAST_NEPERS
 from halfstep.audio.onsets import RANGE_NEPERS as ONSET_RANGE
+from halfstep.audio.tones import (
+    ATTACK_SECONDS,
+    DRUM_SECONDS,
+    HARMONICS,
+    HELD,
+    HIGH_DRUMS,
+    LOW_DRUMS,
+    LOW_HZ,
+    RELEASE_SECONDS,
+    STRUCK_SECONDS,
+)
 from halfstep.bundle import DenoiserFile, Manifest, ModelFolder, VocoderFiles
 from halfstep.bundle.session import OnnxNetwork
 from halfstep.conditioning import shown
 from halfstep.diffusion.process import DDIM
 from halfstep.errors import InputError
-from halfstep.generation.guiding import MOST_STRETCHED
+from halfstep.generation.guiding import MOST_STRETCHED, ROUND_SECONDS
 from halfstep.generation.harmony import (
     CHORD_BEATS,
     CHORD_SECONDS,
@@ -241,6 +252,11 @@ def _guide(manifest: Manifest) -> dict[str, Any] | None:
             "reach": smoothing_reach(mel), "silent": SILENT,
         },
         RHYTHM: {"edges": group_edges(mel), "range": ONSET_RANGE, "least": LEAST_NEPERS, "strong": STRONG},
+        "tones": {
+            "round": ROUND_SECONDS, "harmonics": HARMONICS, "attack": ATTACK_SECONDS, "release": RELEASE_SECONDS,
+            "struck": STRUCK_SECONDS, "held": HELD, "drum_seconds": DRUM_SECONDS, "low_hz": LOW_HZ,
+            "low": sorted(LOW_DRUMS), "high": sorted(HIGH_DRUMS), "a_hz": A_HZ, "a_note": A_NOTE,
+        },
     }  # fmt: skip
 
 

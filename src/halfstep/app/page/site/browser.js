@@ -74,8 +74,8 @@ export class BrowserSource {
     const about = this.about(asked), rate = about.sample_rate, { worker, waiting } = this, id = ++this.count;
     const length = asked.bars ? (asked.bars * asked.beats * 60) / asked.bpm : Number(asked.seconds);
     if (!(length >= LEAST_LOOP && length <= MOST_SECONDS)) throw new Error(`${LEAST_LOOP} to ${MOST_SECONDS} seconds were expected`);
-    if (kind === "guided" && isScore(file)) throw new Error("music follows a MIDI file with a server: halfstep serve");
-    const recording = file ? await decoded(file, rate) : null;
+    const score = kind === "guided" && isScore(file) ? new Uint8Array(await file.arrayBuffer()) : null;
+    const recording = file && !score ? await decoded(file, rate) : null;
     const tune = { seed: asked.seed, steps: asked.steps, variation: asked.variation ?? null, loop: asked.loop ?? false, asked: askedOf(about, { ...asked, tempo: asked.tempo ?? asked.bpm }) };
     const began = performance.now(), loops = kind === "loops" || tune.loop;
     const channels = await new Promise((done, fail) => {
@@ -85,7 +85,7 @@ export class BrowserSource {
         else if (data.channels) done(data.channels);
         else progress(data.progress || null, data.progress ? ((performance.now() - began) / 1000) * (1 / data.progress - 1) : null);
       });
-      worker.postMessage({ make: kind, id, about, tune, count: Math.round(length * rate), recording });
+      worker.postMessage({ make: kind, id, about, tune, count: Math.round(length * rate), recording, score });
     }).finally(() => waiting.delete(id));
     // As on the command line: what is new alone is scaled so that 1 is the highest number, a recording keeps its samples.
     const scale = file && kind !== "guided" ? 32768 : 32767;

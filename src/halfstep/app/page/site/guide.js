@@ -2,11 +2,13 @@
 // along a piece, as generation/guiding.py has it.
 const CLASSES = 12;
 
-/** Rows of the guide [frames] of log bands [frames * bands]: the values of each kind, and below them one of ones. Of the
- *  first frame everything sets in. `about.guide` has {kinds [name], chords, rhythm}. */
-export function measuredGuide({ guide, mel: { bands: width } }, bands) {
-  const measures = { chords, rhythm }, frames = bands.length / width;
-  return guide.kinds.flatMap((kind) => [...measures[kind](guide[kind], bands, width, frames), new Float64Array(frames).fill(1)]);
+/** Rows of the guide [frames] of log bands [frames * bands], `of` each kind its own: the values of the kind, and below them one
+ *  of ones; zeros where it has none. Of the first frame everything sets in. `about.guide` has {kinds [name], chords, rhythm}. */
+export function measuredGuide({ guide, mel: { bands: width } }, of) {
+  const measures = { chords, rhythm }, frames = Math.max(...Object.values(of).map((bands) => bands.length / width));
+  return guide.kinds.flatMap((kind, which) => of[kind]
+    ? [...measures[kind](guide[kind], of[kind], width, frames), new Float64Array(frames).fill(1)]
+    : Array.from({ length: guide.values[which] + 1 }, () => new Float64Array(frames)));
 }
 
 /** Of every pitch class, from A up: how much of it sounds, 1 for the strongest. */

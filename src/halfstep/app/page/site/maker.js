@@ -4,7 +4,8 @@ import { course } from "./conditions.js";
 import { following } from "./guide.js";
 import { leader, guidedTo } from "./leading.js";
 import { planned } from "./planning.js";
-import { closed, continued, followed, loop, piece } from "./pieces.js";
+import { readMidi } from "./midi.js";
+import { closed, continued, followed, loop, piece, played } from "./pieces.js";
 import { bandStream, WindowSampler } from "./sampling.js";
 import { concatenated, parted, RowsVocoder } from "./stereo.js";
 import { Vocoder } from "./vocoder.js";
@@ -182,8 +183,8 @@ function plannerOf({ plan, sample_rate, hop_length }, tune, asked, arrival, loop
   });
 }
 
-/** A loop, what a recording becomes, or music that follows it: all of its samples, once they are made. */
-async function make({ id, about, make: kind, tune: asked, count, recording }) {
+/** A loop, what a recording becomes, or music that follows it or a score (bytes of MIDI): all of its samples, once they are made. */
+async function make({ id, about, make: kind, tune: asked, count, recording, score }) {
   const tune = { ...asked, seed: BigInt(asked.seed), toward: null }, follows = kind === "guided";
   const { drifts, at } = asks(about, asked.asked), loops = kind === "loops" || asked.loop, frames = count / about.hop_length;
   if (drifts && loops) throw new Error("a loop ends where it began, so what is asked of it cannot drift");
@@ -192,7 +193,8 @@ async function make({ id, about, make: kind, tune: asked, count, recording }) {
   const parts = { about, sampler: await samplerOf(about, tune.steps, (frame) => at(frame / Math.max(1, frames))), vocoder: await vocoderOf(about, tune.seed) };
   const seconds = count / about.sample_rate, beside = recording !== null;
   const looped = kind === "loops" ? seconds : null, plan = plannerOf(about, tune, asked.asked, frames, looped);
-  const guide = follows ? await followed(parts, recording) : await leader(about, asked.asked, { seed: tune.seed, beside, loop: looped }, plan);
+  const lead = () => (score ? played(parts, readMidi(score)) : followed(parts, recording));
+  const guide = follows ? await lead() : await leader(about, asked.asked, { seed: tune.seed, beside, loop: looped }, plan);
   const noise = tuneNoise(about.bands, tune, frames), canvas = { noise, boundary: seedNoise(about.bands, tune.seed, BOUNDARY), guide: following(guide) };
   const progress = (share) => {
     if (given.delete(id)) throw new Error("cancelled");

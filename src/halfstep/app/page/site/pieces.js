@@ -4,6 +4,7 @@
 import { RealFft } from "./fft.js";
 import { around, guideOf, measuredGuide } from "./guide.js";
 import { joined, stretched } from "./joining.js";
+import { tones } from "./midi.js";
 import { repeating } from "./noise.js";
 import { bandStream, filled } from "./sampling.js";
 import { concatenated, parted } from "./stereo.js";
@@ -55,15 +56,32 @@ export async function piece({ about, sampler, vocoder }, canvas, count, progress
 /** The guide of a recording [channels][n], which goes round: what sets in with it sets in after its end. */
 export async function followed(parts, recording) {
   const { about } = parts, { hop_length: hop, mel: { bands: width } } = about, { context } = await sideOf(parts, recording);
-  const bands = await bandsOf(parts, context), rows = measuredGuide(about, concatenated([bands.subarray(-width), bands])).map((row) => row.subarray(1));
+  const bands = await bandsOf(parts, context), turned = concatenated([bands.subarray(-width), bands]);
+  const rows = measuredGuide(about, { chords: turned, rhythm: turned }).map((row) => row.subarray(1));
+  expectSound(about, rows);
+  return guideOf(rows, Math.min(context.length / hop, bands.length / width));
+}
+
+/** The guide of a score {notes, seconds}, which goes round; its drums have no chords. */
+export async function played(parts, { notes, seconds: length }) {
+  const { about } = parts, { guide, sample_rate: rate, hop_length: hop } = about, { tones: as } = guide, of = {};
+  const around = notes.filter(({ start }) => start < as.round).map((note) => ({ ...note, start: note.start + length, end: note.end + length }));
+  const all = [...notes, ...around], wanted = { chords: all.filter(({ drum }) => !drum), rhythm: all };
+  for (const kind of guide.kinds) if (wanted[kind].length) of[kind] = await bandsOf(parts, tones(wanted[kind], length + as.round, rate, as));
+  if (!Object.keys(of).length) throw new Error(`drums alone, and the model follows ${guide.kinds.join(" and ")}; give one with notes`);
+  const rows = measuredGuide(about, of);
+  expectSound(about, rows);
+  return guideOf(rows, (length * rate) / hop);
+}
+
+function expectSound({ guide }, rows) {
   let at = 0;
-  const nothing = about.guide.values.every((values) => {
+  const nothing = guide.values.every((values) => {
     const mine = rows.slice(at, at + values);
     at += values + 1;
     return mine.every((row) => row.every((value) => value === 0));
   });
   if (nothing) throw new Error("silent: nothing of it can be followed");
-  return guideOf(rows, Math.min(context.length / hop, bands.length / width));
 }
 
 /** One period of the mid of rows that repeat: a stream of them goes on past its end, and that passes into how it began. */
