@@ -320,6 +320,13 @@ def streamed(tab: Tab, asked: str, n_mels: int) -> tuple[np.ndarray, np.ndarray]
     return bands, samples if channels > 1 else samples[0]
 
 
+def rows_in(data: bytes, mel: MelConfig) -> np.ndarray:
+    """Of a file that the browser made."""
+    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    assert (rate, samples.shape[1]) == (mel.sample_rate, mel.channels)
+    return rows_of(np.ascontiguousarray(samples.T), mel)
+
+
 @pytest.mark.skipif(not RUNTIME.is_dir(), reason="HALFSTEP_ONNXRUNTIME_WEB names no folder of onnxruntime-web")
 @pytest.mark.parametrize("steps", halfstep.load().manifest.steps)
 def test_the_browser_makes_the_music_of_the_command_line(tab: Tab, steps: int):
@@ -496,14 +503,13 @@ def test_music_is_planned_as_on_the_command_line(tab: Tab, asked: dict[str, Any]
     passages = islice(
         model.passages(Piece(seconds=20, seed=9, steps=1, asked=asked)), bands.shape[1] // PASSAGE_FRAMES + 1
     )
-    expected = levels(np.concatenate([one.log_mel for one in passages], axis=1)[:, : bands.shape[1]])
+    expected = levels(np.concatenate([one.log_mel for one in passages], axis=1)[:n_mels, : bands.shape[1]])
     assert np.abs(bands.astype(int) - expected.astype(int)).max() <= 3
     for seconds in (4, 0.7):  # the shorter one has one bar of the plan, and no room for a whole crossfade
         words = json.dumps({**tune, "seconds": seconds})
         data = tab.saved(f"halfstep.source.make('loops', {words}, null, () => {{}}, new AbortController().signal)")
-        theirs = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)[0].T
-        ours = model.generate(seconds, seed=9, steps=1, loop=True, **asked).samples
-        of_theirs, of_ours = (rows_of(np.ascontiguousarray(one), model.manifest.mel) for one in (theirs, ours))
+        of_theirs = rows_in(data, model.manifest.mel)
+        of_ours = rows_of(model.generate(seconds, seed=9, steps=1, loop=True, **asked).samples, model.manifest.mel)
         assert np.corrcoef(of_theirs.ravel(), of_ours.ravel())[0, 1] > 0.97
 
 
@@ -567,11 +573,11 @@ def test_the_browser_follows_a_recording_as_the_command_line_does(tab: Tab, tmp_
     file = f"new File([Uint8Array.from(atob('{given}'), (one) => one.charCodeAt(0))], 'take.wav')"
     asked = "{ model: 'soundtrack', seed: '7', steps: 1, seconds: 5, style: 'piano'%s }"
     made = "halfstep.source.make('guided', {}, {}, () => {{}}, new AbortController().signal)"
-    theirs = soundfile.read(io.BytesIO(tab.saved(made.format(asked % "", file))), dtype="float32")[0]
+    of_theirs = rows_in(tab.saved(made.format(asked % "", file)), model.manifest.mel)
     kept: tuple[dict[str, Any], ...] = ({"guide": take}, {})
-    ours, free = (model.generate(5, seed=7, steps=1, style="piano", **one).samples[0] for one in kept)
-    assert len(theirs) == len(ours)
-    of_theirs, of_ours, of_free = (log_mel(one, model.manifest.mel) for one in (theirs, ours, free))
+    of_ours, of_free = (
+        rows_of(model.generate(5, seed=7, steps=1, style="piano", **one).samples, model.manifest.mel) for one in kept
+    )
     assert np.corrcoef(of_theirs.ravel(), of_ours.ravel())[0, 1] > 0.97
     assert np.abs(of_theirs - of_free).mean() > 3 * np.abs(of_theirs - of_ours).mean()
     for what, sent, said in (("tempo", file, "has a tempo of its own"), ("", "silence", "silent: nothing of it")):
@@ -658,10 +664,8 @@ def test_the_browser_follows_midi_as_the_command_line_does(tab: Tab, tmp_path: P
     data = score(path, *tracks)
     asked = "{ model: 'soundtrack', seed: '7', steps: 1, seconds: 4, style: 'piano' }"
     made = f"halfstep.source.make('guided', {asked}, new File([{sent(data)}], 'a.mid'), () => {{}}, "
-    theirs = tab.saved(f"{made} new AbortController().signal)")
-    theirs = soundfile.read(io.BytesIO(theirs), dtype="float32", always_2d=True)[0].T
-    ours = model.generate(4, seed=7, steps=1, style="piano", guide=path).samples
-    of_theirs, of_ours = (rows_of(np.ascontiguousarray(one), model.manifest.mel) for one in (theirs, ours))
+    of_theirs = rows_in(tab.saved(f"{made} new AbortController().signal)"), model.manifest.mel)
+    of_ours = rows_of(model.generate(4, seed=7, steps=1, style="piano", guide=path).samples, model.manifest.mel)
     assert np.corrcoef(of_theirs.ravel(), of_ours.ravel())[0, 1] > (0.97 if A_BEAT not in tracks else 0.9)
 
 
@@ -685,13 +689,12 @@ def test_a_tempo_leads_a_loop_in_the_browser_as_on_the_command_line(tab: Tab):
     asked = {"model": "soundtrack", "seed": "7", "steps": 2, "bars": 2, "beats": 4, "bpm": 100, "style": "piano"}
     rest = "null, () => {}, new AbortController().signal"
     data = tab.saved(f"halfstep.source.make('loops', {json.dumps(asked)}, {rest})")
-    theirs = soundfile.read(io.BytesIO(data), dtype="float32")[0]
+    of_theirs = rows_in(data, model.manifest.mel)
     tempi: tuple[dict[str, Any], ...] = ({"tempo": 100.0}, {"key": "free"})
-    ours, free = (
-        model.generate(seconds, seed=7, steps=2, loop=True, style="piano", **tempo).samples[0] for tempo in tempi
+    of_ours, of_free = (
+        rows_of(model.generate(seconds, seed=7, steps=2, loop=True, style="piano", **tempo).samples, model.manifest.mel)
+        for tempo in tempi
     )
-    assert len(theirs) == len(ours)
-    of_theirs, of_ours, of_free = (log_mel(one, model.manifest.mel) for one in (theirs, ours, free))
     assert np.corrcoef(of_theirs.ravel(), of_ours.ravel())[0, 1] > 0.97
     assert np.abs(of_theirs - of_free).mean() > 3 * np.abs(of_theirs - of_ours).mean()
 
