@@ -45,7 +45,7 @@ def clips_of(model: Model, path: Path, most: int) -> list[np.ndarray]:
     size = round(CLIP_SECONDS * model.sample_rate)
     starts = np.unique(np.linspace(0, max(0, len(sound) - size), most).astype(int))
     taken = (sound[start : start + size] for start in starts if len(sound) >= size)
-    return [embedded(model.vocode(clip).samples[0], model.sample_rate) for clip in taken]
+    return [embedded(model.vocode(clip).samples.mean(axis=0), model.sample_rate) for clip in taken]
 
 
 def clips_of_stream(
