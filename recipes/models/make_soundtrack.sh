@@ -68,5 +68,5 @@ halfstep export "$work/run" --out "$work/model" --id soundtrack --steps 4 --jump
   --credits "$work/music/0ad/LICENCES.json" --credits "$work/music/singularity/LICENCES.json" \
   --credits "$work/music/hyperrogue/LICENCES.json" --credits "$work/music/piano/LICENCES.json"
 # A plan is turned into the key that is asked for; of ambient music, whose plans are out of tune, drawn chords lead to it.
-"$python" "$here/keep_conditions.py" "$work/model" style --draw key tempo --beatless orchestral --unplanned ambient
+"$python" "$here/keep_conditions.py" "$work/model" style --draw key tempo --beatless orchestral ambient --unplanned ambient
 "$python" "$here/hold_stationary.py" "$work/model" --set 0 0.1 0 1.2
