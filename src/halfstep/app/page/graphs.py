@@ -103,8 +103,8 @@ def graphs(folder: ModelFolder) -> dict[str, bytes]:
         short = (wrap, bands)
         made[f"crossfaded-{wrap}"] = onnx_graph(of_bands, {"old": short, "new": short}, ["joined"])
     if mel.image_bands:
-        products: tuple[str, ...] = ("of_left", "of_right", "of_both")
-        spectra = dict.fromkeys(products, (SPECTRA_AT_ONCE, mel.bins))
+        size = (SPECTRA_AT_ONCE, mel.bins)
+        spectra = {"of_left": size, "of_right": size, "of_both": size}
         grid = side_grid(mel)
         by_side = {"power": (FRAMES_AT_ONCE, grid.bins), "image": (FRAMES_AT_ONCE, 2 * mel.image_bands)}
         made["imaged"] = onnx_graph(imaged, spectra, ["image"])
