@@ -4,11 +4,10 @@
 #
 #   recipes/models/make_soundtrack.sh WORK [SECONDS]
 #
-# SECONDS of each of three trainings, one after the other, the last of two channels: 4800, some 4000 and 4700 on two cores
-# made the model in the package, and its ladder took ten minutes more. Every part resumes, so the same command again goes
-# on. Needs npm, fluidsynth,
-# fluid-soundfont-gm, musescore-general-soundfont, `pip install music21==10.5.1 mido`, and the project's .venv (`make test`
-# makes it) or another python named by PYTHON.
+# SECONDS of each of three trainings, one after the other, the last of two channels: 4800, some 4000 and some 5000 on two
+# cores made the model in the package, and its ladder took ten minutes more. Every part resumes, so the same command again
+# goes on. Needs npm, fluidsynth, fluid-soundfont-gm, musescore-general-soundfont, `pip install music21==10.5.1 mido`, and
+# the project's .venv (`make test` makes it) or another python named by PYTHON.
 set -euo pipefail
 work=${1:?a folder to work in}
 seconds=${2:-4800}
@@ -53,7 +52,7 @@ learn "$work/data" "$work/second" "$work/first" 16 5e-4 "${asked[@]}" \
 learn "$work/stereo" "$work/run" "$work/second" 16 5e-4 --set 'conditions.names=["style"]' \
   --set conditions.dropout=0.15 --set 'conditions.weights=["piano:0.5","orchestral:1.2","ambient:1.5"]' \
   --set music.components=280 --set music.guide_dropout=0.3
-halfstep distill "$work/run" --to 4 --updates "${UPDATES:-500}"
+halfstep distill "$work/run" --to 4 --updates "${UPDATES:-450}"
 # What new music follows: the model in the package has 40 minutes of it.
 halfstep train "$work/data" --out "$work/plan" --preset plan --set 'conditions.names=["style"]' \
   --set 'conditions.weights=["piano:0.5","ambient:1.6"]' --set train.compile=off \

@@ -187,7 +187,7 @@ def test_from_one_channel_to_two(
     """The music of the mid is what it was, to the network as to the ear; the image is fitted below it, and learned."""
     stereo = write_library(tmp_path / "data", image_bands=2)
     start = first if kind == "run" else str(model)
-    with pytest.raises(InputError, match=r"components\.npz: is \(20, 384\), the settings say \(20, 396\)"):
+    with pytest.raises(InputError, match=r"components is 20: the start has 20 of one channel; give more"):
         learned(stereo, tmp_path / "as-many", start)
     more = ("music.components=26", "music.guide=rhythm")
     begun = learned(stereo, tmp_path / "run", start, "train.learning_rate=1e-12", *more, steps=1)

@@ -13,6 +13,7 @@ Schuijers 2005), with the prediction of MPEG-D USAC's stereo.
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 
@@ -28,6 +29,15 @@ LEAST_SPREAD, MOST_SPREAD = -3.45, 1.1
 FAINT_POWER = 1e-6
 """Of a bin: 120 dB below a sine at full scale. What is fainter has no image, which is that of one channel."""
 
+Products: TypeAlias = tuple[
+    Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"]
+]
+"""The power of left, of right, and the real part of their product."""
+Powers: TypeAlias = tuple[
+    Float32[np.ndarray, "bands frames"], Float32[np.ndarray, "bands frames"], Float32[np.ndarray, "bands frames"]
+]
+"""The same in bands."""
+
 
 @lru_cache(maxsize=16)
 def image_config(mel: MelConfig) -> MelConfig:
@@ -42,12 +52,7 @@ def image_rows(
     return image_of(products(left, right), mel)
 
 
-def image_of(
-    of_spectra: tuple[
-        Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"]
-    ],
-    mel: MelConfig,
-) -> Float32[np.ndarray, "image frames"]:
+def image_of(of_spectra: Products, mel: MelConfig) -> Float32[np.ndarray, "image frames"]:
     """The same of the `products` of two spectra."""
     of_left, of_right, of_both = _in_bands(of_spectra, image_config(mel))
     coherence = of_both / np.sqrt(of_left * of_right)
@@ -56,31 +61,20 @@ def image_of(
     return np.concatenate([level, spread]).astype(np.float32, copy=False)
 
 
-def products(
-    left: Complex64[np.ndarray, "frames bins"], right: Complex64[np.ndarray, "frames bins"]
-) -> tuple[Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"]]:
-    """The power of left, of right, and the real part of their product."""
+def products(left: Complex64[np.ndarray, "frames bins"], right: Complex64[np.ndarray, "frames bins"]) -> Products:
+    """Of two spectra."""
     (a, b), (c, d) = ((np.real(part), np.imag(part)) for part in (left, right))
     return a**2 + b**2, c**2 + d**2, a * c + b * d
 
 
 def powers(
     left: Complex64[np.ndarray, "frames bins"], right: Complex64[np.ndarray, "frames bins"], config: MelConfig
-) -> tuple[
-    Float32[np.ndarray, "bands frames"], Float32[np.ndarray, "bands frames"], Float32[np.ndarray, "bands frames"]
-]:
+) -> Powers:
     """`products` in the bands of `config`; FAINT_POWER, alike in both, is added, so that silence has an image too."""
     return _in_bands(products(left, right), config)
 
 
-def _in_bands(
-    of_spectra: tuple[
-        Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"], Float32[np.ndarray, "frames bins"]
-    ],
-    config: MelConfig,
-) -> tuple[
-    Float32[np.ndarray, "bands frames"], Float32[np.ndarray, "bands frames"], Float32[np.ndarray, "bands frames"]
-]:
+def _in_bands(of_spectra: Products, config: MelConfig) -> Powers:
     faint = FAINT_POWER * filterbank(config).sum(axis=1, keepdims=True)
     of_left, of_right, of_both = (bands_of(product.T, config) + faint for product in of_spectra)
     return of_left, of_right, of_both

@@ -37,7 +37,9 @@ def widened(
     if before > channels:
         return wide
     given = len(tensors[ALIGNED_DEVIATION]) if ALIGNED_DEVIATION in tensors else tensors[ENTER].shape[1] - before
-    known = min(before, given) if context else 0
+    if context and 0 < given <= before:  # a guide and no context: what would have to go where is not known
+        return wide
+    known = before if context and given else 0
     x = torch.arange(before)
     aligned = torch.cat([x[:known], torch.arange(given - known) + (channels if context else 0)])
     leaving = (channels * torch.arange(heads)[:, None] + x).flatten()

@@ -26,7 +26,7 @@ def write_plan(run: Path, folder: Path, manifest: Manifest, weights: str) -> Pla
         planned, conditions = experiment.kind.plans(experiment.task), opened.conditions
         if planned.guide != manifest.guide:
             raise NamedError(f"{said}: plans {planned.guide}, and the model follows {manifest.guide}; train one for it")
-        if experiment.mel != manifest.mel.mid:
+        if experiment.mel.mid != manifest.mel.mid:  # a plan is of the bands alone
             raise NamedError(f"{said}: learned from bands of {experiment.mel}, not the model's; train one for it")
         known = {one.name: one.values for one in manifest.conditions}
         for one in conditions.named:

@@ -1,6 +1,7 @@
 """Plans are learned from the guides of a data set, in every key, and planned by the model that is to follow them."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -205,3 +206,23 @@ def test_how_a_plan_is_stored_is_checked_before_anything_is(
     words = [str(plans) if word == "RUN" else word for word in words]
     assert run(["export", str(music), "--out", str(tmp_path / "model"), *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_two_channels_are_planned_from_their_own_data_set(tmp_path: Path):
+    """A plan is of the bands alone: no data set of one channel has to be prepared for it."""
+    for style in ("one", "two"):
+        (tmp_path / "music" / style).mkdir(parents=True)
+        for seed in range(3):
+            (mono,) = piece(4, seed + ord(style[0]), 44100)
+            write(tmp_path / "music" / style / f"{style}{seed}.wav", [np.stack([mono, mono / 2])], 44100, {})
+    decode = DecodeConfig(mel=replace(PITCH_BANDS, image_bands=4), min_frames=96)
+    labels = (LabelSource.parsed("style=folders"),)
+    prepare([tmp_path / "music"], tmp_path / "data", PrepareConfig(decode=decode, heldout_share=0.34, labels=labels), 1)
+    assert trained(tmp_path / "data", tmp_path / "plan", "plan.frames=96") == 0
+    of_music = ("music.guide=both", "music.frames=96", "music.components=32")
+    assert trained(tmp_path / "data", tmp_path / "run", *of_music, preset="flagship") == 0
+    out = ["--out", str(tmp_path / "model"), "--plan", str(tmp_path / "plan")]
+    assert run(["export", str(tmp_path / "run"), *out]) == 0
+    model = halfstep.load(tmp_path / "model")
+    assert model.manifest.plan is not None
+    assert model.generate(1, seed=1, style="one", vocoder="griffin-lim").samples.shape == (2, 44100)

@@ -12,7 +12,7 @@ from halfstep.data.carried import fitted
 from halfstep.data.dataset import Library
 from halfstep.data.guides import check_holds_chords
 from halfstep.data.stores import LOG_MEL
-from halfstep.errors import InputError
+from halfstep.errors import InputError, NamedError
 from halfstep.fields import open_regular
 from halfstep.nets.paper_unet1d import PaperUNet1dConfig
 from halfstep.nets.unet1d import UNet1dConfig
@@ -59,15 +59,18 @@ def _components(config: MusicConfig, mel: MelConfig, library: Library, folder: P
     if path.exists():
         with open_regular(path) as file:
             components = read_components(file.read(MOST_COMPONENT_BYTES), str(path))
-        more = config.components - components.count
-        if not mel.image_bands or components.matrix.shape[1] != planes * mel.n_mels or more < 1:
-            wanted = (config.components, planes * mel.rows)
-            if components.matrix.shape != wanted:
-                raise InputError(
-                    f"{path}: is {components.matrix.shape}, the settings say {wanted}; give those it is from"
-                )
+        wanted, more = (config.components, planes * mel.rows), config.components - components.count
+        if components.matrix.shape == wanted:
             return components
-        components = joined_components(components, fitted(library, planes, more, slice(mel.n_mels, mel.rows)), planes)
+        if not mel.image_bands or components.matrix.shape[1] != planes * mel.n_mels:
+            raise InputError(f"{path}: is {components.matrix.shape}, the settings say {wanted}; give those it is from")
+        if more < 1:
+            raise NamedError(
+                f"{{settings}} music.components is {config.components}: the start has {components.count} of one "
+                f"channel; give more, 24 perhaps, for the image of two, and another {{out}}"
+            )
+        image = fitted(library, planes, more, slice(mel.n_mels, mel.rows))
+        components = joined_components(components, image, planes)
     else:
         components = fitted(library, planes, config.components)
     if folder.is_dir():

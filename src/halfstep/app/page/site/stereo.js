@@ -1,6 +1,7 @@
 // Rows to one channel or two: the mid from their bands, and where they have an image below them the side, which is predicted
 // from the mid (vocoders/stereo.py). Rows are time-major: [frames * (bands, image)].
 import { RealFft } from "./fft.js";
+import { modulo } from "./guide.js";
 import { limit, OverlapStream, Queue } from "./vocoder.js";
 
 export class RowsVocoder {
@@ -31,7 +32,7 @@ export class RowsVocoder {
     const turned = (values, size) => {
       const out = new Float32Array((frames + 2 * around) * size);
       for (let at = 0; at < frames + 2 * around; at++) {
-        const from = ((((at - around) % frames) + frames) % frames) * size;
+        const from = modulo(at - around, frames) * size;
         out.set(values.subarray(from, from + size), at * size);
       }
       return out;
