@@ -77,9 +77,13 @@ def main() -> None:
     mel, asks = model.manifest.mel, model.manifest.asks
     size = LENGTH * FRAMES
 
+    def standardised(bands: np.ndarray) -> np.ndarray:
+        """Of the mid, where there are two channels."""
+        mean, std = (one[: mel.n_mels, None] for one in (library.band_mean, library.band_std))
+        return (bands - mean) / std
+
     def of_track(track: Track, first: int = 0, last: int | None = None) -> np.ndarray:
-        bands = np.asarray(library.array(track)[first:last], np.float32).T
-        return coarse((bands - library.band_mean[:, None]) / library.band_std[:, None])
+        return coarse(standardised(np.asarray(library.array(track)[first:last], np.float32).T[: mel.n_mels]))
 
     def measured(track: Track) -> np.ndarray:
         bands = np.asarray(library.array(track)[0 : track.frames], np.float32).T[: mel.n_mels]
@@ -96,8 +100,7 @@ def main() -> None:
         made = []
         for seed in range(options.windows):
             sound = model.generate(model.manifest.seconds, seed=seed, steps=options.steps, **asked).samples.mean(axis=0)
-            bands = log_mel(sound, mel)[:, :size]
-            made.append(coarse((bands - library.band_mean[:, None]) / library.band_std[:, None])[:, :LENGTH])
+            made.append(coarse(standardised(log_mel(sound, mel)[:, :size]))[:, :LENGTH])
         rows = {"held out": [of_track(one, size // 2, size // 2 + size) for one in long], "made": made}
         of = str(style or model.manifest.id)
         for name, windows in rows.items():
